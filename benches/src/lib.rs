@@ -1,0 +1,1 @@
+//! The system benchmark and its load generator.

@@ -1,0 +1,3 @@
+//! A self-hosted call-deflection engine.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Message providers, the outbox, receipts, opt-outs, limits and the store.

@@ -1,0 +1,411 @@
+//! A flow as it is served: every name resolved to an index, every default filled in.
+//!
+//! Built by [`crate::flow::load`] from text that passed the linter, and never changed afterwards.
+//! Keys, units and defaults are those of the flow language's key table (docs/flow-language.md).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{hours::Hours, key::Key};
+
+/// Index into [`Flow::steps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StepId(pub u16);
+/// Index into [`Flow::targets`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TargetId(pub u16);
+/// Index into [`Flow::rules`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RuleId(pub u16);
+/// Index into [`Flow::links`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LinkId(pub u16);
+/// Index into [`Flow::hours`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HoursId(pub u16);
+
+/// Where a call goes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Go {
+    /// Another step of this flow.
+    Step(StepId),
+    /// A configured target: the call is forwarded there.
+    Target(TargetId),
+    /// BYE, or a final response where the call is not answered yet.
+    HangUp,
+}
+
+/// One flow, resolved and ready to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// `[flow] name`.
+    pub name: String,
+    /// SHA-256 of the flow file, lower-case hex; names the revision in every call's record.
+    pub rev: String,
+    /// Exact called numbers, E.164.
+    pub numbers: Vec<String>,
+    /// Called numbers given as bare digits.
+    pub extensions: Vec<String>,
+    /// `+digits`; the longest wins.
+    pub prefixes: Vec<String>,
+    /// Takes the calls that match no other flow.
+    pub default: bool,
+    /// `[business.X]`; `None`: the only one.
+    pub business: Option<String>,
+    /// Languages, the first is the one a call starts in.
+    pub languages: Vec<String>,
+    /// The first step.
+    pub start: StepId,
+    /// The person route.
+    pub human: TargetId,
+    /// `[fallback] target`; `None` where a flow is played without a configuration.
+    pub fallback: Option<TargetId>,
+    /// Keys that lead to [`Flow::human`] in every menu, offer and answer.
+    pub operator_keys: Vec<Key>,
+    /// Callers who hear no offer, 0–100 %.
+    pub holdout_percent: u8,
+    /// A caller who declined is not asked again for so many days.
+    pub ask_again_days: u32,
+    /// Minutes before a person answers; then → human.
+    pub max_minutes: u32,
+    /// Steps a call may enter; then → human.
+    pub max_steps: u32,
+    /// Steps, in file order.
+    pub steps: Vec<Step>,
+    /// Targets of the flow and of the configuration.
+    pub targets: Vec<Target>,
+    /// Links.
+    pub links: Vec<Link>,
+    /// Named facts.
+    pub rules: Vec<Rule>,
+    /// Opening hours of the flow and of the configuration.
+    pub hours: Vec<Hours>,
+    /// Names of the senders, in file order; the default of `via`.
+    pub senders: Vec<String>,
+}
+
+/// A step: its name, the keys every step has, and what it does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// `X` of `[step.X]`.
+    pub name: String,
+    /// `false` permits an end in a hang-up without trying `[fallback]`.
+    pub fallback: bool,
+    /// The kind with its own keys.
+    pub does: Does,
+}
+
+/// What a step does (`do = "…"`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Does {
+    /// Plays and goes on.
+    Say {
+        /// What is played.
+        play: PromptList,
+        /// Where then.
+        then: Go,
+    },
+    /// Plays and takes one key.
+    Menu(Menu),
+    /// A menu whose prompt is the answer: played to its end the caller is `answered_in_ivr`.
+    Answer {
+        /// Keys shared with a menu.
+        menu: Menu,
+        /// Fields without which the answer can't be given.
+        needs: Vec<String>,
+        /// Where to when one is missing; `None`: the way out.
+        if_missing: Option<Go>,
+    },
+    /// A menu that offers the digital channel.
+    Offer(Offer),
+    /// First true case wins; unknown is skipped.
+    Decide {
+        /// In file order.
+        case: Vec<(RuleId, Go)>,
+        /// When none holds.
+        otherwise: Go,
+    },
+    /// Sets facts of the call.
+    Set {
+        /// New intent.
+        intent: Option<String>,
+        /// New language; one of [`Flow::languages`].
+        language: Option<String>,
+        /// A consent given, by name.
+        consent: Option<String>,
+        /// A flag set, by name.
+        flag: Option<String>,
+        /// Where then.
+        then: Go,
+    },
+    /// Sends a message.
+    Text(Text),
+    /// Asks for a confirming key and records the opt-out.
+    OptOut {
+        /// What is played.
+        play: PromptList,
+        /// The key that confirms.
+        confirm: Key,
+        /// Topic, empty for all.
+        topic: String,
+        /// After the opt-out was recorded.
+        then: Go,
+        /// No or another key.
+        no_input: Go,
+        /// It could not be recorded; `None`: the way out.
+        if_fails: Option<Go>,
+    },
+}
+
+/// Keys shared by `menu`, `answer` and `offer`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Menu {
+    /// What is played.
+    pub play: PromptList,
+    /// Key → where to. Operator keys not listed here go to the flow's human.
+    pub press: BTreeMap<Key, Go>,
+    /// How often it is played, 1–5.
+    pub tries: u8,
+    /// From the end of the prompt to "no key", in ms.
+    pub timeout_ms: u32,
+    /// Plays the prompt again without counting a try.
+    pub repeat_key: Option<Key>,
+    /// After all tries in silence.
+    pub no_input: Go,
+    /// After all tries with wrong keys.
+    pub wrong: Go,
+    /// A key stops the prompt.
+    pub barge_in: bool,
+    /// Forgets keys typed ahead.
+    pub flush: bool,
+    /// Sets the call's intent when entered.
+    pub intent: Option<String>,
+}
+
+/// `do = "offer"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Prompt and keys.
+    pub menu: Menu,
+    /// Where in the call, e.g. `use-case`.
+    pub stage: String,
+    /// The link offered.
+    pub link: LinkId,
+    /// All must hold.
+    pub only_if: Vec<RuleId>,
+    /// None may hold.
+    pub never_if: Vec<RuleId>,
+    /// Suppressed with `no_intent` while the intent is unknown.
+    pub needs_intent: bool,
+    /// Ramp, 0–100 % of callers.
+    pub share: u8,
+    /// Keys of `press` that accept; the others decline.
+    pub accept: Vec<Key>,
+    /// Where a suppressed offer goes, without a sound.
+    pub if_not_offered: Go,
+}
+
+/// `do = "text"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Text {
+    /// Sender names in the order tried.
+    pub via: Vec<String>,
+    /// The link in the text; several make one page.
+    pub links: Vec<LinkId>,
+    /// Text by language; one entry under `""` serves all languages.
+    pub message: BTreeMap<String, String>,
+    /// `link` unless named.
+    pub purpose: String,
+    /// Whether the caller confirms the number.
+    pub confirm_number: ConfirmNumber,
+    /// Budget of the whole step, ms.
+    pub accept_within_ms: u32,
+    /// Budget of one attempt, ms.
+    pub attempt_ms: u32,
+    /// A second send after an ambiguous one.
+    pub allow_one_duplicate: bool,
+    /// Durably queued is enough to say "sent".
+    pub sent_when_queued: bool,
+    /// Minutes the message is worth sending.
+    pub valid_minutes: u32,
+    /// Minutes within which the same text to the same number is not sent again.
+    pub repeat_after_minutes: u32,
+    /// `None`: silence.
+    pub wait_prompt: Option<PromptList>,
+    /// `None`: the flow says it itself.
+    pub sent_prompt: Option<PromptList>,
+    /// `None`: the flow says it itself.
+    pub failed_prompt: Option<PromptList>,
+    /// Said when the text may still arrive.
+    pub unsure_prompt: PromptList,
+    /// After the provider accepted.
+    pub then: Go,
+    /// `None`: the way out.
+    pub if_fails: Option<Go>,
+    /// `None`: as `if_fails`.
+    pub if_ambiguous: Option<Go>,
+    /// `None`: as `if_fails`.
+    pub if_opted_out: Option<Go>,
+    /// `None`: as `if_fails`.
+    pub if_limited: Option<Go>,
+}
+
+/// `confirm_number`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfirmNumber {
+    /// Text the caller's number.
+    Never,
+    /// Ask where the number is no mobile.
+    #[default]
+    IfNotMobile,
+    /// Always read it back.
+    Always,
+}
+
+/// Prompts played one after the other, without a gap.
+pub type PromptList = Vec<PromptItem>;
+
+/// One entry of a `play` list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum PromptItem {
+    /// A sound of the prompt set, by name without folder and suffix.
+    Sound(String),
+    /// A group that is skipped whole when a field is not known.
+    Group {
+        /// What is played.
+        play: PromptList,
+        /// Fields it needs.
+        needs: Vec<String>,
+    },
+}
+
+/// `[target.X]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// `X`.
+    pub name: String,
+    /// Addresses in the order tried: `sip`, then `next_sip`.
+    pub addresses: Vec<String>,
+    /// Without a provisional for so long → next address, ms.
+    pub no_reply_ms: u32,
+    /// Ringing for so long is no answer, seconds.
+    pub ring_seconds: u32,
+    /// `udp`, `tcp` or `auto`.
+    pub transport: String,
+    /// Opening hours; `None`: always open.
+    pub hours: Option<HoursId>,
+    /// Where to outside them.
+    pub when_closed: Option<Go>,
+    /// What a 200 means.
+    pub answered_means: AnsweredMeans,
+    /// How we learn that a person is there.
+    pub human_signal: HumanSignal,
+    /// Header name → template with `{call_id}`, `{context_url}`.
+    pub headers: BTreeMap<String, String>,
+    /// 486, 600; `None`: `if_fails`.
+    pub if_busy: Option<Go>,
+    /// 480, 408 after ringing, `ring_seconds`; `None`: `if_fails`.
+    pub if_no_answer: Option<Go>,
+    /// `None`: human; at the human target `[fallback]`.
+    pub if_fails: Option<Go>,
+    /// `false` permits an end in a hang-up without trying `[fallback]`.
+    pub fallback: bool,
+}
+
+/// `answered_means`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnsweredMeans {
+    /// A 200 is a person.
+    Human,
+    /// A 200 may be music.
+    #[default]
+    Queue,
+}
+
+/// `human_signal`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HumanSignal {
+    /// The 200 itself.
+    Answer,
+    /// A re-INVITE from the target.
+    Reinvite,
+    /// A header in an in-dialog request.
+    Header(String),
+    /// We never learn it.
+    None,
+}
+
+/// `[link.X]`; kinds that can run now. Others are refused at load by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// `X`.
+    pub name: String,
+    /// Where it leads, with `{fields}`.
+    pub url: String,
+    /// Used when a field is not known.
+    pub if_missing: Option<LinkId>,
+    /// Intents it serves; `any` for all.
+    pub intents: Vec<String>,
+    /// `staffing` was stated (else W03).
+    pub staffing: Option<String>,
+}
+
+/// `[rule.X]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// `X`.
+    pub name: String,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// One fact a rule tests; evaluated to true, false or unknown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    /// The called number is one of these (E.164).
+    CalledNumber(Vec<String>),
+    /// Now is outside these hours.
+    OutsideHours(HoursId),
+    /// Earlier calls of this caller to this business (the present one not counted).
+    CallsInLast(InLast),
+    /// Earlier calls of this caller that ended deflected.
+    DeflectedInLast(InLast),
+    /// A named flag is set.
+    Flag(String),
+    /// The caller's number is one a text can reach.
+    CanReceiveText(bool),
+    /// The last text to this caller did not arrive (24 h).
+    FailedPromise(bool),
+    /// The call's intent is one of these.
+    Intent(Vec<String>),
+    /// The call's language is one of these.
+    Language(Vec<String>),
+    /// The call is one of `psap-callback`, `priority`, `relay-or-text-phone`, `withheld`.
+    CallIs(Vec<String>),
+    /// At least one holds (Kleene).
+    AnyOf(Vec<RuleId>),
+    /// Does not hold (Kleene).
+    Not(RuleId),
+}
+
+/// A window and a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InLast {
+    /// Length of the window, ms.
+    pub window_ms: i64,
+    /// `at_most` or `at_least`.
+    pub bound: Bound,
+}
+
+/// A bound, inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Bound {
+    /// `n <= x`.
+    AtMost(u32),
+    /// `n >= x`.
+    AtLeast(u32),
+}

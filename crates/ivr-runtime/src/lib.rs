@@ -1,0 +1,1 @@
+//! The flow language, its linter, rules, hours, the call machine and the simulator.

@@ -1,0 +1,1 @@
+//! RTP, RTCP, G.711, prompts and the media workers.

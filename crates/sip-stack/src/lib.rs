@@ -1,0 +1,1 @@
+//! SIP messages, transactions, dialogs and offer/answer as plain state machines.

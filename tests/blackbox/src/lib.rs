@@ -1,0 +1,1 @@
+//! Black-box tests: the binary, real sockets, programs of others.

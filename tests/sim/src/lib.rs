@@ -1,0 +1,1 @@
+//! A lossy link and a scripted phone for tests, in virtual time.
