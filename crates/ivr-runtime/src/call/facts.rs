@@ -1,0 +1,108 @@
+//! What is known about a call when it arrives, and what its flow learns later.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Calls of one caller the machine remembers; older ones are forgotten (bounded state).
+const HISTORY_LEN: usize = 100;
+
+/// What the rules, the offers and the texts of one call are decided on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Facts {
+    /// Our id of the call; also the stable hash's input where there is no caller.
+    pub call_id: String,
+    /// Name of the trunk it came on.
+    pub trunk: String,
+    /// The called number, E.164 or an extension's digits.
+    pub called: String,
+    /// The caller, E.164; `None` where there is no usable number.
+    pub caller: Option<String>,
+    /// The caller asked for privacy: the number routes, but is not texted unasked.
+    pub withheld: bool,
+    /// Stable hash of the caller, else of the call; decides hold-out and `share`.
+    pub caller_seed: u64,
+    /// Whether a text can reach the caller's number; `None` where that is unknown.
+    pub can_receive_text: Option<bool>,
+    /// `psap-callback`, `priority`, `relay-or-text-phone`, `withheld`.
+    pub call_is: Vec<String>,
+    /// Flags of the operator that are set now; `None` while the store can't say.
+    pub flags: Option<Vec<String>>,
+    /// Earlier calls of this caller; `None` while unknown (store down, number withheld).
+    pub history: Option<History>,
+    /// Wall clock at [`Call::new`](super::Call::new)'s `now`, ms UTC.
+    pub start_ms: i64,
+    /// Fields of the call by name, for `{field}` in links, messages and `needs`.
+    pub fields: BTreeMap<String, String>,
+    /// Why the flow is not played at all; the call goes straight to its human target.
+    pub bypass: Option<Bypass>,
+    /// The call's intent, set by `intent` of a menu or a `set` step.
+    pub intent: Option<String>,
+    /// The call's language; empty: the flow's first.
+    pub language: String,
+    /// Flags set by the flow in this call.
+    pub set_flags: Vec<String>,
+    /// Consents given in this call, by name.
+    pub consents: Vec<String>,
+}
+
+/// What earlier calls of the same caller to the same business left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct History {
+    /// When earlier calls began, ms UTC; the present one is not among them.
+    pub calls_ms: Vec<i64>,
+    /// When earlier calls that ended deflected began, ms UTC.
+    pub deflected_ms: Vec<i64>,
+    /// The last text did not arrive, or may not have (24 h).
+    pub failed_promise: bool,
+    /// When an offer was last declined, ms UTC.
+    pub declined_ms: Option<i64>,
+    /// The caller wants no texts from this brand.
+    pub opted_out: bool,
+}
+
+/// Why a call skips its flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bypass {
+    /// The node is near its limits; the call is, deflection is not.
+    Overload,
+    /// The store is down.
+    StoreDown,
+    /// The node drains and lets go of what it can.
+    Draining,
+}
+
+impl Facts {
+    /// Calls that reach a person without any offer, whatever the flow says.
+    pub fn is_protected(&self) -> bool {
+        self.call_is
+            .iter()
+            .any(|is| matches!(is.as_str(), "psap-callback" | "priority" | "relay-or-text-phone"))
+    }
+
+    /// A protected call that is about an emergency.
+    pub(crate) fn is_emergency(&self) -> bool {
+        self.call_is.iter().any(|is| matches!(is.as_str(), "psap-callback" | "priority"))
+    }
+
+    /// Whether a field is known: given with the call, or one the call itself carries.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        match name {
+            "call_id" => Some(self.call_id.as_str()),
+            "called" | "called_number" => Some(self.called.as_str()),
+            "language" => Some(self.language.as_str()).filter(|language| !language.is_empty()),
+            "intent" => self.intent.as_deref(),
+            _ => self.fields.get(name).map(String::as_str),
+        }
+    }
+
+    /// Keeps the newest earlier calls only, so that the state stays small.
+    pub(crate) fn bound(&mut self) {
+        let Some(history) = &mut self.history else { return };
+        for list in [&mut history.calls_ms, &mut history.deflected_ms] {
+            list.sort_unstable_by(|a, b| b.cmp(a));
+            list.truncate(HISTORY_LEN);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What the call machine is told, and what it asks for.
+
+use serde::{Deserialize, Serialize};
+
+use super::records::Record;
+use crate::{flow::model::TargetId, key::Key};
+
+/// Something happened to the call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// Onset of a key: stops a prompt that allows it; nothing is decided yet.
+    KeyDown(Key),
+    /// A key that counts (its end was heard, or given up on).
+    Key(Key),
+    /// The prompts of [`Output::Play`] with this id ended; `completed`: all was heard.
+    PlayDone {
+        /// Id of the play.
+        id: u32,
+        /// Played to the end, not stopped.
+        completed: bool,
+    },
+    /// The prompts of this id cannot be played.
+    PlayFailed {
+        /// Id of the play.
+        id: u32,
+    },
+    /// After [`Output::Answer`]: the 200 went out and media may flow.
+    Answered,
+    /// After [`Output::Answer`]: the leg is gone (no ACK, no media port).
+    AnswerFailed,
+    /// What became of [`Output::SendText`].
+    Text(TextOutcome),
+    /// Whether [`Output::RecordOptOut`] was recorded.
+    OptOut(bool),
+    /// What became of [`Output::Forward`].
+    Target(TargetOutcome),
+    /// The caller is gone: BYE, CANCEL, media time-out.
+    HungUp,
+    /// The node drains: bridge to the human target now, whatever the flow does.
+    OperatorBridge,
+}
+
+/// What became of a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TextOutcome {
+    /// A provider has accepted it.
+    Accepted {
+        /// Name of the sender that took it.
+        sender: String,
+    },
+    /// It is durably queued; no provider has it yet.
+    Queued,
+    /// No provider took it, definitely.
+    Failed {
+        /// Class of the last failure.
+        class: String,
+    },
+    /// Written and unanswered: it may still arrive.
+    Ambiguous,
+    /// The caller wants no texts.
+    OptedOut,
+    /// A limit bit.
+    Limited {
+        /// Name of the limit.
+        rule: String,
+    },
+    /// The number can't be texted.
+    NotTextable {
+        /// Why.
+        reason: String,
+    },
+    /// The same text went to the same number within the window.
+    Duplicate,
+}
+
+/// What became of a forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TargetOutcome {
+    /// A provisional response came.
+    Ringing,
+    /// A 200 came and the legs are bridged. Where the call was not answered yet, the
+    /// switchboard answers it with this 200; no [`Output::Answer`] is asked for.
+    Answered {
+        /// A person is there already.
+        human: bool,
+    },
+    /// The target's `human_signal` came.
+    HumanAnswered,
+    /// 486 or 600.
+    Busy {
+        /// The target's code.
+        status: u16,
+    },
+    /// 480, 408 after ringing, or `ring_seconds` over.
+    NoAnswer {
+        /// The target's code; `None`: nobody answered our ringing.
+        status: Option<u16>,
+    },
+    /// Anything else, after the last address.
+    Failed {
+        /// The target's code; `None`: no response at all.
+        status: Option<u16>,
+    },
+    /// The bridge is over.
+    Ended {
+        /// The caller hung up, not the target.
+        by_caller: bool,
+    },
+}
+
+/// What the call machine wants done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Output {
+    /// Answer the caller leg with 200; report [`Input::Answered`].
+    Answer,
+    /// Play; replaces what plays.
+    Play {
+        /// Named in the reports about it.
+        id: u32,
+        /// Language of the prompt set.
+        language: String,
+        /// Names of the prompt set, gap-free one after the other.
+        prompts: Vec<String>,
+        /// The onset of a key stops it.
+        barge_in: bool,
+    },
+    /// Stop playing; silence flows on.
+    StopPlay,
+    /// Send a text; report [`Input::Text`].
+    SendText(TextRequest),
+    /// Record that the caller wants no texts; report [`Input::OptOut`].
+    RecordOptOut {
+        /// Topic, empty for all.
+        topic: String,
+    },
+    /// Set up the target leg and bridge; report [`Input::Target`].
+    Forward {
+        /// The target.
+        target: TargetId,
+    },
+    /// Give up the target leg that is being set up.
+    StopForward,
+    /// Final response to a call that is not answered.
+    Reject {
+        /// SIP status.
+        status: u16,
+    },
+    /// BYE.
+    HangUp,
+    /// A fact for the call's record.
+    Record(Record),
+}
+
+/// A text to be sent to the caller's number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextRequest {
+    /// Name of the `text` step.
+    pub step: String,
+    /// Number of the offer it fulfils, see [`Record::Offer`].
+    pub offer: u32,
+    /// Senders in the order tried.
+    pub via: Vec<String>,
+    /// Where the links of the text lead, by name.
+    pub links: Vec<ResolvedLink>,
+    /// The text in the call's language; `{link}` and `{brand}` still stand in it.
+    pub message: String,
+    /// The call's language.
+    pub language: String,
+    /// `link`, or what the step names.
+    pub purpose: String,
+    /// The key that asked for it.
+    pub pressed: Option<Key>,
+    /// The step whose prompt the caller said yes to.
+    pub asked_in: String,
+    /// That prompt's names, joined by `+`.
+    pub prompt: String,
+    /// Budget of the whole step, ms.
+    pub accept_within_ms: u32,
+    /// Budget of one attempt, ms.
+    pub attempt_ms: u32,
+    /// A second send after an ambiguous one.
+    pub allow_one_duplicate: bool,
+    /// [`TextOutcome::Queued`] is enough to say "sent".
+    pub sent_when_queued: bool,
+    /// Minutes the message is worth sending.
+    pub valid_minutes: u32,
+    /// Minutes within which the same text is not sent again.
+    pub repeat_after_minutes: u32,
+}
+
+/// A link with its fields filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedLink {
+    /// Name of the link, after `if_missing`.
+    pub name: String,
+    /// Where it leads.
+    pub url: String,
+}
