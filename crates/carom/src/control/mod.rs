@@ -1,0 +1,71 @@
+//! The control socket: how the CLI talks to the running node.
+//!
+//! One JSON object per line each way. The socket is a file of mode 0600, so that only the
+//! node's own user reaches it.
+
+mod client;
+mod server;
+
+pub use client::{Client, NotRunning};
+pub use server::serve;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+/// What the CLI may ask of the running node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Reads the configuration again and swaps it in if it has no errors.
+    Reload,
+    /// Takes no new calls; ends when the running ones have ended or the deadline is reached.
+    Drain,
+    /// Running calls and the last ended ones.
+    Calls {
+        /// At most so many.
+        limit: u32,
+    },
+    /// The time line of one call; `call` is its id or a unique beginning of it.
+    Call {
+        /// Call id.
+        call: String,
+    },
+    /// The last messages, newest first, with text where the sender is the local sandbox.
+    Messages {
+        /// At most so many.
+        limit: u32,
+    },
+    /// Sets or clears a flag that the rules test.
+    Flag {
+        /// Its name.
+        name: String,
+        /// Set or clear.
+        on: bool,
+    },
+    /// Gauges and the configuration in use.
+    Status,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// Done, with a sentence for the operator.
+    Done(String),
+    /// An answer as JSON.
+    Data(serde_json::Value),
+    /// Not done, and why.
+    Error(String),
+}
+
+/// A request on its way to the node, with the way back.
+#[derive(Debug)]
+pub struct Asked {
+    /// The request.
+    pub request: Request,
+    /// Where the reply goes.
+    pub reply: oneshot::Sender<Reply>,
+}
+
+/// Where requests are handed to the node.
+pub type Inbox = mpsc::Sender<Asked>;

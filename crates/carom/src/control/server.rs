@@ -1,0 +1,70 @@
+//! The listening side of the control socket.
+
+use std::{io, os::unix::fs::PermissionsExt, path::Path};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::oneshot,
+};
+
+use super::{Asked, Inbox, Reply, Request};
+
+/// Longest request line, in bytes.
+const MAX_LINE: u64 = 64 * 1024;
+
+/// Binds the socket at `path` with mode 0600 and serves it until the inbox closes.
+///
+/// # Errors
+/// When another node answers there, or the file cannot be made.
+pub async fn serve(path: &Path, inbox: Inbox) -> io::Result<()> {
+    if UnixStream::connect(path).await.is_ok() {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            format!("another node is listening on {}", path.display()),
+        ));
+    }
+    if path.exists() {
+        std::fs::remove_file(path)?; // left behind by a node that was killed
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(converse(stream, inbox.clone()));
+        }
+    });
+    Ok(())
+}
+
+async fn converse(stream: UnixStream, inbox: Inbox) {
+    let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read);
+    loop {
+        let mut line = String::new();
+        match (&mut lines).take(MAX_LINE).read_line(&mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let reply = match serde_json::from_str::<Request>(&line) {
+            Ok(request) => ask(&inbox, request).await,
+            Err(error) => Reply::Error(format!("not a request: {error}")),
+        };
+        let Ok(mut bytes) = serde_json::to_vec(&reply) else { return };
+        bytes.push(b'\n');
+        if write.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn ask(inbox: &Inbox, request: Request) -> Reply {
+    let (reply, answer) = oneshot::channel();
+    if inbox.send(Asked { request, reply }).await.is_err() {
+        return Reply::Error("the node is stopping".into());
+    }
+    answer.await.unwrap_or_else(|_| Reply::Error("the node is stopping".into()))
+}
