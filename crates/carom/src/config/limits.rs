@@ -1,0 +1,72 @@
+//! `[limits]`: protection of the message bill and of the box.
+
+use super::read::Table;
+
+/// What a node takes on at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls at once.
+    pub calls: u32,
+    /// New calls per second.
+    pub new_calls_per_second: u32,
+    /// Countries whose numbers may be texted, ISO codes; left out, those of the trunks.
+    pub countries: Vec<String>,
+    /// Texts to one number in an hour.
+    pub texts_per_caller_hour: u32,
+    /// Texts to one number in a day.
+    pub texts_per_caller_day: u32,
+    /// Texts to numbers that begin alike, in an hour.
+    pub texts_per_prefix_hour: u32,
+    /// Digits in which such numbers agree.
+    pub prefix_digits: u8,
+    /// Texts of one line in a minute.
+    pub texts_per_line_minute: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls: 500,
+            new_calls_per_second: 50,
+            countries: Vec::new(),
+            texts_per_caller_hour: 2,
+            texts_per_caller_day: 4,
+            texts_per_prefix_hour: 60,
+            prefix_digits: 7,
+            texts_per_line_minute: 120,
+        }
+    }
+}
+
+const MANY: u64 = 1_000_000;
+
+pub(super) fn read(table: &mut Table<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let set = |table: &mut Table<'_>, key: &str, at: &mut u32| {
+        if let Some(number) = table.number(key, 1..=MANY) {
+            *at = number as u32;
+        }
+    };
+    set(table, "calls", &mut limits.calls);
+    set(table, "new_calls_per_second", &mut limits.new_calls_per_second);
+    limits.countries = table.countries("countries").unwrap_or_default();
+    if let Some(mut caller) = table.table("texts_per_caller") {
+        set(&mut caller, "per_hour", &mut limits.texts_per_caller_hour);
+        set(&mut caller, "per_day", &mut limits.texts_per_caller_day);
+        caller.finish();
+    }
+    if let Some(mut prefix) = table.table("texts_per_prefix") {
+        set(&mut prefix, "per_hour", &mut limits.texts_per_prefix_hour);
+        if let Some(digits) = prefix.number("prefix_digits", 1..=14) {
+            limits.prefix_digits = digits as u8;
+        }
+        prefix.finish();
+    }
+    if let Some(mut line) = table.table("texts_per_line") {
+        set(&mut line, "per_minute", &mut limits.texts_per_line_minute);
+        line.finish();
+    }
+    table.not_yet("spend_per_day", "a spending limit");
+    table.not_yet("callbacks_per_hour", "callbacks");
+    limits
+}

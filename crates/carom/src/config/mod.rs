@@ -1,0 +1,107 @@
+//! `carom.toml`: everything that is not a flow, read once into types that hold no bad value.
+//!
+//! One section per file. Keys, units and defaults: docs/configuration.md.
+
+mod business;
+mod control;
+mod http;
+mod limits;
+mod listener;
+mod media;
+mod net;
+mod parse;
+mod privacy;
+mod provider;
+mod read;
+mod secret;
+mod sender;
+mod store;
+mod trunk;
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+pub use business::Business;
+pub use control::Control;
+pub use http::Http;
+pub use limits::Limits;
+pub use listener::{Listener, Transport};
+pub use media::{Codec, InBandDtmf, Media, PortRange};
+pub use net::{Net, NetError};
+pub use privacy::Privacy;
+pub use provider::{Provider, ProviderKind};
+pub use secret::{Secret, SecretError, SecretRef};
+pub use sender::Sender;
+pub use store::Store;
+pub use trunk::{CalledHeader, CallerHeader, Trunk, TrunkTransport};
+
+/// `carom.toml`, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The file; `None`: the built-in configuration.
+    pub file: Option<PathBuf>,
+    /// Folder of flow files; `None`: the sample flow that is part of the program.
+    pub flows_dir: Option<PathBuf>,
+    /// Folder of prompt sets; `None`: only the set that is part of the program.
+    pub prompts_dir: Option<PathBuf>,
+    /// SIP sockets, at least one.
+    pub listeners: Vec<Listener>,
+    /// Where calls come from, at least one.
+    pub trunks: Vec<Trunk>,
+    /// RTP.
+    pub media: Media,
+    /// `[fallback] target`: the last resort of every call, by name.
+    pub fallback: String,
+    /// Businesses, at least one.
+    pub businesses: Vec<Business>,
+    /// Message providers.
+    pub providers: Vec<Provider>,
+    /// Message senders in order of preference.
+    pub senders: Vec<Sender>,
+    /// The database.
+    pub store: Store,
+    /// The HTTP server.
+    pub http: Http,
+    /// The control socket.
+    pub control: Control,
+    /// Limits.
+    pub limits: Limits,
+    /// Lifetimes.
+    pub privacy: Privacy,
+}
+
+impl Config {
+    /// The trunk that may call from `addr`; the narrowest range counts.
+    pub fn trunk_at(&self, addr: IpAddr) -> Option<&Trunk> {
+        let width = |trunk: &&Trunk| {
+            let nets = trunk.sources.iter().filter(|net| net.contains(addr));
+            nets.map(|net| net.prefix()).max()
+        };
+        self.trunks.iter().filter(|t| t.may_call_from(addr)).max_by_key(width)
+    }
+
+    /// A provider by name.
+    pub fn provider(&self, name: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// The business of a flow: the named one, or the only one.
+    pub fn business(&self, key: Option<&str>) -> Option<&Business> {
+        match key {
+            Some(key) => self.businesses.iter().find(|business| business.key == key),
+            None => self.businesses.first(),
+        }
+    }
+
+    /// Address that RTP sockets are bound to.
+    pub fn media_bind(&self) -> IpAddr {
+        self.media.bind.unwrap_or(self.listeners[0].bind.ip())
+    }
+
+    /// What relative paths of the file are relative to.
+    pub fn base(&self) -> &Path {
+        self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
+    }
+}

@@ -1,0 +1,42 @@
+//! `[sender.X]`: who a message comes from.
+
+use super::read::Table;
+
+/// A number or id that messages are sent from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// `X`, as flows name it.
+    pub name: String,
+    /// `X` of its `[provider.X]`.
+    pub provider: String,
+    /// The number or id.
+    pub from: String,
+    /// Countries it serves, ISO codes.
+    pub regions: Vec<String>,
+    /// The provider itself answers STOP and HELP; `None`: as the provider usually does.
+    pub auto_reply: Option<bool>,
+    /// Messages per second; `None`: the provider's limit.
+    pub per_second: Option<u32>,
+}
+
+const WHATSAPP: &str = "WhatsApp";
+
+pub(super) fn read(name: String, table: &mut Table<'_>) -> Option<Sender> {
+    let provider = table.required("provider", |t| t.text("provider"));
+    table.choice("channel", &[("sms", ())], &["whatsapp"]);
+    let from = table.required("from", |t| t.text("from"));
+    let regions = table.required("regions", |t| t.countries("regions"));
+    let auto_reply = table.flag("auto_reply");
+    let per_second = table.number("per_second", 1..=1_000).map(|n| n as u32);
+    for key in ["template", "template_category", "template_languages", "variables"] {
+        table.not_yet(key, WHATSAPP);
+    }
+    Some(Sender {
+        name,
+        provider: provider?.value.to_owned(),
+        from: from?.value.to_owned(),
+        regions: regions?,
+        auto_reply,
+        per_second,
+    })
+}

@@ -1,0 +1,136 @@
+//! `[[trunk]]`: where calls come from, and what is believed of them.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use super::{net::Net, read::Table};
+
+/// A carrier or PBX that sends us calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its name in records and logs.
+    pub name: String,
+    /// Addresses that may send INVITEs; all others get no answer.
+    pub sources: Vec<Net>,
+    /// Addresses its media may come from.
+    pub media_nets: Vec<Net>,
+    /// How requests go to it.
+    pub transport: TrunkTransport,
+    /// ISO 3166 code: how national numbers are read.
+    pub country: String,
+    /// Called numbers whose country differs from the trunk's: E.164 → ISO code.
+    pub number_countries: BTreeMap<String, String>,
+    /// Headers that may name the caller; the first that does counts.
+    pub caller_from: Vec<CallerHeader>,
+    /// Headers that may name the called number; the first that does counts.
+    pub called_from: Vec<CalledHeader>,
+    /// Whether its P-Asserted-Identity is believed.
+    pub trusted: bool,
+    /// Status of a call refused for overload; without Retry-After.
+    pub overload_code: u16,
+}
+
+/// `transport` of a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrunkTransport {
+    /// UDP, whatever the size.
+    Udp,
+    /// TCP.
+    Tcp,
+    /// TCP above 1,300 bytes, back to UDP when refused.
+    Auto,
+}
+
+/// Where the caller's number may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallerHeader {
+    /// P-Asserted-Identity (RFC 3325).
+    PAssertedIdentity,
+    /// Remote-Party-ID.
+    RemotePartyId,
+    /// From.
+    From,
+}
+
+/// Where the called number may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalledHeader {
+    /// The Request-URI.
+    RequestUri,
+    /// To.
+    To,
+    /// P-Called-Party-ID (RFC 7315).
+    PCalledPartyId,
+    /// History-Info (RFC 7044).
+    HistoryInfo,
+    /// Diversion (RFC 5806).
+    Diversion,
+}
+
+impl Trunk {
+    /// Whether this trunk may call us from `addr`.
+    pub fn may_call_from(&self, addr: IpAddr) -> bool {
+        self.sources.iter().any(|net| net.contains(addr))
+    }
+
+    /// The country in which numbers of a call to `called` are read.
+    pub fn country_of(&self, called: &str) -> &str {
+        self.number_countries.get(called).unwrap_or(&self.country)
+    }
+}
+
+const CALLER_HEADERS: [(&str, CallerHeader); 3] = [
+    ("P-Asserted-Identity", CallerHeader::PAssertedIdentity),
+    ("Remote-Party-ID", CallerHeader::RemotePartyId),
+    ("From", CallerHeader::From),
+];
+const CALLED_HEADERS: [(&str, CalledHeader); 5] = [
+    ("Request-URI", CalledHeader::RequestUri),
+    ("To", CalledHeader::To),
+    ("P-Called-Party-ID", CalledHeader::PCalledPartyId),
+    ("History-Info", CalledHeader::HistoryInfo),
+    ("Diversion", CalledHeader::Diversion),
+];
+const OUTBOUND: &str = "outbound trunks and callbacks";
+
+pub(super) fn read(table: &mut Table<'_>) -> Option<Trunk> {
+    let name = table.required("name", |t| t.text("name")).map(|n| n.value.to_owned());
+    let sources = table.required("sources", |t| t.parsed_list("sources"));
+    let media_nets = table.required("media_nets", |t| t.parsed_list("media_nets"));
+    let transports = [
+        ("udp", TrunkTransport::Udp),
+        ("tcp", TrunkTransport::Tcp),
+        ("auto", TrunkTransport::Auto),
+    ];
+    let transport = table.choice("transport", &transports, &["tls"]);
+    let country = table.required("country", |t| t.country("country"));
+    let mut number_countries = BTreeMap::new();
+    for (number, mut facts) in table.tables("numbers") {
+        facts.e164(&number);
+        let country = facts.required("country", |t| t.country("country"));
+        facts.finish();
+        number_countries.extend(country.map(|country| (number, country)));
+    }
+    let caller_from = table.choices("caller_from", &CALLER_HEADERS, &[]);
+    let called_from = table.choices("called_from", &CALLED_HEADERS, &[]);
+    let trusted = table.flag("trusted").unwrap_or(false);
+    table.choice("caller_id", &[("accept", ())], &["confirm", "require-attested"]);
+    let overload_code = table.number("overload_code", 400..=699).unwrap_or(503) as u16;
+    table.not_yet_if_true("leave_on_stop", "leaving calls by refer or redirect");
+    table.not_yet_if_true("outbound", OUTBOUND);
+    for key in ["address", "callback_from", "username", "password"] {
+        table.not_yet(key, OUTBOUND);
+    }
+    Some(Trunk {
+        name: name?,
+        sources: sources?,
+        media_nets: media_nets?,
+        transport: transport.unwrap_or(TrunkTransport::Udp),
+        country: country?,
+        number_countries,
+        caller_from: caller_from.unwrap_or_else(|| CALLER_HEADERS.map(|h| h.1).to_vec()),
+        called_from: called_from
+            .unwrap_or_else(|| vec![CalledHeader::RequestUri, CalledHeader::To]),
+        trusted,
+        overload_code,
+    })
+}

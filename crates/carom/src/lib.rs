@@ -1,0 +1,4 @@
+//! A self-hosted call-deflection engine: the parts of the one binary.
+
+pub mod cli;
+pub mod config;
