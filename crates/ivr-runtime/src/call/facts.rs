@@ -44,6 +44,8 @@ pub struct Facts {
     pub set_flags: Vec<String>,
     /// Consents given in this call, by name.
     pub consents: Vec<String>,
+    /// The caller's opt-out was recorded, or met, in this call.
+    pub opted_out: bool,
 }
 
 /// What earlier calls of the same caller to the same business left behind.
@@ -79,6 +81,11 @@ impl Facts {
         self.call_is
             .iter()
             .any(|is| matches!(is.as_str(), "psap-callback" | "priority" | "relay-or-text-phone"))
+    }
+
+    /// Whether the caller wants no texts, as far as it is known.
+    pub fn wants_no_texts(&self) -> bool {
+        self.opted_out || self.history.as_ref().is_some_and(|history| history.opted_out)
     }
 
     /// A protected call that is about an emergency.

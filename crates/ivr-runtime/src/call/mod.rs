@@ -4,10 +4,387 @@
 //! [`Call::handle_timeout`]; after each, drain [`Call::poll_output`]. The state is plain data:
 //! [`Call::state`] can be written away at any moment and [`Call::resume`]d with the same flow.
 
+pub(crate) mod desk;
+mod ending;
 mod facts;
+mod forward;
 mod io;
+pub mod keys;
+pub(crate) mod offers;
 mod records;
+mod route;
+mod targets;
+#[cfg(test)]
+mod tests;
 
 pub use facts::{Bypass, Facts, History};
 pub use io::{Input, Output, ResolvedLink, TargetOutcome, TextOutcome, TextRequest};
 pub use records::{EndReason, Handled, OfferResponse, Record};
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use self::{
+    desk::{Context, Desk, Playback, Progress},
+    keys::KeyBuffer,
+    route::{Route, Way},
+    targets::{Failure, Forwarding},
+};
+use crate::{
+    flow::{
+        model::{Flow, Go, StepId, TargetId},
+        way_out::Failed,
+    },
+    step::{self, Exit, Leave, Next, Running, Turn},
+};
+
+/// Our 200 is repeated for 64·T1 (RFC 3261 §13.3.1.4); then the leg is given up.
+const ANSWER_WITHIN: Duration = Duration::from_secs(35);
+
+/// One call in its flow.
+#[derive(Debug, Clone)]
+pub struct Call {
+    flow: Arc<Flow>,
+    state: CallState,
+}
+
+/// All that a call remembers; plain data, a few KiB at most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallState {
+    flow_rev: String,
+    facts: Facts,
+    progress: Progress,
+    keys: KeyBuffer,
+    desk: Desk,
+    route: Route,
+    phase: Phase,
+}
+
+/// A saved call belongs to another revision of its flow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the call runs flow revision {saved}, not {given}")]
+pub struct OtherRevision {
+    /// The revision the call began with.
+    pub saved: String,
+    /// The revision it was to be resumed with.
+    pub given: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Phase {
+    /// Our 200 is on its way; nothing may be played yet.
+    Answering { then: Aloud, until: Duration },
+    /// A step plays, listens or waits.
+    InStep { visit: Visit, running: Running },
+    /// A target is called or bridged.
+    Forwarding(Forwarding),
+    /// Nobody can be reached; the caller is told so.
+    Apologising(Playback),
+    /// Nothing follows.
+    Over,
+}
+
+/// What the answered call begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Aloud {
+    Step(Visit),
+    Direct,
+    Apology,
+}
+
+/// One stay in one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Visit {
+    step: StepId,
+    seq: u32,
+    first_key_ms: Option<i64>,
+}
+
+impl Call {
+    /// A call arrives. Nothing is answered yet; drain [`Call::poll_output`].
+    pub fn new(now: Duration, flow: Arc<Flow>, mut facts: Facts) -> Self {
+        facts.bound();
+        if facts.language.is_empty() {
+            facts.language = flow.languages.first().cloned().unwrap_or_default();
+        }
+        let why = bypass(&facts);
+        let mut desk = Desk::new(now, facts.start_ms);
+        desk.record(Record::Arm { holdout: offers::is_holdout(&flow, &facts) });
+        let state = CallState {
+            flow_rev: flow.rev.clone(),
+            progress: Progress::default(),
+            keys: KeyBuffer::default(),
+            route: Route::new(now, &flow, why.is_some()),
+            phase: Phase::Over,
+            facts,
+            desk,
+        };
+        let mut call = Self { flow, state };
+        let way = match why {
+            Some(why) => call.bypassed(why),
+            None => Way::Go(Go::Step(call.flow.start)),
+        };
+        call.advance(now, way);
+        call
+    }
+
+    /// All that [`Call::resume`] needs.
+    pub fn state(&self) -> &CallState {
+        &self.state
+    }
+
+    /// Goes on with a saved call.
+    pub fn resume(flow: Arc<Flow>, state: CallState) -> Result<Self, OtherRevision> {
+        if flow.rev != state.flow_rev {
+            return Err(OtherRevision { saved: state.flow_rev, given: flow.rev.clone() });
+        }
+        Ok(Self { flow, state })
+    }
+
+    /// The flow the call began with.
+    pub fn flow(&self) -> &Arc<Flow> {
+        &self.flow
+    }
+
+    /// What is known about the call by now.
+    pub fn facts(&self) -> &Facts {
+        &self.state.facts
+    }
+
+    /// Whether [`Record::End`] was given out or waits to be.
+    pub fn is_over(&self) -> bool {
+        self.state.phase == Phase::Over
+    }
+
+    /// The target that is called or bridged.
+    pub fn forwarding(&self) -> Option<TargetId> {
+        match &self.state.phase {
+            Phase::Forwarding(forwarding) => Some(forwarding.target),
+            _ => None,
+        }
+    }
+
+    /// Name of the step the call is in.
+    pub fn step(&self) -> Option<&str> {
+        let (Phase::InStep { visit, .. } | Phase::Answering { then: Aloud::Step(visit), .. }) =
+            &self.state.phase
+        else {
+            return None;
+        };
+        self.flow.steps.get(usize::from(visit.step.0)).map(|step| step.name.as_str())
+    }
+
+    /// The next thing to do; `None`: nothing until the next input or time-out.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.state.desk.pop()
+    }
+
+    /// The moment of [`Call::handle_timeout`]. `None` once bridged or over.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let earlier = |until: Duration| match self.state.route.poll_timeout() {
+            Some(over) => until.min(over),
+            None => until,
+        };
+        match &self.state.phase {
+            Phase::Answering { until, .. } => Some(*until),
+            Phase::InStep { running, .. } => Some(earlier(running.poll_timeout())),
+            Phase::Forwarding(forwarding) => forwarding.poll_timeout(),
+            Phase::Apologising(playback) => Some(playback.poll_timeout()),
+            Phase::Over => None,
+        }
+    }
+
+    /// Something happened.
+    pub fn handle_input(&mut self, now: Duration, input: Input) {
+        match (&mut self.state.phase, &input) {
+            (Phase::Over, _) => {}
+            (_, Input::HungUp) => self.hung_up(now),
+            (_, Input::OperatorBridge) => self.operator_bridge(now),
+            (Phase::Answering { .. }, Input::Answered) => self.answered(now),
+            (Phase::Answering { .. }, Input::AnswerFailed) => self.answer_failed(now),
+            (Phase::Answering { .. }, Input::Key(key)) => self.state.keys.push(*key),
+            (Phase::InStep { .. }, _) => self.step_input(now, &input),
+            (Phase::Forwarding(forwarding), Input::Target(outcome)) => {
+                let id = forwarding.target;
+                let Some(target) = self.flow.targets.get(usize::from(id.0)) else { return };
+                let step = forwarding.handle_outcome(target, *outcome);
+                self.target_step(now, id, step);
+            }
+            (Phase::Apologising(playback), _) => {
+                if playback.input(&input).is_some() {
+                    self.apologised(now);
+                }
+            }
+            // Reports of what is no longer going on; keys nobody listens to.
+            (Phase::Answering { .. } | Phase::Forwarding(_), _) => {}
+        }
+    }
+
+    /// A deadline may have passed; early and late calls are harmless.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if self.poll_timeout().is_none_or(|until| until > now) {
+            return;
+        }
+        match &self.state.phase {
+            Phase::InStep { .. } if self.state.route.is_over_time(now) => {
+                let way = self.state.route.exhausted(now, &self.flow);
+                self.leave_flow(now, "max_minutes", way);
+            }
+            Phase::InStep { .. } => self.step_timeout(now),
+            Phase::Answering { .. } => self.answer_failed(now),
+            Phase::Forwarding(forwarding) => {
+                let id = forwarding.target;
+                self.state.desk.push(Output::StopForward);
+                self.target_failed(now, id, Failure::NoAnswer { status: None });
+            }
+            Phase::Apologising(_) => self.apologised(now),
+            Phase::Over => {}
+        }
+    }
+
+    // ---------------------------------------------------------------- ways
+
+    fn advance(&mut self, now: Duration, way: Way) {
+        let mut next = Some(way);
+        while let Some(way) = next {
+            next = match way {
+                Way::Go(Go::Step(id)) => self.enter_step(now, id),
+                Way::Go(Go::Target(id)) => self.enter_target(now, id),
+                Way::Go(Go::HangUp) => {
+                    self.end_in_flow(now);
+                    None
+                }
+                Way::Apology => {
+                    self.apologise(now);
+                    None
+                }
+            };
+        }
+    }
+
+    fn enter_step(&mut self, now: Duration, id: StepId) -> Option<Way> {
+        let flow = Arc::clone(&self.flow);
+        let Some(step) = flow.steps.get(usize::from(id.0)) else { return Some(Way::Apology) };
+        if !self.state.route.take_step() {
+            self.record(Record::Bypassed { why: "max_steps".into() });
+            return Some(self.state.route.exhausted(now, &flow));
+        }
+        let visit = self.entered(now, id);
+        if let Some(leave) = step::silent(step, &mut self.context(now)) {
+            return Some(self.left(now, &visit, 1, leave));
+        }
+        if !self.state.progress.answered {
+            self.answer(now, Aloud::Step(visit));
+            return None;
+        }
+        self.begin_aloud(now, visit)
+    }
+
+    fn begin_aloud(&mut self, now: Duration, visit: Visit) -> Option<Way> {
+        let flow = Arc::clone(&self.flow);
+        let step = flow.steps.get(usize::from(visit.step.0))?;
+        match step::aloud(step, &mut self.context(now)) {
+            Ok(running) => {
+                self.state.phase = Phase::InStep { visit, running };
+                None
+            }
+            Err(leave) => Some(self.left(now, &visit, 1, leave)),
+        }
+    }
+
+    fn step_input(&mut self, now: Duration, input: &Input) {
+        let at_ms = self.state.desk.at_ms(now);
+        let turn = self
+            .with_step(now, |running, step, context| running.handle_input(step, context, input));
+        if let (Phase::InStep { visit, .. }, Input::Key(_)) = (&mut self.state.phase, input) {
+            visit.first_key_ms.get_or_insert(at_ms);
+        }
+        self.take_turn(now, turn);
+    }
+
+    fn step_timeout(&mut self, now: Duration) {
+        let turn =
+            self.with_step(now, |running, step, context| running.handle_timeout(step, context));
+        self.take_turn(now, turn);
+    }
+
+    fn with_step(
+        &mut self,
+        now: Duration,
+        act: impl FnOnce(&mut Running, &crate::flow::model::Step, &mut Context<'_>) -> Turn,
+    ) -> Turn {
+        let CallState { facts, progress, keys, desk, phase, .. } = &mut self.state;
+        let Phase::InStep { visit, running } = phase else { return Turn::Stay };
+        let Some(step) = self.flow.steps.get(usize::from(visit.step.0)) else { return Turn::Stay };
+        let mut context = Context { now, flow: &self.flow, facts, keys, desk, progress };
+        act(running, step, &mut context)
+    }
+
+    fn take_turn(&mut self, now: Duration, turn: Turn) {
+        let Turn::Leave(leave) = turn else { return };
+        let Phase::InStep { visit, running } = &self.state.phase else { return };
+        let (visit, tries) = (visit.clone(), running.tries());
+        let way = self.left(now, &visit, tries, leave);
+        self.advance(now, way);
+    }
+
+    /// Records that a step is over, and finds where to.
+    fn left(&mut self, now: Duration, visit: &Visit, tries: u8, leave: Leave) -> Way {
+        if matches!(leave.exit, Exit::Key(_)) {
+            self.state.route.forgive();
+        }
+        self.record_left(now, visit, tries, leave.exit, leave.note);
+        match leave.next {
+            Next::Go(go) => Way::Go(go),
+            Next::Human => Way::Go(Go::Target(self.flow.human)),
+            Next::WayOut(own) => {
+                self.state.route.way_out(&self.flow, Failed::Step(visit.step), own)
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- records
+
+    fn entered(&mut self, now: Duration, id: StepId) -> Visit {
+        let (seq, at_ms) = (self.state.desk.next_step(), self.state.desk.at_ms(now));
+        if let Some(step) = self.flow.steps.get(usize::from(id.0)) {
+            let (step, kind) = (step.name.clone(), step::kind(&step.does).into());
+            self.record(Record::StepEntered { seq, step, kind, at_ms });
+        }
+        Visit { step: id, seq, first_key_ms: None }
+    }
+
+    fn record_left(
+        &mut self,
+        now: Duration,
+        visit: &Visit,
+        tries: u8,
+        exit: Exit,
+        note: Option<String>,
+    ) {
+        let (seq, first_key_ms) = (visit.seq, visit.first_key_ms);
+        let (exit, at_ms) = (exit.label(), self.state.desk.at_ms(now));
+        self.record(Record::StepLeft { seq, exit, first_key_ms, note, tries, at_ms });
+    }
+
+    fn record(&mut self, record: Record) {
+        self.state.desk.record(record);
+    }
+
+    fn context(&mut self, now: Duration) -> Context<'_> {
+        let CallState { facts, progress, keys, desk, .. } = &mut self.state;
+        Context { now, flow: &self.flow, facts, keys, desk, progress }
+    }
+}
+
+/// Why a call is not played its flow.
+fn bypass(facts: &Facts) -> Option<&'static str> {
+    match facts.bypass {
+        _ if facts.is_protected() => Some("protected"),
+        Some(Bypass::Overload) => Some("overload"),
+        Some(Bypass::StoreDown) => Some("store-down"),
+        Some(Bypass::Draining) => Some("draining"),
+        None => None,
+    }
+}

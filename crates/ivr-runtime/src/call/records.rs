@@ -65,6 +65,8 @@ pub enum Record {
         response: OfferResponse,
         /// The key that answered it.
         pressed: Option<Key>,
+        /// Why it counts as suppressed after all: `prompt_failed`.
+        reason: Option<String>,
         /// When.
         at_ms: i64,
     },
@@ -178,9 +180,9 @@ pub enum OfferResponse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
-    /// A text was sent and no person was reached.
+    /// A text was sent and no person was asked for after it, whoever hung up.
     Deflected,
-    /// An answer was heard to its end and no person was reached.
+    /// An answer was heard to its end and no person was asked for after it.
     AnsweredInIvr,
     /// The call was bridged to a target.
     Forwarded,
@@ -192,7 +194,8 @@ pub enum EndReason {
     CallerHangup,
     /// Nobody could be reached; the caller was told so.
     Apology,
-    /// Nobody could be reached and the call was never answered: the PBX's code went back.
+    /// Nobody could be reached and the call was never answered (the PBX's code went back), or
+    /// the flow hung up without having answered or sent anything.
     NoRoute,
     /// The call broke.
     Error,

@@ -1,0 +1,196 @@
+//! What a step writes on: outputs, numbers of plays, steps and offers, and the call's clock.
+
+use std::{collections::VecDeque, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    facts::Facts,
+    io::{Input, Output},
+    keys::KeyBuffer,
+    records::{OfferResponse, Record},
+};
+use crate::{
+    flow::model::{Flow, PromptItem},
+    key::Key,
+};
+
+/// No prompt of a set is longer (E07); a play that has not ended by then has failed.
+const LONGEST_PROMPT: Duration = Duration::from_secs(61);
+
+/// All that a step of a call may see and touch.
+pub(crate) struct Context<'a> {
+    pub now: Duration,
+    pub flow: &'a Flow,
+    pub facts: &'a mut Facts,
+    pub keys: &'a mut KeyBuffer,
+    pub desk: &'a mut Desk,
+    pub progress: &'a mut Progress,
+}
+
+/// What a call has come to so far; decides how it is counted when it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// The caller leg was answered.
+    pub answered: bool,
+    /// What the caller has asked for by key.
+    pub asked: Option<Asked>,
+    /// A text was sent, and no person was asked for since.
+    pub text_sent: bool,
+    /// An answer was heard to its end, and no person was asked for since.
+    pub answer_heard: bool,
+    /// A target that never tells who answered has answered.
+    pub maybe_human: bool,
+    /// A person has answered.
+    pub human: bool,
+}
+
+/// The key with which the caller asked for what a `text` step sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub key: Key,
+    /// The step whose prompt was answered.
+    pub step: String,
+    /// That prompt.
+    pub prompt: String,
+    /// The accepted offer; `None`: a menu's key, which becomes one at the `text` step.
+    pub offer: Option<u32>,
+}
+
+/// Outputs in waiting and the numbers given out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Desk {
+    outputs: VecDeque<Output>,
+    began: Duration,
+    start_ms: i64,
+    plays: u32,
+    steps: u32,
+    offers: u32,
+}
+
+/// Prompts that play.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Playback {
+    id: u32,
+    pub since: Duration,
+    until: Duration,
+}
+
+/// How a play ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Played {
+    ToTheEnd,
+    Stopped,
+    Failed,
+}
+
+impl Desk {
+    pub fn new(began: Duration, start_ms: i64) -> Self {
+        Self { outputs: VecDeque::new(), began, start_ms, plays: 0, steps: 0, offers: 0 }
+    }
+
+    pub fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub fn pop(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub fn record(&mut self, record: Record) {
+        self.push(Output::Record(record));
+    }
+
+    /// The wall clock, ms UTC.
+    pub fn at_ms(&self, now: Duration) -> i64 {
+        let since = now.saturating_sub(self.began).as_millis();
+        self.start_ms.saturating_add(i64::try_from(since).unwrap_or(i64::MAX))
+    }
+
+    pub fn next_step(&mut self) -> u32 {
+        self.steps += 1;
+        self.steps
+    }
+
+    pub fn next_offer(&mut self) -> u32 {
+        self.offers += 1;
+        self.offers
+    }
+
+    /// Plays `prompts`; `None` where there is nothing to play.
+    pub fn play(
+        &mut self,
+        now: Duration,
+        facts: &Facts,
+        prompts: &[PromptItem],
+        barge_in: bool,
+    ) -> Option<Playback> {
+        let mut names = Vec::new();
+        collect_names(prompts, facts, &mut names);
+        if names.is_empty() {
+            return None;
+        }
+        self.plays += 1;
+        let at_most = LONGEST_PROMPT * u32::try_from(names.len()).unwrap_or(u32::MAX);
+        let playback = Playback { id: self.plays, since: now, until: now + at_most };
+        let language = facts.language.clone();
+        self.push(Output::Play { id: playback.id, language, prompts: names, barge_in });
+        Some(playback)
+    }
+}
+
+impl Context<'_> {
+    pub fn at_ms(&self) -> i64 {
+        self.desk.at_ms(self.now)
+    }
+
+    pub fn play(&mut self, prompts: &[PromptItem], barge_in: bool) -> Option<Playback> {
+        self.desk.play(self.now, self.facts, prompts, barge_in)
+    }
+
+    pub fn answer_offer(&mut self, n: u32, response: OfferResponse, pressed: Option<Key>) {
+        let at_ms = self.at_ms();
+        self.desk.record(Record::OfferResponse { n, response, pressed, reason: None, at_ms });
+    }
+}
+
+impl Playback {
+    /// What an input says about this play.
+    pub fn input(&self, input: &Input) -> Option<Played> {
+        match *input {
+            Input::PlayDone { id, completed: true } if id == self.id => Some(Played::ToTheEnd),
+            Input::PlayDone { id, completed: false } if id == self.id => Some(Played::Stopped),
+            Input::PlayFailed { id } if id == self.id => Some(Played::Failed),
+            _ => None,
+        }
+    }
+
+    /// Nothing was heard of it for longer than any prompt lasts.
+    pub fn timeout(&self, now: Duration) -> Option<Played> {
+        (self.until <= now).then_some(Played::Failed)
+    }
+
+    pub fn poll_timeout(&self) -> Duration {
+        self.until
+    }
+}
+
+/// The names of a prompt list, for the record of what the caller heard.
+pub(crate) fn prompt_names(prompts: &[PromptItem], facts: &Facts) -> String {
+    let mut names = Vec::new();
+    collect_names(prompts, facts, &mut names);
+    names.join("+")
+}
+
+fn collect_names(prompts: &[PromptItem], facts: &Facts, names: &mut Vec<String>) {
+    for item in prompts {
+        match item {
+            PromptItem::Sound(name) => names.push(name.clone()),
+            PromptItem::Group { play, needs } => {
+                if needs.iter().all(|field| facts.field(field).is_some()) {
+                    collect_names(play, facts, names);
+                }
+            }
+        }
+    }
+}

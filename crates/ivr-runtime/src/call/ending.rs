@@ -1,0 +1,162 @@
+//! How a call is answered and how it ends.
+
+use std::time::Duration;
+
+use super::{
+    ANSWER_WITHIN, Aloud, Call, EndReason, Handled, OfferResponse, Output, Phase, Record, Route,
+    Way, targets::Stage,
+};
+use crate::{flow::model::PromptItem, step::Exit};
+
+/// The final code of a call that the flow hangs up unanswered and for which no PBX spoke.
+const NOT_NOW: u16 = 480;
+
+impl Call {
+    /// Our 200 goes out; what is to be heard waits for it.
+    pub(super) fn answer(&mut self, now: Duration, then: Aloud) {
+        self.state.progress.answered = true;
+        self.state.desk.push(Output::Answer);
+        self.state.phase = Phase::Answering { then, until: now + ANSWER_WITHIN };
+    }
+
+    pub(super) fn answered(&mut self, now: Duration) {
+        let at_ms = self.state.desk.at_ms(now);
+        self.record(Record::Answered { at_ms });
+        let Phase::Answering { then, .. } = std::mem::replace(&mut self.state.phase, Phase::Over)
+        else {
+            return;
+        };
+        let way = match then {
+            Aloud::Step(visit) => self.begin_aloud(now, visit),
+            Aloud::Direct => Some(self.bypassed("drain")),
+            Aloud::Apology => Some(Way::Apology),
+        };
+        if let Some(way) = way {
+            self.advance(now, way);
+        }
+    }
+
+    /// Nobody is there to hear us.
+    pub(super) fn answer_failed(&mut self, now: Duration) {
+        self.close_step(now, Exit::Error, OfferResponse::Hangup, Some("answer_failed"));
+        self.state.desk.push(Output::HangUp);
+        self.end(now, EndReason::Error);
+    }
+
+    /// The last exit: the PBX's code where the call was never answered, else an apology.
+    pub(super) fn apologise(&mut self, now: Duration) {
+        let Route { last_status, .. } = self.state.route;
+        if let (false, Some(status)) = (self.state.progress.answered, last_status) {
+            self.state.desk.push(Output::Reject { status });
+            return self.end(now, EndReason::NoRoute);
+        }
+        if !self.state.progress.answered {
+            return self.answer(now, Aloud::Apology);
+        }
+        let sorry = [PromptItem::Sound("apology".into())];
+        match self.context(now).play(&sorry, false) {
+            Some(playback) => self.state.phase = Phase::Apologising(playback),
+            None => self.apologised(now),
+        }
+    }
+
+    pub(super) fn apologised(&mut self, now: Duration) {
+        self.state.desk.push(Output::HangUp);
+        self.end(now, EndReason::Apology);
+    }
+
+    /// The flow says `hangup`.
+    pub(super) fn end_in_flow(&mut self, now: Duration) {
+        let status = self.state.route.last_status.unwrap_or(NOT_NOW);
+        self.state.desk.push(match self.state.progress.answered {
+            true => Output::HangUp,
+            false => Output::Reject { status },
+        });
+        let reason = self.done_in_flow().unwrap_or(EndReason::NoRoute);
+        self.end(now, reason);
+    }
+
+    /// The caller is gone.
+    pub(super) fn hung_up(&mut self, now: Duration) {
+        self.close_step(now, Exit::Hangup, OfferResponse::Hangup, None);
+        let reason = match &self.state.phase {
+            Phase::Forwarding(forwarding) => match forwarding.stage {
+                Stage::Calling { .. } => {
+                    self.state.desk.push(Output::StopForward);
+                    EndReason::CallerHangup
+                }
+                Stage::Queued | Stage::Talking => return self.end_forwarded(now, true),
+            },
+            Phase::Apologising(_) => EndReason::Apology,
+            Phase::Answering { .. } | Phase::InStep { .. } | Phase::Over => {
+                self.done_in_flow().unwrap_or(EndReason::CallerHangup)
+            }
+        };
+        self.end(now, reason);
+    }
+
+    /// The bridge is over, from either side.
+    pub(super) fn end_forwarded(&mut self, now: Duration, by_caller: bool) {
+        if self.state.progress.human {
+            let at_ms = self.state.desk.at_ms(now);
+            self.record(Record::HumanEnded { at_ms });
+        }
+        if !by_caller {
+            self.state.desk.push(Output::HangUp);
+        }
+        let emergency = self.state.facts.is_emergency();
+        let reason = if emergency { EndReason::EmergencyBypass } else { EndReason::Forwarded };
+        self.end(now, reason);
+    }
+
+    /// Ends the step the call is in, with the offer that is being spoken in it.
+    pub(super) fn close_step(
+        &mut self,
+        now: Duration,
+        exit: Exit,
+        response: OfferResponse,
+        note: Option<&str>,
+    ) {
+        let (visit, tries, offer) = match &self.state.phase {
+            Phase::InStep { visit, running } => {
+                (visit.clone(), running.tries(), running.pending_offer())
+            }
+            Phase::Answering { then: Aloud::Step(visit), .. } => (visit.clone(), 1, None),
+            Phase::Answering { .. }
+            | Phase::Forwarding(_)
+            | Phase::Apologising(_)
+            | Phase::Over => return,
+        };
+        if let Some(n) = offer {
+            self.context(now).answer_offer(n, response, None);
+        }
+        self.record_left(now, &visit, tries, exit, note.map(str::to_owned));
+    }
+
+    /// What the flow has done for the caller already.
+    fn done_in_flow(&self) -> Option<EndReason> {
+        let progress = &self.state.progress;
+        let done = [
+            (progress.text_sent, EndReason::Deflected),
+            (progress.answer_heard, EndReason::AnsweredInIvr),
+        ];
+        done.into_iter().find_map(|(is, reason)| is.then_some(reason))
+    }
+
+    fn end(&mut self, now: Duration, reason: EndReason) {
+        let at_ms = self.state.desk.at_ms(now);
+        let progress = &self.state.progress;
+        let handled = match (progress.human, progress.maybe_human) {
+            (true, _) => Handled::Human,
+            (false, true) => Handled::Unknown,
+            (false, false) => Handled::NoHuman,
+        };
+        // EX-21: not where the caller went on to a person.
+        let in_flow = matches!(reason, EndReason::Deflected | EndReason::AnsweredInIvr);
+        if progress.answer_heard && in_flow && handled == Handled::NoHuman {
+            self.record(Record::Outcome { kind: "answered_in_ivr".into(), at_ms });
+        }
+        self.record(Record::End { reason, handled, at_ms });
+        self.state.phase = Phase::Over;
+    }
+}

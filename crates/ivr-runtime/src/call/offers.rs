@@ -1,0 +1,153 @@
+//! Who hears an offer: hold-out, ramp, and every reason for which one is not made.
+
+use super::facts::Facts;
+use crate::{
+    flow::{
+        model::{Flow, Offer, RuleId},
+        rules::{self, Truth},
+    },
+    step::text,
+};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Why an offer is not spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Suppressed {
+    /// The caller is in the control group.
+    Holdout,
+    /// The last text to this caller failed; the next thing they get is a person.
+    FailedPromise,
+    /// No number to send to.
+    Withheld,
+    /// A number that no text reaches.
+    NotTextable,
+    /// The caller declined within `ask_again_days` (IC-16).
+    DeclinedBefore,
+    /// The caller was deflected within `ask_again_days` and calls again (IC-09).
+    Returning,
+    /// `needs_intent`, and none is known.
+    NoIntent,
+    /// A rule of `only_if` or `never_if`, e.g. `only_if:textable`, `unknown:long_wait`.
+    Rule(String),
+    /// Outside the ramp.
+    Share,
+    /// A field of the link is not known, and there is no other link.
+    LinkMissing,
+}
+
+impl Suppressed {
+    /// `offer.reason`.
+    pub fn reason(&self) -> String {
+        let word = match self {
+            Self::Holdout => "holdout",
+            Self::FailedPromise => "failed_promise",
+            Self::Withheld => "withheld",
+            Self::NotTextable => "not_textable",
+            Self::DeclinedBefore => "declined_before",
+            Self::Returning => "returning",
+            Self::NoIntent => "no_intent",
+            Self::Rule(rule) => rule,
+            Self::Share => "share",
+            Self::LinkMissing => "link_missing",
+        };
+        word.into()
+    }
+}
+
+/// Whether this caller is in the control group; the same for every call of theirs.
+pub(crate) fn is_holdout(flow: &Flow, facts: &Facts) -> bool {
+    percentile(facts.caller_seed, "holdout") < u64::from(flow.holdout_percent)
+}
+
+/// The first reason against making `offer` now.
+pub(crate) fn suppressed(
+    flow: &Flow,
+    step: &str,
+    offer: &Offer,
+    facts: &Facts,
+    now_ms: i64,
+) -> Option<Suppressed> {
+    let checks: [&dyn Fn() -> Option<Suppressed>; 6] = [
+        &|| is_holdout(flow, facts).then_some(Suppressed::Holdout),
+        &|| caller_is_unfit(flow, facts, now_ms),
+        &|| (offer.needs_intent && facts.intent.is_none()).then_some(Suppressed::NoIntent),
+        &|| against_rules(flow, offer, facts, now_ms),
+        &|| {
+            let outside = percentile(facts.caller_seed, step) >= u64::from(offer.share);
+            outside.then_some(Suppressed::Share)
+        },
+        &|| {
+            text::resolve_link(flow, facts, offer.link).is_none().then_some(Suppressed::LinkMissing)
+        },
+    ];
+    checks.iter().find_map(|check| check())
+}
+
+/// Reasons that lie in the caller: history and number.
+fn caller_is_unfit(flow: &Flow, facts: &Facts, now_ms: i64) -> Option<Suppressed> {
+    let since_ms = now_ms - i64::from(flow.ask_again_days) * DAY_MS;
+    if let Some(history) = &facts.history {
+        if history.failed_promise {
+            return Some(Suppressed::FailedPromise);
+        }
+        if history.declined_ms.is_some_and(|at_ms| at_ms > since_ms) {
+            return Some(Suppressed::DeclinedBefore);
+        }
+        if history.deflected_ms.iter().any(|at_ms| *at_ms > since_ms) {
+            return Some(Suppressed::Returning);
+        }
+    }
+    match (&facts.caller, facts.withheld, facts.can_receive_text) {
+        (None, _, _) | (_, true, _) => Some(Suppressed::Withheld),
+        (Some(_), false, Some(false)) => Some(Suppressed::NotTextable),
+        (Some(_), false, Some(true) | None) => None,
+    }
+}
+
+/// `only_if` wants true, `never_if` wants false; unknown is against both.
+fn against_rules(flow: &Flow, offer: &Offer, facts: &Facts, now_ms: i64) -> Option<Suppressed> {
+    let against = |list: &[RuleId], wanted: Truth, key: &str| {
+        list.iter().find_map(|rule| {
+            let (truth, unknown) = judge(flow, facts, now_ms, *rule);
+            match truth {
+                Truth::Unknown => Some(Suppressed::Rule(format!("unknown:{unknown}"))),
+                truth if truth != wanted => Some(Suppressed::Rule(format!("{key}:{unknown}"))),
+                Truth::True | Truth::False => None,
+            }
+        })
+    };
+    against(&offer.only_if, Truth::True, "only_if")
+        .or_else(|| against(&offer.never_if, Truth::False, "never_if"))
+}
+
+/// The truth of a rule, with its name.
+pub(crate) fn judge(flow: &Flow, facts: &Facts, now_ms: i64, rule: RuleId) -> (Truth, String) {
+    let name = flow.rules.get(usize::from(rule.0)).map_or("", |rule| rule.name.as_str());
+    (rules::evaluate(flow, facts, now_ms, rule), name.to_owned())
+}
+
+/// 0–99, evenly spread over callers and independent from one `salt` to another.
+fn percentile(seed: u64, salt: &str) -> u64 {
+    // FNV-1a over the salt, then the finaliser of SplitMix64: stable over releases and machines.
+    let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let mut z = salt.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, fnv);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)) % 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_keeps_a_percentile_and_salts_are_independent() {
+        let mut both = 0;
+        for seed in 0..10_000u64 {
+            assert_eq!(percentile(seed, "a"), percentile(seed, "a"));
+            both += u32::from(percentile(seed, "a") < 10 && percentile(seed, "b") < 10);
+        }
+        assert!((60..140).contains(&both), "1 % expected, {both} of 10,000");
+    }
+}

@@ -1,0 +1,388 @@
+//! `menu`, and the half of `answer` and `offer` that plays a prompt and takes one key.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Exit, Leave, Next, Turn, offer, set};
+use crate::{
+    call::{
+        Input, OfferResponse, Output, Record,
+        desk::{Asked, Context, Playback, Played, prompt_names},
+        keys::{Gather, Gathered},
+    },
+    flow::model::{Does, Flow, Go, Menu, Offer, Step},
+    key::Key,
+};
+
+/// A key that accepts a text counts only when its prompt has played for so long: scripted
+/// callers press at once, people listen first (requirements §7.1).
+pub(crate) const GUARD: Duration = Duration::from_secs(1);
+
+/// `set` steps followed to see whether a key leads to a text.
+const SETS_FOLLOWED: usize = 8;
+
+/// A prompt that plays and the key that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Running {
+    tries: u8,
+    phase: Phase,
+    /// A key that is down: which, and since when.
+    onset: Option<(Key, Duration)>,
+    /// The offer that is being spoken.
+    offer: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Phase {
+    Playing(Playback),
+    Listening { prompt_since: Duration, gather: Gather },
+}
+
+/// What a key does in this step.
+enum Meaning {
+    Go(Go),
+    Operator,
+    Repeat,
+    Wrong,
+}
+
+impl Running {
+    /// Plays the prompt, or takes a key typed ahead in its place.
+    pub fn begin(step: &Step, context: &mut Context<'_>) -> Result<Self, Leave> {
+        let Some(menu) = menu_of(step) else { return Err(Leave::failed(None, "no menu")) };
+        if let Some(intent) = &menu.intent {
+            set::set_intent(intent, context);
+        }
+        if menu.flush {
+            context.keys.flush();
+        }
+        if let Some(leave) = typed_ahead(step, menu, context) {
+            return Err(leave);
+        }
+        let offer = match &step.does {
+            Does::Offer(offer) => Some(offer::spoken(&step.name, offer, context)),
+            _ => None,
+        };
+        let phase = Phase::play(menu, context);
+        Ok(Self { tries: 1, phase, onset: None, offer })
+    }
+
+    pub fn handle_input(&mut self, step: &Step, context: &mut Context<'_>, input: &Input) -> Turn {
+        let Some(menu) = menu_of(step) else { return super::mismatch() };
+        match *input {
+            Input::KeyDown(key) => {
+                self.onset = Some((key, context.now));
+                self.barge_in(menu, context);
+                Turn::Stay
+            }
+            Input::Key(key) => self.key(step, menu, context, key),
+            _ => {
+                let Phase::Playing(playback) = &self.phase else { return Turn::Stay };
+                let played = playback.input(input);
+                played.map_or(Turn::Stay, |played| self.played(step, menu, context, played))
+            }
+        }
+    }
+
+    pub fn handle_timeout(&mut self, step: &Step, context: &mut Context<'_>) -> Turn {
+        let Some(menu) = menu_of(step) else { return super::mismatch() };
+        match &mut self.phase {
+            Phase::Playing(playback) => {
+                let played = playback.timeout(context.now);
+                played.map_or(Turn::Stay, |played| self.played(step, menu, context, played))
+            }
+            Phase::Listening { gather, .. } => match gather.handle_timeout(context.now) {
+                Some(_) => self.missed(menu, context, Exit::Timeout),
+                None => Turn::Stay,
+            },
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Duration {
+        match &self.phase {
+            Phase::Playing(playback) => playback.poll_timeout(),
+            // A gather that listens always has a deadline.
+            Phase::Listening { prompt_since, gather } => {
+                gather.poll_timeout().unwrap_or(*prompt_since)
+            }
+        }
+    }
+
+    pub fn tries(&self) -> u8 {
+        self.tries
+    }
+
+    pub fn pending_offer(&self) -> Option<u32> {
+        self.offer
+    }
+
+    /// A key went down: the prompt stops where the step lets it.
+    fn barge_in(&mut self, menu: &Menu, context: &mut Context<'_>) {
+        let Phase::Playing(playback) = &self.phase else { return };
+        if menu.barge_in {
+            context.desk.push(Output::StopPlay);
+            self.phase = Phase::listen(playback.since, menu, context.now);
+        }
+    }
+
+    /// The prompt is over.
+    fn played(
+        &mut self,
+        step: &Step,
+        menu: &Menu,
+        context: &mut Context<'_>,
+        played: Played,
+    ) -> Turn {
+        let Phase::Playing(playback) = &self.phase else { return Turn::Stay };
+        match played {
+            Played::ToTheEnd => {
+                if matches!(step.does, Does::Answer { .. }) {
+                    context.progress.answer_heard = true;
+                }
+            }
+            // The media side stopped it for a key we are about to hear of.
+            Played::Stopped if menu.barge_in => {}
+            Played::Stopped | Played::Failed => return self.prompt_failed(step, context),
+        }
+        self.phase = Phase::listen(playback.since, menu, context.now);
+        match context.keys.take() {
+            Some(key) => self.gathered(step, menu, context, key, context.now),
+            None => Turn::Stay,
+        }
+    }
+
+    fn key(&mut self, step: &Step, menu: &Menu, context: &mut Context<'_>, key: Key) -> Turn {
+        let onset = self.onset.take().filter(|(down, _)| *down == key);
+        let down_at = onset.map_or(context.now, |(_, at)| at);
+        self.barge_in(menu, context);
+        match &self.phase {
+            // No barge-in: the key waits for the end of the prompt.
+            Phase::Playing(playback) => {
+                if !guarded(step, menu, context, key, playback.since, down_at) {
+                    context.keys.push(key);
+                }
+                Turn::Stay
+            }
+            Phase::Listening { .. } => self.gathered(step, menu, context, key, down_at),
+        }
+    }
+
+    fn gathered(
+        &mut self,
+        step: &Step,
+        menu: &Menu,
+        context: &mut Context<'_>,
+        key: Key,
+        down_at: Duration,
+    ) -> Turn {
+        let Phase::Listening { gather, prompt_since } = &mut self.phase else { return Turn::Stay };
+        if !matches!(gather.key(context.now, key), Some(Gathered::Keys(_))) {
+            return Turn::Stay;
+        }
+        if guarded(step, menu, context, key, *prompt_since, down_at) {
+            self.phase = Phase::play(menu, context);
+            return Turn::Stay;
+        }
+        match meaning(menu, context.flow, key) {
+            Meaning::Go(go) => Turn::Leave(self.chosen(step, menu, context, key, go)),
+            Meaning::Operator => Turn::Leave(self.operator(context, key)),
+            Meaning::Repeat => {
+                self.phase = Phase::play(menu, context);
+                Turn::Stay
+            }
+            Meaning::Wrong => self.missed(menu, context, Exit::Wrong),
+        }
+    }
+
+    /// Silence or a wrong key: once more, or on.
+    fn missed(&mut self, menu: &Menu, context: &mut Context<'_>, why: Exit) -> Turn {
+        context.keys.flush();
+        if self.tries < menu.tries {
+            self.tries += 1;
+            self.phase = Phase::play(menu, context);
+            return Turn::Stay;
+        }
+        let (go, response) = match why {
+            Exit::Wrong => (menu.wrong, OfferResponse::Declined),
+            _ => (menu.no_input, OfferResponse::Timeout),
+        };
+        self.answer_offer(context, response, None);
+        forget_unless_offered(context);
+        Turn::Leave(Leave::by(why, Next::Go(go)))
+    }
+
+    fn chosen(
+        &mut self,
+        step: &Step,
+        menu: &Menu,
+        context: &mut Context<'_>,
+        key: Key,
+        go: Go,
+    ) -> Leave {
+        let asked = |offer, context: &Context<'_>| Asked {
+            key,
+            step: step.name.clone(),
+            prompt: prompt_names(&menu.play, context.facts),
+            offer,
+        };
+        match &step.does {
+            Does::Offer(Offer { accept, .. }) if accept.contains(&key) => {
+                context.progress.asked = Some(asked(self.offer, context));
+                self.answer_offer(context, OfferResponse::Accepted, Some(key));
+            }
+            Does::Offer(_) => {
+                context.progress.asked = None;
+                self.answer_offer(context, OfferResponse::Declined, Some(key));
+            }
+            _ => remember(asked(None, context), context),
+        }
+        Leave::by(Exit::Key(key), Next::Go(go))
+    }
+
+    fn operator(&mut self, context: &mut Context<'_>, key: Key) -> Leave {
+        context.progress.asked = None;
+        self.answer_offer(context, OfferResponse::Declined, Some(key));
+        Leave::by(Exit::Key(key), Next::Human)
+    }
+
+    /// The caller heard nothing. An offer was then not made; anything else takes the way out.
+    fn prompt_failed(&mut self, step: &Step, context: &mut Context<'_>) -> Turn {
+        let own = match &step.does {
+            Does::Offer(offer) => Some(offer.if_not_offered),
+            _ => None,
+        };
+        if let Some(n) = self.offer.take() {
+            let at_ms = context.at_ms();
+            context.desk.record(Record::OfferResponse {
+                n,
+                response: OfferResponse::Suppressed,
+                pressed: None,
+                reason: Some("prompt_failed".into()),
+                at_ms,
+            });
+        }
+        Turn::Leave(Leave::failed(own, "prompt_failed"))
+    }
+
+    fn answer_offer(
+        &mut self,
+        context: &mut Context<'_>,
+        response: OfferResponse,
+        pressed: Option<Key>,
+    ) {
+        if let Some(n) = self.offer.take() {
+            context.answer_offer(n, response, pressed);
+        }
+    }
+}
+
+impl Phase {
+    fn play(menu: &Menu, context: &mut Context<'_>) -> Self {
+        match context.play(&menu.play, menu.barge_in) {
+            Some(playback) => Self::Playing(playback),
+            None => Self::listen(context.now, menu, context.now),
+        }
+    }
+
+    fn listen(prompt_since: Duration, menu: &Menu, now: Duration) -> Self {
+        let mut gather = Gather::one_key(Duration::from_millis(u64::from(menu.timeout_ms)));
+        gather.listen(now);
+        Self::Listening { prompt_since, gather }
+    }
+}
+
+/// The keys and prompts of the three kinds that have them.
+fn menu_of(step: &Step) -> Option<&Menu> {
+    match &step.does {
+        Does::Menu(menu) | Does::Answer { menu, .. } => Some(menu),
+        Does::Offer(offer) => Some(&offer.menu),
+        Does::Say { .. }
+        | Does::Decide { .. }
+        | Does::Set { .. }
+        | Does::Text(_)
+        | Does::OptOut { .. } => None,
+    }
+}
+
+/// Listed keys first, then the flow's operator keys, then the repeat key.
+fn meaning(menu: &Menu, flow: &Flow, key: Key) -> Meaning {
+    match menu.press.get(&key) {
+        Some(go) => Meaning::Go(*go),
+        None if flow.operator_keys.contains(&key) => Meaning::Operator,
+        None if menu.repeat_key == Some(key) => Meaning::Repeat,
+        None => Meaning::Wrong,
+    }
+}
+
+/// A key typed before the prompt answers a menu unheard, but no prompt that asks for a text.
+/// An offer that is passed over this way was not made.
+fn typed_ahead(step: &Step, menu: &Menu, context: &mut Context<'_>) -> Option<Leave> {
+    let key = context.keys.take()?;
+    let now = context.now;
+    if guarded(step, menu, context, key, now, now) {
+        context.keys.flush();
+        return None;
+    }
+    let mut unheard =
+        Running { tries: 1, phase: Phase::listen(now, menu, now), onset: None, offer: None };
+    let leave = match meaning(menu, context.flow, key) {
+        Meaning::Go(go) => unheard.chosen(step, menu, context, key, go),
+        Meaning::Operator => unheard.operator(context, key),
+        Meaning::Repeat | Meaning::Wrong => {
+            context.keys.flush();
+            return None;
+        }
+    };
+    if let Does::Offer(offer) = &step.does {
+        offer::passed_over(&step.name, offer, context);
+    }
+    Some(leave)
+}
+
+/// The key would accept a text and came too soon after the start of its prompt.
+fn guarded(
+    step: &Step,
+    menu: &Menu,
+    context: &Context<'_>,
+    key: Key,
+    prompt_since: Duration,
+    down_at: Duration,
+) -> bool {
+    let accepts = match &step.does {
+        Does::Offer(offer) => offer.accept.contains(&key),
+        // After an accepted offer the keys only choose how.
+        _ if already_accepted(context) => false,
+        _ => menu.press.get(&key).is_some_and(|go| leads_to_text(context.flow, *go)),
+    };
+    accepts && down_at < prompt_since + GUARD
+}
+
+fn leads_to_text(flow: &Flow, mut go: Go) -> bool {
+    for _ in 0..SETS_FOLLOWED {
+        let Go::Step(id) = go else { return false };
+        match flow.steps.get(usize::from(id.0)).map(|step| &step.does) {
+            Some(Does::Text(_)) => return true,
+            Some(Does::Set { then, .. }) => go = *then,
+            _ => return false,
+        }
+    }
+    false
+}
+
+fn already_accepted(context: &Context<'_>) -> bool {
+    context.progress.asked.as_ref().is_some_and(|asked| asked.offer.is_some())
+}
+
+/// A menu's key may ask for a text; an accepted offer asks for it already.
+fn remember(asked: Asked, context: &mut Context<'_>) {
+    if !already_accepted(context) {
+        context.progress.asked = Some(asked);
+    }
+}
+
+fn forget_unless_offered(context: &mut Context<'_>) {
+    if !already_accepted(context) {
+        context.progress.asked = None;
+    }
+}

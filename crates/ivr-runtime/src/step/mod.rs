@@ -1,0 +1,199 @@
+//! What each kind of step does, one kind per file.
+//!
+//! A step has two halves: [`silent`] needs no answered call and may already leave the step;
+//! [`aloud`] plays or listens. A step that stays is a [`Running`] machine of its own.
+
+pub(crate) mod answer;
+pub(crate) mod decide;
+pub(crate) mod menu;
+pub(crate) mod offer;
+pub(crate) mod opt_out;
+pub(crate) mod say;
+pub(crate) mod set;
+pub(crate) mod text;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    call::{Input, desk::Context},
+    flow::model::{Does, Go, Step},
+    key::Key,
+};
+
+/// A step that plays, listens or waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Running {
+    Say(say::Say),
+    Menu(menu::Running),
+    Text(text::Sending),
+    OptOut(opt_out::Asking),
+}
+
+/// What a step makes of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Stay,
+    Leave(Leave),
+}
+
+/// The way a step is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Leave {
+    pub exit: Exit,
+    pub note: Option<String>,
+    pub next: Next,
+}
+
+/// `step.exit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Key(Key),
+    Timeout,
+    Wrong,
+    Hangup,
+    Error,
+    Next,
+}
+
+/// Where then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// As the flow says.
+    Go(Go),
+    /// To the flow's person route.
+    Human,
+    /// Something failed: the step's own `if_*`, if it has one, else the way out.
+    WayOut(Option<Go>),
+}
+
+impl Leave {
+    pub fn by(exit: Exit, next: Next) -> Self {
+        Self { exit, note: None, next }
+    }
+
+    pub fn next(go: Go) -> Self {
+        Self::by(Exit::Next, Next::Go(go))
+    }
+
+    /// Something failed; `note` says what.
+    pub fn failed(own: Option<Go>, note: impl Into<String>) -> Self {
+        Self { note: Some(note.into()), ..Self::by(Exit::Error, Next::WayOut(own)) }
+    }
+}
+
+impl Exit {
+    /// The word of the store.
+    pub fn label(self) -> String {
+        match self {
+            Self::Key(key) => key.to_string(),
+            Self::Timeout => "timeout".into(),
+            Self::Wrong => "wrong".into(),
+            Self::Hangup => "hangup".into(),
+            Self::Error => "error".into(),
+            Self::Next => "next".into(),
+        }
+    }
+}
+
+/// The kind of a step, as `do` spells it.
+pub(crate) fn kind(does: &Does) -> &'static str {
+    match does {
+        Does::Say { .. } => "say",
+        Does::Menu(_) => "menu",
+        Does::Answer { .. } => "answer",
+        Does::Offer(_) => "offer",
+        Does::Decide { .. } => "decide",
+        Does::Set { .. } => "set",
+        Does::Text(_) => "text",
+        Does::OptOut { .. } => "opt-out",
+    }
+}
+
+/// The half that makes no sound. `None`: the step plays or listens, go on with [`aloud`].
+pub(crate) fn silent(step: &Step, context: &mut Context<'_>) -> Option<Leave> {
+    match &step.does {
+        Does::Decide { case, otherwise } => Some(decide::run(case, *otherwise, context)),
+        Does::Set { intent, language, consent, flag, then } => {
+            let changes = set::Changes { intent, language, consent, flag };
+            Some(set::run(&step.name, &changes, *then, context))
+        }
+        Does::Offer(offer) => offer::skip(&step.name, offer, context),
+        Does::Answer { needs, if_missing, .. } => answer::missing(needs, *if_missing, context),
+        Does::Text(text) => text::refuse(text, context),
+        Does::Say { .. } | Does::Menu(_) | Does::OptOut { .. } => None,
+    }
+}
+
+/// Begins the half that is heard; the call is answered.
+pub(crate) fn aloud(step: &Step, context: &mut Context<'_>) -> Result<Running, Leave> {
+    match &step.does {
+        Does::Say { play, then } => say::Say::begin(play, *then, context).map(Running::Say),
+        Does::Menu(_) | Does::Answer { .. } | Does::Offer(_) => {
+            menu::Running::begin(step, context).map(Running::Menu)
+        }
+        Does::Text(text) => text::Sending::begin(&step.name, text, context).map(Running::Text),
+        Does::OptOut { play, .. } => Ok(Running::OptOut(opt_out::Asking::begin(play, context))),
+        Does::Decide { otherwise: then, .. } | Does::Set { then, .. } => Err(Leave::next(*then)),
+    }
+}
+
+impl Running {
+    /// An input for the step; keys it does not want stay in the buffer.
+    pub fn handle_input(&mut self, step: &Step, context: &mut Context<'_>, input: &Input) -> Turn {
+        match (self, &step.does) {
+            (Self::Say(say), Does::Say { then, .. }) => say.handle_input(*then, context, input),
+            (Self::Menu(menu), _) => menu.handle_input(step, context, input),
+            (Self::Text(sending), Does::Text(text)) => sending.handle_input(text, context, input),
+            (Self::OptOut(asking), does @ Does::OptOut { .. }) => {
+                asking.handle_input(does, context, input)
+            }
+            // A state of another flow revision; `Call::resume` refuses those.
+            (Self::Say(_) | Self::Text(_) | Self::OptOut(_), _) => mismatch(),
+        }
+    }
+
+    /// A deadline of the step may have passed.
+    pub fn handle_timeout(&mut self, step: &Step, context: &mut Context<'_>) -> Turn {
+        match (self, &step.does) {
+            (Self::Say(say), Does::Say { .. }) => say.handle_timeout(context),
+            (Self::Menu(menu), _) => menu.handle_timeout(step, context),
+            (Self::Text(sending), Does::Text(text)) => sending.handle_timeout(text, context),
+            (Self::OptOut(asking), does @ Does::OptOut { .. }) => {
+                asking.handle_timeout(does, context)
+            }
+            (Self::Say(_) | Self::Text(_) | Self::OptOut(_), _) => mismatch(),
+        }
+    }
+
+    /// The step's next deadline; there always is one.
+    pub fn poll_timeout(&self) -> Duration {
+        match self {
+            Self::Say(say) => say.poll_timeout(),
+            Self::Menu(menu) => menu.poll_timeout(),
+            Self::Text(sending) => sending.poll_timeout(),
+            Self::OptOut(asking) => asking.poll_timeout(),
+        }
+    }
+
+    /// How often the prompt was played.
+    pub fn tries(&self) -> u8 {
+        match self {
+            Self::Menu(menu) => menu.tries(),
+            Self::Say(_) | Self::Text(_) | Self::OptOut(_) => 1,
+        }
+    }
+
+    /// The offer that is being spoken.
+    pub fn pending_offer(&self) -> Option<u32> {
+        match self {
+            Self::Menu(menu) => menu.pending_offer(),
+            Self::Say(_) | Self::Text(_) | Self::OptOut(_) => None,
+        }
+    }
+}
+
+fn mismatch() -> Turn {
+    Turn::Leave(Leave::failed(None, "state of another step"))
+}

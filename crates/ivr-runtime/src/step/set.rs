@@ -1,0 +1,49 @@
+//! `set`: intent, language, consent and flag of the call.
+
+use super::Leave;
+use crate::{
+    call::{Record, desk::Context},
+    flow::model::Go,
+};
+
+/// What a `set` step changes.
+pub(crate) struct Changes<'a> {
+    pub intent: &'a Option<String>,
+    pub language: &'a Option<String>,
+    pub consent: &'a Option<String>,
+    pub flag: &'a Option<String>,
+}
+
+pub(crate) fn run(step: &str, changes: &Changes<'_>, then: Go, context: &mut Context<'_>) -> Leave {
+    if let Some(intent) = changes.intent {
+        set_intent(intent, context);
+    }
+    if let Some(language) = changes.language {
+        context.facts.language.clone_from(language);
+        context.desk.record(Record::Language { language: language.clone() });
+    }
+    if let Some(name) = changes.consent {
+        add(&mut context.facts.consents, name);
+        let at_ms = context.at_ms();
+        context.desk.record(Record::Consent { name: name.clone(), step: step.into(), at_ms });
+    }
+    if let Some(name) = changes.flag {
+        add(&mut context.facts.set_flags, name);
+        context.desk.record(Record::Flag { name: name.clone() });
+    }
+    Leave::next(then)
+}
+
+/// Sets the call's intent, and records it where it is new.
+pub(crate) fn set_intent(intent: &str, context: &mut Context<'_>) {
+    if context.facts.intent.as_deref() != Some(intent) {
+        context.facts.intent = Some(intent.into());
+        context.desk.record(Record::Intent { intent: intent.into() });
+    }
+}
+
+fn add(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|known| known == name) {
+        names.push(name.into());
+    }
+}

@@ -1,0 +1,327 @@
+//! `text`: sends a message to the caller's number and says only what is true about it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Exit, Leave, Next, Turn};
+use crate::{
+    call::{
+        Facts, Input, OfferResponse, Output, Record, ResolvedLink, TextOutcome, TextRequest,
+        desk::{Asked, Context, Playback},
+    },
+    flow::model::{ConfirmNumber, Flow, Go, LinkId, PromptItem, PromptList, Text},
+};
+
+/// The service keeps the budget itself; this much later it is taken for dead.
+const GRACE: Duration = Duration::from_secs(1);
+/// `if_missing` links followed.
+const LINKS_FOLLOWED: usize = 8;
+
+/// A text on its way, then what the caller is told about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Sending {
+    /// Until the outcome is known and "one moment" is over.
+    Waiting {
+        prompt: Option<Playback>,
+        outcome: Option<TextOutcome>,
+        queued: bool,
+        until: Duration,
+    },
+    /// Until the caller has heard it.
+    Telling { prompt: Playback, verdict: Verdict },
+}
+
+/// What became of the text, as the caller must hear it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Verdict {
+    Sent { note: Option<String> },
+    Unsure { note: String },
+    Failed { note: String },
+    OptedOut,
+    Limited { rule: String },
+}
+
+/// No text without a caller who asked for it by key (EX-29): leaves, without a sound.
+pub(crate) fn refuse(text: &Text, context: &Context<'_>) -> Option<Leave> {
+    let unasked = context.progress.asked.is_none();
+    unasked.then(|| Leave::failed(text.if_fails, "not_asked_for"))
+}
+
+impl Sending {
+    pub fn begin(step: &str, text: &Text, context: &mut Context<'_>) -> Result<Self, Leave> {
+        let Some(asked) = context.progress.asked.take() else {
+            return Err(Leave::failed(text.if_fails, "not_asked_for"));
+        };
+        let offer = asked.offer.unwrap_or_else(|| imply_offer(step, &asked, context));
+        match request(step, text, asked, offer, context) {
+            Ok(request) => {
+                context.desk.push(Output::SendText(request));
+                let prompt = text.wait_prompt.as_ref().and_then(|list| context.play(list, false));
+                let until = context.now + ms(text.accept_within_ms) + GRACE;
+                Ok(Self::Waiting { prompt, outcome: None, queued: false, until })
+            }
+            Err(verdict) => Self::tell(verdict, text, context),
+        }
+    }
+
+    pub fn handle_input(&mut self, text: &Text, context: &mut Context<'_>, input: &Input) -> Turn {
+        if let Input::Key(key) = input {
+            context.keys.push(*key);
+        }
+        match self {
+            Self::Telling { prompt, verdict } => match prompt.input(input) {
+                // Whether it was heard or not: what follows is right for the verdict.
+                Some(_) => Turn::Leave(verdict.leave(text)),
+                None => Turn::Stay,
+            },
+            Self::Waiting { prompt, outcome, queued, .. } => {
+                if prompt.as_ref().is_some_and(|prompt| prompt.input(input).is_some()) {
+                    *prompt = None;
+                }
+                match input {
+                    Input::Text(TextOutcome::Queued) if !text.sent_when_queued => *queued = true,
+                    Input::Text(came) if outcome.is_none() => *outcome = Some(came.clone()),
+                    _ => {}
+                }
+                self.tell_when_known(text, context)
+            }
+        }
+    }
+
+    pub fn handle_timeout(&mut self, text: &Text, context: &mut Context<'_>) -> Turn {
+        let now = context.now;
+        match self {
+            Self::Telling { prompt, verdict } => match prompt.timeout(now) {
+                Some(_) => Turn::Leave(verdict.leave(text)),
+                None => Turn::Stay,
+            },
+            Self::Waiting { prompt, outcome, until, .. } => {
+                if prompt.as_ref().is_some_and(|prompt| prompt.timeout(now).is_some()) {
+                    *prompt = None;
+                }
+                // Nobody knows: written or not, it may still arrive.
+                if *until <= now && outcome.is_none() {
+                    *outcome = Some(TextOutcome::Ambiguous);
+                }
+                self.tell_when_known(text, context)
+            }
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Duration {
+        match self {
+            Self::Telling { prompt, .. } => prompt.poll_timeout(),
+            Self::Waiting { prompt: Some(prompt), outcome: Some(_), .. } => prompt.poll_timeout(),
+            Self::Waiting { prompt: Some(prompt), outcome: None, until, .. } => {
+                prompt.poll_timeout().min(*until)
+            }
+            Self::Waiting { prompt: None, until, .. } => *until,
+        }
+    }
+
+    fn tell_when_known(&mut self, text: &Text, context: &mut Context<'_>) -> Turn {
+        let Self::Waiting { prompt: None, outcome: Some(outcome), queued, .. } = self else {
+            return Turn::Stay;
+        };
+        let verdict = Verdict::of(outcome, *queued);
+        if matches!(verdict, Verdict::Sent { .. }) {
+            context.progress.text_sent = true;
+        }
+        if verdict == Verdict::OptedOut {
+            context.facts.opted_out = true;
+        }
+        match Self::tell(verdict, text, context) {
+            Ok(telling) => {
+                *self = telling;
+                Turn::Stay
+            }
+            Err(leave) => Turn::Leave(leave),
+        }
+    }
+
+    /// Plays what fits the verdict; leaves at once where the flow says it itself.
+    fn tell(verdict: Verdict, text: &Text, context: &mut Context<'_>) -> Result<Self, Leave> {
+        let built_in;
+        let prompts: Option<&PromptList> = match &verdict {
+            Verdict::Sent { .. } => text.sent_prompt.as_ref(),
+            Verdict::Unsure { .. } => Some(&text.unsure_prompt),
+            Verdict::Failed { .. } | Verdict::Limited { .. } => text.failed_prompt.as_ref(),
+            // the caller hears why; from the step named, else from us.
+            Verdict::OptedOut if matches!(text.if_opted_out, Some(Go::Step(_))) => None,
+            Verdict::OptedOut => {
+                built_in = vec![PromptItem::Sound("you-opted-out".into())];
+                Some(&built_in)
+            }
+        };
+        match prompts.and_then(|prompts| context.play(prompts, false)) {
+            Some(prompt) => Ok(Self::Telling { prompt, verdict }),
+            None => Err(verdict.leave(text)),
+        }
+    }
+}
+
+impl Verdict {
+    fn of(outcome: &TextOutcome, queued: bool) -> Self {
+        match outcome {
+            TextOutcome::Accepted { sender } => {
+                Self::Sent { note: Some(format!("accepted:{sender}")) }
+            }
+            TextOutcome::Queued => Self::Sent { note: Some("queued".into()) },
+            TextOutcome::Duplicate => Self::Sent { note: Some("duplicate".into()) },
+            TextOutcome::Ambiguous if queued => Self::Unsure { note: "queued".into() },
+            TextOutcome::Ambiguous => Self::Unsure { note: "ambiguous".into() },
+            TextOutcome::Failed { class } => Self::Failed { note: format!("failed:{class}") },
+            TextOutcome::NotTextable { reason } => {
+                Self::Failed { note: format!("not_textable:{reason}") }
+            }
+            TextOutcome::OptedOut => Self::OptedOut,
+            TextOutcome::Limited { rule } => Self::Limited { rule: rule.clone() },
+        }
+    }
+
+    fn leave(&self, text: &Text) -> Leave {
+        match self {
+            Self::Sent { note } => {
+                Leave { note: note.clone(), ..Leave::by(Exit::Next, Next::Go(text.then)) }
+            }
+            Self::Unsure { note } => Leave::failed(text.if_ambiguous.or(text.if_fails), note),
+            Self::Failed { note } => Leave::failed(text.if_fails, note),
+            Self::OptedOut => Leave::failed(text.if_opted_out.or(text.if_fails), "opted_out"),
+            Self::Limited { rule } => {
+                Leave::failed(text.if_limited.or(text.if_fails), format!("limited:{rule}"))
+            }
+        }
+    }
+}
+
+/// A menu's key that leads to a text is an offer made and accepted (decisions §3).
+fn imply_offer(step: &str, asked: &Asked, context: &mut Context<'_>) -> u32 {
+    let n = context.desk.next_offer();
+    let offered_ms = context.at_ms();
+    context.desk.record(Record::Offer {
+        n,
+        step: step.into(),
+        stage: "menu".into(),
+        intent: context.facts.intent.clone(),
+        offered_ms,
+        response: OfferResponse::Accepted,
+        pressed: Some(asked.key),
+        reason: None,
+    });
+    n
+}
+
+/// The text to send, or why there can be none.
+fn request(
+    step: &str,
+    text: &Text,
+    asked: Asked,
+    offer: u32,
+    context: &Context<'_>,
+) -> Result<TextRequest, Verdict> {
+    let (flow, facts) = (context.flow, &*context.facts);
+    let failed = |note: &str| Err(Verdict::Failed { note: note.into() });
+    if facts.wants_no_texts() {
+        return Err(Verdict::OptedOut);
+    }
+    if facts.caller.is_none() || facts.withheld {
+        return failed("withheld");
+    }
+    if facts.can_receive_text == Some(false) {
+        return failed("not_textable");
+    }
+    if text.confirm_number == ConfirmNumber::Always {
+        return failed("number_not_confirmed");
+    }
+    let links: Option<Vec<_>> =
+        text.links.iter().map(|link| resolve_link(flow, facts, *link)).collect();
+    let Some(links) = links else { return failed("link_missing") };
+    let template = text.message.get(&facts.language).or_else(|| text.message.get(""));
+    let Some(message) = template.and_then(|template| fill(template, facts, str::to_owned)) else {
+        return failed("message_missing");
+    };
+    let via = if text.via.is_empty() { &flow.senders } else { &text.via };
+    Ok(TextRequest {
+        step: step.into(),
+        offer,
+        via: via.clone(),
+        links,
+        message,
+        language: facts.language.clone(),
+        purpose: text.purpose.clone(),
+        pressed: Some(asked.key),
+        asked_in: asked.step,
+        prompt: asked.prompt,
+        accept_within_ms: text.accept_within_ms,
+        attempt_ms: text.attempt_ms,
+        allow_one_duplicate: text.allow_one_duplicate,
+        sent_when_queued: text.sent_when_queued,
+        valid_minutes: text.valid_minutes,
+        repeat_after_minutes: text.repeat_after_minutes,
+    })
+}
+
+/// The link with its fields filled in, or the one named by `if_missing` (EX-03).
+pub(crate) fn resolve_link(flow: &Flow, facts: &Facts, mut id: LinkId) -> Option<ResolvedLink> {
+    for _ in 0..LINKS_FOLLOWED {
+        let link = flow.links.get(usize::from(id.0))?;
+        if let Some(url) = fill(&link.url, facts, percent_encode) {
+            return Some(ResolvedLink { name: link.name.clone(), url });
+        }
+        id = link.if_missing?;
+    }
+    None
+}
+
+/// `template` with its fields filled in; `{link}` and `{brand}` are left for the sender.
+/// `None` where a field is not known.
+fn fill(template: &str, facts: &Facts, write: impl Fn(&str) -> String) -> Option<String> {
+    let mut filled = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let Some((name, after)) = after.split_once('}') else {
+            filled.push('{');
+            rest = after;
+            continue;
+        };
+        match name {
+            "link" | "brand" => filled.extend(["{", name, "}"]),
+            _ => filled.push_str(&write(facts.field(name)?)),
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    Some(filled)
+}
+
+/// Everything but RFC 3986's unreserved characters.
+fn percent_encode(value: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    value.bytes().map(encode).collect()
+}
+
+fn ms(ms: u32) -> Duration {
+    Duration::from_millis(u64::from(ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_filled_in_and_encoded_and_unknown_ones_are_missing() {
+        let mut facts = Facts::default();
+        facts.fields.insert("order".into(), "7/é &".into());
+        let url = fill("https://x.example/{order}?b={brand}", &facts, percent_encode);
+        assert_eq!(url.as_deref(), Some("https://x.example/7%2F%C3%A9%20%26?b={brand}"));
+        assert_eq!(fill("{link} {nobody}", &facts, str::to_owned), None);
+        assert_eq!(fill("a { b", &facts, str::to_owned).as_deref(), Some("a { b"));
+    }
+}
