@@ -201,7 +201,8 @@ impl TelephoneEvents {
     ) {
         let ticks = u32::from(report.duration);
         let deadline = now + END_LOST_AFTER;
-        let sounding = match self.sounding {
+        let before = self.sounding;
+        let sounding = match before {
             Some(s) if s.segment == segment => Sounding {
                 segment_ticks: s.segment_ticks.max(ticks), // it only grows
                 deadline: s.deadline.max(deadline),
