@@ -1,1 +1,5 @@
 //! The subcommands that need no running node.
+
+mod prompts;
+
+pub use prompts::PromptsArgs;

@@ -123,6 +123,11 @@ impl<'a> Table<'a> {
         self.file.problem("E00", span, message, help);
     }
 
+    /// Notes an error at a place that a rule of the whole file found.
+    pub(super) fn error_here(&self, code: &'static str, span: Span, message: String, help: &str) {
+        self.file.problem(code, span, message, help);
+    }
+
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let message = format!("`{key}` is {}; it takes {wanted}", type_of(value.get_ref()));
         self.file.problem("E00", value.span(), message, "");
@@ -179,6 +184,26 @@ impl<'a> Table<'a> {
                 None
             }
         }
+    }
+
+    /// A text that names one of `names`, each of them a `[kind.X]` of the file (E01).
+    pub(super) fn reference(
+        &mut self,
+        key: &str,
+        kind: &str,
+        names: &[String],
+    ) -> Option<At<&'a str>> {
+        let text = self.text(key)?;
+        if names.iter().any(|name| name == text.value) {
+            return Some(text);
+        }
+        let message = format!("`{key}`: there is no `[{kind}.{}]`", text.value);
+        let help = match closest(text.value, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add a `[{kind}.{}]`", text.value),
+        };
+        self.file.problem("E01", text.span, message, &help);
+        None
     }
 
     /// A text that is read by its type's own rules.
@@ -505,6 +530,11 @@ impl<'a> Table<'a> {
         };
         let key_span = self.key_span(key);
         Some(self.sub(format!("`[{key}]`"), table, &value.span(), key_span))
+    }
+
+    /// Names of the tables under `[key.X]`, in file order.
+    pub(super) fn names_under(&mut self, key: &str) -> Vec<String> {
+        self.table(key).map(|outer| outer.keys()).unwrap_or_default()
     }
 
     /// The tables under `[key.X]`, by X, in file order.

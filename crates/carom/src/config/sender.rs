@@ -21,8 +21,9 @@ pub struct Sender {
 
 const WHATSAPP: &str = "WhatsApp";
 
-pub(super) fn read(name: String, table: &mut Table<'_>) -> Option<Sender> {
-    let provider = table.required("provider", |t| t.text("provider"));
+/// Reads a sender of one of `providers`.
+pub(super) fn read(name: String, table: &mut Table<'_>, providers: &[String]) -> Option<Sender> {
+    let provider = table.required("provider", |t| t.reference("provider", "provider", providers));
     table.choice("channel", &[("sms", ())], &["whatsapp"]);
     let from = table.required("from", |t| t.text("from"));
     let regions = table.required("regions", |t| t.countries("regions"));

@@ -1,0 +1,295 @@
+//! `carom prompts`: loads, lists, checks, speaks prompts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context as _, bail};
+use rtp_media::{
+    Law,
+    prompt::import::{self, Master, Report, TARGET_LUFS},
+};
+
+use crate::config::{Prompts, transcript_beside};
+
+/// Masters further from the target than this are named by `check`, in LU.
+const LEVEL_TOLERANCE: f64 = 3.0;
+
+/// Arguments of `carom prompts`.
+#[derive(Debug, clap::Args)]
+pub struct PromptsArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Make prompts from recordings: wav, flac, mp3 or ogg at any rate, mono or stereo.
+    Import {
+        /// Recordings.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Language of what is said, such as en-GB.
+        #[arg(long)]
+        language: String,
+        /// Name of the prompt; left out, the file's name. For one file only.
+        #[arg(long)]
+        name: Option<String>,
+        /// What is said, kept beside the sound. For one file only; left out, FILE.txt is taken.
+        #[arg(long)]
+        text: Option<String>,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Show all prompts: the folder's own and the built-in ones.
+    List {
+        /// Only of this language.
+        #[arg(long)]
+        language: Option<String>,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Look for files that can't be played, odd levels and missing transcripts or languages.
+    Check {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Write a prompt as a caller hears it to a WAV file.
+    Play {
+        /// Name of the prompt.
+        name: String,
+        /// Its language.
+        #[arg(long, default_value = "en-GB")]
+        language: String,
+        /// Where to write; left out, NAME.wav here.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Make a prompt from text with espeak-ng, if it is installed.
+    Say {
+        /// What to say.
+        text: String,
+        /// Name of the prompt.
+        #[arg(long)]
+        name: String,
+        /// Language of the text.
+        #[arg(long, default_value = "en-GB")]
+        language: String,
+        #[command(flatten)]
+        folder: Folder,
+    },
+}
+
+/// Where the prompts are.
+#[derive(Debug, clap::Args)]
+struct Folder {
+    /// Folder of the prompts, one sub-folder per language.
+    #[arg(long = "into", visible_alias = "dir", default_value = "prompts")]
+    dir: PathBuf,
+}
+
+impl PromptsArgs {
+    /// Runs the subcommand.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.what {
+            What::Import { files, language, name, text, folder } => {
+                import_all(&files, &language, name, text, &folder.dir)
+            }
+            What::List { language, folder } => list(language.as_deref(), &folder.dir),
+            What::Check { folder } => check(&folder.dir),
+            What::Play { name, language, out, folder } => play(&name, &language, out, &folder.dir),
+            What::Say { text, name, language, folder } => say(&text, &name, &language, &folder.dir),
+        }
+    }
+}
+
+fn import_all(
+    files: &[PathBuf],
+    language: &str,
+    name: Option<String>,
+    text: Option<String>,
+    dir: &Path,
+) -> anyhow::Result<ExitCode> {
+    if files.len() > 1 && (name.is_some() || text.is_some()) {
+        bail!("--name and --text are for one file");
+    }
+    let mut refused = 0;
+    for file in files {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        let name = name.as_deref().unwrap_or(&stem);
+        let text = text.clone().or_else(|| transcript_beside(file).ok());
+        match import::import(file) {
+            Ok(master) => keep(&master, language, name, text.as_deref(), dir)?,
+            Err(why) => {
+                eprintln!("{}: {why}", file.display());
+                refused += 1;
+            }
+        }
+    }
+    Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Writes a master and its transcript into the folder of its language.
+fn keep(
+    master: &Master,
+    language: &str,
+    name: &str,
+    text: Option<&str>,
+    dir: &Path,
+) -> anyhow::Result<()> {
+    for part in [language, name] {
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/');
+        if part.is_empty() || !part.chars().all(plain) || part.split('/').any(str::is_empty) {
+            bail!("`{part}` is no name: letters, digits, `-`, `_` and `/` make one");
+        }
+    }
+    let wav = dir.join(language).join(format!("{name}.wav"));
+    let folder = wav.parent().unwrap_or(dir);
+    fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
+    master.write_wav(&wav).with_context(|| format!("{} can't be written", wav.display()))?;
+    if let Some(text) = text {
+        fs::write(wav.with_extension("txt"), format!("{}\n", text.trim()))?;
+    }
+    let Report { source_rate_hz, source_channels, cut_start_ms, cut_end_ms, source_lufs, .. } =
+        master.report;
+    println!(
+        "{}: {:.1} s at {} Hz, {:.1} LUFS (was {source_rate_hz} Hz, {source_channels} ch, \
+         {source_lufs:.1} LUFS; cut {cut_start_ms} ms before, {cut_end_ms} ms after)",
+        wav.display(),
+        f64::from(master.report.len_ms) / 1000.0,
+        master.rate_hz,
+        master.report.lufs,
+    );
+    if text.is_none() && !wav.with_extension("txt").exists() {
+        println!("  no transcript: add one with --text, so that the check can read it");
+    }
+    Ok(())
+}
+
+fn list(language: Option<&str>, dir: &Path) -> anyhow::Result<ExitCode> {
+    let (prompts, _) = Prompts::load(dir.is_dir().then_some(dir));
+    for (of, name) in prompts.names() {
+        if language.is_some_and(|wanted| wanted != of) {
+            continue;
+        }
+        let len_ms = prompts.set.find(of, name).map_or(0, |prompt| prompt.len_ms);
+        let place = if prompts.file(of, name).is_some() { "own" } else { "built-in" };
+        let text = prompts.transcript(of, name).unwrap_or("").replace('\n', " ");
+        println!("{of}  {name:<24} {:>5.1} s  {place:<8}  {text}", f64::from(len_ms) / 1000.0);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(dir: &Path) -> anyhow::Result<ExitCode> {
+    if !dir.is_dir() {
+        bail!("{} is no folder", dir.display());
+    }
+    let (prompts, problems) = Prompts::load(Some(dir));
+    let mut found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let languages: Vec<&str> = prompts.set.languages().collect();
+    let mut checked = 0;
+    for (language, name) in prompts.names() {
+        let Some(file) = prompts.file(language, name) else { continue };
+        checked += 1;
+        found.extend(fault_of(file).map(|fault| format!("{}: {fault}", file.display())));
+        if prompts.transcript(language, name).is_none_or(str::is_empty) {
+            found.push(format!("{}: has no transcript beside it", file.display()));
+        }
+        for other in &languages {
+            if prompts.set.find(other, name).is_none() {
+                found.push(format!("{}: is missing in {other}", file.display()));
+            }
+        }
+    }
+    for problem in &found {
+        println!("{problem}");
+    }
+    println!("{checked} prompts checked, {} problems", found.len());
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a caller would hear as a fault in a master.
+fn fault_of(file: &Path) -> Option<String> {
+    match import::import(file) {
+        Err(why) => Some(why.to_string()),
+        Ok(master) => {
+            let off = master.report.source_lufs - TARGET_LUFS;
+            // Peaky sounds can't reach the target; the importer has done what is possible.
+            let reachable = (master.report.lufs - TARGET_LUFS).abs() < 0.5 || off > 0.0;
+            (off.abs() > LEVEL_TOLERANCE && reachable).then(|| {
+                format!(
+                    "is {:.0} LU {} than the other prompts: import it again",
+                    off.abs(),
+                    if off > 0.0 { "louder" } else { "quieter" }
+                )
+            })
+        }
+    }
+}
+
+fn play(name: &str, language: &str, out: Option<PathBuf>, dir: &Path) -> anyhow::Result<ExitCode> {
+    let (prompts, _) = Prompts::load(dir.is_dir().then_some(dir));
+    let name = name.strip_suffix(".wav").unwrap_or(name);
+    let Some(prompt) = prompts.set.find(language, name) else {
+        bail!("there is no prompt `{name}` in {language}; `carom prompts list` shows all");
+    };
+    let out = out.unwrap_or_else(|| PathBuf::from(format!("{}.wav", name.replace('/', "-"))));
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(&out, spec)
+        .with_context(|| format!("{} can't be written", out.display()))?;
+    for &byte in &prompt.pcma {
+        wav.write_sample(Law::Pcma.decode(byte))?;
+    }
+    wav.finalize()?;
+    println!("{}: {:.1} s", out.display(), f64::from(prompt.len_ms) / 1000.0);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(text: &str, name: &str, language: &str, dir: &Path) -> anyhow::Result<ExitCode> {
+    let spoken = Command::new("espeak-ng")
+        .args(["-v", &language.to_lowercase(), "-s", "168", "--stdout", "--", text])
+        .output();
+    let spoken = match spoken {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            bail!("espeak-ng is not installed (Debian: apt-get install espeak-ng)")
+        }
+        other => other.context("espeak-ng can't be run")?,
+    };
+    // espeak-ng has es, but no es-es.
+    let spoken = if spoken.status.success() && !spoken.stdout.is_empty() {
+        spoken
+    } else {
+        let short = language.split('-').next().unwrap_or(language);
+        Command::new("espeak-ng")
+            .args(["-v", short, "-s", "168", "--stdout", "--", text])
+            .output()
+            .context("espeak-ng can't be run")?
+    };
+    if !spoken.status.success() || spoken.stdout.is_empty() {
+        bail!("espeak-ng: {}", String::from_utf8_lossy(&spoken.stderr).trim());
+    }
+    let master = import::import_bytes(with_true_lengths(spoken.stdout), "wav")
+        .map_err(|why| anyhow::anyhow!("what espeak-ng said {why}"))?;
+    keep(&master, language, name, Some(text), dir)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Mends a WAV written to a pipe: its header was written before the lengths were known.
+fn with_true_lengths(mut wav: Vec<u8>) -> Vec<u8> {
+    const HEADER: usize = 44;
+    if wav.len() > HEADER && wav.get(36..40) == Some(b"data") {
+        let whole = wav.len() as u32;
+        wav[4..8].copy_from_slice(&(whole - 8).to_le_bytes());
+        wav[40..44].copy_from_slice(&(whole - HEADER as u32).to_le_bytes());
+    }
+    wav
+}

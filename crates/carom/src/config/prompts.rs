@@ -1,0 +1,133 @@
+//! The prompts of a node: its own folder over the set that is part of the program.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use rtp_media::prompt::{PromptProblem, PromptSet};
+
+/// Language, name, WAV file, transcript.
+type Sound = (&'static str, &'static str, &'static [u8], &'static str);
+
+/// The set of `prompts/` of the repository, as it was when the program was built.
+static BUILT_IN: &[Sound] = include!(concat!(env!("OUT_DIR"), "/sounds.rs"));
+
+/// Sounds with what is said in them.
+#[derive(Debug, Clone, Default)]
+pub struct Prompts {
+    /// The sounds in the forms that calls need.
+    pub set: PromptSet,
+    said: BTreeMap<(String, String), Said>,
+}
+
+#[derive(Debug, Clone)]
+struct Said {
+    transcript: String,
+    file: Option<PathBuf>,
+}
+
+impl Prompts {
+    /// The set that is part of the program; decoded once, shared after that.
+    pub fn built_in() -> Self {
+        static DECODED: OnceLock<Prompts> = OnceLock::new();
+        DECODED.get_or_init(Self::decode_built_in).clone()
+    }
+
+    fn decode_built_in() -> Self {
+        let mut prompts = Self::default();
+        for (language, name, wav, transcript) in BUILT_IN {
+            // A test loads them all; a sound that would not load is missing, never a panic.
+            if prompts.set.insert_wav(language, name, wav).is_ok() {
+                prompts.say(language, name, transcript.to_string(), None);
+            }
+        }
+        prompts
+    }
+
+    /// That set, with the sounds of `dir` over it; files that can't be served are told.
+    pub fn load(dir: Option<&Path>) -> (Self, Vec<PromptProblem>) {
+        let mut prompts = Self::built_in();
+        let Some(dir) = dir else { return (prompts, Vec::new()) };
+        let (own, problems) = PromptSet::load_what_works(dir);
+        let languages: Vec<String> = own.languages().map(str::to_owned).collect();
+        for language in &languages {
+            for prompt in own.prompts(language) {
+                let file = dir.join(language).join(format!("{}.wav", prompt.name));
+                let transcript = transcript_beside(&file).unwrap_or_default();
+                let rate_hz = own.rate_hz(language, &prompt.name).unwrap_or_default();
+                prompts.say(language, &prompt.name, transcript, Some(file));
+                prompts.set.insert(language, prompt.clone(), rate_hz);
+            }
+        }
+        (prompts, problems)
+    }
+
+    fn say(&mut self, language: &str, name: &str, transcript: String, file: Option<PathBuf>) {
+        self.said.insert((language.to_owned(), name.to_owned()), Said { transcript, file });
+    }
+
+    /// What is said in a prompt; empty where it was not written down.
+    pub fn transcript(&self, language: &str, name: &str) -> Option<&str> {
+        self.find(language, name).map(|said| said.transcript.as_str())
+    }
+
+    /// The file a prompt was loaded from; `None` for one of the built-in set.
+    pub fn file(&self, language: &str, name: &str) -> Option<&Path> {
+        self.find(language, name)?.file.as_deref()
+    }
+
+    fn find(&self, language: &str, name: &str) -> Option<&Said> {
+        self.said.get(&(language.to_owned(), name.to_owned()))
+    }
+
+    /// Languages and names of all prompts, in order.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.said.keys().map(|(language, name)| (language.as_str(), name.as_str()))
+    }
+}
+
+/// Reads `NAME.txt` beside `NAME.wav`.
+pub fn transcript_beside(wav: &Path) -> io::Result<String> {
+    fs::read_to_string(wav.with_extension("txt")).map(|text| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_prompt_loads_in_both_languages_with_its_transcript() {
+        let prompts = Prompts::built_in();
+        assert_eq!(prompts.set.len(), BUILT_IN.len());
+        let of = |language| -> Vec<String> {
+            prompts.set.prompts(language).map(|p| p.name.to_string()).collect()
+        };
+        assert_eq!(of("en-GB"), of("es-ES"));
+        for name in
+            ["one-moment", "sent", "not-sent", "may-still-arrive", "apology", "hold", "goodbye"]
+        {
+            assert!(prompts.set.find("en-GB", name).is_some(), "{name}");
+        }
+        for (language, name) in prompts.names() {
+            assert!(!prompts.transcript(language, name).unwrap_or("").is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_prompt_named_by_the_documented_flows_is_built_in() {
+        let prompts = Prompts::built_in();
+        for name in "welcome language main more order-state anything-else opening-hours outage \
+            billing wait-time minutes offer-text offer-order-link closed-offer nobody-free-offer \
+            which-channel sent-stay-or-hang-up you-opted-out confirm-opt-out hold queue-offer \
+            callback leave-a-message goodbye confirm-number order_state/shipped number/7"
+            .split_whitespace()
+        {
+            for language in ["en-GB", "es-ES"] {
+                assert!(prompts.set.find(language, name).is_some(), "{language}/{name}");
+            }
+        }
+    }
+}
