@@ -1,1 +1,12 @@
 //! SIP messages, transactions, dialogs and offer/answer as plain state machines.
+//!
+//! The message layer keeps what came in: one text buffer and a table of spans, so that order,
+//! spelling and folding of headers survive a pass-through; typed headers are decoded when asked
+//! for. Nothing here panics on what a peer sends.
+
+pub mod framing;
+pub mod message;
+pub mod uri;
+
+pub use message::{HeaderName, Headers, Message, Method, ParseError, Request, Response};
+pub use uri::Uri;
