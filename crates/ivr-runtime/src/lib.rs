@@ -9,6 +9,7 @@ pub mod flow;
 pub mod hours;
 pub mod key;
 mod lint;
+pub mod sim;
 
 pub(crate) mod step;
 

@@ -1,1 +1,19 @@
 //! What is wrong with a file, where, and how to mend it.
+//!
+//! Readers note a [`Problem`] at its place in the text and read on, so that all of them are told
+//! at once. [`findings`] turns them into [`Finding`]s with line and column; [`render`] prints one.
+
+mod code;
+mod nearest;
+mod notes;
+mod render;
+mod table;
+
+pub use code::{Code, Severity};
+pub use nearest::nearest;
+pub use notes::{Finding, Notes, Problem, Span, findings, tree};
+pub use render::render;
+pub use table::{Table, Text};
+
+#[cfg(test)]
+mod tests;

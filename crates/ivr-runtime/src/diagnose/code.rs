@@ -1,0 +1,92 @@
+//! Names of what can be wrong.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The file is not served.
+    Error,
+    /// It is served.
+    Warning,
+}
+
+/// Which rule of the linter was broken; the numbers are those of docs/flow-language.md.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Code {
+    /// Not TOML, an unknown key, a missing key, or a value of the wrong kind.
+    E00,
+    /// A name that leads nowhere, or to two things.
+    E01,
+    /// A step that reaches no end.
+    E02,
+    /// A caller who can't reach a person.
+    E03,
+    /// A failure without a way out.
+    E04,
+    /// A loop without a bound.
+    E05,
+    /// A step that nothing leads to.
+    E06,
+    /// A prompt that is missing or unfit.
+    E07,
+    /// A number or address that can't be served, or may not be dialled.
+    E08,
+    /// A message that can't be sent as it stands.
+    E09,
+    /// A sender or channel that can't be used.
+    E10,
+    /// Opening hours that can't be told.
+    E12,
+    /// A secret in the open, or an address that is not https.
+    E13,
+    /// A key with two meanings, or too many.
+    E15,
+    /// Known, but not available yet.
+    N01,
+    /// A link to a home page.
+    W02,
+    /// A link nobody is said to stand behind.
+    W03,
+    /// A menu with many options.
+    W04,
+    /// Offers without a control group.
+    W06,
+    /// Something that nothing uses.
+    W10,
+}
+
+impl Code {
+    /// Errors begin with E or N, warnings with W.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::W02 | Self::W03 | Self::W04 | Self::W06 | Self::W10 => Severity::Warning,
+            Self::E00
+            | Self::E01
+            | Self::E02
+            | Self::E03
+            | Self::E04
+            | Self::E05
+            | Self::E06
+            | Self::E07
+            | Self::E08
+            | Self::E09
+            | Self::E10
+            | Self::E12
+            | Self::E13
+            | Self::E15
+            | Self::N01 => Severity::Error,
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

@@ -1,0 +1,107 @@
+//! Problems, collected while a file is read, and findings, as they are told.
+
+use std::{cell::RefCell, ops::Range};
+
+use serde::{Deserialize, Serialize};
+use toml::{Spanned, de::DeTable};
+
+use super::{Code, Severity};
+
+/// A place in a file, in bytes.
+pub type Span = Range<usize>;
+
+/// Something wrong, at its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Which rule was broken.
+    pub code: Code,
+    /// Where.
+    pub span: Span,
+    /// What and why.
+    pub message: String,
+    /// How to mend it; may be empty.
+    pub help: String,
+}
+
+/// Collects problems while a file is read.
+#[derive(Debug, Default)]
+pub struct Notes(RefCell<Vec<Problem>>);
+
+/// Something wrong, as it is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which rule was broken.
+    pub code: Code,
+    /// Whether the file is served nevertheless.
+    pub severity: Severity,
+    /// Name of the file, as it was given.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// In bytes of the file.
+    pub span: Span,
+    /// What and why.
+    pub message: String,
+    /// How to mend it; may be empty.
+    pub help: String,
+}
+
+impl Notes {
+    /// Notes a problem.
+    pub fn note(
+        &self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let (message, help) = (message.into(), help.into());
+        self.0.borrow_mut().push(Problem { code, span, message, help });
+    }
+
+    /// Whether anything noted keeps the file from being served.
+    pub fn has_errors(&self) -> bool {
+        self.0.borrow().iter().any(|problem| problem.code.severity() == Severity::Error)
+    }
+
+    /// What was noted, in the order of the file.
+    pub fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.0.into_inner();
+        problems.sort_by(|a, b| (a.span.start, a.code).cmp(&(b.span.start, b.code)));
+        problems
+    }
+}
+
+/// Reads TOML as far as it goes; what is no TOML is noted.
+pub fn tree<'a>(text: &'a str, notes: &Notes) -> Spanned<DeTable<'a>> {
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        notes.note(Code::E00, span, format!("not TOML: {}", error.message()), "");
+    }
+    tree
+}
+
+/// Turns problems into findings with file, line and column.
+pub fn findings(problems: Vec<Problem>, file: &str, text: &str) -> Vec<Finding> {
+    let starts: Vec<usize> =
+        std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let place = |problem: Problem| {
+        let start = text.floor_char_boundary(problem.span.start);
+        let line = starts.partition_point(|at| *at <= start).max(1);
+        let column = text[starts[line - 1]..start].chars().count() + 1;
+        Finding {
+            code: problem.code,
+            severity: problem.code.severity(),
+            file: file.to_owned(),
+            line,
+            column,
+            span: problem.span,
+            message: problem.message,
+            help: problem.help,
+        }
+    };
+    problems.into_iter().map(place).collect()
+}

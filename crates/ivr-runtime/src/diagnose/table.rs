@@ -1,0 +1,287 @@
+//! A table being read: each key is asked for once, by its type; the rest is unknown.
+
+use std::{cell::RefCell, ops::RangeInclusive};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{Code, Notes, Span, nearest};
+
+/// A text with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// What it says.
+    pub value: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A table being read.
+pub struct Table<'a> {
+    notes: &'a Notes,
+    /// As in `[step.welcome]`, for messages.
+    title: String,
+    /// Its header.
+    span: Span,
+    table: &'a DeTable<'a>,
+    known: RefCell<Vec<&'a str>>,
+}
+
+impl<'a> Table<'a> {
+    /// A table called `title` in messages; `span` is the place of its header.
+    pub fn new(
+        notes: &'a Notes,
+        title: impl Into<String>,
+        table: &'a DeTable<'a>,
+        span: Span,
+    ) -> Self {
+        Self { notes, title: title.into(), span, table, known: RefCell::default() }
+    }
+
+    /// Place of its header.
+    pub fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Where problems are noted.
+    pub fn notes(&self) -> &'a Notes {
+        self.notes
+    }
+
+    /// Place of a key's value, or of the header where it is missing.
+    pub fn place(&self, key: &str) -> Span {
+        self.table.get(key).map_or_else(|| self.span(), Spanned::span)
+    }
+
+    /// Notes a problem at a key's value.
+    pub fn note(
+        &self,
+        code: Code,
+        key: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.notes.note(code, self.place(key), message, help);
+    }
+
+    /// Whether the key is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// The value of a key, which is known from now on.
+    pub fn value(&self, key: &'a str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.known.borrow_mut().push(key);
+        self.table.get(key)
+    }
+
+    /// Notes a missing key as `code`; true where it is there.
+    pub fn require(&self, key: &'a str, code: Code) -> bool {
+        self.known.borrow_mut().push(key);
+        if !self.has(key) {
+            let message = format!("{} has no `{key}`", self.title);
+            self.notes.note(code, self.span(), message, format!("add `{key} = …`"));
+        }
+        self.has(key)
+    }
+
+    /// Refuses a key whose feature is not built.
+    pub fn not_yet(&self, key: &'a str) {
+        self.known.borrow_mut().push(key);
+        if let Some((key_at, _)) = self.table.get_key_value(key) {
+            let message = format!("`{key}` is not available yet");
+            self.notes.note(Code::N01, key_at.span(), message, "leave it out for now");
+        }
+    }
+
+    /// A text, not empty.
+    pub fn text(&self, key: &'a str) -> Option<Text> {
+        self.text_of(key, self.value(key)?)
+    }
+
+    /// A text that must be there.
+    pub fn required_text(&self, key: &'a str) -> Option<Text> {
+        self.require(key, Code::E00);
+        self.text(key)
+    }
+
+    /// A value that must be a text, not empty.
+    pub fn text_of(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Text> {
+        match value.get_ref() {
+            DeValue::String(text) if !text.trim().is_empty() => {
+                Some(Text { value: text.to_string(), span: value.span() })
+            }
+            DeValue::String(_) => {
+                self.notes.note(Code::E00, value.span(), format!("`{key}` is empty"), "");
+                None
+            }
+            _ => {
+                self.wrong_type(key, value, "a text in quotes");
+                None
+            }
+        }
+    }
+
+    /// A list of texts; `None` where the key is missing.
+    pub fn texts(&self, key: &'a str) -> Option<Vec<Text>> {
+        let value = self.value(key)?;
+        let Some(list) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, "a list of texts, such as `[\"a\", \"b\"]`");
+            return None;
+        };
+        Some(list.iter().filter_map(|item| self.text_of(key, item)).collect())
+    }
+
+    /// A whole number in `range`; `code` is noted where it is outside.
+    pub fn number_or(&self, key: &'a str, range: RangeInclusive<u32>, code: Code) -> Option<u32> {
+        let value = self.value(key)?;
+        let Some(integer) = value.get_ref().as_integer() else {
+            self.wrong_type(key, value, "a whole number");
+            return None;
+        };
+        let number = u32::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok();
+        if number.is_none_or(|number| !range.contains(&number)) {
+            let (least, most) = (range.start(), range.end());
+            let message = format!("`{key}` is {integer}; it takes {least} to {most}");
+            self.notes.note(code, value.span(), message, "");
+            return None;
+        }
+        number
+    }
+
+    /// A whole number in `range`.
+    pub fn number(&self, key: &'a str, range: RangeInclusive<u32>) -> Option<u32> {
+        self.number_or(key, range, Code::E00)
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, key: &'a str) -> Option<bool> {
+        let value = self.value(key)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong_type(key, value, "true or false");
+        }
+        flag
+    }
+
+    /// One of several words; those in `not_yet` are known and refused.
+    pub fn choice<T: Clone>(
+        &self,
+        key: &'a str,
+        words: &[(&str, T)],
+        not_yet: &[&str],
+    ) -> Option<T> {
+        let text = self.text(key)?;
+        self.choose(key, &text, words, not_yet)
+    }
+
+    /// The meaning of a text that must be one of several words.
+    pub fn choose<T: Clone>(
+        &self,
+        key: &str,
+        text: &Text,
+        words: &[(&str, T)],
+        not_yet: &[&str],
+    ) -> Option<T> {
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text.value) {
+            return Some(meaning.clone());
+        }
+        let listed = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>();
+        let listed = format!("it takes {}", listed.join(", "));
+        if not_yet.contains(&text.value.as_str()) {
+            let message = format!("`{key} = \"{}\"` is not available yet", text.value);
+            self.notes.note(Code::N01, text.span.clone(), message, listed);
+            return None;
+        }
+        let all = words.iter().map(|(word, _)| *word).chain(not_yet.iter().copied());
+        let help = nearest(&text.value, all).map(|near| format!("did you mean `{near}`?"));
+        let message = format!("`{key}` does not take `{}`", text.value);
+        self.notes.note(Code::E00, text.span.clone(), message, help.unwrap_or(listed));
+        None
+    }
+
+    /// A table under this key; `title` is its name in messages.
+    pub fn table(&self, key: &'a str, title: impl Into<String>) -> Option<Table<'a>> {
+        let value = self.value(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(key, value, "a table");
+            return None;
+        };
+        let span = match value.span() {
+            // A table that only stands in the headers of others has no place of its own.
+            empty if empty.is_empty() => self.key_place(key),
+            span => span,
+        };
+        Some(Table::new(self.notes, title, table, span))
+    }
+
+    /// The tables `[key.X]` with their X, in file order.
+    pub fn tables(&self, key: &'a str) -> Vec<(Text, Table<'a>)> {
+        let Some(outer) = self.table(key, format!("`[{key}]`")) else { return Vec::new() };
+        let mut tables = Vec::new();
+        for name in outer.keys() {
+            let Some((name_at, _)) = outer.table.get_key_value(name) else { continue };
+            if let Some(table) = outer.table(name, format!("`[{key}.{name}]`")) {
+                tables.push((Text { value: name.to_owned(), span: name_at.span() }, table));
+            }
+        }
+        tables
+    }
+
+    /// Its keys in file order.
+    pub fn keys(&self) -> Vec<&'a str> {
+        let mut keys: Vec<_> = self.table.keys().collect();
+        keys.sort_by_key(|key| key.span().start);
+        keys.into_iter().map(|key| key.get_ref().as_ref()).collect()
+    }
+
+    /// Place of a key itself.
+    pub fn key_place(&self, key: &str) -> Span {
+        self.table.get_key_value(key).map_or_else(|| self.span(), |(key, _)| key.span())
+    }
+
+    /// Notes that a value is of the wrong type.
+    pub fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        let message = format!("`{key}` is {}; it takes {wanted}", kind_of(value.get_ref()));
+        self.notes.note(Code::E00, value.span(), message, "");
+    }
+
+    /// Notes every key that was not asked for.
+    pub fn finish(self) {
+        let known = self.known.borrow();
+        for key in self.keys() {
+            if known.contains(&key) {
+                continue;
+            }
+            let help = nearest(key, known.iter().copied())
+                .map_or_else(|| listing(&known), |near| format!("did you mean `{near}`?"));
+            let message = format!("{} does not know the key `{key}`", self.title);
+            self.notes.note(Code::E00, self.key_place(key), message, help);
+        }
+    }
+}
+
+fn listing(known: &[&str]) -> String {
+    let mut keys: Vec<&str> = Vec::new();
+    for key in known {
+        if !keys.contains(key) {
+            keys.push(key);
+        }
+    }
+    let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
+    format!("known here: {}", keys.join(", "))
+}
+
+fn kind_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a point",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
