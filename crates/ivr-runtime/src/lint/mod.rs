@@ -1,1 +1,3 @@
 //! The linter: one check a file.
+
+pub(crate) mod addresses;

@@ -1,0 +1,72 @@
+//! What `carom.toml` contributes to every flow.
+
+use std::collections::BTreeMap;
+
+use super::tables::TargetDraft;
+use crate::hours::Hours;
+
+/// The shared tables of `carom.toml`, already read. The default is a flow file on its own.
+#[derive(Debug, Clone, Default)]
+pub struct Shared {
+    /// `[target.X]`, in file order.
+    pub targets: Vec<TargetDraft>,
+    /// `[hours.X]`, in file order.
+    pub hours: Vec<Hours>,
+    /// `[sender.X]`, in file order.
+    pub senders: Vec<Sender>,
+    /// `[business.X]`.
+    pub businesses: Vec<Business>,
+    /// `[fallback] target`.
+    pub fallback: Option<String>,
+    /// `[limits] countries`, ISO codes; empty: not known.
+    pub countries: Vec<String>,
+    /// Contents of the holiday files that flow files name, by the name written there.
+    pub holiday_files: BTreeMap<String, String>,
+}
+
+/// A sender, as far as flows are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// `X` of `[sender.X]`.
+    pub name: String,
+    /// Number or id that messages come from.
+    pub from: String,
+    /// Countries it serves, ISO codes.
+    pub regions: Vec<String>,
+}
+
+/// A business, as far as flows are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Business {
+    /// `X` of `[business.X]`.
+    pub key: String,
+    /// Stands in every message.
+    pub brand: String,
+}
+
+/// A prompt, as far as flows are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PromptFacts {
+    /// How long it lasts.
+    pub len_ms: u32,
+    /// Samples a second of its master.
+    pub rate: u32,
+    /// 1 for mono.
+    pub channels: u16,
+}
+
+/// The prompts there are.
+pub trait PromptIndex {
+    /// The facts of a prompt, by language and by name without suffix; `None`: there is none.
+    fn has(&self, language: &str, name: &str) -> Option<PromptFacts>;
+}
+
+/// Takes every prompt as there: for flows looked at without a prompt set.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AnyPrompt;
+
+impl PromptIndex for AnyPrompt {
+    fn has(&self, _language: &str, _name: &str) -> Option<PromptFacts> {
+        Some(PromptFacts { len_ms: 1_000, rate: 8_000, channels: 1 })
+    }
+}

@@ -1,0 +1,215 @@
+//! `[hours.X]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use toml::de::DeValue;
+
+use crate::{
+    diagnose::{Code, Notes, Span, Table, Text, nearest},
+    hours::{Hours, Schedule, Week, is_zone, parse_holidays, parse_spans},
+};
+
+/// Opening hours whose names are not looked up yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HoursDraft {
+    /// `X`.
+    pub name: Text,
+    /// When it is open.
+    pub schedule: ScheduleDraft,
+}
+
+/// When it is open.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScheduleDraft {
+    /// The same for every called number.
+    Week(Week),
+    /// Called number and the name of its hours.
+    ByCalledNumber(Vec<(Text, Text)>),
+}
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Reads `[hours.X]`. `file` gives the content of a holiday file by the name written there.
+/// `None`: it can't be used; why is noted.
+pub fn hours(
+    name: Text,
+    table: Table<'_>,
+    file: &dyn Fn(&str) -> Option<String>,
+) -> Option<HoursDraft> {
+    let by_number = by_called_number(&table);
+    let zone = zone(&table, by_number.is_some());
+    let days = week(&table);
+    let holidays = holidays(&table, file);
+    if by_number.is_some() {
+        let own = DAYS.iter().copied().chain(["zone", "mon-fri", "holidays"]);
+        for key in own.filter(|key| table.has(key)) {
+            let help = "give the number hours of its own, and write it there";
+            table.note(Code::E12, key, format!("`{key}` beside `by_called_number`"), help);
+        }
+    }
+    table.finish();
+    let schedule = match by_number {
+        Some(numbers) => ScheduleDraft::ByCalledNumber(numbers),
+        None => ScheduleDraft::Week(Week { zone: zone?, days: days?, holidays: holidays? }),
+    };
+    Some(HoursDraft { name, schedule })
+}
+
+/// Looks up the names in `by_called_number`, among `drafts` and the `shared` ones.
+pub fn resolve_hours(drafts: Vec<HoursDraft>, shared: &[Hours], notes: &Notes) -> Vec<Hours> {
+    let mut weeks: BTreeMap<String, Week> = BTreeMap::new();
+    for hours in shared {
+        if let Schedule::Week(week) = &hours.schedule {
+            weeks.insert(hours.name.clone(), week.clone());
+        }
+    }
+    for draft in &drafts {
+        if let ScheduleDraft::Week(week) = &draft.schedule {
+            weeks.insert(draft.name.value.clone(), week.clone());
+        }
+    }
+    let resolve = |draft: HoursDraft| {
+        let schedule = match draft.schedule {
+            ScheduleDraft::Week(week) => Schedule::Week(week),
+            ScheduleDraft::ByCalledNumber(numbers) => {
+                let found = numbers.into_iter().filter_map(|(number, hours)| {
+                    Some((number.value, look_up(&weeks, &hours, notes)?))
+                });
+                Schedule::ByCalledNumber(found.collect())
+            }
+        };
+        Hours { name: draft.name.value, schedule }
+    };
+    drafts.into_iter().map(resolve).collect()
+}
+
+fn look_up(weeks: &BTreeMap<String, Week>, name: &Text, notes: &Notes) -> Option<Week> {
+    let week = weeks.get(&name.value);
+    if week.is_none() {
+        let help = nearest(&name.value, weeks.keys().map(String::as_str))
+            .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+        let message = format!("there are no `[hours.{}]` with a zone", name.value);
+        notes.note(Code::E01, name.span.clone(), message, help);
+    }
+    week.cloned()
+}
+
+fn by_called_number(table: &Table<'_>) -> Option<Vec<(Text, Text)>> {
+    let numbers = table.table("by_called_number", "`by_called_number`")?;
+    let entries = numbers.keys().into_iter().filter_map(|number| {
+        let key = Text { value: number.to_owned(), span: numbers.key_place(number) };
+        Some((key, numbers.text(number)?))
+    });
+    Some(entries.collect())
+}
+
+fn zone(table: &Table<'_>, optional: bool) -> Option<String> {
+    if !optional {
+        table.require("zone", Code::E12);
+    }
+    let zone = table.text("zone")?;
+    if is_zone(&zone.value) {
+        return Some(zone.value);
+    }
+    let known = jiff::tz::db().available().map(|name| name.as_str().to_owned());
+    let known: Vec<String> = known.collect();
+    let help = nearest(&zone.value, known.iter().map(String::as_str)).map_or_else(
+        || "write an IANA zone, such as `Europe/London`".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    table.note(Code::E12, "zone", format!("there is no time zone `{}`", zone.value), help);
+    None
+}
+
+/// A day of its own wins over `mon-fri`.
+fn week(table: &Table<'_>) -> Option<[Vec<crate::hours::Span>; 7]> {
+    let working = day(table, "mon-fri");
+    let mut days: [Vec<crate::hours::Span>; 7] = Default::default();
+    let mut complete = !matches!(working, Some(None));
+    for (at, name) in DAYS.into_iter().enumerate() {
+        match day(table, name) {
+            Some(Some(spans)) => days[at] = spans,
+            Some(None) => complete = false,
+            None if at < 5 => days[at] = working.clone().flatten().unwrap_or_default(),
+            None => {}
+        }
+    }
+    complete.then_some(days)
+}
+
+/// `None`: not written; `Some(None)`: not readable.
+fn day<'a>(table: &Table<'a>, key: &'a str) -> Option<Option<Vec<crate::hours::Span>>> {
+    let value = table.value(key)?;
+    // An empty text is a closed day.
+    let Some(text) = value.get_ref().as_str() else {
+        table.wrong_type(key, value, "a text such as `\"08:00-20:00\"`");
+        return Some(None);
+    };
+    match parse_spans(text) {
+        Ok(spans) => Some(Some(spans)),
+        Err(why) => {
+            table.note(Code::E12, key, format!("`{key}`: {why}"), "");
+            Some(None)
+        }
+    }
+}
+
+fn holidays(
+    table: &Table<'_>,
+    file: &dyn Fn(&str) -> Option<String>,
+) -> Option<BTreeSet<Date>> {
+    let Some(value) = table.value("holidays") else { return Some(BTreeSet::new()) };
+    let notes = table.notes();
+    match value.get_ref() {
+        DeValue::String(name) => holiday_file(name, value.span(), file, notes),
+        DeValue::Array(list) => {
+            let mut dates = BTreeSet::new();
+            let mut complete = true;
+            for item in list.iter() {
+                // A date may be written with quotes or, as TOML has dates, without.
+                let text = match item.get_ref() {
+                    DeValue::String(text) => text.to_string(),
+                    DeValue::Datetime(date) => date.to_string(),
+                    _ => String::new(),
+                };
+                match text.parse::<Date>() {
+                    Ok(date) => {
+                        dates.insert(date);
+                    }
+                    Err(_) => {
+                        complete = false;
+                        let help = "write it as `\"2026-12-25\"`";
+                        notes.note(Code::E12, item.span(), "this is no date", help);
+                    }
+                }
+            }
+            complete.then_some(dates)
+        }
+        _ => {
+            table.wrong_type("holidays", value, "a list of dates, or the name of a file of them");
+            None
+        }
+    }
+}
+
+fn holiday_file(
+    name: &str,
+    span: Span,
+    file: &dyn Fn(&str) -> Option<String>,
+    notes: &Notes,
+) -> Option<BTreeSet<Date>> {
+    let Some(text) = file(name) else {
+        let message = format!("the holiday file `{name}` can't be read");
+        notes.note(Code::E12, span, message, "its name is relative to this file");
+        return None;
+    };
+    match parse_holidays(&text) {
+        Ok(dates) => Some(dates),
+        Err(line) => {
+            let message = format!("line {line} of the holiday file `{name}` is no date");
+            notes.note(Code::E12, span, message, "write one date a line, as `2026-12-25`");
+            None
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! E08: targets are SIP addresses, and none is a number that must not be dialled.
+
+/// Emergency and crisis numbers, and the test number beside them, that mean the same wherever a
+/// trunk leads. A PBX may well have an extension 100 or 110; those are refused by country.
+const EMERGENCY: [&str; 6] = ["000", "112", "911", "933", "988", "999"];
+
+/// More of them, by country (ITU list, and libphonenumber's).
+const EMERGENCY_IN: [(&str, &[&str]); 12] = [
+    ("AU", &["106"]),
+    ("BR", &["190", "192", "193"]),
+    ("CH", &["117", "118", "143", "144"]),
+    ("CN", &["110", "119", "120", "122"]),
+    ("DE", &["110"]),
+    ("ES", &["091", "092", "061", "062", "080"]),
+    ("FR", &["15", "17", "18", "114", "115", "119"]),
+    ("GB", &["101", "111", "116123"]),
+    ("IN", &["100", "101", "102", "108"]),
+    ("IT", &["113", "115", "118"]),
+    ("JP", &["110", "118", "119"]),
+    ("NZ", &["111"]),
+];
+
+/// What is wrong with a target's address, and how to mend it.
+pub(crate) fn problem(address: &str) -> Option<(String, &'static str)> {
+    const FORM: &str = "write it as `sip:queue@pbx.example.net` or `sip:192.0.2.1:5060`";
+    let scheme_end = address.find(':').unwrap_or(0);
+    let (scheme, rest) = address.split_at(scheme_end);
+    if scheme.eq_ignore_ascii_case("sips") || scheme.eq_ignore_ascii_case("tel") {
+        let message = format!("`{scheme}:` targets are not served");
+        return Some((message, FORM));
+    }
+    if !scheme.eq_ignore_ascii_case("sip") {
+        return Some((format!("`{address}` is no SIP address"), FORM));
+    }
+    let rest = &rest[1..];
+    let (user, host) = match rest.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, rest),
+    };
+    let host = host.split([';', '?']).next().unwrap_or("");
+    if !is_host_port(host) || user.is_some_and(|user| !is_user(user)) {
+        return Some((format!("`{address}` is no SIP address"), FORM));
+    }
+    if user.is_some_and(is_emergency) {
+        let message = format!("`{address}` is an emergency number");
+        return Some((message, "name the extension or queue of a person instead"));
+    }
+    None
+}
+
+/// Whether an address is an emergency number of one of these countries (ISO codes).
+pub(crate) fn is_emergency_in(address: &str, countries: &[String]) -> bool {
+    let user = address.split_once(':').and_then(|(_, rest)| rest.rsplit_once('@'));
+    let Some((user, _)) = user else { return false };
+    let digits = dialled(user);
+    EMERGENCY_IN.iter().any(|(country, numbers)| {
+        countries.iter().any(|c| c == country) && numbers.contains(&digits.as_str())
+    })
+}
+
+fn is_emergency(user: &str) -> bool {
+    EMERGENCY.contains(&dialled(user).as_str())
+}
+
+/// The user part without parameters, password and visual separators.
+fn dialled(user: &str) -> String {
+    let user = user.split([';', ':']).next().unwrap_or("");
+    user.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')')).collect()
+}
+
+/// RFC 3261 §25.1, user and password.
+fn is_user(user: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.!~*'()%&=+$,;?/:".contains(&b);
+    !user.is_empty() && user.bytes().all(allowed)
+}
+
+fn is_host_port(text: &str) -> bool {
+    if let Some(rest) = text.strip_prefix('[') {
+        let Some((host, port)) = rest.split_once(']') else { return false };
+        let port_ok = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        return host.parse::<std::net::Ipv6Addr>().is_ok() && port_ok;
+    }
+    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+    is_host(host) && port.is_none_or(is_port)
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+/// A host name (RFC 1123) or an IPv4 address.
+fn is_host(host: &str) -> bool {
+    let numeric = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if numeric {
+        return host.parse::<std::net::Ipv4Addr>().is_ok();
+    }
+    let label = |label: &str| {
+        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        edge(label.chars().next())
+            && edge(label.chars().last())
+            && label.len() <= 63
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    host.len() <= 253 && host.strip_suffix('.').unwrap_or(host).split('.').all(label)
+}
