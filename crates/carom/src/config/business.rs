@@ -21,7 +21,7 @@ pub struct Business {
     pub help_text: BTreeMap<String, String>,
 }
 
-pub(super) fn read(key: String, table: &mut Table<'_>) -> Option<Business> {
+pub(super) fn read(key: String, table: &Table<'_>) -> Option<Business> {
     let name = table.required("name", |t| t.text("name"));
     let brand = table.required("brand", |t| t.text("brand"));
     let made = |table: &Table<'_>, what: &str| {
@@ -31,8 +31,8 @@ pub(super) fn read(key: String, table: &mut Table<'_>) -> Option<Business> {
     let opt_out_key = table.secret("opt_out_key").unwrap_or_else(|| made(table, "opt-out"));
     let help_text = table.text_by_language("help_text");
     Some(Business {
-        name: name?.value.to_owned(),
-        brand: brand?.value.to_owned(),
+        name: name?.value,
+        brand: brand?.value,
         number_key,
         opt_out_key,
         help_text,

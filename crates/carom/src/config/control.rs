@@ -23,9 +23,9 @@ impl Control {
     }
 }
 
-pub(super) fn read(table: &mut Table<'_>) -> Control {
+pub(super) fn read(table: &Table<'_>) -> Control {
     let default = Control::at(table.base());
-    let drain_deadline = table.minutes("drain_deadline_minutes", 1..=1_440);
+    let drain_deadline = table.duration("drain_deadline_minutes", 60, 1..=1_440);
     Control {
         socket: table.path("socket").unwrap_or(default.socket),
         drain_deadline: drain_deadline.unwrap_or(default.drain_deadline),

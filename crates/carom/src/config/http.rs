@@ -19,7 +19,7 @@ impl Default for Http {
     }
 }
 
-pub(super) fn read(table: &mut Table<'_>) -> Http {
+pub(super) fn read(table: &Table<'_>) -> Http {
     let listen = table.parsed("listen").unwrap_or(Http::default().listen);
     let public_url = table.web_address("public_url");
     table.not_yet("tokens", "the HTTP API");

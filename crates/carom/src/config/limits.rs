@@ -38,32 +38,32 @@ impl Default for Limits {
     }
 }
 
-const MANY: u64 = 1_000_000;
+const MANY: u32 = 1_000_000;
 
-pub(super) fn read(table: &mut Table<'_>) -> Limits {
+pub(super) fn read(table: &Table<'_>) -> Limits {
     let mut limits = Limits::default();
-    let set = |table: &mut Table<'_>, key: &str, at: &mut u32| {
+    let set = |table: &Table<'_>, key: &'static str, at: &mut u32| {
         if let Some(number) = table.number(key, 1..=MANY) {
-            *at = number as u32;
+            *at = number;
         }
     };
     set(table, "calls", &mut limits.calls);
     set(table, "new_calls_per_second", &mut limits.new_calls_per_second);
     limits.countries = table.countries("countries").unwrap_or_default();
-    if let Some(mut caller) = table.table("texts_per_caller") {
-        set(&mut caller, "per_hour", &mut limits.texts_per_caller_hour);
-        set(&mut caller, "per_day", &mut limits.texts_per_caller_day);
+    if let Some(caller) = table.table("texts_per_caller") {
+        set(&caller, "per_hour", &mut limits.texts_per_caller_hour);
+        set(&caller, "per_day", &mut limits.texts_per_caller_day);
         caller.finish();
     }
-    if let Some(mut prefix) = table.table("texts_per_prefix") {
-        set(&mut prefix, "per_hour", &mut limits.texts_per_prefix_hour);
+    if let Some(prefix) = table.table("texts_per_prefix") {
+        set(&prefix, "per_hour", &mut limits.texts_per_prefix_hour);
         if let Some(digits) = prefix.number("prefix_digits", 1..=14) {
             limits.prefix_digits = digits as u8;
         }
         prefix.finish();
     }
-    if let Some(mut line) = table.table("texts_per_line") {
-        set(&mut line, "per_minute", &mut limits.texts_per_line_minute);
+    if let Some(line) = table.table("texts_per_line") {
+        set(&line, "per_minute", &mut limits.texts_per_line_minute);
         line.finish();
     }
     table.not_yet("spend_per_day", "a spending limit");

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use ivr_runtime::diagnose::Code;
+
 use super::read::Table;
 
 /// A SIP socket.
@@ -26,21 +28,19 @@ pub enum Transport {
 
 const DEFAULT_BIND: &str = "127.0.0.1:5060";
 
-pub(super) fn read(table: &mut Table<'_>) -> Option<Listener> {
+pub(super) fn read(table: &Table<'_>) -> Option<Listener> {
     let kinds = [("udp", Transport::Udp), ("tcp", Transport::Tcp)];
     let transport = table.required("transport", |t| t.choice("transport", &kinds, &["tls"]));
     table.not_yet("cert", "TLS");
     table.not_yet("key", "TLS");
     let bind: SocketAddr = table.parsed("bind").or_else(|| DEFAULT_BIND.parse().ok())?;
-    let advertise = table.text("advertise").map(|host| with_port(host.value, bind.port()));
+    let advertise = table.text("advertise").map(|host| with_port(&host.value, bind.port()));
     if bind.ip().is_unspecified() && advertise.is_none() {
-        table.error_at(
-            "bind",
-            format!(
-                "`{bind}` is every address of the machine, so peers can't be told where to answer"
-            ),
-            "add `advertise = \"…\"` with the address that peers reach",
+        let message = format!(
+            "`{bind}` is every address of the machine, so peers can't be told where to answer"
         );
+        let help = "add `advertise = \"…\"` with the address that peers reach";
+        table.note(Code::E00, "bind", message, help);
     }
     let advertise = advertise.unwrap_or_else(|| bind.to_string());
     Some(Listener { transport: transport?, bind, advertise })

@@ -102,7 +102,7 @@ impl Default for Media {
     }
 }
 
-pub(super) fn read(table: &mut Table<'_>) -> Media {
+pub(super) fn read(table: &Table<'_>) -> Media {
     let default = Media::default();
     let codecs = [("PCMA", Codec::Pcma), ("PCMU", Codec::Pcmu)];
     let in_band = [
@@ -118,7 +118,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Media {
         ports: table.parsed("ports").unwrap_or(default.ports),
         workers: table.number("workers", 0..=256).map_or(default.workers, |n| n as u16),
         codecs: table.choices("codecs", &codecs, &["G722", "opus"]).unwrap_or(default.codecs),
-        timeout: table.seconds("timeout_seconds", 1..=86_400).unwrap_or(default.timeout),
+        timeout: table.duration("timeout_seconds", 1, 1..=86_400).unwrap_or(default.timeout),
         in_band_dtmf: table.choice("in_band_dtmf", &in_band, &[]).unwrap_or(default.in_band_dtmf),
     }
 }

@@ -17,6 +17,8 @@ mod read;
 mod secret;
 mod sender;
 mod store;
+#[cfg(test)]
+mod tests;
 mod trunk;
 
 use std::{

@@ -2,65 +2,77 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use toml::{Spanned, de::DeTable};
+use ivr_runtime::diagnose::{self, Code, Notes, Problem, Span};
 
 use super::{
     Config, Control, Http, Limits, Listener, Media, Privacy, Trunk, business, control, http,
-    limits, listener, media, privacy, provider, read, read::Table, sender, store, trunk,
+    limits, listener, media, privacy, provider, read::Table, sender, store, trunk,
 };
 
-/// Reads the tree; what is wrong is noted in `file`. `None` where nothing can run with it.
-pub(super) fn config<'a>(
-    file: &'a read::File<'a>,
-    tree: &'a Spanned<DeTable<'a>>,
-    path: Option<&Path>,
-) -> Option<Config> {
-    let mut root = file.root(tree);
+/// Reads the text of a `carom.toml`; paths in it are relative to `base`. `None` where nothing can
+/// run with it.
+pub(super) fn text(text: &str, path: Option<&Path>, base: &Path) -> (Option<Config>, Vec<Problem>) {
+    let notes = Notes::default();
+    let tree = diagnose::tree(text, &notes);
+    if notes.has_errors() {
+        // What follows a fault of syntax would be reported as missing.
+        return (None, notes.into_problems());
+    }
+    let root = Table::root(&notes, tree.get_ref(), base);
+    let config = config(&root, path);
+    root.finish();
+    let mut problems = notes.into_problems();
+    problems.dedup();
+    (config, problems)
+}
+
+fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     root.required("config_version", |t| t.number("config_version", 1..=1));
-    let flows_dir = root.path("flows").or_else(|| path.map(|_| file.base.join("flows")));
-    let prompts_dir = root.path("prompts").or_else(|| path.map(|_| file.base.join("prompts")));
-    let listeners = all(&mut root, "listener", listener::read);
-    let trunks = all(&mut root, "trunk", trunk::read);
-    refuse_twins(&mut root, &trunks);
-    let media = section(&mut root, "media", media::read).unwrap_or_else(Media::default);
-    let fallback = root.required("fallback", |t| t.table("fallback")).and_then(|mut fallback| {
-        let target = fallback.required("target", |t| t.text("target"));
+    let base = root.base();
+    let flows_dir = root.path("flows").or_else(|| path.map(|_| base.join("flows")));
+    let prompts_dir = root.path("prompts").or_else(|| path.map(|_| base.join("prompts")));
+    let listeners = all(root, "listener", listener::read);
+    let listeners: Vec<Listener> = listeners.into_iter().map(|(listener, _)| listener).collect();
+    let trunks = all(root, "trunk", trunk::read);
+    refuse_twins(root.notes(), &trunks);
+    let trunks: Vec<Trunk> = trunks.into_iter().map(|(trunk, _)| trunk).collect();
+    let media = section(root, "media", media::read).unwrap_or_else(Media::default);
+    refuse_unreachable_media(root, &listeners, &media);
+    let targets = root.names_under("target");
+    let fallback = root.required("fallback", |t| t.table("fallback")).and_then(|fallback| {
+        let target = fallback.required("target", |t| t.reference("target", "target", &targets));
         fallback.finish();
         target
     });
-    root.tables("target");
     root.tables("hours");
-    for (_, source) in root.tables("source") {
+    for (name, _) in root.tables("source") {
         let help = "remove it, and the rules that name it";
-        file.problem("N01", source.span(), "sources are not available yet".to_owned(), help);
+        root.notes().note(Code::N01, name.span, "sources are not available yet", help);
     }
-    let businesses = named(&mut root, "business", business::read);
+    let businesses = named(root, "business", business::read);
     if businesses.is_empty() && root.names_under("business").is_empty() {
         let help = "add one, with `name` and `brand`";
-        root.error_at("business", "there is no `[business.X]`".to_owned(), help);
+        root.note(Code::E00, "business", "there is no `[business.X]`", help);
     }
-    let providers = named(&mut root, "provider", provider::read);
+    let providers = named(root, "provider", provider::read);
     let provider_names = root.names_under("provider");
-    let senders =
-        named(&mut root, "sender", |name, table| sender::read(name, table, &provider_names));
+    let senders = named(root, "sender", |name, table| sender::read(name, table, &provider_names));
     let store = match root.table("store") {
-        Some(mut table) => {
-            let store = store::read(&mut table);
+        Some(table) => {
+            let store = store::read(&table);
             table.finish();
             Some(store)
         }
         None => None,
     };
-    let http = section(&mut root, "http", http::read).unwrap_or_else(Http::default);
-    let control = section(&mut root, "control", control::read);
-    let mut limits = section(&mut root, "limits", limits::read).unwrap_or_else(Limits::default);
-    let privacy = section(&mut root, "privacy", privacy::read).unwrap_or_else(Privacy::default);
+    let http = section(root, "http", http::read).unwrap_or_else(Http::default);
+    let control = section(root, "control", control::read);
+    let mut limits = section(root, "limits", limits::read).unwrap_or_else(Limits::default);
+    let privacy = section(root, "privacy", privacy::read).unwrap_or_else(Privacy::default);
     if limits.countries.is_empty() {
         let countries: BTreeSet<String> = trunks.iter().map(|t| t.country.clone()).collect();
         limits.countries = countries.into_iter().collect();
     }
-    root.finish();
-    let base = file.base;
     Some(Config {
         file: path.map(Path::to_owned),
         flows_dir,
@@ -68,7 +80,7 @@ pub(super) fn config<'a>(
         listeners,
         trunks,
         media,
-        fallback: fallback?.value.to_owned(),
+        fallback: fallback?.value,
         businesses,
         providers,
         senders,
@@ -80,30 +92,23 @@ pub(super) fn config<'a>(
     })
 }
 
-fn section<T>(
-    root: &mut Table<'_>,
-    key: &str,
-    read: impl FnOnce(&mut Table<'_>) -> T,
-) -> Option<T> {
-    let mut table = root.table(key)?;
-    let section = read(&mut table);
+fn section<'a, T>(root: &Table<'a>, key: &'a str, read: impl FnOnce(&Table<'_>) -> T) -> Option<T> {
+    let table = root.table(key)?;
+    let section = read(&table);
     table.finish();
     Some(section)
 }
 
 /// Two trunks of one name could not be told apart in the records, two of one range on the wire.
-fn refuse_twins(root: &mut Table<'_>, trunks: &[Trunk]) {
-    let mut tables = root.array_of_tables("trunk").unwrap_or_default();
-    for (i, trunk) in trunks.iter().enumerate() {
-        for earlier in &trunks[..i] {
-            // Where a trunk was refused, the indices do not match; the error is then at `[[trunk]]`.
-            let at = tables.get_mut(i).map_or(0..0, |table| table.span());
+fn refuse_twins(notes: &Notes, trunks: &[(Trunk, Span)]) {
+    for (i, (trunk, place)) in trunks.iter().enumerate() {
+        for (earlier, _) in &trunks[..i] {
             if earlier.name == trunk.name {
                 let message = format!("two trunks are named `{}`", trunk.name);
-                root.error_here("E01", at, message, "give one of them another name");
+                notes.note(Code::E01, place.clone(), message, "give one of them another name");
             } else if let Some(net) = trunk.sources.iter().find(|n| earlier.sources.contains(n)) {
                 let message = format!("`{net}` is in `sources` of `{}` too", earlier.name);
-                root.error_here("E01", at, message, "an address belongs to one trunk");
+                notes.note(Code::E01, place.clone(), message, "an address belongs to one trunk");
             }
         }
     }
@@ -114,36 +119,39 @@ fn refuse_unreachable_media(root: &Table<'_>, listeners: &[Listener], media: &Me
     let bind = media.bind.or(listeners.first().map(|listener| listener.bind.ip()));
     if media.advertise.is_none() && bind.is_some_and(|bind| bind.is_unspecified()) {
         let message = "media would be received at every address of the machine, so SDP can't \
-                       show one"
-            .to_owned();
-        root.error_at("media", message, "add `advertise = \"…\"` to `[media]`");
+                       show one";
+        root.note(Code::E00, "media", message, "add `advertise = \"…\"` to `[media]`");
     }
 }
 
-/// Reads `[[key]]`; at least one is needed.
-fn all<T>(root: &mut Table<'_>, key: &str, read: impl Fn(&mut Table<'_>) -> Option<T>) -> Vec<T> {
-    let Some(tables) = root.array_of_tables(key).filter(|tables| !tables.is_empty()) else {
+/// Reads `[[key]]`, each with its place; at least one is needed.
+fn all<'a, T>(
+    root: &Table<'a>,
+    key: &'a str,
+    read: impl Fn(&Table<'_>) -> Option<T>,
+) -> Vec<(T, Span)> {
+    let tables = root.array_of_tables(key);
+    if tables.is_empty() {
         let message = format!("there is no `[[{key}]]`");
-        root.error_at(key, message, &format!("add a `[[{key}]]` table"));
-        return Vec::new();
-    };
+        root.note(Code::E00, key, message, format!("add a `[[{key}]]` table"));
+    }
     let mut items = Vec::new();
-    for mut table in tables {
-        items.extend(read(&mut table));
+    for table in tables {
+        items.extend(read(&table).map(|item| (item, table.span())));
         table.finish();
     }
     items
 }
 
 /// Reads `[key.X]` in file order.
-fn named<T>(
-    root: &mut Table<'_>,
-    key: &str,
-    read: impl Fn(String, &mut Table<'_>) -> Option<T>,
+fn named<'a, T>(
+    root: &Table<'a>,
+    key: &'a str,
+    read: impl Fn(String, &Table<'_>) -> Option<T>,
 ) -> Vec<T> {
     let mut items = Vec::new();
-    for (name, mut table) in root.tables(key) {
-        items.extend(read(name, &mut table));
+    for (name, table) in root.tables(key) {
+        items.extend(read(name.value, &table));
         table.finish();
     }
     items

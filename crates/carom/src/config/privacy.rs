@@ -28,15 +28,16 @@ impl Default for Privacy {
     }
 }
 
-pub(super) fn read(table: &mut Table<'_>) -> Privacy {
+pub(super) fn read(table: &Table<'_>) -> Privacy {
     let default = Privacy::default();
-    let days =
-        |table: &mut Table<'_>, key, or| table.number(key, 1..=3_650).map_or(or, |n| n as u32);
+    let days = |key, or| table.number(key, 1..=3_650).unwrap_or(or);
     let privacy = Privacy {
-        epoch_days: days(table, "epoch_days", default.epoch_days),
-        raw_number: table.hours("raw_number_hours", 1..=8_760).unwrap_or(default.raw_number),
-        call_months: days(table, "call_months", default.call_months),
-        step_days: days(table, "step_days", default.step_days),
+        epoch_days: days("epoch_days", default.epoch_days),
+        raw_number: table
+            .duration("raw_number_hours", 3_600, 1..=8_760)
+            .unwrap_or(default.raw_number),
+        call_months: days("call_months", default.call_months),
+        step_days: days("step_days", default.step_days),
     };
     table.not_yet("voicemail_days", "voicemail");
     privacy

@@ -49,12 +49,14 @@ const NOT_YET: [&str; 13] = [
     "messenger",
 ];
 
-pub(super) fn read(name: String, table: &mut Table<'_>) -> Option<Provider> {
+pub(super) fn read(name: String, table: &Table<'_>) -> Option<Provider> {
     let kinds = [("sandbox", Kind::Sandbox), ("twilio", Kind::Twilio)];
     let kind = table.required("kind", |t| t.choice("kind", &kinds, &NOT_YET));
     let Some(kind) = kind else {
-        // What its other keys mean depends on the kind.
-        table.ignore_rest();
+        // What its other keys mean depends on the kind; nothing is said of them.
+        for key in table.keys() {
+            table.value(key);
+        }
         return None;
     };
     let kind = match kind {

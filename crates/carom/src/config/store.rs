@@ -30,11 +30,11 @@ impl Store {
     }
 }
 
-pub(super) fn read(table: &mut Table<'_>) -> Store {
+pub(super) fn read(table: &Table<'_>) -> Store {
     let default = Store::at(table.base());
     Store {
         url: table.database("url").unwrap_or(default.url),
         aead_key: table.secret("aead_key").unwrap_or(default.aead_key),
-        lease: table.seconds("lease_seconds", 5..=3_600).unwrap_or(default.lease),
+        lease: table.duration("lease_seconds", 1, 5..=3_600).unwrap_or(default.lease),
     }
 }

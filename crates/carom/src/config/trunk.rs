@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
+use ivr_runtime::diagnose::Code;
+
 use super::{net::Net, read::Table};
 
 /// A carrier or PBX that sends us calls.
@@ -92,8 +94,8 @@ const CALLED_HEADERS: [(&str, CalledHeader); 5] = [
 ];
 const OUTBOUND: &str = "outbound trunks and callbacks";
 
-pub(super) fn read(table: &mut Table<'_>) -> Option<Trunk> {
-    let name = table.required("name", |t| t.text("name")).map(|n| n.value.to_owned());
+pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
+    let name = table.required("name", |t| t.text("name")).map(|name| name.value);
     let sources = table.required("sources", |t| t.parsed_list("sources"));
     let media_nets = table.required("media_nets", |t| t.parsed_list("media_nets"));
     let transports = [
@@ -104,11 +106,14 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Trunk> {
     let transport = table.choice("transport", &transports, &["tls"]);
     let country = table.required("country", |t| t.country("country"));
     let mut number_countries = BTreeMap::new();
-    for (number, mut facts) in table.tables("numbers") {
-        facts.e164(&number);
+    for (number, facts) in table.tables("numbers") {
+        if !is_e164(&number.value) {
+            let message = format!("`{}` is no E.164 number such as `+442079460018`", number.value);
+            table.notes().note(Code::E08, number.span, message, "");
+        }
         let country = facts.required("country", |t| t.country("country"));
         facts.finish();
-        number_countries.extend(country.map(|country| (number, country)));
+        number_countries.extend(country.map(|country| (number.value, country)));
     }
     let caller_from = table.choices("caller_from", &CALLER_HEADERS, &[]);
     let called_from = table.choices("called_from", &CALLED_HEADERS, &[]);
@@ -133,4 +138,9 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Trunk> {
         trusted,
         overload_code,
     })
+}
+
+fn is_e164(number: &str) -> bool {
+    let digits = number.strip_prefix('+').unwrap_or("");
+    (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
 }

@@ -1,0 +1,225 @@
+//! What is said about a `carom.toml`, word for word.
+
+use std::path::Path;
+
+use super::parse;
+
+const BUILT_IN: &str = include_str!("builtin.toml");
+
+#[test]
+fn the_built_in_configuration_has_no_errors_and_stays_on_the_loopback() {
+    let (config, problems) = parse::text(BUILT_IN, None, Path::new(""));
+    assert_eq!(problems, []);
+    let config = config.unwrap();
+    assert!(config.listeners.iter().all(|listener| listener.bind.ip().is_loopback()));
+    assert!(config.http.listen.ip().is_loopback());
+    assert!(config.media_bind().is_loopback());
+    assert!(config.trunk_at([127, 0, 0, 1].into()).is_some());
+    assert!(config.trunk_at([192, 0, 2, 1].into()).is_none());
+    assert_eq!(config.limits.countries, ["GB"]);
+    assert_eq!(config.store.url.reveal(), "sqlite:var/carom.db");
+    assert_eq!(config.control.socket, Path::new("var/control.sock"));
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let text = format!("{BUILT_IN}\n[control]\nsocket = \"run/c.sock\"\n");
+    let (config, _) =
+        parse::text(&text, Some(Path::new("/etc/carom/carom.toml")), Path::new("/etc/carom"));
+    let config = config.unwrap();
+    assert_eq!(config.control.socket, Path::new("/etc/carom/run/c.sock"));
+    assert_eq!(config.flows_dir.as_deref(), Some(Path::new("/etc/carom/flows")));
+    assert_eq!(config.store.url.reveal(), "sqlite:/etc/carom/var/carom.db");
+}
+
+#[test]
+fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
+    for (change, told) in [
+        // Keys.
+        (
+            "[media]|[media]\nport = \"20000-29999\"",
+            "19:1 E00 `[media]` does not know the key `port` | did you mean `ports`?",
+        ),
+        (
+            "[media]|[media]\nzzz = 1",
+            "19:1 E00 `[media]` does not know the key `zzz` | known here: `srtp`, `bind`, `advertise`, `ports`, `workers`, `codecs`, `timeout_seconds`, `in_band_dtmf`",
+        ),
+        (
+            "config_version = 1|config_version = 1\nflow = \"flows/\"",
+            "3:1 E00 the file does not know the key `flow` | did you mean `flows`?",
+        ),
+        (
+            "config_version = 1|config_version = 2",
+            "2:18 E00 `config_version` is 2; it takes 1 to 1 | ",
+        ),
+        (
+            "config_version = 1|",
+            "1:1 E00 the file has no `config_version` | add `config_version = …`",
+        ),
+        ("country    = \"GB\"|", "11:1 E00 `[[trunk]]` has no `country` | add `country = …`"),
+        // Types and ranges.
+        (
+            "trusted    = true|trusted    = \"yes\"",
+            "16:14 E00 `trusted` is a text; it takes true or false | ",
+        ),
+        (
+            "[media]|[limits]\ncalls = \"many\"\n[media]",
+            "19:9 E00 `calls` is a text; it takes a whole number | ",
+        ),
+        ("[media]|[limits]\ncalls = 0\n[media]", "19:9 E00 `calls` is 0; it takes 1 to 1000000 | "),
+        (
+            "[media]|[media]\nports = \"20001-29999\"",
+            "19:9 E00 `ports`: `20001-29999` is no range from an even port (1024 or more) up to an odd one | ",
+        ),
+        (
+            "[media]|[media]\nports = 20000",
+            "19:9 E00 `ports` is a whole number; it takes a text in quotes | ",
+        ),
+        (
+            "bind = \"127.0.0.1\"|bind = \"localhost\"",
+            "19:8 E00 `bind`: `localhost` is no IP address | ",
+        ),
+        (
+            "\"udp\"\nbind      = \"127.0.0.1:5060\"|\"udp\"\nbind      = \"127.0.0.1\"",
+            "6:13 E00 `bind`: `127.0.0.1` is no address and port such as `127.0.0.1:5060` | ",
+        ),
+        (
+            "transport = \"tcp\"|transport = \"tpc\"",
+            "8:13 E00 `transport` does not take `tpc` | did you mean `tcp`?",
+        ),
+        (
+            "country    = \"GB\"|country    = \"UK1\"",
+            "15:14 E00 `country`: `UK1` is no country code | two capitals, such as `\"GB\"`",
+        ),
+        (
+            "sources    = [\"127.0.0.0/8\"]|sources    = [\"127.0.0.1/8\"]",
+            "13:15 E00 `sources`: `127.0.0.1/8` has bits beyond its prefix; the range that begins here is `127.0.0.0/8` | ",
+        ),
+        (
+            "sources    = [\"127.0.0.0/8\"]|sources    = []",
+            "13:14 E00 `sources` is an empty list | ",
+        ),
+        (
+            "trusted    = true|caller_from = [\"Diversion\"]",
+            "16:16 E00 `caller_from` does not take `Diversion` | it takes `P-Asserted-Identity`, `Remote-Party-ID`, `From`",
+        ),
+        (
+            "trusted    = true|numbers = { \"01234\" = { country = \"IE\" } }",
+            "16:13 E08 `01234` is no E.164 number such as `+442079460018` | ",
+        ),
+        // References.
+        (
+            "target = \"pbx\"|target = \"pdx\"",
+            "22:10 E01 `target`: there is no `[target.pdx]` | did you mean `pbx`?",
+        ),
+        (
+            "provider = \"sandbox\"|provider = \"twilio\"",
+            "47:12 E01 `provider`: there is no `[provider.twilio]` | add a `[provider.twilio]`",
+        ),
+        (
+            "[media]|[[trunk]]\nname = \"local\"\nsources = [\"192.0.2.1\"]\nmedia_nets = [\"192.0.2.1\"]\ncountry = \"GB\"\n[media]",
+            "18:1 E01 two trunks are named `local` | give one of them another name",
+        ),
+        (
+            "[media]|[[trunk]]\nname = \"other\"\nsources = [\"127.0.0.0/8\"]\nmedia_nets = [\"192.0.2.1\"]\ncountry = \"GB\"\n[media]",
+            "18:1 E01 `127.0.0.0/8` is in `sources` of `local` too | an address belongs to one trunk",
+        ),
+        // Not available yet, by name.
+        (
+            "transport = \"tcp\"|transport = \"tls\"",
+            "8:13 N01 `transport = \"tls\"` is not available yet | it takes `udp`, `tcp`",
+        ),
+        (
+            "[media]|[media]\nsrtp = \"optional\"",
+            "19:8 N01 `srtp = \"optional\"` is not available yet | it takes `off`",
+        ),
+        (
+            "[media]|[media]\ncodecs = [\"PCMA\", \"G722\"]",
+            "19:19 N01 `codecs = \"G722\"` is not available yet | it takes `PCMA`, `PCMU`",
+        ),
+        (
+            "trusted    = true|outbound = true",
+            "16:1 N01 `outbound` (outbound trunks and callbacks) is not available yet | leave it out for now",
+        ),
+        (
+            "trusted    = true|caller_id = \"confirm\"",
+            "16:13 N01 `caller_id = \"confirm\"` is not available yet | it takes `accept`",
+        ),
+        (
+            "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"telnyx\"\nsecret = \"env:X\"",
+            "44:8 N01 `kind = \"telnyx\"` is not available yet | it takes `sandbox`, `twilio`",
+        ),
+        (
+            "[provider.sandbox]|[source.queue]\nkind = \"http\"\n[provider.sandbox]",
+            "43:9 N01 sources are not available yet | remove it, and the rules that name it",
+        ),
+        (
+            "[media]|[http]\ntokens = []\n[media]",
+            "19:1 N01 `tokens` (the HTTP API) is not available yet | leave it out for now",
+        ),
+        // Secrets.
+        (
+            "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"twilio\"\naccount = \"AC1\"\nsecret = \"hunter2\"",
+            "46:10 E13 `secret`: a secret stands here in the open | write `\"env:NAME\"` or `\"file:PATH\"`, and put the secret there",
+        ),
+        (
+            "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"twilio\"\naccount = \"AC1\"\nsecret = \"env:CAROM_NOT_SET\"",
+            "46:10 E13 `secret`: the environment variable CAROM_NOT_SET is not set | write `\"env:NAME\"` or `\"file:PATH\"`, and put the secret there",
+        ),
+        (
+            "[media]|[store]\nurl = \"postgres://carom:hunter2@db/carom\"\n[media]",
+            "19:7 E13 `url`: a password stands here in the open | write `\"env:NAME\"` or `\"file:PATH\"`, and put the secret there",
+        ),
+        (
+            "[media]|[http]\npublic_url = \"http://c.example.com\"\n[media]",
+            "19:14 E13 `public_url` is no https address | write `\"https://…\"`; plain http is for this machine only",
+        ),
+        // Addresses that peers could not reach.
+        (
+            "bind      = \"127.0.0.1:5060\"\n[[listener]]|bind      = \"0.0.0.0:5060\"\n[[listener]]",
+            "6:13 E00 `0.0.0.0:5060` is every address of the machine, so peers can't be told where to answer | add `advertise = \"…\"` with the address that peers reach",
+        ),
+        (
+            "[media]\nbind = \"127.0.0.1\"|[media]\nbind = \"0.0.0.0\"",
+            "18:1 E00 media would be received at every address of the machine, so SDP can't show one | add `advertise = \"…\"` to `[media]`",
+        ),
+        // Syntax.
+        ("[media]|[media", "18:7 E00 not TOML: unclosed table, expected `]` | "),
+    ] {
+        let (from, to) = change.split_once('|').unwrap();
+        assert!(BUILT_IN.contains(from), "{from}");
+        assert_eq!(problems_of(&BUILT_IN.replacen(from, to, 1)), [told], "{to}");
+    }
+}
+
+#[test]
+fn all_errors_of_a_file_are_told_at_once() {
+    let text = "config_versoin = 1\n[[trunk]]\n[medai]\n[fallback]\n";
+    assert_eq!(
+        problems_of(text),
+        [
+            "1:1 E00 the file has no `config_version` | add `config_version = …`",
+            "1:1 E00 there is no `[[listener]]` | add a `[[listener]]` table",
+            "1:1 E00 there is no `[business.X]` | add one, with `name` and `brand`",
+            "1:1 E00 the file does not know the key `config_versoin` | did you mean `config_version`?",
+            "2:1 E00 `[[trunk]]` has no `name` | add `name = …`",
+            "2:1 E00 `[[trunk]]` has no `sources` | add `sources = …`",
+            "2:1 E00 `[[trunk]]` has no `media_nets` | add `media_nets = …`",
+            "2:1 E00 `[[trunk]]` has no `country` | add `country = …`",
+            "3:2 E00 the file does not know the key `medai` | did you mean `media`?",
+            "4:1 E00 `[fallback]` has no `target` | add `target = …`",
+        ]
+    );
+}
+
+/// Each problem as `line:column code message | help`.
+fn problems_of(text: &str) -> Vec<String> {
+    let (_, problems) = parse::text(text, None, Path::new(""));
+    let told = problems.into_iter().map(|problem| {
+        let before = &text[..problem.span.start];
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        format!("{line}:{column} {} {} | {}", problem.code, problem.message, problem.help)
+    });
+    told.collect()
+}
