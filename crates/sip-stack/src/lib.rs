@@ -6,6 +6,8 @@
 
 pub mod framing;
 pub mod message;
+pub mod offer_answer;
+pub mod sdp;
 pub mod uri;
 
 pub use message::{HeaderName, Headers, Message, Method, ParseError, Request, Response};
