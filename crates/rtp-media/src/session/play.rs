@@ -1,0 +1,104 @@
+//! Plays prompts into the outgoing stream, without a gap between them.
+
+use std::sync::Arc;
+
+use crate::codec::{CLOCK_HZ, FRAME, Law};
+use crate::prompt::Prompt;
+
+/// Prompts under way. Counted by the sample, so that one prompt's end and the next one's start
+/// share a frame.
+#[derive(Debug, Clone)]
+pub struct Player {
+    id: u32,
+    items: Vec<Arc<Prompt>>,
+    barge_in: bool,
+    repeat: bool,
+    item: usize,
+    offset: usize,
+    played: u64,
+}
+
+impl Player {
+    /// A player at the start; `None` when there is nothing to play.
+    pub fn new(id: u32, items: Vec<Arc<Prompt>>, barge_in: bool, repeat: bool) -> Option<Self> {
+        let empty = items.iter().all(|prompt| prompt.pcmu.is_empty());
+        let player = Self { id, items, barge_in, repeat, item: 0, offset: 0, played: 0 };
+        (!empty).then_some(player)
+    }
+
+    /// The number that the player was given.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Whether a key stops it.
+    pub fn barge_in(&self) -> bool {
+        self.barge_in
+    }
+
+    /// Audio handed out so far, in milliseconds.
+    pub fn played_ms(&self) -> u32 {
+        (self.played * 1_000 / u64::from(CLOCK_HZ)) as u32
+    }
+
+    /// Fills one frame, padding behind the end with silence. Returns whether there is more.
+    /// No allocation.
+    pub fn fill(&mut self, law: Law, frame: &mut [u8; FRAME]) -> bool {
+        let mut filled = 0;
+        while filled < FRAME {
+            let Some(prompt) = self.items.get(self.item) else { break };
+            let rest = prompt.bytes(law).get(self.offset..).unwrap_or_default();
+            let count = rest.len().min(FRAME - filled);
+            frame[filled..filled + count].copy_from_slice(&rest[..count]);
+            filled += count;
+            self.offset += count;
+            if count == rest.len() {
+                self.next_item();
+            }
+        }
+        self.played += filled as u64;
+        frame[filled..].fill(law.silence());
+        self.item < self.items.len()
+    }
+
+    fn next_item(&mut self) {
+        (self.item, self.offset) = (self.item + 1, 0);
+        if self.repeat && self.item == self.items.len() {
+            self.item = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prompt(samples: usize, value: i16) -> Arc<Prompt> {
+        Arc::new(Prompt::from_samples("p", &vec![value; samples]))
+    }
+
+    #[test]
+    fn prompts_follow_each_other_by_the_sample() {
+        let items = vec![prompt(200, 8_031), prompt(0, 0), prompt(100, -8_031)];
+        let mut player = Player::new(1, items, true, false).unwrap();
+        let (mut first, mut second) = ([0; FRAME], [0; FRAME]);
+        assert!(player.fill(Law::Pcmu, &mut first));
+        assert!(!player.fill(Law::Pcmu, &mut second));
+        let heard = [first, second].concat();
+        let law = Law::Pcmu;
+        assert!(heard[..200].iter().all(|&b| law.decode(b) > 7_000));
+        assert!(heard[200..300].iter().all(|&b| law.decode(b) < -7_000));
+        assert!(heard[300..].iter().all(|&b| b == law.silence()));
+        assert_eq!(player.played_ms(), 37);
+    }
+
+    #[test]
+    fn a_repeated_prompt_never_ends_and_an_empty_one_never_begins() {
+        let mut player = Player::new(1, vec![prompt(100, 8_031)], false, true).unwrap();
+        let mut frame = [0; FRAME];
+        assert!((0..50).all(|_| player.fill(Law::Pcma, &mut frame)));
+        assert!(frame.iter().all(|&b| Law::Pcma.decode(b) > 7_000));
+        assert!(Player::new(1, vec![prompt(0, 0)], false, true).is_none());
+        assert!(Player::new(1, vec![], false, true).is_none());
+    }
+}

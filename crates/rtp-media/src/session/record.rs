@@ -1,0 +1,99 @@
+//! Records what a leg hears, in the time in which it was said.
+
+use std::time::Duration;
+
+use crate::codec::Law;
+
+use super::relay::Audio;
+
+/// A recording under way. Its whole room is reserved at the start; the kernel lends the pages
+/// as they are written.
+#[derive(Debug)]
+pub struct Recorder {
+    samples: Vec<i16>,
+    room: usize,
+    started: Duration,
+    /// The source, and what to subtract from its timestamps.
+    anchor: Option<(u32, u32)>,
+}
+
+impl Recorder {
+    /// A recording that begins now and takes at most `max_ms`.
+    pub fn new(now: Duration, max_ms: u32) -> Self {
+        let room = max_ms as usize * 8;
+        Self { samples: Vec::with_capacity(room), room, started: now, anchor: None }
+    }
+
+    /// Takes a packet; gaps before it become silence. Returns whether there is room for more.
+    pub fn push(&mut self, now: Duration, audio: &Audio, payload: &[u8]) -> bool {
+        let at = match self.anchor {
+            Some((ssrc, origin)) if ssrc == audio.ssrc => audio.timestamp.wrapping_sub(origin),
+            Some(_) | None => self.anchor_at(now, audio),
+        };
+        // A step back, or a jump beyond the end, is a new time base of the same source.
+        let elapsed = self.elapsed(now);
+        let plausible = (at as usize) <= elapsed + 8_000;
+        let at = if plausible { at as usize } else { self.anchor_at(now, audio) as usize };
+        self.write(at, audio.law, payload);
+        self.samples.len() < self.room
+    }
+
+    /// What was heard.
+    pub fn finish(self) -> Vec<i16> {
+        self.samples
+    }
+
+    fn elapsed(&self, now: Duration) -> usize {
+        (now.saturating_sub(self.started).as_micros() / 125) as usize
+    }
+
+    fn anchor_at(&mut self, now: Duration, audio: &Audio) -> u32 {
+        let at = self.elapsed(now).max(self.samples.len()) as u32;
+        self.anchor = Some((audio.ssrc, audio.timestamp.wrapping_sub(at)));
+        at
+    }
+
+    fn write(&mut self, at: usize, law: Law, payload: &[u8]) {
+        let at = at.min(self.room);
+        let end = (at + payload.len()).min(self.room);
+        if self.samples.len() < end {
+            self.samples.resize(end, 0);
+        }
+        for (sample, &byte) in self.samples[at..end].iter_mut().zip(payload) {
+            *sample = law.decode(byte);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_silence_and_late_packets_find_their_place() {
+        let mut recorder = Recorder::new(Duration::from_secs(1), 1_000);
+        for (order, ts) in [0u32, 320, 160, 640].into_iter().enumerate() {
+            let now = Duration::from_millis(1_000 + 20 * order as u64);
+            assert!(recorder.push(now, &audio(1, 90_000 + ts), &[0x80; 160]));
+        }
+        let heard = recorder.finish();
+        assert_eq!(heard.len(), 800);
+        assert!(heard[..480].iter().all(|&s| s == 32_124));
+        assert!(heard[480..640].iter().all(|&s| s == 0));
+        assert!(heard[640..].iter().all(|&s| s == 32_124));
+    }
+
+    #[test]
+    fn another_source_goes_on_behind_and_the_end_is_the_limit() {
+        let mut recorder = Recorder::new(Duration::ZERO, 50);
+        assert!(recorder.push(Duration::ZERO, &audio(1, 5), &[0x80; 160]));
+        let now = Duration::from_millis(20);
+        assert!(recorder.push(now, &audio(2, 4_000_000_000), &[0x80; 160]));
+        assert!(!recorder.push(now * 2, &audio(2, 4_000_000_160), &[0x80; 160]));
+        assert_eq!(recorder.finish().len(), 400);
+    }
+
+    fn audio(ssrc: u32, timestamp: u32) -> Audio {
+        Audio { ssrc, timestamp, marker: false, law: Law::Pcmu, payload: 12..172 }
+    }
+}
