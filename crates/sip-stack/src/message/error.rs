@@ -60,8 +60,9 @@ impl ParseError {
         Self { cause, request: None }
     }
 
-    /// Returns the request as far as it could be read, when it can be answered: it has a Via to
-    /// answer along and is no ACK. Its headers may be wrong; do nothing else with it.
+    /// Returns the request as far as it could be read, when it can be answered: it has a Via and is
+    /// no ACK. Its headers may be wrong, the Via too: answer to where it came from, and do nothing
+    /// else with it.
     pub fn request(&self) -> Option<&Request> {
         self.request.as_deref()
     }

@@ -258,7 +258,7 @@ fn cut_body(message: &mut Message) -> Result<(), Cause> {
 fn refusal(cause: Cause, message: Message) -> ParseError {
     let request = match message {
         Message::Request(request) => {
-            let answerable = request.method != Method::Ack && request.via().is_ok();
+            let answerable = request.method != Method::Ack && request.headers.has(HeaderName::Via);
             answerable.then(|| Box::new(request))
         }
         Message::Response(_) => None,
