@@ -1,0 +1,108 @@
+//! How many SMS a text is (3GPP TS 23.038, 23.040 §9.2.3.24.1).
+
+use serde::{Deserialize, Serialize};
+
+use crate::gsm7;
+
+/// How a text goes over the air.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// Septets of the default alphabet.
+    Gsm7,
+    /// 16-bit units.
+    Ucs2,
+}
+
+impl Encoding {
+    /// The word of the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gsm7 => "gsm7",
+            Self::Ucs2 => "ucs2",
+        }
+    }
+}
+
+/// What a text costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segments {
+    /// How it goes over the air.
+    pub encoding: Encoding,
+    /// Messages on the bill; an empty text is one.
+    pub count: usize,
+    /// Septets or 16-bit units.
+    pub units: usize,
+    /// The first character that GSM-7 lacks, which made it UCS-2.
+    pub offending: Option<char>,
+}
+
+/// Counts the segments of `text`, with the 8-bit concatenation header (153 septets or 67 units a
+/// part). Neither an escape pair nor a surrogate pair is split over two parts.
+#[must_use]
+pub fn segments(text: &str) -> Segments {
+    let offending = text.chars().find(|&c| gsm7::septets(c).is_none());
+    let (encoding, alone, part) = match offending {
+        None => (Encoding::Gsm7, 160, 153),
+        Some(_) => (Encoding::Ucs2, 70, 67),
+    };
+    let width = |c: char| match encoding {
+        Encoding::Gsm7 => gsm7::septets(c).unwrap_or(1),
+        Encoding::Ucs2 => c.len_utf16(),
+    };
+    let units = text.chars().map(width).sum();
+    let count = if units <= alone { 1 } else { parts(text.chars().map(width), part) };
+    Segments { encoding, count, units, offending }
+}
+
+fn parts(widths: impl Iterator<Item = usize>, room: usize) -> usize {
+    let (mut parts, mut used) = (1, 0);
+    for width in widths {
+        if used + width > room {
+            parts += 1;
+            used = 0;
+        }
+        used += width;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_texts_have_the_segments_an_independent_calculator_counts() {
+        for (text, encoding, count) in [
+            ("€".repeat(80), Encoding::Gsm7, 1),
+            ("€".repeat(81), Encoding::Gsm7, 2),
+            ("é".repeat(160), Encoding::Gsm7, 1),
+            ("é".repeat(161), Encoding::Gsm7, 2),
+            ("Ç".repeat(160), Encoding::Gsm7, 1),
+            ("ç".to_owned(), Encoding::Ucs2, 1),
+            (format!("{}ç", "a".repeat(70)), Encoding::Ucs2, 2),
+            ("😀".repeat(35), Encoding::Ucs2, 1),
+            ("😀".repeat(36), Encoding::Ucs2, 2),
+            ("a".repeat(306), Encoding::Gsm7, 2),
+            ("a".repeat(307), Encoding::Gsm7, 3),
+            (String::new(), Encoding::Gsm7, 1),
+        ] {
+            let counted = segments(&text);
+            assert_eq!((counted.encoding, counted.count), (encoding, count), "{text:.20}");
+        }
+    }
+
+    #[test]
+    fn a_pair_is_never_split_over_two_parts() {
+        // 152 + the two septets of € do not fit into 153.
+        assert_eq!(segments(&format!("{}€{}", "a".repeat(152), "a".repeat(151))).count, 2);
+        assert_eq!(segments(&format!("{}€{}", "a".repeat(152), "a".repeat(152))).count, 3);
+    }
+
+    #[test]
+    fn the_offending_character_is_named() {
+        assert_eq!(segments("elija aquí").offending, Some('í'));
+        assert_eq!(segments("plain").offending, None);
+    }
+}
