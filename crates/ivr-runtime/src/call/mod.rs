@@ -29,7 +29,7 @@ use self::{
     desk::{Context, Desk, Playback, Progress},
     keys::KeyBuffer,
     route::{Route, Way},
-    targets::{Failure, Forwarding},
+    targets::{Failure, Forwarding, Stage},
 };
 use crate::{
     flow::{
@@ -163,6 +163,20 @@ impl Call {
             Phase::Forwarding(forwarding) => Some(forwarding.target),
             _ => None,
         }
+    }
+
+    /// Whether the legs are bridged.
+    pub fn is_bridged(&self) -> bool {
+        let Phase::Forwarding(forwarding) = &self.state.phase else { return false };
+        match forwarding.stage {
+            Stage::Calling { .. } => false,
+            Stage::Queued | Stage::Talking => true,
+        }
+    }
+
+    /// Whether the step the call is in takes a key now.
+    pub fn awaits_key(&self) -> bool {
+        matches!(&self.state.phase, Phase::InStep { running, .. } if running.awaits_key())
     }
 
     /// Name of the step the call is in.

@@ -185,6 +185,15 @@ impl Running {
         }
     }
 
+    /// A key would be acted on now.
+    pub fn awaits_key(&self) -> bool {
+        match self {
+            Self::Menu(_) => true,
+            Self::OptOut(asking) => asking.awaits_key(),
+            Self::Say(_) | Self::Text(_) => false,
+        }
+    }
+
     /// The offer that is being spoken.
     pub fn pending_offer(&self) -> Option<u32> {
         match self {

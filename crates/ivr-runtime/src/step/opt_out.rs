@@ -93,6 +93,10 @@ impl Asking {
         }
     }
 
+    pub fn awaits_key(&self) -> bool {
+        !matches!(self, Self::Recording { .. })
+    }
+
     fn listen(now: Duration) -> Self {
         Self::Listening { until: now + FIRST_KEY }
     }

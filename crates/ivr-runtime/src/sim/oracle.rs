@@ -1,0 +1,196 @@
+//! What every call must keep to, whatever its flow and whatever fails.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{random::Random, stage::Stage};
+use crate::{
+    call::{
+        Call, CallState, EndReason, Facts, Handled, Input, OfferResponse, Output, Record,
+        TextOutcome,
+    },
+    flow::model::Flow,
+};
+
+/// The machine's state may be no larger, written as JSON.
+const STATE_BYTES: usize = 4096;
+
+/// Watches one call from outside.
+#[derive(Debug)]
+pub(super) struct Oracle {
+    longest: Duration,
+    began: Option<Duration>,
+    protected: bool,
+    answered: bool,
+    bridged: bool,
+    forwarding: bool,
+    texts: u32,
+    pub holdout: bool,
+    pub offers: Vec<(OfferResponse, Option<String>)>,
+    pub end: Option<(EndReason, Handled)>,
+    pub state_bytes: usize,
+    pub steps: u32,
+}
+
+impl Oracle {
+    pub fn new(flow: &Flow, facts: &Facts) -> Self {
+        let rings: u32 = flow
+            .targets
+            .iter()
+            .map(|target| target.addresses.len().max(1) as u32 * (target.ring_seconds + 8) + 6)
+            .sum();
+        // Flow, overtime, every target once more, one step that was just entered, the apology.
+        let longest = 60 * flow.max_minutes + 300 + 3 * rings + 600;
+        Self {
+            longest: Duration::from_secs(u64::from(longest)),
+            began: None,
+            protected: facts.is_protected() || facts.bypass.is_some(),
+            answered: false,
+            bridged: false,
+            forwarding: false,
+            texts: 0,
+            holdout: false,
+            offers: Vec::new(),
+            end: None,
+            state_bytes: 0,
+            steps: 0,
+        }
+    }
+
+    /// Judges what the call has asked for since the last look.
+    pub fn look_at(&mut self, stage: &mut Stage<Random>) -> Result<(), String> {
+        let began = *self.began.get_or_insert(stage.now);
+        for output in stage.take_outputs() {
+            let told = stage.world.told.as_ref().filter(|(at, _)| *at <= stage.now);
+            self.judge(&output, told.map(|(_, outcome)| outcome))
+                .map_err(|why| format!("{why}: {output:?}"))?;
+        }
+        if self.bridged || stage.call.is_over() {
+            return Ok(());
+        }
+        if stage.call.poll_timeout().is_none() {
+            return Err("no deadline before a bridge".into());
+        }
+        if stage.now > began + self.longest {
+            return Err(format!("unbridged for {:?}", stage.now.saturating_sub(began)));
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, output: &Output, told: Option<&TextOutcome>) -> Result<(), &'static str> {
+        if self.end.is_some() {
+            return Err("something after the end");
+        }
+        match output {
+            Output::Answer if self.answered => Err("answered twice"),
+            Output::Answer => {
+                self.answered = true;
+                Ok(())
+            }
+            Output::Play { .. } if !self.answered || self.forwarding => Err("played too early"),
+            Output::Play { prompts, .. } => self.is_true(prompts, told),
+            Output::SendText(_) if self.protected => Err("a text in a protected call"),
+            Output::SendText(text) if text.pressed.is_none() => Err("a text nobody asked for"),
+            Output::SendText(_) => {
+                self.texts += 1;
+                Ok(())
+            }
+            Output::Forward { .. } if self.forwarding => Err("two forwards at once"),
+            Output::Forward { .. } => {
+                self.forwarding = true;
+                Ok(())
+            }
+            Output::StopForward => {
+                self.forwarding = false;
+                Ok(())
+            }
+            Output::Reject { .. } if self.answered => Err("rejected an answered call"),
+            Output::HangUp if !self.answered => Err("BYE without an answer"),
+            Output::Record(record) => self.note(record),
+            Output::Reject { .. }
+            | Output::HangUp
+            | Output::StopPlay
+            | Output::RecordOptOut { .. } => Ok(()),
+        }
+    }
+
+    /// "We have sent you a link" only when that is so.
+    fn is_true(&self, prompts: &[String], told: Option<&TextOutcome>) -> Result<(), &'static str> {
+        let says_sent = prompts.iter().any(|name| name == "sent");
+        let sent = matches!(
+            told,
+            Some(TextOutcome::Accepted { .. } | TextOutcome::Duplicate | TextOutcome::Queued)
+        );
+        if says_sent && !(sent && self.texts > 0) { Err("said what is not true") } else { Ok(()) }
+    }
+
+    fn note(&mut self, record: &Record) -> Result<(), &'static str> {
+        match record {
+            Record::Arm { holdout } => self.holdout = *holdout,
+            Record::StepEntered { .. } => self.steps += 1,
+            Record::ForwardAnswered { .. } => (self.bridged, self.answered) = (true, true),
+            Record::ForwardFailed { .. } => self.forwarding = false,
+            Record::Offer { response: OfferResponse::Suppressed, reason: None, .. } => {
+                return Err("suppressed without a reason");
+            }
+            Record::Offer { stage, response, .. }
+                if self.holdout && stage != "menu" && *response != OfferResponse::Suppressed =>
+            {
+                return Err("an offer in the control group");
+            }
+            Record::End { reason, handled, .. } => self.end = Some((*reason, *handled)),
+            _ => {}
+        }
+        match record {
+            Record::Offer { response, reason, .. } => self.offers.push((*response, reason.clone())),
+            Record::OfferResponse { n, response, reason, .. } => {
+                let index = usize::try_from(*n).ok().and_then(|n| n.checked_sub(1));
+                let offer = index.and_then(|index| self.offers.get_mut(index));
+                let Some(offer) = offer else { return Err("an answer to no offer") };
+                if offer.0 != OfferResponse::Pending {
+                    return Err("an offer answered twice");
+                }
+                *offer = (*response, reason.clone());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A call that is over says so once, and nothing is left open.
+    pub fn at_the_end(mut self, stage: &mut Stage<Random>) -> Result<Self, String> {
+        stage.input(Input::HungUp);
+        stage.input(Input::OperatorBridge);
+        self.look_at(stage)?;
+        if self.end.is_none() {
+            return Err("over without an end".into());
+        }
+        if self.offers.iter().any(|(response, _)| *response == OfferResponse::Pending) {
+            return Err("an offer left pending".into());
+        }
+        Ok(self)
+    }
+
+    /// Nothing will ever happen again: fine on a bridge, a trap anywhere else.
+    pub fn nothing_more(self, stage: &Stage<Random>) -> Result<Self, String> {
+        if self.bridged { Ok(self) } else { Err(format!("stuck in {:?}", stage.call.step())) }
+    }
+
+    /// Writes the call away and goes on with what was written.
+    pub fn save_and_resume(
+        &mut self,
+        flow: &Arc<Flow>,
+        stage: &mut Stage<Random>,
+    ) -> Result<(), String> {
+        let saved = serde_json::to_vec(stage.call.state()).map_err(|error| error.to_string())?;
+        self.state_bytes = self.state_bytes.max(saved.len());
+        if saved.len() > STATE_BYTES {
+            return Err(format!("{} bytes of state", saved.len()));
+        }
+        let state: CallState = serde_json::from_slice(&saved).map_err(|error| error.to_string())?;
+        if state != *stage.call.state() {
+            return Err("what was read is not what was written".into());
+        }
+        stage.call = Call::resume(Arc::clone(flow), state).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,235 @@
+//! A world at random: callers who press anything at any time, and parts that fail.
+
+use std::time::Duration;
+
+use super::{
+    faults::Faults,
+    rng::Rng,
+    stage::{Plan, Topic, World},
+};
+use crate::{
+    call::{Bypass, Call, Facts, History, Input, Output, TargetOutcome, TextOutcome},
+    flow::model::{Flow, HumanSignal},
+    key::Key,
+};
+
+const DAY_MS: i64 = 86_400_000;
+/// 2026-01-01T00:00:00Z; calls arrive in the two years after it.
+const FIRST_DAY_MS: i64 = 1_767_225_600_000;
+
+/// One caller and the parts around the call.
+#[derive(Debug)]
+pub(super) struct Random {
+    rng: Rng,
+    faults: Faults,
+    /// What becomes of the last text, and when the machine is told.
+    pub told: Option<(Duration, TextOutcome)>,
+}
+
+impl Random {
+    pub fn new(rng: Rng, faults: Faults) -> Self {
+        Self { rng, faults, told: None }
+    }
+
+    /// What is known about a random call to `flow`.
+    pub fn facts(&mut self, flow: &Flow, index: u64) -> Facts {
+        let called = flow.numbers.iter().chain(&flow.extensions).next();
+        let withheld = self.rng.percent(5);
+        let known = |random: &mut Self| !random.rng.percent(random.faults.facts);
+        let mut facts = Facts {
+            call_id: format!("sim-{index}"),
+            trunk: "sim".into(),
+            called: called.cloned().unwrap_or_default(),
+            caller: (!withheld).then(|| format!("+4477009{:05}", index % 100_000)),
+            withheld,
+            caller_seed: self.rng.bits(),
+            start_ms: FIRST_DAY_MS
+                + i64::try_from(self.rng.within(0..2 * 365 * 86_400)).unwrap_or(0) * 1_000,
+            ..Facts::default()
+        };
+        if known(self) {
+            facts.can_receive_text = Some(!withheld && !self.rng.percent(10));
+        }
+        if known(self) {
+            facts.flags = Some(Vec::new());
+        }
+        if known(self) && !withheld {
+            facts.history = Some(self.history(facts.start_ms));
+        }
+        if self.rng.percent(3) {
+            facts.call_is.push(self.rng.pick("priority", &["psap-callback", "withheld"]).into());
+        }
+        if self.rng.percent(self.faults.store / 10) {
+            facts.bypass = Some(self.rng.pick(Bypass::StoreDown, &[Bypass::Overload]));
+        }
+        facts
+    }
+
+    fn history(&mut self, start_ms: i64) -> History {
+        let calls = self.rng.within(0..4);
+        let mut ago =
+            || start_ms - i64::try_from(self.rng.within(1..30 * 86_400_000)).unwrap_or(DAY_MS);
+        let calls_ms: Vec<_> = (0..calls).map(|_| ago()).collect();
+        History {
+            deflected_ms: calls_ms.iter().copied().take(1).filter(|at| at % 3 == 0).collect(),
+            declined_ms: calls_ms.first().copied().filter(|at| at % 5 == 0),
+            calls_ms,
+            failed_promise: self.rng.percent(3),
+            opted_out: self.rng.percent(3),
+        }
+    }
+
+    /// When the caller hangs up, if they do so unprovoked; when the node drains, if it does.
+    pub fn moments(&mut self) -> (Option<Duration>, Option<Duration>) {
+        let (hangs_up, drains) =
+            (self.rng.percent(self.faults.hang_up), self.rng.percent(self.faults.drain));
+        let mut moment = || self.rng.ms(0..90_000);
+        (hangs_up.then(&mut moment), drains.then(&mut moment))
+    }
+
+    pub fn save_now(&mut self) -> bool {
+        self.rng.percent(10)
+    }
+
+    /// A caller's keys while something plays: early, during it, late, twice or none.
+    fn press(&mut self, now: Duration, call: &Call, lasts: Duration, plan: &mut Plan) {
+        let presses = self.rng.pick(1, &[1, 1, 1, 0, 0, 2, 3]);
+        let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX / 4);
+        let mut at = now;
+        for _ in 0..presses {
+            let Some(key) = self.key(call) else { return };
+            at += self.rng.ms(0..lasts_ms + 6_000);
+            // INFO keys have no onset; some onsets have no end.
+            if !self.rng.percent(10) {
+                plan.at(at, Topic::Caller, Input::KeyDown(key));
+            }
+            if !self.rng.percent(3) {
+                plan.at(at + self.rng.ms(40..300), Topic::Caller, Input::Key(key));
+            }
+        }
+    }
+
+    fn key(&mut self, call: &Call) -> Option<Key> {
+        let any = ['0', '1', '1', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A'];
+        let operator = call.flow().operator_keys.first().copied();
+        if self.rng.percent(10) && operator.is_some() {
+            return operator;
+        }
+        Key::try_from(self.rng.pick('1', &any)).ok()
+    }
+
+    fn text_outcome(&mut self) -> Option<TextOutcome> {
+        if !self.rng.percent(self.faults.text) {
+            let sender = "sandbox".to_owned();
+            return Some(
+                self.rng.pick(TextOutcome::Accepted { sender }, &[TextOutcome::Duplicate]),
+            );
+        }
+        let failed = |class: &str| Some(TextOutcome::Failed { class: class.into() });
+        self.rng.pick(
+            None,
+            &[
+                failed("ProviderDown"),
+                failed("Auth"),
+                failed("Blocked"),
+                Some(TextOutcome::Queued),
+                Some(TextOutcome::Ambiguous),
+                Some(TextOutcome::OptedOut),
+                Some(TextOutcome::Limited { rule: "texts_per_caller".into() }),
+                Some(TextOutcome::NotTextable { reason: "landline".into() }),
+            ],
+        )
+    }
+
+    fn target_outcome(&mut self) -> Option<TargetOutcome> {
+        if !self.rng.percent(self.faults.target) {
+            let human = self.rng.percent(50);
+            return Some(TargetOutcome::Answered { human });
+        }
+        self.rng.pick(
+            None,
+            &[
+                Some(TargetOutcome::Busy { status: 486 }),
+                Some(TargetOutcome::Busy { status: 600 }),
+                Some(TargetOutcome::NoAnswer { status: Some(480) }),
+                Some(TargetOutcome::NoAnswer { status: None }),
+                Some(TargetOutcome::Failed { status: Some(503) }),
+                Some(TargetOutcome::Failed { status: Some(404) }),
+                Some(TargetOutcome::Failed { status: None }),
+                Some(TargetOutcome::Ended { by_caller: false }),
+            ],
+        )
+    }
+
+    fn play(&mut self, now: Duration, call: &Call, id: u32, prompts: usize, plan: &mut Plan) {
+        plan.cancel(Topic::Play);
+        let lasts = self.rng.ms(300..9_000) * u32::try_from(prompts).unwrap_or(1);
+        if self.rng.percent(self.faults.prompt) {
+            match self.rng.within(0..3) {
+                0 => plan.at(now, Topic::Play, Input::PlayFailed { id }),
+                1 => plan.at(now + lasts, Topic::Play, Input::PlayDone { id, completed: false }),
+                _ => {}
+            }
+        } else {
+            plan.at(now + lasts, Topic::Play, Input::PlayDone { id, completed: true });
+        }
+        self.press(now, call, lasts, plan);
+    }
+
+    fn ring(&mut self, now: Duration, signals: bool, plan: &mut Plan) {
+        plan.cancel(Topic::Target);
+        let target = Input::Target;
+        plan.at(now + self.rng.ms(0..3_000), Topic::Target, target(TargetOutcome::Ringing));
+        let Some(outcome) = self.target_outcome() else { return };
+        let mut at = now + self.rng.ms(0..30_000);
+        plan.at(at, Topic::Target, target(outcome));
+        if matches!(outcome, TargetOutcome::Answered { .. }) {
+            at += self.rng.ms(0..120_000);
+            if signals && !self.rng.percent(20) {
+                plan.at(at, Topic::Target, target(TargetOutcome::HumanAnswered));
+            }
+            at += self.rng.ms(0..300_000);
+            let by_caller = self.rng.percent(60);
+            plan.at(at, Topic::Target, target(TargetOutcome::Ended { by_caller }));
+        }
+    }
+}
+
+impl World for Random {
+    fn react(&mut self, now: Duration, call: &Call, output: &Output, plan: &mut Plan) {
+        match output {
+            Output::Answer => {
+                let lost = self.rng.percent(self.faults.answer);
+                let input = if lost { Input::AnswerFailed } else { Input::Answered };
+                plan.at(now + self.rng.ms(0..500), Topic::Answer, input);
+                self.press(now, call, Duration::ZERO, plan);
+            }
+            Output::Play { id, prompts, .. } => self.play(now, call, *id, prompts.len(), plan),
+            // The report of a stopped play may still come, or come first.
+            Output::StopPlay if self.rng.percent(70) => plan.cancel(Topic::Play),
+            Output::StopPlay => {}
+            Output::SendText(_) => {
+                plan.cancel(Topic::Text);
+                if let Some(outcome) = self.text_outcome() {
+                    let at = now + self.rng.ms(20..8_000);
+                    self.told = Some((at, outcome.clone()));
+                    plan.at(at, Topic::Text, Input::Text(outcome));
+                }
+            }
+            Output::RecordOptOut { .. } => {
+                let recorded = !self.rng.percent(self.faults.store);
+                if recorded || self.rng.percent(50) {
+                    let at = now + self.rng.ms(1..2_000);
+                    plan.at(at, Topic::Store, Input::OptOut(recorded));
+                }
+            }
+            Output::Forward { target } => {
+                let target = call.flow().targets.get(usize::from(target.0));
+                let signals = target.is_some_and(|target| target.human_signal != HumanSignal::None);
+                self.ring(now, signals, plan);
+            }
+            Output::StopForward => plan.cancel(Topic::Target),
+            Output::Reject { .. } | Output::HangUp | Output::Record(_) => {}
+        }
+    }
+}

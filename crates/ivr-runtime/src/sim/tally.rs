@@ -1,0 +1,114 @@
+//! How random calls ended.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::oracle::Oracle;
+use crate::call::{EndReason, Handled, OfferResponse};
+
+/// Counts of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// The seed of the run.
+    pub seed: u64,
+    /// Calls that ended.
+    pub calls: u64,
+    /// By how they ended.
+    pub ends: BTreeMap<EndReason, u64>,
+    /// By who answered.
+    pub handled: BTreeMap<Handled, u64>,
+    /// Offers spoken or implied, by their answer.
+    pub offers: BTreeMap<&'static str, u64>,
+    /// Offers not spoken, by reason.
+    pub suppressed: BTreeMap<String, u64>,
+    /// Calls of the control group.
+    pub holdout: u64,
+    /// Calls on a bridge that nobody ended.
+    pub bridged: u64,
+    /// Most steps entered by one call.
+    pub most_steps: u32,
+    /// Largest state written away, bytes of JSON.
+    pub state_bytes: usize,
+    /// Calls that broke a promise, or reached neither an end nor a person.
+    pub lost: Vec<Lost>,
+}
+
+/// A call that went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// Which caller of the run.
+    pub index: u64,
+    /// That caller's own seed.
+    pub seed: u64,
+    /// What went wrong.
+    pub why: String,
+}
+
+impl Tally {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            calls: 0,
+            ends: BTreeMap::new(),
+            handled: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            suppressed: BTreeMap::new(),
+            holdout: 0,
+            bridged: 0,
+            most_steps: 0,
+            state_bytes: 0,
+            lost: Vec::new(),
+        }
+    }
+
+    /// Whether every call reached an end or a person and broke no promise.
+    pub fn is_ok(&self) -> bool {
+        self.lost.is_empty()
+    }
+
+    pub(super) fn count(&mut self, call: &Oracle) {
+        self.calls += 1;
+        self.holdout += u64::from(call.holdout);
+        self.most_steps = self.most_steps.max(call.steps);
+        self.state_bytes = self.state_bytes.max(call.state_bytes);
+        match call.end {
+            Some((reason, handled)) => {
+                *self.ends.entry(reason).or_default() += 1;
+                *self.handled.entry(handled).or_default() += 1;
+            }
+            None => self.bridged += 1,
+        }
+        for (response, reason) in &call.offers {
+            match (response, reason) {
+                (OfferResponse::Suppressed, Some(reason)) => {
+                    *self.suppressed.entry(reason.clone()).or_default() += 1;
+                }
+                (response, _) => *self.offers.entry(response.as_str()).or_default() += 1,
+            }
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} callers, seed {}", self.calls + self.lost.len() as u64, self.seed)?;
+        for (reason, n) in &self.ends {
+            writeln!(f, "  {n:>7}  {}", reason.as_str())?;
+        }
+        if self.bridged > 0 {
+            writeln!(f, "  {:>7}  on a bridge at the end", self.bridged)?;
+        }
+        for (title, counts) in [("offers", &self.offers)] {
+            for (name, n) in counts {
+                writeln!(f, "  {n:>7}  {title} {name}")?;
+            }
+        }
+        for (reason, n) in &self.suppressed {
+            writeln!(f, "  {n:>7}  offers suppressed: {reason}")?;
+        }
+        writeln!(f, "  {:>7}  in the control group", self.holdout)?;
+        for lost in &self.lost {
+            writeln!(f, "LOST caller {} (seed {}): {}", lost.index, lost.seed, lost.why)?;
+        }
+        Ok(())
+    }
+}

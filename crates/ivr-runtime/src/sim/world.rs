@@ -1,0 +1,89 @@
+//! A world that does as it is told: prompts of one length, texts and targets of a chosen
+//! outcome. For trying a flow by hand and for tests.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::stage::{Plan, Topic, World};
+use crate::{
+    call::{Call, Input, Output, TargetOutcome, TextOutcome},
+    flow::model::{HumanSignal, Target},
+};
+
+/// Every prompt lasts so long.
+pub const PROMPT: Duration = Duration::from_secs(3);
+
+/// Outcomes by choice; `None`: it never reports.
+#[derive(Debug, Clone)]
+pub struct Obedient {
+    /// What becomes of every text, after a second.
+    pub text: Option<TextOutcome>,
+    /// Whether opt-outs are recorded, after 50 ms.
+    pub opt_out: Option<bool>,
+    /// What becomes of a target by its name, after two seconds; others answer.
+    pub targets: BTreeMap<String, Option<TargetOutcome>>,
+    /// Prompts that can't be played.
+    pub missing_prompts: Vec<String>,
+}
+
+impl Default for Obedient {
+    fn default() -> Self {
+        Self {
+            text: Some(TextOutcome::Accepted { sender: "sandbox".into() }),
+            opt_out: Some(true),
+            targets: BTreeMap::new(),
+            missing_prompts: Vec::new(),
+        }
+    }
+}
+
+impl World for Obedient {
+    fn react(&mut self, now: Duration, call: &Call, output: &Output, plan: &mut Plan) {
+        match output {
+            Output::Answer => plan.at(now, Topic::Answer, Input::Answered),
+            Output::Play { id, prompts, .. } => {
+                plan.cancel(Topic::Play);
+                let (id, count) = (*id, u32::try_from(prompts.len()).unwrap_or(1));
+                if prompts.iter().any(|name| self.missing_prompts.contains(name)) {
+                    plan.at(now, Topic::Play, Input::PlayFailed { id });
+                } else {
+                    let done = Input::PlayDone { id, completed: true };
+                    plan.at(now + PROMPT * count, Topic::Play, done);
+                }
+            }
+            Output::StopPlay => plan.cancel(Topic::Play),
+            Output::SendText(_) => {
+                if let Some(outcome) = self.text.clone() {
+                    plan.at(now + Duration::from_secs(1), Topic::Text, Input::Text(outcome));
+                }
+            }
+            Output::RecordOptOut { .. } => {
+                if let Some(recorded) = self.opt_out {
+                    let soon = now + Duration::from_millis(50);
+                    plan.at(soon, Topic::Store, Input::OptOut(recorded));
+                }
+            }
+            Output::Forward { target } => {
+                let Some(target) = call.flow().targets.get(usize::from(target.0)) else { return };
+                self.ring(now, target, plan);
+            }
+            Output::StopForward => plan.cancel(Topic::Target),
+            Output::Reject { .. } | Output::HangUp | Output::Record(_) => {}
+        }
+    }
+}
+
+impl Obedient {
+    fn ring(&self, now: Duration, target: &Target, plan: &mut Plan) {
+        let answered = Some(TargetOutcome::Answered { human: false });
+        let outcome = self.targets.get(&target.name).copied().unwrap_or(answered);
+        plan.at(now, Topic::Target, Input::Target(TargetOutcome::Ringing));
+        let Some(outcome) = outcome else { return };
+        let then = now + Duration::from_secs(2);
+        plan.at(then, Topic::Target, Input::Target(outcome));
+        let signals = !matches!(target.human_signal, HumanSignal::None | HumanSignal::Answer);
+        if matches!(outcome, TargetOutcome::Answered { .. }) && signals {
+            let later = then + Duration::from_secs(20);
+            plan.at(later, Topic::Target, Input::Target(TargetOutcome::HumanAnswered));
+        }
+    }
+}
