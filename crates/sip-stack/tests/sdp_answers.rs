@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::FileFailurePersistence};
 use sip_stack::{
     offer_answer::{Codec, Direction, LocalMedia, Negotiated, Rejected, answer, conclude, offer},
     sdp::{Media, Session},
@@ -345,6 +345,11 @@ fn streams() -> impl Strategy<Value = Vec<Stream>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
     /// RFC 3264 §6 on any offer. A failure prints its seed and its smallest offer.
     #[test]
     fn every_answer_fits_its_offer(streams in streams()) {
