@@ -15,9 +15,7 @@ pub enum Severity {
 }
 
 /// Which rule of the linter was broken; the numbers are those of docs/flow-language.md.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Code {
     /// Not TOML, an unknown key, a missing key, or a value of the wrong kind.
     E00,

@@ -56,13 +56,7 @@ impl<'a> Table<'a> {
     }
 
     /// Notes a problem at a key's value.
-    pub fn note(
-        &self,
-        code: Code,
-        key: &str,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
+    pub fn note(&self, code: Code, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.notes.note(code, self.place(key), message, help);
     }
 
@@ -132,6 +126,11 @@ impl<'a> Table<'a> {
             return None;
         };
         Some(list.iter().filter_map(|item| self.text_of(key, item)).collect())
+    }
+
+    /// A list of texts without their places, empty where the key is missing.
+    pub fn texts_owned(&self, key: &'a str) -> Vec<String> {
+        self.texts(key).into_iter().flatten().map(|text| text.value).collect()
     }
 
     /// A whole number in `range`; `code` is noted where it is outside.
@@ -250,6 +249,11 @@ impl<'a> Table<'a> {
 
     /// Notes every key that was not asked for.
     pub fn finish(self) {
+        self.unknown_keys();
+    }
+
+    /// As [`finish`](Self::finish), where the table is still needed.
+    pub fn unknown_keys(&self) {
         let known = self.known.borrow();
         for key in self.keys() {
             if known.contains(&key) {

@@ -1,11 +1,17 @@
 //! Flow files: read, checked, resolved.
 
+mod load;
 pub mod model;
+mod read;
 pub mod rules;
 mod select;
 mod shared;
 pub mod tables;
+mod unique;
 pub mod way_out;
 
+pub use load::{Checked, load};
+pub(crate) use read::sounds;
 pub use select::select;
 pub use shared::{AnyPrompt, Business, PromptFacts, PromptIndex, Sender, Shared};
+pub use unique::check_unique;

@@ -1,1 +1,154 @@
+use jiff::civil::datetime;
 
+use super::*;
+
+#[test]
+fn kh_07_open_hours_follow_the_clock_on_the_wall() {
+    let week = week("Europe/London", "09:00-17:00");
+    // Winter time, then summer time: the same wall clock, another UTC.
+    for (at, open) in [
+        ("2026-01-14T08:59:59.999Z", false),
+        ("2026-01-14T09:00:00Z", true),
+        ("2026-01-14T16:59:59.999Z", true),
+        ("2026-01-14T17:00:00Z", false),
+        ("2026-07-15T07:59:59.999Z", false),
+        ("2026-07-15T08:00:00Z", true),
+        ("2026-07-15T15:59:59.999Z", true),
+        ("2026-07-15T16:00:00Z", false),
+    ] {
+        assert_eq!(week.is_open(ms(at)), Some(open), "{at}");
+    }
+}
+
+#[test]
+fn kh_07_the_days_on_which_the_clock_changes_are_exact_in_many_zones() {
+    // A span round the hour that is skipped or repeated, checked minute by minute against the
+    // wall clock that jiff's zoned arithmetic shows, walking in UTC.
+    for (zone, day) in [
+        ("Europe/London", (2026, 3, 29)),
+        ("Europe/London", (2026, 10, 25)),
+        ("America/New_York", (2026, 3, 8)),
+        ("America/New_York", (2026, 11, 1)),
+        ("America/Los_Angeles", (2027, 3, 14)),
+        ("Australia/Lord_Howe", (2026, 4, 5)),
+        ("Australia/Lord_Howe", (2026, 10, 4)),
+        ("America/St_Johns", (2026, 3, 8)),
+        ("Pacific/Chatham", (2026, 9, 27)),
+        ("Asia/Kolkata", (2026, 3, 29)),
+    ] {
+        let tz = TimeZone::get(zone).unwrap();
+        let (year, month, day) = day;
+        let midnight = datetime(year, month, day, 0, 0, 0, 0).to_zoned(tz.clone()).unwrap();
+        let week = week(zone, "01:30-02:30, 03:00-03:10");
+        let mut open_minutes = 0;
+        let mut expected_minutes = 0;
+        for minute in 0..(6 * 60) {
+            let at_ms = midnight.timestamp().as_millisecond() + minute * 60_000;
+            let wall = Timestamp::from_millisecond(at_ms).unwrap().to_zoned(tz.clone());
+            let clock = i32::from(wall.hour()) * 60 + i32::from(wall.minute());
+            let expected = (90..150).contains(&clock) || (180..190).contains(&clock);
+            assert_eq!(week.is_open(at_ms), Some(expected), "{zone} {wall}");
+            open_minutes += i32::from(week.is_open(at_ms) == Some(true));
+            expected_minutes += i32::from(expected);
+        }
+        assert_eq!(open_minutes, expected_minutes, "{zone}");
+    }
+}
+
+#[test]
+fn kh_07_an_hour_that_is_skipped_never_opens_and_one_repeated_opens_twice() {
+    let open_minutes = |zone: &str, spans: &str, from: &str, hours: i64| {
+        let week = week(zone, spans);
+        let from_ms = ms(from);
+        (0..hours * 60)
+            .filter(|minute| week.is_open(from_ms + minute * 60_000) == Some(true))
+            .count()
+    };
+    // London: 01:00–02:00 does not exist on 29 March 2026, and comes twice on 25 October.
+    assert_eq!(open_minutes("Europe/London", "01:00-02:00", "2026-03-29T00:00:00Z", 23), 0);
+    assert_eq!(open_minutes("Europe/London", "01:00-02:00", "2026-10-24T23:00:00Z", 25), 120);
+    // New York: 02:00–03:00 does not exist on 8 March 2026; 01:00–02:00 comes twice on 1 November.
+    assert_eq!(open_minutes("America/New_York", "02:00-03:00", "2026-03-08T05:00:00Z", 23), 0);
+    assert_eq!(open_minutes("America/New_York", "01:00-02:00", "2026-11-01T04:00:00Z", 25), 120);
+    // Lord Howe moves by half an hour.
+    assert_eq!(open_minutes("Australia/Lord_Howe", "01:30-02:00", "2026-04-04T13:00:00Z", 24), 60);
+}
+
+#[test]
+fn kh_07_a_holiday_is_closed_from_local_midnight_to_midnight() {
+    let mut week = week("Pacific/Auckland", "00:00-24:00");
+    week.holidays.insert("2026-12-25".parse().unwrap());
+    for (at, open) in [
+        ("2026-12-24T10:59:59.999Z", true),
+        ("2026-12-24T11:00:00Z", false),
+        ("2026-12-25T10:59:59.999Z", false),
+        ("2026-12-25T11:00:00Z", true),
+    ] {
+        assert_eq!(week.is_open(ms(at)), Some(open), "{at}");
+    }
+}
+
+#[test]
+fn kh_10_each_called_number_has_its_own_hours() {
+    let hours = Hours {
+        name: "line".into(),
+        schedule: Schedule::ByCalledNumber(BTreeMap::from([
+            ("+442079460018".to_owned(), week("Europe/London", "08:00-20:00")),
+            ("+14155550100".to_owned(), week("America/Los_Angeles", "08:00-18:00")),
+        ])),
+    };
+    let at_ms = ms("2026-11-24T15:59:00Z"); // 15:59 in London, 07:59 in Los Angeles
+    assert_eq!(hours.is_open(at_ms, "+442079460018"), Some(true));
+    assert_eq!(hours.is_open(at_ms, "+14155550100"), Some(false));
+    assert_eq!(hours.is_open(at_ms + 60_000, "+14155550100"), Some(true));
+    assert_eq!(hours.is_open(at_ms, "+35312345678"), None, "a number without hours");
+}
+
+#[test]
+fn an_unknown_zone_is_neither_open_nor_closed() {
+    assert_eq!(week("Europe/Lundon", "00:00-24:00").is_open(0), None);
+    assert!(is_zone("Europe/London") && !is_zone("Europe/Lundon"));
+}
+
+#[test]
+fn spans_are_read_or_refused_with_the_reason() {
+    let span = |from_minute, to_minute| Span { from_minute, to_minute };
+    assert_eq!(parse_spans("13:00-17:30, 08:00-12:00"), Ok(vec![span(480, 720), span(780, 1_050)]));
+    assert_eq!(parse_spans("00:00-24:00"), Ok(vec![span(0, 1_440)]));
+    assert_eq!(parse_spans("08:00-12:00,12:00-14:00").map(|spans| spans.len()), Ok(2));
+    assert_eq!(parse_spans(""), Ok(Vec::new()));
+    for (text, why) in [
+        ("8:00-12:00", "`8:00-12:00` is not `HH:MM-HH:MM`"),
+        ("08:00", "`08:00` is not `HH:MM-HH:MM`"),
+        ("08:60-09:00", "`08:60-09:00` is not `HH:MM-HH:MM`"),
+        ("08:00-24:01", "`08:00-24:01` is not `HH:MM-HH:MM`"),
+        ("+8:00-09:00", "`+8:00-09:00` is not `HH:MM-HH:MM`"),
+        ("22:00-02:00", "`22:00-02:00` ends before it begins"),
+        ("08:00-08:00", "`08:00-08:00` ends before it begins"),
+        ("08:00-12:00, 11:59-13:00", "`08:00-12:00` and `11:59-13:00` overlap"),
+    ] {
+        let problem = parse_spans(text).unwrap_err().to_string();
+        assert!(problem.starts_with(why), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn holiday_files_hold_a_date_a_line() {
+    let dates = parse_holidays("# ours\n2026-12-25\n\n2027-01-01 # new year\r\n").unwrap();
+    assert_eq!(dates.len(), 2);
+    assert_eq!(parse_holidays("2026-12-25\n2026-02-30\n"), Err(2));
+}
+
+fn ms(text: &str) -> i64 {
+    text.parse::<Timestamp>().unwrap().as_millisecond()
+}
+
+/// Open in the same spans every day.
+fn week(zone: &str, spans: &str) -> Week {
+    let spans = parse_spans(spans).unwrap();
+    Week {
+        zone: zone.into(),
+        days: std::array::from_fn(|_| spans.clone()),
+        holidays: BTreeSet::new(),
+    }
+}

@@ -155,10 +155,7 @@ fn day<'a>(table: &Table<'a>, key: &'a str) -> Option<Option<Vec<crate::hours::S
     }
 }
 
-fn holidays(
-    table: &Table<'_>,
-    file: &dyn Fn(&str) -> Option<String>,
-) -> Option<BTreeSet<Date>> {
+fn holidays(table: &Table<'_>, file: &dyn Fn(&str) -> Option<String>) -> Option<BTreeSet<Date>> {
     let Some(value) = table.value("holidays") else { return Some(BTreeSet::new()) };
     let notes = table.notes();
     match value.get_ref() {

@@ -41,6 +41,28 @@ pub struct TargetDraft {
     pub fallback: bool,
 }
 
+impl Default for TargetDraft {
+    /// Every key left out; no address.
+    fn default() -> Self {
+        Self {
+            name: Text { value: String::new(), span: 0..0 },
+            addresses: Vec::new(),
+            no_reply_ms: 3_000,
+            ring_seconds: 45,
+            transport: "auto".to_owned(),
+            hours: None,
+            when_closed: None,
+            answered_means: AnsweredMeans::default(),
+            human_signal: HumanSignal::None,
+            headers: default_headers(),
+            if_busy: None,
+            if_no_answer: None,
+            if_fails: None,
+            fallback: true,
+        }
+    }
+}
+
 /// Fields that `headers` may name.
 const HEADER_FIELDS: [&str; 2] = ["call_id", "context_url"];
 
@@ -61,11 +83,12 @@ pub fn target(name: Text, table: Table<'_>) -> Option<TargetDraft> {
     let means = [("human", AnsweredMeans::Human), ("queue", AnsweredMeans::Queue)];
     let answered_means = table.choice("answered_means", &means, &[]).unwrap_or_default();
     let transports = [("udp", "udp"), ("tcp", "tcp"), ("auto", "auto")];
+    let usual = TargetDraft::default();
     let draft = TargetDraft {
         name,
         addresses: addresses.unwrap_or_default(),
-        no_reply_ms: table.number("no_reply_ms", 100..=60_000).unwrap_or(3_000),
-        ring_seconds: table.number("ring_seconds", 1..=600).unwrap_or(45),
+        no_reply_ms: table.number("no_reply_ms", 100..=60_000).unwrap_or(usual.no_reply_ms),
+        ring_seconds: table.number("ring_seconds", 1..=600).unwrap_or(usual.ring_seconds),
         transport: table.choice("transport", &transports, &["tls"]).unwrap_or("auto").to_owned(),
         hours,
         when_closed,
@@ -115,9 +138,13 @@ fn human_signal(table: &Table<'_>) -> Option<HumanSignal> {
 }
 
 /// Without `headers` the PBX learns our id of the call.
+fn default_headers() -> BTreeMap<String, String> {
+    BTreeMap::from([("X-Carom-Call".to_owned(), "{call_id}".to_owned())])
+}
+
 fn headers(table: &Table<'_>) -> BTreeMap<String, String> {
     let Some(headers) = table.table("headers", "`headers`") else {
-        return BTreeMap::from([("X-Carom-Call".to_owned(), "{call_id}".to_owned())]);
+        return default_headers();
     };
     let mut found = BTreeMap::new();
     for name in headers.keys() {

@@ -1,0 +1,47 @@
+//! From the text of a flow file to a flow that can be served.
+
+use sha2::{Digest, Sha256};
+
+use super::{PromptIndex, Shared, model::Flow, read};
+use crate::{
+    diagnose::{self, Code, Finding, Notes, Table},
+    lint,
+};
+
+/// Longer files are refused, in bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// What became of a flow file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The flow; `None` where it has an error.
+    pub flow: Option<Flow>,
+    /// Errors and warnings in the order of the file.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads and checks a flow file. `file_name` stands in the findings.
+pub fn load(text: &str, file_name: &str, shared: &Shared, prompts: &dyn PromptIndex) -> Checked {
+    let notes = Notes::default();
+    let flow = read(text, shared, prompts, &notes).filter(|_| !notes.has_errors());
+    Checked { flow, findings: diagnose::findings(notes.into_problems(), file_name, text) }
+}
+
+fn read(text: &str, shared: &Shared, prompts: &dyn PromptIndex, notes: &Notes) -> Option<Flow> {
+    if text.len() > MAX_BYTES {
+        let message = format!("the file is longer than {MAX_BYTES} bytes");
+        notes.note(Code::E00, 0..0, message, "split the flow");
+        return None;
+    }
+    let tree = diagnose::tree(text, notes);
+    if notes.has_errors() {
+        // What is left of a damaged file would be judged for what it does not say.
+        return None;
+    }
+    let root = Table::new(notes, "the file", tree.get_ref(), 0..0);
+    let rev = hex::encode(Sha256::digest(text.as_bytes()));
+    let flow = read::flow(&root, shared, rev)?;
+    root.finish();
+    lint::check(&flow, tree.get_ref(), shared, prompts, notes);
+    Some(flow)
+}

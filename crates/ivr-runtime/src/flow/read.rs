@@ -1,0 +1,78 @@
+//! Reads the tables of a flow file and looks up the names in them.
+//!
+//! All names are collected first, so that tables may stand in any order. A name that leads
+//! nowhere is noted and replaced by a hang-up; a flow with such a place is never served.
+
+mod head;
+mod links;
+mod message;
+mod names;
+mod prompts;
+mod rules;
+mod steps;
+mod targets;
+
+pub(crate) use steps::sounds;
+
+use self::{head::head, names::Names};
+use super::{Shared, model::Flow};
+use crate::diagnose::{Code, Notes, Table, Text};
+
+/// Kinds of table that are known, and refused.
+const NOT_YET: [&str; 3] = ["sender", "source", "after_call"];
+
+/// What is at hand while tables are read.
+struct Reader<'a> {
+    names: Names,
+    shared: &'a Shared,
+    notes: &'a Notes,
+}
+
+/// Reads the file; `None` where there is no `[flow]` to begin with.
+pub(super) fn flow(root: &Table<'_>, shared: &Shared, rev: String) -> Option<Flow> {
+    let notes = root.notes();
+    root.require("version", Code::E00);
+    root.number("version", 1..=1);
+    root.require("flow", Code::E00);
+    let hours = targets::hours(root, shared);
+    let drafts = targets::drafts(root, shared);
+    let tables = Tables {
+        links: root.tables("link"),
+        rules: root.tables("rule"),
+        steps: root.tables("step"),
+    };
+    for kind in NOT_YET {
+        for (name, _) in root.tables(kind) {
+            let help = match kind {
+                "sender" => "write it in carom.toml",
+                _ => "leave it out for now",
+            };
+            let message = format!("`[{kind}.{}]` is not available yet in a flow", name.value);
+            notes.note(Code::N01, name.span, message, help);
+        }
+    }
+    let names = Names::collect(&tables, &drafts, &hours, notes)?;
+    let reader = Reader { names, shared, notes };
+    let table = root.table("flow", "`[flow]`")?;
+    let mut flow = head(table, &reader, rev);
+    flow.hours = hours;
+    flow.targets = drafts.iter().map(|draft| targets::resolve(draft, &reader)).collect();
+    let Tables { links, rules, steps } = tables;
+    flow.links =
+        links.into_iter().map(|(name, table)| links::link(name, &table, &reader)).collect();
+    flow.rules =
+        rules.into_iter().map(|(name, table)| rules::rule(name, &table, &reader)).collect();
+    flow.steps =
+        steps.into_iter().map(|(name, table)| steps::step(name, &table, &reader)).collect();
+    Some(flow)
+}
+
+/// The named tables of the file.
+pub(super) struct Tables<'a> {
+    /// `[link.X]`.
+    pub links: Vec<(Text, Table<'a>)>,
+    /// `[rule.X]`.
+    pub rules: Vec<(Text, Table<'a>)>,
+    /// `[step.X]`.
+    pub steps: Vec<(Text, Table<'a>)>,
+}

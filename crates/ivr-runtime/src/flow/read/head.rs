@@ -1,0 +1,162 @@
+//! `[flow]`.
+
+use super::Reader;
+use crate::{
+    diagnose::{Code, Table, Text},
+    flow::model::{Flow, StepId, TargetId},
+    key::Key,
+};
+
+/// Reads `[flow]` into a flow whose tables are still empty.
+pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) -> Flow {
+    let numbers = numbers(&table);
+    let extensions = digits(&table, "extensions", "digits only, such as `\"100\"`", |text| text);
+    let prefixes = digits(&table, "prefixes", "`+` and digits, such as `\"+4420\"`", |text| {
+        text.strip_prefix('+').unwrap_or("")
+    });
+    let default = table.flag("default").unwrap_or(false);
+    let listed = ["numbers", "extensions", "prefixes"].iter().any(|key| table.has(key));
+    if !listed && !default {
+        let help = "add `numbers`, `extensions`, `prefixes` or `default = true`";
+        table.notes().note(Code::E08, table.span(), "no call reaches this flow", help);
+    }
+    let name = table.required_text("name").map(|text| text.value).unwrap_or_default();
+    let start = table.required_text("start").and_then(|name| reader.step_to(&name));
+    let human = table.required_text("human").and_then(|name| reader.target_to(&name));
+    table.not_yet("emergency_notice");
+    table.not_yet("digital_only");
+    let flow = Flow {
+        name,
+        rev,
+        numbers,
+        extensions,
+        prefixes,
+        default,
+        business: business(&table, reader),
+        languages: languages(&table),
+        start: start.unwrap_or(StepId(0)),
+        human: human.unwrap_or(TargetId(0)),
+        fallback: reader.shared.fallback.as_ref().and_then(|name| reader.names.target(name)),
+        operator_keys: operator_keys(&table),
+        // At most 100, so it fits.
+        holdout_percent: table.number("holdout_percent", 0..=100).unwrap_or(0) as u8,
+        ask_again_days: table.number("ask_again_days", 0..=365).unwrap_or(7),
+        max_minutes: table.number_or("max_minutes", 1..=240, Code::E05).unwrap_or(15),
+        max_steps: table.number_or("max_steps", 1..=1_000, Code::E05).unwrap_or(60),
+        steps: Vec::new(),
+        targets: Vec::new(),
+        links: Vec::new(),
+        rules: Vec::new(),
+        hours: Vec::new(),
+        senders: reader.shared.senders.iter().map(|sender| sender.name.clone()).collect(),
+    };
+    table.finish();
+    flow
+}
+
+/// Exact called numbers.
+fn numbers(table: &Table<'_>) -> Vec<String> {
+    let numbers = table.texts("numbers").unwrap_or_default();
+    for number in &numbers {
+        if !is_e164(&number.value) {
+            let message = format!("`{}` is no E.164 number", number.value);
+            let help = "write it as `+442079460018`: no spaces, with the country";
+            table.notes().note(Code::E08, number.span.clone(), message, help);
+        }
+    }
+    unique(table, numbers)
+}
+
+fn digits<'a>(
+    table: &Table<'a>,
+    key: &'a str,
+    form: &str,
+    digits_of: impl Fn(&str) -> &str,
+) -> Vec<String> {
+    let texts = table.texts(key).unwrap_or_default();
+    for text in &texts {
+        let digits = digits_of(&text.value);
+        if digits.is_empty() || digits.len() > 15 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            let message = format!("`{}` can't stand in `{key}`", text.value);
+            table.notes().note(Code::E08, text.span.clone(), message, format!("write {form}"));
+        }
+    }
+    unique(table, texts)
+}
+
+fn unique(table: &Table<'_>, texts: Vec<Text>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for text in texts {
+        if seen.contains(&text.value) {
+            let message = format!("`{}` stands here twice", text.value);
+            table.notes().note(Code::E08, text.span, message, "leave one out");
+        } else {
+            seen.push(text.value);
+        }
+    }
+    seen
+}
+
+/// `+`, a country code and more: 7 to 15 digits, none of them a zero in front.
+pub(super) fn is_e164(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or("");
+    (7..=15).contains(&digits.len())
+        && !digits.starts_with('0')
+        && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `None`: the only one.
+fn business(table: &Table<'_>, reader: &Reader<'_>) -> Option<String> {
+    let known = &reader.shared.businesses;
+    let Some(name) = table.text("business") else {
+        if known.len() > 1 {
+            let keys: Vec<&str> = known.iter().map(|business| business.key.as_str()).collect();
+            let help = format!("add `business = …`; there are: {}", keys.join(", "));
+            let message = "there are several businesses, and the flow names none";
+            table.notes().note(Code::E01, table.span(), message, help);
+        }
+        return None;
+    };
+    if !known.iter().any(|business| business.key == name.value) {
+        reader.unknown("business", &name, known.iter().map(|business| business.key.as_str()));
+    }
+    Some(name.value)
+}
+
+fn languages(table: &Table<'_>) -> Vec<String> {
+    let Some(texts) = table.texts("languages") else { return vec!["en-GB".to_owned()] };
+    if texts.is_empty() {
+        table.note(Code::E00, "languages", "`languages` is empty", "name at least one");
+        return vec!["en-GB".to_owned()];
+    }
+    for text in &texts {
+        // A language also names a folder of the prompt set.
+        let tag = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if !text.value.chars().all(tag)
+            || !text.value.starts_with(|c: char| c.is_ascii_alphabetic())
+        {
+            let message = format!("`{}` is no language", text.value);
+            let help = "write it as `en-GB` or `es`";
+            table.notes().note(Code::E00, text.span.clone(), message, help);
+        }
+    }
+    texts.into_iter().map(|text| text.value).collect()
+}
+
+fn operator_keys(table: &Table<'_>) -> Vec<Key> {
+    let Some(texts) = table.texts("operator_keys") else {
+        return "0".parse().into_iter().collect();
+    };
+    texts.iter().filter_map(|text| key(table, text)).collect()
+}
+
+/// A key of the telephone.
+pub(super) fn key(table: &Table<'_>, text: &Text) -> Option<Key> {
+    match text.value.parse() {
+        Ok(key) => Some(key),
+        Err(why) => {
+            table.notes().note(Code::E00, text.span.clone(), format!("{why}"), "");
+            None
+        }
+    }
+}

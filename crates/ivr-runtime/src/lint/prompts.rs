@@ -1,0 +1,104 @@
+//! E07: each prompt is there in each language, and fit to be played.
+
+use std::collections::BTreeSet;
+
+use toml::{Spanned, de::DeValue};
+
+use super::{Lint, graph};
+use crate::{
+    diagnose::{Code, Span},
+    flow::{
+        PromptFacts,
+        model::{Does, PromptItem, Step},
+        sounds,
+    },
+};
+
+/// Played by the machine itself, whatever the flow says.
+const BUILT_IN: [&str; 1] = ["apology"];
+
+pub(super) fn check(lint: &Lint<'_>) {
+    let mut told = BTreeSet::new();
+    for (_, step) in graph::steps(lint.flow) {
+        for (key, play) in lists(step) {
+            for name in sounds(play) {
+                one(lint, name, &mut told, || place(lint, step, key, name));
+            }
+        }
+    }
+    for name in BUILT_IN {
+        one(lint, name, &mut told, || lint.flow_place("languages"));
+    }
+}
+
+fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
+    let list = match &step.does {
+        Does::Say { play, .. } | Does::OptOut { play, .. } => vec![("play", Some(play))],
+        Does::Menu(menu) | Does::Answer { menu, .. } => vec![("play", Some(&menu.play))],
+        Does::Offer(offer) => vec![("play", Some(&offer.menu.play))],
+        Does::Text(text) => vec![
+            ("wait_prompt", text.wait_prompt.as_ref()),
+            ("sent_prompt", text.sent_prompt.as_ref()),
+            ("failed_prompt", text.failed_prompt.as_ref()),
+            ("unsure_prompt", Some(&text.unsure_prompt)),
+        ],
+        Does::Decide { .. } | Does::Set { .. } => Vec::new(),
+    };
+    list.into_iter().filter_map(|(key, play)| Some((key, play?.as_slice()))).collect()
+}
+
+/// A prompt that several steps play is told at the first of them.
+fn one(lint: &Lint<'_>, name: &str, told: &mut BTreeSet<String>, place: impl Fn() -> Span) {
+    if !told.insert(name.to_owned()) {
+        return;
+    }
+    for language in &lint.flow.languages {
+        match lint.prompts.has(language, name) {
+            None => {
+                let message = format!("there is no prompt `{name}` in {language}");
+                let help = format!("add it: carom prompts import {name}.wav --language {language}");
+                lint.note(Code::E07, place(), message, help);
+            }
+            Some(facts) => {
+                if let Some(why) = unfit(facts) {
+                    let message = format!("the prompt `{name}` in {language} {why}");
+                    let help = "import it again from a better recording";
+                    lint.note(Code::E07, place(), message, help);
+                }
+            }
+        }
+    }
+}
+
+fn unfit(facts: PromptFacts) -> Option<String> {
+    if facts.channels != 1 {
+        return Some(format!("has {} channels; it takes one", facts.channels));
+    }
+    if !matches!(facts.rate, 8_000 | 16_000 | 48_000) {
+        return Some(format!("has {} samples a second; it takes 8, 16 or 48 kHz", facts.rate));
+    }
+    if !(200..=60_000).contains(&facts.len_ms) {
+        return Some(format!("lasts {} ms; it takes 0.2 to 60 seconds", facts.len_ms));
+    }
+    None
+}
+
+/// The sound itself in a list, else the whole value.
+fn place(lint: &Lint<'_>, step: &Step, key: &str, name: &str) -> Span {
+    let value = lint.value("step", &step.name, key);
+    let found = value.and_then(|value| find(value, name));
+    found.unwrap_or_else(|| lint.step_place(step, key))
+}
+
+fn find(value: &Spanned<DeValue<'_>>, name: &str) -> Option<Span> {
+    match value.get_ref() {
+        DeValue::String(text) => {
+            (text.strip_suffix(".wav").unwrap_or(text) == name).then(|| value.span())
+        }
+        DeValue::Array(list) => list.iter().find_map(|item| find(item, name)),
+        DeValue::Table(group) => group.get("play").and_then(|play| find(play, name)),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
+            None
+        }
+    }
+}
