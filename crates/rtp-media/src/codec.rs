@@ -110,8 +110,9 @@ const fn decode_ulaw(byte: u8) -> i16 {
 }
 
 const fn encode_ulaw(sample: i16) -> u8 {
+    // The negative half is mirrored about -1/2, as in the reference of ITU-T G.191.
     let (sign, mut magnitude) =
-        if sample < 0 { (0x80, -(sample as i32)) } else { (0, sample as i32) };
+        if sample < 0 { (0x80, !sample as i32) } else { (0, sample as i32) };
     if magnitude > ULAW_CLIP {
         magnitude = ULAW_CLIP;
     }
@@ -153,12 +154,14 @@ mod tests {
         let ulaw = [
             (0x80, 32_124),
             (0x8F, 16_764),
+            (0x90, 15_996),
             (0x9F, 8_316),
-            (0xAF, 3_996),
-            (0xBF, 1_884),
-            (0xCF, 876),
-            (0xDF, 372),
-            (0xEF, 120),
+            (0xA0, 7_932),
+            (0xB0, 3_900),
+            (0xC0, 1_884),
+            (0xD0, 876),
+            (0xE0, 372),
+            (0xF0, 120),
             (0xFE, 8),
             (0xFF, 0),
             (0x7F, 0),
@@ -185,6 +188,19 @@ mod tests {
         ];
         for (byte, sample) in alaw {
             assert_eq!(Law::Pcma.decode(byte), sample, "A-law {byte:#04x}");
+        }
+    }
+
+    #[test]
+    fn both_laws_agree_with_an_independent_implementation() {
+        use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
+        for byte in 0..=255 {
+            assert_eq!(Law::Pcmu.decode(byte), decode_ulaw(byte), "µ-law {byte:#04x}");
+            assert_eq!(Law::Pcma.decode(byte), decode_alaw(byte), "A-law {byte:#04x}");
+        }
+        for sample in i16::MIN..=i16::MAX {
+            assert_eq!(Law::Pcmu.encode(sample), encode_ulaw(sample), "µ-law {sample}");
+            assert_eq!(Law::Pcma.encode(sample), encode_alaw(sample), "A-law {sample}");
         }
     }
 

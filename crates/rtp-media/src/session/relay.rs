@@ -125,21 +125,28 @@ struct Buffer {
     bytes: [u8; CAPACITY],
     start: usize,
     len: usize,
-    /// Frames flow once the level has reached one packet and one frame; an empty buffer begins
-    /// again.
-    flowing: bool,
+    /// Frames flow one frame's time after a whole packet is there, as a reserve against jitter;
+    /// an empty buffer begins again.
+    flow: Flow,
     enough: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Filling,
+    Reserve,
+    Flowing,
 }
 
 impl Default for Buffer {
     fn default() -> Self {
-        Self { bytes: [0; CAPACITY], start: 0, len: 0, flowing: false, enough: FRAME }
+        Self { bytes: [0; CAPACITY], start: 0, len: 0, flow: Flow::Filling, enough: FRAME }
     }
 }
 
 impl Buffer {
     fn clear(&mut self) {
-        (self.len, self.flowing) = (0, false);
+        (self.len, self.flow) = (0, Flow::Filling);
     }
 
     fn push(&mut self, payload: &[u8]) {
@@ -151,14 +158,19 @@ impl Buffer {
             self.bytes[(self.start + self.len) % CAPACITY] = byte;
             self.len += 1;
         }
-        self.flowing |= self.len >= self.enough;
+        if self.flow == Flow::Filling && self.len >= self.enough {
+            self.flow = Flow::Reserve;
+        }
     }
 
     fn pull(&mut self, frame: &mut [u8; FRAME]) -> bool {
-        if self.len < FRAME {
-            self.flowing = false;
-        }
-        if !self.flowing {
+        let flow = self.flow;
+        self.flow = match flow {
+            _ if self.len < FRAME => Flow::Filling,
+            Flow::Filling => Flow::Filling,
+            Flow::Reserve | Flow::Flowing => Flow::Flowing,
+        };
+        if flow != Flow::Flowing || self.len < FRAME {
             return false;
         }
         for byte in frame.iter_mut() {
