@@ -1,6 +1,7 @@
 //! Keys in audio: timing, twist and purity by ITU-T Q.24.
 
 use crate::Digit;
+use crate::background::Background;
 use crate::tones::{Fit, HOP, HighPass, Hop, Spectrum, WINDOW};
 
 /// What the detector hears. Samples are counted from the first one pushed.
@@ -75,6 +76,8 @@ pub struct InbandDetector {
     position: u64,
     high_pass: HighPass,
     hops: [Hop; HISTORY],
+    /// The audio of `hops`.
+    audio: [[i16; HOP]; HISTORY],
     state: State,
 }
 
@@ -118,6 +121,7 @@ impl InbandDetector {
             position: 0,
             high_pass: HighPass::default(),
             hops: [Hop::default(); HISTORY],
+            audio: [[0; HOP]; HISTORY],
             state: State::Idle,
         }
     }
@@ -150,6 +154,8 @@ impl InbandDetector {
     fn take_hop(&mut self, out: &mut impl FnMut(ToneEvent)) {
         self.position += HOP as u64;
         self.hops.rotate_left(1);
+        self.audio.rotate_left(1);
+        self.audio[HISTORY - 1] = self.pending;
         self.hops[HISTORY - 1] = if self.pending.iter().all(|s| s.unsigned_abs() < QUIET) {
             self.high_pass = HighPass::default();
             Hop::default()
@@ -191,6 +197,9 @@ impl InbandDetector {
         let hop_energy = window.energy / WINDOW as f32;
         let start_sample = self.beginning(hop_energy);
         out(ToneEvent::Start { digit, at_sample: start_sample });
+        {let f=window.fit();
+        let now=Background::of(self.audio[10..].iter());let bef=Background::of(self.audio[..6].iter());
+        println!("# {digit} at {} pur {:.3} twist {:.1} off {:.1} {:.1} bal {:.2} low {:.4} change {:.3} lev {:.0}",start_sample as f32/8.,f.purity,20.*(f.column_amplitude/f.row_amplitude).log10(),f.row_offset_hz,f.column_offset_hz,f.balance,now.energy()/window.energy,now.change(&bef),f.row_amplitude);}
         State::Sounding(Sounding {
             digit,
             tones: (window.row, window.column),

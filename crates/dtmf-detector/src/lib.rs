@@ -4,6 +4,7 @@
 //! it from RTP, [`info`] from a SIP body. [`KeyMerge`] makes one stream of them, so that a key sent
 //! two ways counts once. Nothing here does I/O, reads a clock or allocates per packet.
 
+mod background;
 mod digit;
 mod inband;
 pub mod info;

@@ -12,3 +12,7 @@ pub mod uri;
 
 pub use message::{HeaderName, Headers, Message, Method, ParseError, Request, Response};
 pub use uri::Uri;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

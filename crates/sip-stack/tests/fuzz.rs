@@ -1,6 +1,8 @@
 //! Fuzz targets; plain `cargo test` replays the corpora under `__fuzz__` and some random bytes,
 //! `cargo bolero test NAME --sanitizer NONE` searches for more. Failures print their seed.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, too, fail by panicking")]
+
 use std::{fs, path::Path};
 
 use sip_stack::{

@@ -1,5 +1,7 @@
 //! The offers and answers of a dialog, one after the other.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, too, fail by panicking")]
+
 use sip_stack::offer_answer::{
     AnswerKind, Codec, Direction, LocalMedia, Negotiation, OfferPending, Rejected,
 };

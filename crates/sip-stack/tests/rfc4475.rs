@@ -1,6 +1,8 @@
 //! The torture messages of RFC 4475: valid ones are read as the RFC reads them, invalid ones are
 //! refused with the status it names.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, too, fail by panicking")]
+
 use std::path::PathBuf;
 
 use sip_stack::message::{

@@ -1,6 +1,8 @@
 //! The parser and the writer, judged by rsip: what it accepts we accept and read the same, and
 //! what we write it reads.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, too, fail by panicking")]
+
 use std::{fs, path::Path};
 
 use proptest::{prelude::*, test_runner::FileFailurePersistence};

@@ -1,5 +1,7 @@
 //! Answers to session descriptions as they come from carriers and PBXs.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, too, fail by panicking")]
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use proptest::{prelude::*, test_runner::FileFailurePersistence};

@@ -7,6 +7,7 @@ mod control;
 mod http;
 mod limits;
 mod listener;
+mod load;
 mod media;
 mod net;
 mod parse;
@@ -14,6 +15,7 @@ mod privacy;
 mod prompts;
 mod provider;
 mod read;
+mod report;
 mod secret;
 mod sender;
 mod store;
@@ -26,16 +28,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ivr_runtime::{flow::tables::TargetDraft, hours::Hours};
+
 pub use business::Business;
 pub use control::Control;
 pub use http::Http;
 pub use limits::Limits;
 pub use listener::{Listener, Transport};
+pub use load::{FlowSource, Snapshot, check};
 pub use media::{Codec, InBandDtmf, Media, PortRange};
 pub use net::{Net, NetError};
 pub use privacy::Privacy;
 pub use prompts::{Prompts, transcript_beside};
 pub use provider::{Provider, ProviderKind};
+pub use report::CheckReport;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use sender::Sender;
 pub use store::Store;
@@ -48,7 +54,7 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// Folder of flow files; `None`: the sample flow that is part of the program.
     pub flows_dir: Option<PathBuf>,
-    /// Folder of prompt sets; `None`: only the set that is part of the program.
+    /// Folder of prompt sets, over the built-in one; `None`: only the set that is part of the program.
     pub prompts_dir: Option<PathBuf>,
     /// SIP sockets, at least one.
     pub listeners: Vec<Listener>,
@@ -56,6 +62,10 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// RTP.
     pub media: Media,
+    /// `[target.X]`, in file order; each flow looks up the names in them.
+    pub targets: Vec<TargetDraft>,
+    /// `[hours.X]`, in file order.
+    pub hours: Vec<Hours>,
     /// `[fallback] target`: the last resort of every call, by name.
     pub fallback: String,
     /// Businesses, at least one.

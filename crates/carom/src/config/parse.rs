@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use ivr_runtime::diagnose::{self, Code, Notes, Problem, Span};
+use ivr_runtime::{
+    diagnose::{self, Code, Notes, Problem, Span},
+    flow::tables::{self, TargetDraft},
+};
 
 use super::{
     Config, Control, Http, Limits, Listener, Media, Privacy, Trunk, business, control, http,
@@ -29,8 +32,10 @@ pub(super) fn text(text: &str, path: Option<&Path>, base: &Path) -> (Option<Conf
 fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     root.required("config_version", |t| t.number("config_version", 1..=1));
     let base = root.base();
-    let flows_dir = root.path("flows").or_else(|| path.map(|_| base.join("flows")));
-    let prompts_dir = root.path("prompts").or_else(|| path.map(|_| base.join("prompts")));
+    let beside = |folder: &str| path.map(|_| base.join(folder));
+    let flows_dir = root.folder("flows").or_else(|| beside("flows"));
+    let prompts_dir =
+        root.folder("prompts").or_else(|| beside("prompts").filter(|folder| folder.is_dir()));
     let listeners = all(root, "listener", listener::read);
     let listeners: Vec<Listener> = listeners.into_iter().map(|(listener, _)| listener).collect();
     let trunks = all(root, "trunk", trunk::read);
@@ -39,12 +44,20 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let media = section(root, "media", media::read).unwrap_or_else(Media::default);
     refuse_unreachable_media(root, &listeners, &media);
     let targets = root.names_under("target");
+    let drafts = root.tables("target").into_iter();
+    let drafts = drafts.filter_map(|(name, table)| tables::target(name, table.into_inner()));
+    let drafts: Vec<TargetDraft> = drafts.collect();
     let fallback = root.required("fallback", |t| t.table("fallback")).and_then(|fallback| {
         let target = fallback.required("target", |t| t.reference("target", "target", &targets));
         fallback.finish();
         target
     });
-    root.tables("hours");
+    let holiday_file = |name: &str| std::fs::read_to_string(base.join(name)).ok();
+    let hours = root
+        .tables("hours")
+        .into_iter()
+        .filter_map(|(name, table)| tables::hours(name, table.into_inner(), &holiday_file));
+    let hours = tables::resolve_hours(hours.collect(), &[], root.notes());
     for (name, _) in root.tables("source") {
         let help = "remove it, and the rules that name it";
         root.notes().note(Code::N01, name.span, "sources are not available yet", help);
@@ -80,6 +93,8 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         listeners,
         trunks,
         media,
+        targets: drafts,
+        hours,
         fallback: fallback?.value,
         businesses,
         providers,

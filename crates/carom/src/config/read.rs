@@ -35,6 +35,11 @@ impl<'a> Table<'a> {
         Self { table: diagnose::Table::new(notes, "the file", tree, 0..0), base }
     }
 
+    /// The table as the readers of the flow language take it.
+    pub(super) fn into_inner(self) -> diagnose::Table<'a> {
+        self.table
+    }
+
     /// What relative paths are relative to.
     pub(super) fn base(&self) -> &'a Path {
         self.base
@@ -207,6 +212,17 @@ impl<'a> Table<'a> {
         let help = "write `\"https://…\"`; plain http is for this machine only";
         self.problem(Code::E13, &text.span, format!("`{key}` is no https address"), help);
         None
+    }
+
+    /// A folder that is there, relative to the file.
+    pub(super) fn folder(&self, key: &'a str) -> Option<PathBuf> {
+        let text = self.text(key)?;
+        let folder = self.base.join(&text.value);
+        if !folder.is_dir() {
+            let message = format!("`{key}`: there is no folder {}", folder.display());
+            self.problem(Code::E01, &text.span, message, "paths are relative to this file");
+        }
+        Some(folder)
     }
 
     /// A path, relative to the file.

@@ -20,8 +20,6 @@ mod unused;
 pub(crate) mod urls;
 mod way_out;
 
-#[cfg(test)]
-mod tests;
 
 use toml::de::{DeTable, DeValue};
 

@@ -1,49 +1,25 @@
 //! What is refused at once: headers that every message needs, and those that must be read right
 //! before anything can be done with a message (RFC 3261 §8.1.1, §16.3; RFC 4475).
 
-use super::{CSeq, Cause, HeaderName, Headers, Malformed, Message, NameAddr, Request, Via, scan};
+use super::{CSeq, Cause, HeaderName, Malformed, Message, NameAddr, Request, Via, scan};
 use crate::uri::Uri;
 
-/// Headers that a message has at most once, of those that this stack reads.
-const SINGLE: [HeaderName; 10] = [
-    HeaderName::From,
-    HeaderName::To,
-    HeaderName::CallId,
-    HeaderName::CSeq,
-    HeaderName::MaxForwards,
-    HeaderName::ContentLength,
-    HeaderName::ContentType,
-    HeaderName::Expires,
-    HeaderName::Date,
-    HeaderName::SessionExpires,
-];
-
+/// Checks a message in one pass over its lines.
 pub(super) fn message(message: &Message) -> Result<(), Cause> {
-    let headers = message.headers();
-    for name in SINGLE {
-        if headers.all(name.clone()).nth(1).is_some() {
-            return Err(Cause::Repeated(name));
-        }
-    }
     if let Message::Request(request) = message {
         request_uri(request)?;
     }
-    vias(headers)?;
-    address(headers, HeaderName::From)?;
-    address(headers, HeaderName::To)?;
-    call_id(headers)?;
-    let cseq = present(headers, HeaderName::CSeq)
-        .and_then(|text| CSeq::parse(text).map_err(|why| Cause::Header(HeaderName::CSeq, why)))?;
-    if let Message::Request(request) = message
-        && cseq.method != request.method
-    {
-        return Err(Cause::MethodMismatch);
+    let mut seen = Seen(0);
+    for (name, value) in message.headers().known() {
+        if !seen.add(name) {
+            return Err(Cause::Repeated(name.clone()));
+        }
+        line(message, name, value)?;
     }
-    contacts(headers)?;
-    number::<u8>(headers, HeaderName::MaxForwards)?;
-    number::<u32>(headers, HeaderName::Expires)?;
-    number::<u32>(headers, HeaderName::RSeq)?;
-    date(headers)
+    let needed =
+        [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
+    let missing = needed.into_iter().find(|name| !seen.has(name));
+    missing.map_or(Ok(()), |name| Err(Cause::Missing(name)))
 }
 
 fn request_uri(request: &Request) -> Result<(), Cause> {
@@ -55,54 +31,69 @@ fn request_uri(request: &Request) -> Result<(), Cause> {
     Ok(())
 }
 
-fn vias(headers: &Headers) -> Result<(), Cause> {
-    present(headers, HeaderName::Via)?;
-    for value in headers.values(HeaderName::Via) {
-        Via::parse(value).map_err(|why| Cause::Header(HeaderName::Via, why))?;
+fn line(message: &Message, name: &HeaderName, value: &str) -> Result<(), Cause> {
+    use HeaderName as Name;
+    let checked = match name {
+        Name::Via => scan::list(value).try_for_each(|via| Via::parse(via).map(drop)),
+        Name::From | Name::To => NameAddr::parse(value).map(drop),
+        // What a dialog would be built from. `*` is REGISTER's alone.
+        Name::Contact | Name::RecordRoute | Name::Route => {
+            scan::list(value).try_for_each(|value| {
+                let all = *name == Name::Contact && value == "*";
+                if all { Ok(()) } else { NameAddr::parse(value).map(drop) }
+            })
+        }
+        Name::CallId if value.is_empty() || value.contains(scan::is_lws) => {
+            Err(Malformed("one word expected"))
+        }
+        Name::CSeq => return cseq(message, value),
+        Name::MaxForwards => scan::number::<u8>(value).map(drop),
+        Name::Expires | Name::RSeq => scan::number::<u32>(value).map(drop),
+        // RFC 3261 §20.17.
+        Name::Date if !value.ends_with("GMT") => Err(Malformed("not in GMT")),
+        _ => Ok(()),
+    };
+    checked.map_err(|why| Cause::Header(name.clone(), why))
+}
+
+fn cseq(message: &Message, value: &str) -> Result<(), Cause> {
+    let cseq = CSeq::parse(value).map_err(|why| Cause::Header(HeaderName::CSeq, why))?;
+    match message {
+        Message::Request(request) if cseq.method != request.method => Err(Cause::MethodMismatch),
+        Message::Request(_) | Message::Response(_) => Ok(()),
     }
-    Ok(())
 }
 
-fn address(headers: &Headers, name: HeaderName) -> Result<(), Cause> {
-    let text = present(headers, name.clone())?;
-    NameAddr::parse(text).map(drop).map_err(|why| Cause::Header(name, why))
-}
+/// Names seen so far, of those that are needed or may be there only once.
+struct Seen(u16);
 
-fn call_id(headers: &Headers) -> Result<(), Cause> {
-    let text = present(headers, HeaderName::CallId)?;
-    if text.is_empty() || text.contains(scan::is_lws) {
-        return Err(Cause::Header(HeaderName::CallId, Malformed("one word expected")));
+impl Seen {
+    /// Notes a name; false if it may not be there again.
+    fn add(&mut self, name: &HeaderName) -> bool {
+        let bit = Self::bit(name);
+        let again = self.0 & bit != 0;
+        self.0 |= bit;
+        !again || *name == HeaderName::Via
     }
-    Ok(())
-}
 
-/// Contact and the routes: what a dialog would be built from. `*` is REGISTER's alone.
-fn contacts(headers: &Headers) -> Result<(), Cause> {
-    for name in [HeaderName::Contact, HeaderName::RecordRoute, HeaderName::Route] {
-        for value in headers.values(name.clone()) {
-            if !(name == HeaderName::Contact && value == "*") {
-                NameAddr::parse(value).map_err(|why| Cause::Header(name.clone(), why))?;
-            }
+    fn has(&self, name: &HeaderName) -> bool {
+        self.0 & Self::bit(name) != 0
+    }
+
+    fn bit(name: &HeaderName) -> u16 {
+        match name {
+            HeaderName::Via => 1,
+            HeaderName::From => 1 << 1,
+            HeaderName::To => 1 << 2,
+            HeaderName::CallId => 1 << 3,
+            HeaderName::CSeq => 1 << 4,
+            HeaderName::MaxForwards => 1 << 5,
+            HeaderName::ContentLength => 1 << 6,
+            HeaderName::ContentType => 1 << 7,
+            HeaderName::Expires => 1 << 8,
+            HeaderName::Date => 1 << 9,
+            HeaderName::SessionExpires => 1 << 10,
+            _ => 0,
         }
     }
-    Ok(())
-}
-
-/// A Date is in GMT (RFC 3261 §20.17).
-fn date(headers: &Headers) -> Result<(), Cause> {
-    match headers.first(HeaderName::Date) {
-        Some(date) if !date.ends_with("GMT") => {
-            Err(Cause::Header(HeaderName::Date, Malformed("not in GMT")))
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-fn number<T: std::str::FromStr>(headers: &Headers, name: HeaderName) -> Result<(), Cause> {
-    let Some(text) = headers.first(name.clone()) else { return Ok(()) };
-    scan::number::<T>(text).map(drop).map_err(|why| Cause::Header(name, why))
-}
-
-fn present(headers: &Headers, name: HeaderName) -> Result<&str, Cause> {
-    headers.first(name.clone()).ok_or(Cause::Missing(name))
 }

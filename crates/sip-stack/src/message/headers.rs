@@ -91,6 +91,12 @@ impl Headers {
         })
     }
 
+    /// Returns name and value of the lines whose names are known, in their order.
+    pub(super) fn known(&self) -> impl Iterator<Item = (&HeaderName, &str)> {
+        let known = self.lines.iter().filter_map(|line| Some((line.known.as_ref()?, line.value)));
+        known.map(|(name, value)| (name, self.slice(value)))
+    }
+
     /// Returns how many lines there are.
     pub fn len(&self) -> usize {
         self.lines.len()

@@ -25,10 +25,17 @@ macro_rules! names {
 
             /// Returns the known name of this spelling, full or compact, in any case.
             pub(crate) fn known(spelling: &str) -> Option<Self> {
-                $(if spelling.eq_ignore_ascii_case($full)
-                    $(|| spelling.eq_ignore_ascii_case($compact))? {
-                    return Some(Self::$variant);
-                })*
+                // Compared only where length and first letter fit: a message has many lines.
+                let first = spelling.bytes().next()?.to_ascii_lowercase();
+                let shape = (spelling.len(), first);
+                $(
+                    if shape == ($full.len(), $full.as_bytes()[0].to_ascii_lowercase())
+                        && spelling.eq_ignore_ascii_case($full)
+                        $(|| shape == (1, $compact.as_bytes()[0]))?
+                    {
+                        return Some(Self::$variant);
+                    }
+                )*
                 None
             }
         }

@@ -77,8 +77,8 @@ impl fmt::Display for Params<'_> {
 }
 
 fn split(piece: &str) -> (&str, Option<&str>) {
-    match piece.split_once('=') {
-        Some((name, value)) => (trim(name), Some(trim(value))),
+    match piece.bytes().position(|b| b == b'=') {
+        Some(at) => (trim(&piece[..at]), Some(trim(&piece[at + 1..]))),
         None => (trim(piece), None),
     }
 }

@@ -161,12 +161,14 @@ fn header_lines(headers: &mut Headers) -> Result<(), Cause> {
     let mut at = headers.text.find('\n').map_or(headers.text.len(), |end| end + 1);
     let head_len = headers.text.len();
     while at < head_len {
-        let (end, next, folded) = line_extent(&headers.text.as_bytes()[..head_len], at);
+        let (end, next, folded) = line_extent(&headers.text[..head_len], at);
         if end == at {
             break; // the empty line
         }
         let line = &headers.text[at..end];
-        let Some((name, value)) = line.split_once(':') else { return fault("no colon") };
+        // Names are short; bytes are quicker than a search for a char.
+        let Some(colon) = line.bytes().position(|b| b == b':') else { return fault("no colon") };
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
         let spelling = name.trim_end_matches([' ', '\t']);
         if !scan::is_token(spelling) {
             return fault("no name");
@@ -203,10 +205,11 @@ fn header_lines(headers: &mut Headers) -> Result<(), Cause> {
 
 /// Returns the end of the logical line at `at` without its line end, the start of the next one,
 /// and whether it is folded (RFC 3261 §7.3.1).
-fn line_extent(head: &[u8], at: usize) -> (usize, usize, bool) {
+fn line_extent(text: &str, at: usize) -> (usize, usize, bool) {
+    let head = text.as_bytes();
     let (mut from, mut folded) = (at, false);
     loop {
-        let newline = head[from..].iter().position(|&b| b == b'\n').map(|offset| from + offset);
+        let newline = text[from..].find('\n').map(|offset| from + offset);
         let next = newline.map_or(head.len(), |at| at + 1);
         let mut end = newline.unwrap_or(head.len());
         if newline.is_some() && end > at && head[end - 1] == b'\r' {

@@ -19,7 +19,11 @@ pub fn is_lws(c: char) -> bool {
 
 /// Trims linear whitespace on both sides.
 pub fn trim(text: &str) -> &str {
-    text.trim_matches(is_lws)
+    let (bytes, solid) = (text.as_bytes(), |b: &u8| !is_lws(char::from(*b)));
+    match (bytes.iter().position(solid), bytes.iter().rposition(solid)) {
+        (Some(first), Some(last)) => &text[first..=last],
+        (None, _) | (_, None) => "",
+    }
 }
 
 /// Returns the elements of a comma-separated header value, trimmed; commas inside quoted strings

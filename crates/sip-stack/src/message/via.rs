@@ -47,14 +47,9 @@ impl<'a> Via<'a> {
             None => (rest, Params::default()),
         };
         let (host, port) = host_port_parts(trim(sent_by))?;
-        let rport = match params.get("rport") {
-            None => None,
-            Some("") => Some(None),
-            Some(port) => Some(Some(scan::number(port)?)),
-        };
-        // A `received` that is no address is of no use; the rest still is.
-        let received = params.get("received").and_then(host_ip);
-        Ok(Self { transport, host, port, branch: params.get("branch"), rport, received, params })
+        let blank =
+            Self { transport, host, port, branch: None, rport: None, received: None, params };
+        params.iter().try_fold(blank, Self::with_param)
     }
 
     /// Returns the top Via of a message.
@@ -72,6 +67,21 @@ impl<'a> Via<'a> {
     pub fn port_or_default(&self) -> u16 {
         let secure = self.transport.eq_ignore_ascii_case("TLS");
         self.port.unwrap_or(if secure { 5061 } else { 5060 })
+    }
+}
+
+impl<'a> Via<'a> {
+    /// Takes in a parameter; of a repeated one the first counts.
+    fn with_param(mut self, (name, value): (&'a str, Option<&'a str>)) -> Result<Self, Malformed> {
+        if name.eq_ignore_ascii_case("branch") {
+            self.branch = self.branch.or(value);
+        } else if name.eq_ignore_ascii_case("rport") && self.rport.is_none() {
+            self.rport = Some(value.map(scan::number).transpose()?);
+        } else if name.eq_ignore_ascii_case("received") && self.received.is_none() {
+            // One that is no address is of no use; the rest still is.
+            self.received = value.and_then(host_ip);
+        }
+        Ok(self)
     }
 }
 

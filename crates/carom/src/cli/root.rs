@@ -1,0 +1,77 @@
+//! The command line: one subcommand each, read top-down.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use super::{
+    CallArgs, CheckArgs, DemoArgs, PromptsArgs, RunArgs, SimulateArgs,
+    node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs},
+};
+
+/// A self-hosted call-deflection engine.
+#[derive(Debug, Parser)]
+#[command(name = "carom", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node.
+    Run(RunArgs),
+    /// Check the configuration and the flows.
+    Check(CheckArgs),
+    /// Make the running node read its configuration again.
+    Reload(NodeArgs),
+    /// Let the running node take no new calls and end with the last one.
+    Drain(NodeArgs),
+    /// What the running node is doing.
+    Status(NodeArgs),
+    /// Running and recent calls, or the time line of one.
+    Calls(CallsArgs),
+    /// Texts and their states.
+    Messages(MessagesArgs),
+    /// Set or clear a flag that the rules test.
+    Flag(FlagArgs),
+    /// Load, list, check and play prompts.
+    Prompts(PromptsArgs),
+    /// Make a test call.
+    Call(CallArgs),
+    /// Play a flow in the terminal, or with random callers.
+    Simulate(SimulateArgs),
+    /// Show three calls with nothing configured.
+    Demo(DemoArgs),
+}
+
+impl Cli {
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    /// What the subcommand could not do.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Run(args) => args.run(),
+            Command::Check(args) => args.run(),
+            Command::Reload(args) => args.reload(),
+            Command::Drain(args) => args.drain(),
+            Command::Status(args) => args.status(),
+            Command::Calls(args) => args.run(),
+            Command::Messages(args) => args.run(),
+            Command::Flag(args) => args.run(),
+            Command::Prompts(args) => args.run(),
+            Command::Call(args) => args.run(),
+            Command::Simulate(args) => args.run(),
+            Command::Demo(args) => args.run(),
+        }
+    }
+}
+
+/// `-c`, as every command that needs the configuration has it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ConfigArg {
+    /// The configuration; left out, the built-in defaults.
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}

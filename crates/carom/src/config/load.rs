@@ -1,0 +1,256 @@
+//! A configuration with its flows and prompts: read, checked, bundled.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ivr_runtime::{
+    diagnose::{self, Code, Finding, Notes, Severity},
+    flow::{self, PromptFacts, PromptIndex, Shared, model::Flow},
+};
+
+use super::{CheckReport, Config, Prompts, parse};
+
+/// The configuration that runs without `-c`, and its name in messages.
+const BUILT_IN: (&str, &str) = ("the built-in configuration", include_str!("builtin.toml"));
+/// The flow that runs without a folder of flows.
+const SAMPLE: (&str, &str) =
+    ("the built-in flow", include_str!("../../../../config/flows/main.toml"));
+
+/// Everything a call is served with. It never changes; a reload swaps in another.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// `carom.toml`.
+    pub config: Config,
+    /// The flows, in the order of their files' names.
+    pub flows: Vec<Arc<Flow>>,
+    /// Sends a call that no flow takes to `[fallback]`.
+    pub no_flow: Arc<Flow>,
+    /// Where each flow came from.
+    pub sources: Vec<FlowSource>,
+    /// The prompts.
+    pub prompts: Arc<Prompts>,
+    /// Warnings.
+    pub report: CheckReport,
+}
+
+/// The text of a flow, for the record of what was served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowSource {
+    /// Hash of the text.
+    pub rev: String,
+    /// Name of the flow.
+    pub name: String,
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// The text itself.
+    pub text: Arc<str>,
+}
+
+impl Config {
+    /// Loads `path`, its flows and prompts; without a path, the built-in configuration.
+    ///
+    /// # Errors
+    /// Everything that is wrong, if anything is.
+    pub fn load(path: Option<&Path>) -> Result<Snapshot, Box<CheckReport>> {
+        let (snapshot, report) = check(path, &[]);
+        snapshot.ok_or_else(|| Box::new(report))
+    }
+}
+
+impl Snapshot {
+    /// The flow that takes calls to `called`; [`Snapshot::no_flow`] where none does.
+    pub fn flow_for(&self, called: &str) -> &Arc<Flow> {
+        flow::select(&self.flows, called).unwrap_or(&self.no_flow)
+    }
+}
+
+/// Checks a configuration, and `flows` in place of those in its folder where there are any.
+pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, CheckReport) {
+    let mut report = CheckReport::default();
+    let (name, text) = match path.map(|path| (path, fs::read_to_string(path))) {
+        None => (BUILT_IN.0.to_owned(), BUILT_IN.1.to_owned()),
+        Some((path, Ok(text))) => (path.display().to_string(), text),
+        Some((path, Err(why))) => {
+            report.findings.push(unreadable(path, Code::E00, &why.to_string()));
+            return (None, report);
+        }
+    };
+    let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
+    let (config, problems) = parse::text(&text, path, base);
+    report.add(&name, &text, diagnose::findings(problems, &name, &text));
+    let Some(config) = config else { return (None, report) };
+
+    let (prompts, faults) = Prompts::load(config.prompts_dir.as_deref());
+    for fault in faults {
+        report.findings.push(unreadable(&fault.path, Code::E07, &fault.cause.to_string()));
+    }
+    let shared = shared(&config);
+    let served = match flows {
+        [] => load_folder(config.flows_dir.as_deref(), &shared, &prompts, &mut report),
+        files => load_files(files, &shared, &prompts, &mut report),
+    };
+    let no_flow = no_flow(&config, &shared, &name, &text, &mut report);
+    if report.has_errors() {
+        return (None, report);
+    }
+    let Some(no_flow) = no_flow else { return (None, report) };
+    let (flows, sources) = served.into_iter().unzip();
+    let prompts = Arc::new(prompts);
+    let snapshot = Snapshot { config, flows, no_flow, sources, prompts, report: report.clone() };
+    (Some(snapshot), report)
+}
+
+/// What the flows are told of `carom.toml`.
+fn shared(config: &Config) -> Shared {
+    let senders = config.senders.iter().map(|sender| flow::Sender {
+        name: sender.name.clone(),
+        from: sender.from.clone(),
+        regions: sender.regions.clone(),
+    });
+    let businesses = config.businesses.iter().map(|business| flow::Business {
+        key: business.key.clone(),
+        brand: business.brand.clone(),
+    });
+    Shared {
+        targets: config.targets.clone(),
+        hours: config.hours.clone(),
+        senders: senders.collect(),
+        businesses: businesses.collect(),
+        fallback: Some(config.fallback.clone()),
+        countries: config.limits.countries.clone(),
+        holiday_files: BTreeMap::new(),
+    }
+}
+
+type Served = (Arc<Flow>, FlowSource);
+
+fn load_folder(
+    folder: Option<&Path>,
+    shared: &Shared,
+    prompts: &Prompts,
+    report: &mut CheckReport,
+) -> Vec<Served> {
+    let Some(folder) = folder else {
+        let (name, text) = SAMPLE;
+        return load_flow(Path::new(name), text, shared, prompts, report).into_iter().collect();
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        report.findings.push(unreadable(folder, Code::E01, "there is no flow file in it"));
+    }
+    load_files(&files, shared, prompts, report)
+}
+
+fn load_files(
+    files: &[PathBuf],
+    shared: &Shared,
+    prompts: &Prompts,
+    report: &mut CheckReport,
+) -> Vec<Served> {
+    let mut served: Vec<Served> = Vec::new();
+    for file in files {
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(why) => {
+                report.findings.push(unreadable(file, Code::E00, &why.to_string()));
+                continue;
+            }
+        };
+        served.extend(load_flow(file, &text, shared, prompts, report));
+    }
+    let names: Vec<String> =
+        served.iter().map(|(_, source)| source.file.display().to_string()).collect();
+    let all: Vec<(&str, &Flow)> =
+        names.iter().zip(&served).map(|(name, (flow, _))| (name.as_str(), &**flow)).collect();
+    report.findings.extend(flow::check_unique(&all));
+    served
+}
+
+fn load_flow(
+    file: &Path,
+    text: &str,
+    shared: &Shared,
+    prompts: &Prompts,
+    report: &mut CheckReport,
+) -> Option<Served> {
+    let name = file.display().to_string();
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let shared = Shared { holiday_files: holiday_files(text, folder), ..shared.clone() };
+    let checked = flow::load(text, &name, &shared, prompts);
+    report.add(&name, text, checked.findings);
+    let flow = checked.flow?;
+    let source = FlowSource {
+        rev: flow.rev.clone(),
+        name: flow.name.clone(),
+        file: file.to_owned(),
+        text: text.into(),
+    };
+    Some((Arc::new(flow), source))
+}
+
+/// Contents of the holiday files that a flow names, by the name written there.
+fn holiday_files(text: &str, folder: &Path) -> BTreeMap<String, String> {
+    let tree = diagnose::tree(text, &Notes::default());
+    let hours = tree.get_ref().get("hours").and_then(|hours| hours.get_ref().as_table());
+    let names = hours
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, table)| table.get_ref().as_table()?.get("holidays")?.get_ref().as_str());
+    let read =
+        |name: &str| fs::read_to_string(folder.join(name)).ok().map(|text| (name.to_owned(), text));
+    names.filter_map(read).collect()
+}
+
+/// The way of a call that no flow takes: straight to `[fallback]`, unanswered.
+fn no_flow(
+    config: &Config,
+    shared: &Shared,
+    name: &str,
+    text: &str,
+    report: &mut CheckReport,
+) -> Option<Arc<Flow>> {
+    let target = &config.fallback;
+    let flow_text = format!(
+        "version = 1\n[flow]\nname = \"no flow\"\ndefault = true\nstart = \"forward\"\n\
+         human = {target:?}\n[step.forward]\ndo = \"set\"\nthen = {target:?}\n"
+    );
+    let checked = flow::load(&flow_text, name, shared, &flow::AnyPrompt);
+    for fault in checked.findings.iter().filter(|f| f.severity == Severity::Error) {
+        let at = text.find("[fallback]").unwrap_or(0);
+        let notes = Notes::default();
+        let message = format!("the fallback must work without any flow: {}", fault.message);
+        notes.note(fault.code, at..at + "[fallback]".len(), message, "");
+        report.findings.extend(diagnose::findings(notes.into_problems(), name, text));
+    }
+    checked.flow.map(Arc::new)
+}
+
+fn unreadable(path: &Path, code: Code, why: &str) -> Finding {
+    Finding {
+        code,
+        severity: code.severity(),
+        file: path.display().to_string(),
+        line: 1,
+        column: 1,
+        span: 0..0,
+        message: why.to_owned(),
+        help: String::new(),
+    }
+}
+
+impl PromptIndex for Prompts {
+    fn has(&self, language: &str, name: &str) -> Option<PromptFacts> {
+        let prompt = self.set.find(language, name)?;
+        let rate = self.set.rate_hz(language, name)?;
+        Some(PromptFacts { len_ms: prompt.len_ms, rate, channels: 1 })
+    }
+}

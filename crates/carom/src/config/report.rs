@@ -1,0 +1,60 @@
+//! What a check found, in all files it looked at.
+
+use std::fmt::{self, Write as _};
+
+use ivr_runtime::diagnose::{Finding, Severity, render};
+
+/// The findings of a check, with the texts they are about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// File by file, each in the order of its text.
+    pub findings: Vec<Finding>,
+    /// Name and text of each file.
+    sources: Vec<(String, String)>,
+}
+
+impl CheckReport {
+    /// Adds a file with what was found in it.
+    pub(super) fn add(&mut self, file: &str, text: &str, findings: Vec<Finding>) {
+        self.findings.extend(findings);
+        self.sources.push((file.to_owned(), text.to_owned()));
+    }
+
+    /// Whether anything found keeps the configuration from being served.
+    pub fn has_errors(&self) -> bool {
+        self.errors() > 0
+    }
+
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        self.count(Severity::Error)
+    }
+
+    /// How many warnings there are.
+    pub fn warnings(&self) -> usize {
+        self.count(Severity::Warning)
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        for finding in &self.findings {
+            match self.sources.iter().find(|(file, _)| *file == finding.file) {
+                Some((_, source)) => writeln!(text, "{}\n", render(finding, source))?,
+                // A sound has no lines to show.
+                None => {
+                    writeln!(text, "error[{}]: {}", finding.code, finding.message)?;
+                    writeln!(text, " --> {}\n", finding.file)?;
+                }
+            }
+        }
+        f.write_str(&text)
+    }
+}
+
+impl std::error::Error for CheckReport {}

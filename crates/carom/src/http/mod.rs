@@ -1,0 +1,81 @@
+//! The HTTP side of a node: health, metrics, the sandbox's inbox, and the providers' webhooks.
+//!
+//! It listens on loopback unless told otherwise. Webhooks are authenticated by their provider's
+//! signature over the raw body before anything is parsed.
+
+mod inbox;
+mod webhooks;
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::{get, post},
+};
+use deflect_actions::{store::Store, text::TextService};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+
+/// Largest webhook body, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct Site {
+    /// Renders the metrics.
+    pub metrics: PrometheusHandle,
+    /// The store; readiness asks it.
+    pub store: Store,
+    /// Takes receipts and inbound texts.
+    pub texts: TextService,
+    /// Whether new calls are taken.
+    pub ready: watch::Receiver<bool>,
+    /// `[http] public_url`.
+    pub public_url: Option<Arc<str>>,
+}
+
+/// Serves until the process ends; returns the address it listens on.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn serve(listen: SocketAddr, site: Site) -> io::Result<SocketAddr> {
+    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let at = listener.local_addr()?;
+    let router = router(site);
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "HTTP server ended");
+        }
+    });
+    Ok(at)
+}
+
+fn router(site: Site) -> Router {
+    Router::new()
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/sandbox", get(inbox::page))
+        .route("/webhooks/twilio/{provider}/status", post(webhooks::twilio_status))
+        .route("/webhooks/twilio/{provider}/inbound", post(webhooks::twilio_inbound))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(site)
+}
+
+async fn readyz(State(site): State<Site>) -> impl IntoResponse {
+    // A database that is down takes deflection away, not the node's calls: it is said in
+    // the body, but the node stays ready.
+    let store = if site.store.is_up().await { "up" } else { "down: calls go to the fallback" };
+    if *site.ready.borrow() {
+        (StatusCode::OK, format!("ready, store {store}\n"))
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("draining, store {store}\n"))
+    }
+}
+
+async fn metrics(State(site): State<Site>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], site.metrics.render())
+}

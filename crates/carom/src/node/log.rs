@@ -1,0 +1,24 @@
+//! Where the log goes and how it looks.
+
+use tracing_subscriber::EnvFilter;
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Starts logging to standard error. The environment variable `CAROM_LOG` chooses what is logged
+/// (`info` unless set; e.g. `carom=debug`). A second call changes nothing.
+pub fn start(format: Format, default: &str) {
+    let filter = EnvFilter::try_from_env("CAROM_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = match format {
+        Format::Text => builder.with_target(false).try_init(),
+        Format::Json => builder.json().flatten_event(true).try_init(),
+    };
+}

@@ -1,0 +1,270 @@
+//! What the call machine wants done, and what the media workers report back to it.
+
+use std::sync::Arc;
+
+use ivr_runtime::call::{Input, Output, Record};
+use rtp_media::{
+    session::{MediaEvent, SessionId},
+    worker::Command,
+};
+use sip_stack::offer_answer;
+
+use super::{
+    Switchboard,
+    arrive::key_of,
+    forward::RINGBACK,
+    live::{CallNo, CallerState, Side},
+};
+use crate::node::clock::wall_ms;
+
+impl Switchboard {
+    /// Tells the machine what happened and does what it wants then.
+    pub(super) fn tell(&mut self, no: CallNo, input: Input) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(machine) = call.machine.as_mut() else { return };
+        call.ledger.input(wall_ms(), &input);
+        machine.handle_input(now, input);
+        self.drain_machine(no);
+    }
+
+    pub(super) fn on_deadline(&mut self, no: CallNo) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        if let Some(target) = call.target.as_mut()
+            && target.hunt.poll_timeout().is_some_and(|at| at <= now)
+        {
+            let acts = target.hunt.handle_timeout(now);
+            self.act_on_hunt(no, acts);
+        }
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        if let Some(machine) = call.machine.as_mut()
+            && machine.poll_timeout().is_some_and(|at| at <= now)
+        {
+            machine.handle_timeout(now);
+            self.drain_machine(no);
+        }
+    }
+
+    pub(super) fn drain_machine(&mut self, no: CallNo) {
+        loop {
+            let Some(call) = self.calls.get_mut(&no) else { return };
+            let Some(output) = call.machine.as_mut().and_then(|m| m.poll_output()) else { break };
+            self.do_output(no, output);
+        }
+        self.close_if_over(no);
+        self.reschedule(no);
+    }
+
+    fn do_output(&mut self, no: CallNo, output: Output) {
+        match output {
+            Output::Answer => self.answer_caller(no),
+            Output::Play { id, language, prompts, barge_in } => {
+                self.play(no, id, &language, &prompts, barge_in);
+            }
+            Output::StopPlay => {
+                if let Some(call) = self.calls.get(&no) {
+                    let session = call.caller.media.session;
+                    self.media_to(session, Command::Stop);
+                }
+            }
+            Output::SendText(request) => self.send_text(no, request),
+            Output::RecordOptOut { topic } => self.record_opt_out(no, topic),
+            Output::Forward { target } => self.forward(no, target),
+            Output::StopForward => self.stop_forward(no),
+            Output::Reject { status } => {
+                let now = self.now();
+                let Some(call) = self.calls.get_mut(&no) else { return };
+                let leg = call.caller.leg;
+                call.caller.state = CallerState::Gone;
+                call.ledger.sip_final = Some(status);
+                self.endpoint.reject(now, leg, status, None, Vec::new());
+            }
+            Output::HangUp => {
+                let goodbye = self.calls.get_mut(&no).and_then(|call| call.goodbye.take());
+                self.hang_up_caller(no, goodbye);
+            }
+            Output::Record(record) => self.on_record(no, record),
+        }
+    }
+
+    fn play(&mut self, no: CallNo, id: u32, language: &str, names: &[String], barge_in: bool) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let find = |name: &String| call.snapshot.prompt(language, name);
+        let items: Option<Vec<_>> = names.iter().map(find).collect();
+        let Some(items) = items.filter(|items| !items.is_empty()) else {
+            call.line.note(wall_ms(), "media", format!("prompt missing: {}", names.join(", ")));
+            metrics::counter!("carom_prompts_missing_total").increment(1);
+            return self.tell(no, Input::PlayFailed { id });
+        };
+        let session = call.caller.media.session;
+        self.media_to(session, Command::Play { id, items, barge_in, repeat: false });
+    }
+
+    /// Sends the 200 with our SDP and opens the media session.
+    pub(super) fn answer_caller(&mut self, no: CallNo) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        if !matches!(call.caller.state, CallerState::Trying | CallerState::Early) {
+            return;
+        }
+        let media = &mut call.caller.media;
+        let sdp = media.answer.clone().unwrap_or_else(|| offer_answer::offer(&media.local));
+        call.caller.state = CallerState::Answered;
+        call.ledger.sip_final = Some(200);
+        let leg = call.caller.leg;
+        if call.caller.media.agreed.is_some() {
+            self.configure(no, Side::Caller);
+        }
+        self.endpoint.answer(now, leg, sdp, Vec::new());
+    }
+
+    /// After the ACK: the machine may play.
+    pub(super) fn tell_if_waiting_for_answer(&mut self, no: CallNo) {
+        self.tell(no, Input::Answered);
+    }
+
+    /// Tells the worker what was agreed for a leg, opening its session the first time.
+    pub(super) fn configure(&mut self, no: CallNo, side: Side) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let rules = call.stream_rules(side);
+        let Some(media) = call.media_mut(side) else { return };
+        let Some(agreed) = &media.agreed else { return };
+        let config = super::media::stream_config(agreed, &rules);
+        let session = media.session;
+        if let Some(ports) = media.ports.take() {
+            media.open = true;
+            let (ssrc, seq, timestamp) = self.services.rtp_start();
+            self.media_to(session, Command::Open { ports, ssrc, seq, timestamp });
+        }
+        self.media_to(session, Command::Configure(Box::new(config)));
+    }
+
+    /// Sends a command to a worker; a full queue is counted, the call lives on by its deadlines.
+    pub(super) fn media_to(&mut self, session: SessionId, command: Command) {
+        if let Err(error) = self.media.send(session, command) {
+            metrics::counter!("carom_media_commands_lost_total").increment(1);
+            tracing::warn!(session = session.0, %error, "media command lost");
+        }
+    }
+
+    pub(super) fn on_media(&mut self, event: MediaEvent) {
+        let session = session_of(&event);
+        let Some(&(no, side)) = self.sessions.get(&session) else { return };
+        match event {
+            MediaEvent::KeyDown { digit, .. } => {
+                if let (Side::Caller, Some(key)) = (side, key_of(digit)) {
+                    self.tell(no, Input::KeyDown(key));
+                }
+            }
+            MediaEvent::KeyUp { digit, .. } => {
+                if let (Side::Caller, Some(key)) = (side, key_of(digit)) {
+                    if let Some(call) = self.calls.get_mut(&no) {
+                        call.line.note(wall_ms(), "key", "the caller pressed a key");
+                    }
+                    self.tell(no, Input::Key(key));
+                }
+            }
+            MediaEvent::PlayDone { id, completed, .. } if id != RINGBACK => {
+                self.tell(no, Input::PlayDone { id, completed });
+            }
+            MediaEvent::PlayDone { .. } | MediaEvent::KeySent { .. } => {}
+            MediaEvent::Recorded { .. } => {}
+            MediaEvent::Latched { from, signalled, .. } => {
+                let Some(call) = self.calls.get_mut(&no) else { return };
+                if !signalled {
+                    let said = call.media_mut(side).and_then(|m| m.signalled());
+                    let said = said.map_or_else(|| "nothing".to_owned(), |at| at.to_string());
+                    call.line.note(
+                        wall_ms(),
+                        "media",
+                        format!("{side:?}: SDP said {said}, media came from {from}"),
+                    );
+                }
+            }
+            MediaEvent::FirstPacket { .. } => {
+                if let Some(call) = self.calls.get_mut(&no) {
+                    call.line.note(wall_ms(), "media", format!("{side:?}: first RTP packet"));
+                }
+            }
+            MediaEvent::Timeout { .. } => self.on_media_timeout(no, side),
+            MediaEvent::RelayKey { digit, duration_ms, .. } => {
+                self.relay_key_as_info(no, side, digit, duration_ms);
+            }
+            MediaEvent::Closed { stats, .. } => {
+                self.sessions.remove(&session);
+                self.note_stats(no, side, &stats);
+            }
+        }
+    }
+
+    fn on_media_timeout(&mut self, no: CallNo, side: Side) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        call.line.note(wall_ms(), "media", format!("{side:?}: no media for the time-out"));
+        let reason = "Q.850;cause=102;text=\"RTP timeout\"";
+        match side {
+            Side::Caller => self.end_caller(no, reason),
+            Side::Target => {
+                let leg = call.target.as_mut().and_then(|target| target.leg);
+                if let Some(leg) = leg {
+                    let now = self.now();
+                    self.endpoint.hang_up(now, leg, Some(reason.to_owned()));
+                }
+            }
+        }
+    }
+
+    fn relay_key_as_info(
+        &mut self,
+        no: CallNo,
+        side: Side,
+        digit: dtmf_detector::Digit,
+        duration_ms: u32,
+    ) {
+        use dtmf_detector::info::{InfoKind, build};
+        let now = self.now();
+        let Some(call) = self.calls.get(&no) else { return };
+        let leg = match side {
+            Side::Caller => Some(call.caller.leg),
+            Side::Target => call.target.as_ref().and_then(|target| target.leg),
+        };
+        let Some(leg) = leg else { return };
+        let kind = InfoKind::DtmfRelay;
+        let body = build(digit, duration_ms, kind);
+        self.endpoint.info(now, leg, kind.content_type(), body.as_bytes());
+    }
+
+    fn on_record(&mut self, no: CallNo, record: Record) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let rows = call.ledger.take(&record);
+        if let Some(text) = super::record::in_words(&record) {
+            call.line.note(wall_ms(), super::record::kind(&record), text);
+        }
+        if let Record::End { .. } = record {
+            call.over = true;
+        }
+        for row in rows {
+            self.services.store(row);
+        }
+    }
+
+    /// Arc of the prompt, by the call's language, else by the flow's first.
+    pub(super) fn snapshot(&self) -> &Arc<crate::config::Snapshot> {
+        &self.snapshot
+    }
+}
+
+fn session_of(event: &MediaEvent) -> SessionId {
+    match event {
+        MediaEvent::KeyDown { session, .. }
+        | MediaEvent::KeyUp { session, .. }
+        | MediaEvent::PlayDone { session, .. }
+        | MediaEvent::Latched { session, .. }
+        | MediaEvent::FirstPacket { session }
+        | MediaEvent::Timeout { session }
+        | MediaEvent::RelayKey { session, .. }
+        | MediaEvent::KeySent { session, .. }
+        | MediaEvent::Recorded { session, .. }
+        | MediaEvent::Closed { session, .. } => *session,
+    }
+}

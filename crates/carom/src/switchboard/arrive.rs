@@ -1,0 +1,173 @@
+//! An INVITE arrives: who sends it, may it come in, which flow takes it.
+
+use std::{net::IpAddr, sync::Arc};
+
+use ivr_runtime::{
+    call::{Bypass, Call, Facts},
+    flow::{Flow, select},
+    key::Key,
+};
+use message_text::E164;
+use rtp_media::worker::Command;
+use sip_stack::{
+    endpoint::{LegId, Path},
+    message::{HeaderName, Request},
+    offer_answer,
+};
+
+use super::{
+    Switchboard,
+    admission::{Limits, Verdict},
+    live::{CallNo, CallerLeg, CallerState, Live, Media, Side},
+    numbers::{Parties, parties},
+    record::Ledger,
+    timeline::TimeLine,
+};
+use crate::{
+    config::{Snapshot, Trunk},
+    node::clock::wall_ms,
+};
+
+/// Seconds after which a carrier may try a draining node again.
+const RETRY_AFTER: &str = "30";
+
+/// The limits of a configuration.
+pub fn limits(snapshot: &Snapshot) -> Limits {
+    let limits = &snapshot.config.limits;
+    Limits { calls: limits.calls, per_second: limits.new_calls_per_second }
+}
+
+/// The trunk that may call us from `addr`.
+pub fn trunk_of(snapshot: &Snapshot, addr: IpAddr) -> Option<&Trunk> {
+    snapshot.config.trunks.iter().find(|trunk| trunk.may_call_from(addr))
+}
+
+impl Switchboard {
+    pub(super) fn on_incoming(&mut self, leg: LegId, invite: Request, path: &Path) {
+        let now = self.now();
+        let snapshot = Arc::clone(&self.snapshot);
+        let Some(trunk) = trunk_of(&snapshot, path.remote.ip()) else {
+            // The endpoint lets only trunks in; a reload may have taken this one away since.
+            return self.endpoint.reject(now, leg, 403, None, Vec::new());
+        };
+        if self.draining {
+            let retry = vec![(HeaderName::RetryAfter, RETRY_AFTER.to_owned())];
+            return self.endpoint.reject(now, leg, 503, None, retry);
+        }
+        let verdict = self.admission.judge(now, limits(&snapshot), self.calls.len());
+        if verdict == Verdict::Refuse {
+            metrics::counter!("carom_calls_refused_total", "reason" => "overload").increment(1);
+            return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
+        }
+        let who = parties(&invite, trunk);
+        let no = CallNo(self.next_call);
+        self.next_call += 1;
+        let Some(mut media) = self.reserve(no, Side::Caller) else {
+            metrics::counter!("carom_calls_refused_total", "reason" => "no_media_port").increment(1);
+            return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
+        };
+        let Some(spare) = self.reserve(no, Side::Target) else {
+            self.sessions.remove(&media.session);
+            metrics::counter!("carom_calls_refused_total", "reason" => "no_media_port").increment(1);
+            return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
+        };
+        if !invite.body().is_empty() {
+            match offer_answer::answer(invite.body(), &media.local) {
+                Ok((answer, agreed)) => {
+                    media.answer = Some(answer);
+                    media.agreed = Some(agreed);
+                }
+                Err(rejected) => {
+                    self.sessions.remove(&media.session);
+                    self.sessions.remove(&spare.session);
+                    return self.endpoint.reject(now, leg, rejected.status(), None, Vec::new());
+                }
+            }
+        }
+        let flow = pick_flow(&snapshot, &who.called);
+        let call_id = uuid::Uuid::now_v7().to_string();
+        let started_ms = wall_ms();
+        let mut line = TimeLine::default();
+        line.note(started_ms, "call", format!("from {} to {}", masked(who.caller.as_ref()), who.called));
+        let ledger = Ledger::open(&call_id, started_ms, trunk, &flow, &who, &invite, &snapshot);
+        self.services.store(ledger.started(&self.services));
+        let call = Live {
+            no,
+            call_id,
+            flow,
+            trunk: trunk.clone(),
+            machine: None,
+            caller: CallerLeg { leg, invite, media, state: CallerState::Trying },
+            spare_media: Some(spare),
+            target: None,
+            line,
+            ledger,
+            deadline: None,
+            over: false,
+            snapshot,
+        };
+        self.legs.insert(leg, (no, Side::Caller));
+        self.calls.insert(no, call);
+        metrics::counter!("carom_calls_total", "trunk" => trunk_name(&self.calls[&no])).increment(1);
+        let bypass = (verdict == Verdict::SkipFlow).then_some(Bypass::Overload);
+        self.look_up_facts(no, who, bypass);
+    }
+
+    /// The facts are in: the flow begins.
+    pub(super) fn start_machine(&mut self, no: CallNo, facts: Facts) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        if call.machine.is_some() || call.over {
+            return;
+        }
+        call.machine = Some(Call::new(now, Arc::clone(&call.flow), facts));
+        self.drain_machine(no);
+    }
+
+    /// Takes a port pair and a session for one leg.
+    pub(super) fn reserve(&mut self, no: CallNo, side: Side) -> Option<Media> {
+        let ports = self.ports.reserve().inspect_err(|error| tracing::warn!(%error)).ok()?;
+        let near = self.calls.get(&no).map(|call| call.caller.media.session).or_else(|| {
+            self.sessions_of_new_call(no)
+        });
+        let session = self.media.allocate(near);
+        self.sessions.insert(session, (no, side));
+        Some(Media::new(ports, session, &self.snapshot))
+    }
+
+    fn sessions_of_new_call(&self, no: CallNo) -> Option<rtp_media::session::SessionId> {
+        self.newest.filter(|(newest, _)| *newest == no).map(|(_, session)| session)
+    }
+
+    /// A key that came as SIP INFO on the caller leg.
+    pub(super) fn on_info(&mut self, no: CallNo, side: Side, content_type: &str, body: &[u8]) {
+        let Some(key) = dtmf_detector::info::parse(content_type, body) else { return };
+        let Some(call) = self.calls.get(&no) else { return };
+        let session = match (side, &call.target) {
+            (Side::Caller, _) => call.caller.media.session,
+            (Side::Target, Some(target)) => target.media.session,
+            (Side::Target, None) => return,
+        };
+        let command = Command::InfoKey { digit: key.digit, duration_ms: key.duration_ms };
+        self.media_to(session, command);
+    }
+}
+
+/// The flow that takes a call to `called`; without one, straight to the fallback target.
+fn pick_flow(snapshot: &Snapshot, called: &str) -> Arc<Flow> {
+    select(&snapshot.flows, called).unwrap_or(&snapshot.fallback_flow).clone()
+}
+
+fn trunk_name(call: &Live) -> String {
+    call.trunk.name.clone()
+}
+
+/// Country and last two digits, never the number.
+pub fn masked(caller: Option<&E164>) -> String {
+    caller.map_or_else(|| "withheld".to_owned(), E164::masked)
+}
+
+/// A digit of the detector as the flow's key.
+pub fn key_of(digit: dtmf_detector::Digit) -> Option<Key> {
+    Key::try_from(char::from(digit)).ok()
+}

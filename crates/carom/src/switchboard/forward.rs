@@ -1,0 +1,322 @@
+//! Setting up the target leg: the hunt's acts become INVITEs, and their fate goes back to it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use ivr_runtime::{
+    call::{Input, TargetOutcome},
+    flow::model::{AnsweredMeans, HumanSignal, Target, TargetId},
+};
+use rtp_media::{session::KeyRelay, tone::Country, worker::Command};
+use sip_stack::{
+    b2bua,
+    endpoint::{Cause, LegId, OutgoingInvite, Path, Transport},
+    message::{HeaderName, Response},
+    offer_answer,
+};
+
+use super::{
+    Switchboard,
+    hunt::{Act, Ending, Hunt},
+    live::{CallNo, CallerState, Live, Side, TargetLeg, TargetState},
+};
+
+/// The play id of local ringback, which no machine waits for.
+pub const RINGBACK: u32 = u32::MAX;
+/// Requests above this many bytes go by TCP where the target says `auto` (RFC 3261 §18.1.1).
+const LARGE_REQUEST: usize = 1_300;
+
+impl Switchboard {
+    /// The machine wants the call at `target`.
+    pub(super) fn forward(&mut self, no: CallNo, target: TargetId) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(facts) = call.flow.targets.get(usize::from(target.0)).cloned() else {
+            return self.tell(no, Input::Target(TargetOutcome::Failed { status: None }));
+        };
+        let media = match call.spare_media.take() {
+            Some(media) => media,
+            None => match self.reserve(no, Side::Target) {
+                Some(media) => media,
+                None => {
+                    return self.tell(no, Input::Target(TargetOutcome::Failed { status: None }));
+                }
+            },
+        };
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let (hunt, act) = Hunt::start(
+            now,
+            facts.addresses.clone(),
+            Duration::from_millis(facts.no_reply_ms.into()),
+            Duration::from_secs(facts.ring_seconds.into()),
+        );
+        call.target = Some(TargetLeg {
+            id: target,
+            hunt,
+            attempt: 0,
+            leg: None,
+            remote: None,
+            media,
+            state: TargetState::Calling,
+        });
+        self.act_on_hunt(no, vec![act]);
+    }
+
+    /// The machine wants the target leg given up.
+    pub(super) fn stop_forward(&mut self, no: CallNo) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(mut target) = call.target.take() else { return };
+        let leg = target.leg.take();
+        call.put_back(target.media);
+        self.drop_leg(leg, None);
+        self.unbridge(no);
+    }
+
+    pub(super) fn act_on_hunt(&mut self, no: CallNo, acts: Vec<Act>) {
+        for act in acts {
+            match act {
+                Act::Resolve(uri) => self.resolve(no, uri),
+                Act::Invite => self.invite(no),
+                Act::Cancel => self.cancel_attempt(no),
+                Act::Over(ending) => self.hunt_over(no, ending),
+            }
+        }
+    }
+
+    fn cancel_attempt(&mut self, no: CallNo) {
+        let Some(target) = self.calls.get_mut(&no).and_then(|call| call.target.as_mut()) else {
+            return;
+        };
+        let leg = target.leg.take();
+        self.drop_leg(leg, None);
+    }
+
+    /// Hangs a target leg up and forgets it; the endpoint sees it to its end.
+    pub(super) fn drop_leg(&mut self, leg: Option<LegId>, reason: Option<&str>) {
+        let Some(leg) = leg else { return };
+        self.legs.remove(&leg);
+        let now = self.now();
+        self.endpoint.hang_up(now, leg, reason.map(str::to_owned));
+    }
+
+    fn hunt_over(&mut self, no: CallNo, ending: Ending) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        if let Some(target) = call.target.take() {
+            call.put_back(target.media);
+        }
+        self.unbridge(no);
+        let outcome = match ending {
+            Ending::Busy(status) => TargetOutcome::Busy { status },
+            Ending::NoAnswer(status) => TargetOutcome::NoAnswer { status: Some(status) },
+            Ending::Failed(status) => TargetOutcome::Failed { status },
+        };
+        self.tell(no, Input::Target(outcome));
+    }
+
+    /// The address look-up of attempt `attempt` is back.
+    pub(super) fn on_resolved(&mut self, no: CallNo, attempt: u32, found: Option<SocketAddr>) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(target) = call.target.as_mut().filter(|target| target.attempt == attempt) else {
+            return;
+        };
+        target.remote = found;
+        let acts = target.hunt.resolved(now, found.is_some());
+        self.act_on_hunt(no, acts);
+    }
+
+    fn invite(&mut self, no: CallNo) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(target) = call.target.as_mut() else { return };
+        let Some(remote) = target.remote else { return };
+        let Some(facts) = call.flow.targets.get(usize::from(target.id.0)) else { return };
+        target.media.local.session_id = target.media.local.session_id.wrapping_add(1);
+        let prefer = call.caller.media.agreed.as_ref().map(|agreed| agreed.codec);
+        if let Some(codec) = prefer {
+            // The caller's law first: the same on both legs means no conversion.
+            target.media.local.codecs.sort_by_key(|offered| *offered != codec);
+        }
+        let sdp = offer_answer::offer(&target.media.local);
+        let mut headers = b2bua::passed_on(&call.caller.invite, call.trunk.trusted);
+        for (name, template) in &facts.headers {
+            let value = template.replace("{call_id}", &call.call_id);
+            if !value.contains('{') {
+                headers.push((HeaderName::from(name.as_str()), value));
+            }
+        }
+        if !facts.headers.keys().any(|name| name.eq_ignore_ascii_case("X-Carom-Call")) {
+            headers.push((HeaderName::from("X-Carom-Call"), call.call_id.clone()));
+        }
+        let size = estimate(&headers, sdp.len());
+        let by = |transport| self.wires.path(transport, remote);
+        let (path, fallback_path) = match facts.transport.as_str() {
+            "tcp" => (by(Transport::Tcp), None),
+            "auto" if size > LARGE_REQUEST => (by(Transport::Tcp), by(Transport::Udp)),
+            _ => (by(Transport::Udp), None),
+        };
+        let Some(path) = path.or(fallback_path) else {
+            let acts = target.hunt.failed(now, None);
+            return self.act_on_hunt(no, acts);
+        };
+        let uri = target.hunt.address().to_owned();
+        let invite = OutgoingInvite {
+            to: format!("<{uri}>"),
+            from: b2bua::caller_identity(&call.caller.invite),
+            request_uri: uri,
+            path,
+            fallback_path,
+            headers,
+            sdp: Some(sdp),
+            max_forwards: b2bua::max_forwards(&call.caller.invite),
+            auth: None,
+        };
+        let leg = self.endpoint.invite(now, invite);
+        let Some(target) = self.calls.get_mut(&no).and_then(|call| call.target.as_mut()) else {
+            return;
+        };
+        target.leg = Some(leg);
+        self.legs.insert(leg, (no, Side::Target));
+    }
+
+    pub(super) fn on_progress(&mut self, no: CallNo, status: u16, sdp: Option<&[u8]>) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(target) = call.target.as_mut() else { return };
+        target.hunt.provisional(now, status);
+        if status == 100 {
+            return;
+        }
+        let early = sdp.is_some_and(|sdp| target.media.conclude(sdp));
+        let unanswered = matches!(call.caller.state, CallerState::Trying | CallerState::Early);
+        if early {
+            target.state = TargetState::EarlyMedia;
+            if unanswered {
+                self.early_media_to_caller(no, status);
+            }
+            self.configure(no, Side::Target);
+            self.bridge(no);
+        } else if target_is_silent(call) {
+            if unanswered {
+                let leg = call.caller.leg;
+                call.caller.state = CallerState::Early;
+                self.endpoint.ring(now, leg, status, None, Vec::new());
+            } else {
+                let country = Country::of(&call.trunk.country);
+                let session = call.caller.media.session;
+                self.media_to(session, Command::Tone { id: RINGBACK, country });
+            }
+        }
+        self.tell(no, Input::Target(TargetOutcome::Ringing));
+    }
+
+    fn early_media_to_caller(&mut self, no: CallNo, status: u16) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(answer) = call.caller.media.answer.clone() else {
+            // An offerless INVITE: no media before its ACK.
+            let leg = call.caller.leg;
+            return self.endpoint.ring(now, leg, 180, None, Vec::new());
+        };
+        call.caller.state = CallerState::Early;
+        let leg = call.caller.leg;
+        self.endpoint.ring(now, leg, status.max(183), Some(answer), Vec::new());
+        self.configure(no, Side::Caller);
+    }
+
+    pub(super) fn on_target_answered(&mut self, no: CallNo, sdp: Option<&[u8]>) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(target) = call.target.as_mut() else { return };
+        target.hunt.answered();
+        let agreed = match sdp {
+            Some(sdp) => target.media.conclude(sdp),
+            None => target.media.agreed.is_some(), // the 183 carried the answer
+        };
+        if !agreed {
+            let leg = target.leg.take();
+            self.drop_leg(leg, Some("SIP;cause=488;text=\"Not Acceptable Here\""));
+            return self.hunt_over(no, Ending::Failed(Some(488)));
+        }
+        target.state = TargetState::Answered;
+        let human = call
+            .flow
+            .targets
+            .get(usize::from(target.id.0))
+            .is_some_and(|target| answers_as_human(target));
+        let unanswered = matches!(call.caller.state, CallerState::Trying | CallerState::Early);
+        if unanswered {
+            self.answer_caller(no);
+        }
+        self.configure(no, Side::Target);
+        self.bridge(no);
+        self.tell(no, Input::Target(TargetOutcome::Answered { human }));
+    }
+
+    pub(super) fn on_target_failed(
+        &mut self,
+        no: CallNo,
+        leg: LegId,
+        status: u16,
+        response: Option<&Response>,
+        cause: Cause,
+    ) {
+        let now = self.now();
+        self.legs.remove(&leg);
+        let Some(target) = self.calls.get_mut(&no).and_then(|call| call.target.as_mut()) else {
+            return;
+        };
+        if target.leg != Some(leg) {
+            return; // an attempt that was given up
+        }
+        target.leg = None;
+        let told = (cause == Cause::Response && response.is_some()).then_some(status);
+        let acts = target.hunt.failed(now, told);
+        self.act_on_hunt(no, acts);
+    }
+
+    /// Couples the two legs in the media worker.
+    fn bridge(&mut self, no: CallNo) {
+        let Some(call) = self.calls.get(&no) else { return };
+        let Some(target) = &call.target else { return };
+        let (a, b) = (call.caller.media.session, target.media.session);
+        let wish = |leg: &super::live::Media| match &leg.agreed {
+            Some(agreed) if agreed.telephone_event.is_some() => KeyRelay::Rfc4733,
+            _ => KeyRelay::Info,
+        };
+        let (a_keys, b_keys) = (wish(&call.caller.media), wish(&target.media));
+        self.media_to(a, Command::ListenKeys(false));
+        self.media_to(b, Command::ListenKeys(false));
+        self.media_to(a, Command::Bridge { peer: b, keys: a_keys });
+        self.media_to(b, Command::Bridge { peer: a, keys: b_keys });
+    }
+
+    /// Uncouples them; the caller leg hears silence and its keys are ours again.
+    pub(super) fn unbridge(&mut self, no: CallNo) {
+        let Some(call) = self.calls.get(&no) else { return };
+        let a = call.caller.media.session;
+        if call.caller.media.open {
+            self.media_to(a, Command::Unbridge);
+            self.media_to(a, Command::Stop);
+            self.media_to(a, Command::ListenKeys(true));
+        }
+    }
+}
+
+fn answers_as_human(target: &Target) -> bool {
+    target.answered_means == AnsweredMeans::Human || target.human_signal == HumanSignal::Answer
+}
+
+/// No early media yet: the caller needs ringback from us or the carrier.
+fn target_is_silent(call: &Live) -> bool {
+    call.target.as_ref().is_some_and(|target| target.state == TargetState::Calling)
+}
+
+/// A rough size of the INVITE: what varies plus the fixed headers.
+fn estimate(headers: &[(HeaderName, String)], sdp_len: usize) -> usize {
+    let varying: usize = headers.iter().map(|(_, value)| value.len() + 24).sum();
+    600 + varying + sdp_len
+}
+
+/// The path a request to `remote` takes.
+pub fn path(transport: Transport, local: SocketAddr, remote: SocketAddr) -> Path {
+    Path { transport, local, remote }
+}

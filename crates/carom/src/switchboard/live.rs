@@ -1,0 +1,220 @@
+//! One running call: its two legs, its machine, and what is written down about it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use ivr_runtime::{call::Call, flow::model::{Flow, TargetId}};
+use rtp_media::{ports::MediaPorts, session::SessionId};
+use sip_stack::{
+    endpoint::LegId,
+    message::Request,
+    offer_answer::{AnswerKind, Codec, LocalMedia, Negotiation},
+    sdp::Direction,
+};
+
+use super::{
+    hunt::Hunt,
+    media::StreamRules,
+    record::Ledger,
+    timeline::{CallSummary, TimeLine},
+};
+use crate::config::{Config, Snapshot, Trunk};
+
+/// Names a running call inside this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallNo(pub u64);
+
+/// Which of the two legs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The caller leg: we are UAS.
+    Caller,
+    /// The target leg: we are UAC.
+    Target,
+}
+
+/// A call from its INVITE to its end.
+pub struct Live {
+    pub no: CallNo,
+    /// UUIDv7; names the call in the store, the logs and `X-Carom-Call`.
+    pub call_id: String,
+    /// The configuration the call began with.
+    pub snapshot: Arc<Snapshot>,
+    pub flow: Arc<Flow>,
+    pub trunk: Trunk,
+    /// `None` until the facts are in.
+    pub machine: Option<Call>,
+    /// When the flow begins without facts that are still being looked up.
+    pub facts_due: Option<Duration>,
+    pub caller: CallerLeg,
+    pub target: Option<TargetLeg>,
+    /// Ports reserved for a forward before the call is answered, and kept between forwards.
+    pub spare_media: Option<Media>,
+    pub line: TimeLine,
+    pub ledger: Ledger,
+    /// The deadline that stands in the switchboard's queue for this call.
+    pub deadline: Option<Duration>,
+    /// The Reason of the target's BYE, passed on to the caller.
+    pub goodbye: Option<String>,
+    /// The machine has ended; only goodbyes are left.
+    pub over: bool,
+}
+
+/// The leg towards the trunk.
+pub struct CallerLeg {
+    pub leg: LegId,
+    pub invite: Request,
+    pub media: Media,
+    /// How far the answer got.
+    pub state: CallerState,
+}
+
+/// How far the caller leg got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallerState {
+    /// 100 went out.
+    Trying,
+    /// 180 or 183 went out.
+    Early,
+    /// 200 went out.
+    Answered,
+    /// Its ACK came.
+    Confirmed,
+    /// The leg is gone.
+    Gone,
+}
+
+/// The leg towards a target.
+pub struct TargetLeg {
+    pub id: TargetId,
+    pub hunt: Hunt,
+    /// Counts the INVITEs of this forward, so that late news of an earlier one is known as such.
+    pub attempt: u32,
+    pub leg: Option<LegId>,
+    pub remote: Option<SocketAddr>,
+    pub media: Media,
+    pub state: TargetState,
+}
+
+/// How far the target leg got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetState {
+    /// Being tried.
+    Calling,
+    /// 18x with media: the caller hears the target.
+    EarlyMedia,
+    /// 200 came; bridged.
+    Answered,
+    /// Over.
+    Gone,
+}
+
+/// The media side of a leg.
+pub struct Media {
+    /// Reserved, not opened yet.
+    pub ports: Option<MediaPorts>,
+    pub session: SessionId,
+    /// Opened in the worker.
+    pub open: bool,
+    /// Who offered what, and what is agreed.
+    pub talk: Negotiation,
+    /// Our answer to the offer of the INVITE, sent in the 183 or 200.
+    pub answer: Option<Bytes>,
+}
+
+impl Media {
+    /// Media at `ports`, with nothing offered yet.
+    pub fn new(ports: MediaPorts, session: SessionId, config: &Config, origin: u64) -> Self {
+        let local = LocalMedia {
+            addr: config.media.advertise.unwrap_or(config.media_bind()),
+            port: ports.rtp_port(),
+            codecs: config.media.codecs.iter().map(|codec| super::media::codec(*codec)).collect(),
+            ptime_ms: 20,
+            telephone_event: true,
+            direction: Direction::SendRecv,
+            session_id: origin,
+            version: origin,
+        };
+        let talk = Negotiation::new(local);
+        Self { ports: Some(ports), session, open: false, talk, answer: None }
+    }
+
+    /// Takes the peer's answer to our offer; `false` when nothing was agreed.
+    pub fn conclude(&mut self, sdp: &[u8], kind: AnswerKind) -> bool {
+        if !self.talk.awaits_answer() {
+            // A 200 repeats the answer that a reliable 183 has settled.
+            return self.talk.current().is_some();
+        }
+        self.talk.handle_answer(sdp, kind).is_ok()
+    }
+
+    /// Starts over for another address of the same target.
+    pub fn restart(&mut self, prefer: Option<Codec>) {
+        let mut local = self.talk.local().clone();
+        local.session_id = local.session_id.wrapping_add(1);
+        local.version = local.session_id;
+        // The caller's law first: the same on both legs means no conversion.
+        local.codecs.sort_by_key(|codec| Some(*codec) != prefer);
+        self.talk = Negotiation::new(local);
+    }
+
+    /// The address SDP named last.
+    pub fn signalled(&self) -> Option<SocketAddr> {
+        self.talk.current().and_then(|agreed| agreed.remote_rtp)
+    }
+}
+
+impl Live {
+    /// When something is due for this call by itself.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let machine = self.machine.as_ref().and_then(Call::poll_timeout);
+        let hunt = self.target.as_ref().and_then(|target| target.hunt.poll_timeout());
+        let facts = self.facts_due.filter(|_| self.machine.is_none());
+        [machine, hunt, facts].into_iter().flatten().min()
+    }
+
+    /// The media of one side.
+    pub fn media_mut(&mut self, side: Side) -> Option<&mut Media> {
+        match side {
+            Side::Caller => Some(&mut self.caller.media),
+            Side::Target => self.target.as_mut().map(|target| &mut target.media),
+        }
+    }
+
+    /// Keeps a target leg's media for the next target.
+    pub fn put_back(&mut self, media: Media) {
+        self.spare_media = Some(media);
+    }
+
+    /// What the configuration says of this leg's media.
+    pub fn stream_rules(&self, side: Side) -> StreamRules {
+        let media = &self.snapshot.config.media;
+        let nets = match side {
+            Side::Caller => self.trunk.media_nets.iter().map(|n| (n.addr(), n.prefix())).collect(),
+            Side::Target => Vec::new(),
+        };
+        StreamRules { media_nets: nets, timeout: media.timeout, in_band: media.in_band_dtmf }
+    }
+
+    /// Whether a request of the target says that a person is there now.
+    pub fn hears_human(&self, request: &Request) -> bool {
+        let Some(target) = &self.target else { return false };
+        let facts = self.flow.targets.get(usize::from(target.id.0));
+        facts.is_some_and(|facts| super::signal::human_signal(&facts.human_signal, request))
+    }
+
+    /// The call in one line of a list.
+    pub fn summary(&self) -> CallSummary {
+        CallSummary {
+            call: self.call_id.clone(),
+            started_ms: self.ledger.started_ms,
+            ended_ms: self.ledger.ended_ms,
+            trunk: self.trunk.name.clone(),
+            called: self.ledger.called.clone(),
+            caller: super::arrive::masked(self.ledger.caller.as_ref()),
+            flow: self.flow.name.clone(),
+            step: self.ledger.last_step.clone(),
+            end: self.ledger.end.as_ref().map_or("running", |(end, _)| end).to_owned(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! A negotiated m-line becomes what the media worker is told; nothing is decided here.
+
+use std::{net::IpAddr, time::Duration};
+
+use rtp_media::{codec::Law, session::{EventFormats, StreamConfig}};
+use sip_stack::offer_answer::{Codec, Negotiated};
+
+use crate::config::{self, InBandDtmf};
+
+/// What of the configuration a stream needs besides what was negotiated.
+#[derive(Debug, Clone)]
+pub struct StreamRules {
+    /// Networks media may come from; empty: any.
+    pub media_nets: Vec<(IpAddr, u8)>,
+    /// Media time-out.
+    pub timeout: Duration,
+    /// When tones are listened for in the audio.
+    pub in_band: InBandDtmf,
+}
+
+/// Translates one negotiated stream.
+#[must_use]
+pub fn stream_config(negotiated: &Negotiated, rules: &StreamRules) -> StreamConfig {
+    let events = negotiated.telephone_event.as_ref().map(|event| EventFormats {
+        send_pt: Some(event.send_pt),
+        recv_pts: event.recv_pts.clone(),
+    });
+    let inband = match rules.in_band {
+        InBandDtmf::Off => false,
+        InBandDtmf::IfNeeded => events.is_none(),
+        InBandDtmf::Always => true,
+    };
+    StreamConfig {
+        remote_rtp: negotiated.remote_rtp,
+        remote_rtcp: negotiated.remote_rtcp,
+        law: law(negotiated.codec),
+        send_pt: negotiated.send_pt,
+        recv_pt: negotiated.recv_pt,
+        events,
+        may_send: negotiated.direction.may_send(),
+        expect: negotiated.direction.may_receive(),
+        media_nets: rules.media_nets.clone(),
+        timeout: rules.timeout,
+        inband,
+    }
+}
+
+/// The law of a negotiated codec.
+#[must_use]
+pub fn law(codec: Codec) -> Law {
+    match codec {
+        Codec::Pcmu => Law::Pcmu,
+        Codec::Pcma => Law::Pcma,
+    }
+}
+
+/// A configured codec as offer/answer names it.
+#[must_use]
+pub fn codec(codec: config::Codec) -> Codec {
+    match codec {
+        config::Codec::Pcmu => Codec::Pcmu,
+        config::Codec::Pcma => Codec::Pcma,
+    }
+}

@@ -1,0 +1,272 @@
+//! The switchboard: the one task that owns the SIP endpoint and all calls, and passes inputs and
+//! outputs between the crates. It makes no protocol decision and never waits: what takes time is a
+//! task that reports back as a [`Done`].
+
+mod act;
+mod admission;
+mod arrive;
+mod forward;
+mod hunt;
+mod live;
+mod media;
+mod numbers;
+mod record;
+mod signal;
+mod tasks;
+mod timeline;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use rtp_media::{
+    ports::PortPool,
+    session::{MediaEvent, SessionId},
+    worker::MediaPool,
+};
+use sip_stack::{
+    endpoint::{Endpoint, LegId, Output, Path, PingId, Source},
+    transport::{Incoming, Transports},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use self::{admission::Admission, live::{CallNo, Live, Side}, timeline::Ended};
+pub use self::{tasks::Services, timeline::{CallSummary, Entry, TimeLine}};
+use crate::{config::Snapshot, node::clock::Clock};
+
+/// What the rest of the node asks of the switchboard.
+#[derive(Debug)]
+pub enum Ask {
+    /// New calls take this configuration from now on.
+    Serve(Arc<Snapshot>),
+    /// No new calls; bridged ones go on.
+    Drain,
+    /// Calls still in a flow go to their human target.
+    BridgeAll,
+    /// BYE to all, with a Reason.
+    EndAll,
+    /// Running calls and the last ended ones, newest first.
+    Calls(usize, oneshot::Sender<Vec<CallSummary>>),
+    /// The time line of the call whose id begins so.
+    TimeLine(String, oneshot::Sender<Option<(CallSummary, TimeLine)>>),
+    /// Gauges.
+    Gauges(oneshot::Sender<Gauges>),
+}
+
+/// What is going on now; all return to zero when the calls have ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Gauges {
+    /// Calls between their INVITE and their end.
+    pub calls: usize,
+    /// Legs of the SIP endpoint.
+    pub legs: usize,
+    /// SIP transactions.
+    pub transactions: usize,
+    /// Media sessions.
+    pub sessions: usize,
+    /// No new calls are taken.
+    pub draining: bool,
+}
+
+/// Sockets and workers the switchboard drives.
+pub struct Drives {
+    /// SIP sockets, sending side.
+    pub wires: Transports,
+    /// SIP sockets, receiving side.
+    pub incoming: mpsc::Receiver<Incoming>,
+    /// Media workers.
+    pub media: MediaPool,
+    /// What the media workers report.
+    pub media_events: mpsc::Receiver<MediaEvent>,
+    /// RTP ports.
+    pub ports: PortPool,
+}
+
+/// Owns all calls.
+pub struct Switchboard {
+    clock: Clock,
+    endpoint: Endpoint,
+    wires: Transports,
+    media: MediaPool,
+    ports: PortPool,
+    snapshot: Arc<Snapshot>,
+    services: Services,
+    admission: Admission,
+    calls: HashMap<CallNo, Live>,
+    legs: HashMap<LegId, (CallNo, Side)>,
+    sessions: HashMap<SessionId, (CallNo, Side)>,
+    deadlines: BTreeSet<(Duration, CallNo)>,
+    pings: HashMap<PingId, String>,
+    ended: Ended,
+    next_call: u64,
+    draining: bool,
+    done: mpsc::UnboundedSender<tasks::Done>,
+}
+
+impl Switchboard {
+    /// Runs until `asks` closes; then drops what is left.
+    pub async fn run(
+        clock: Clock,
+        endpoint: Endpoint,
+        drives: Drives,
+        snapshot: Arc<Snapshot>,
+        services: Services,
+        mut asks: mpsc::Receiver<Ask>,
+    ) {
+        let Drives { wires, mut incoming, media, mut media_events, ports } = drives;
+        // Bounded by what is under way: each call has at most a handful of tasks.
+        let (done, mut dones) = mpsc::unbounded_channel();
+        let limits = arrive::limits(&snapshot);
+        let mut board = Self {
+            clock,
+            endpoint,
+            wires,
+            media,
+            ports,
+            snapshot,
+            services,
+            admission: Admission::new(clock.now(), limits),
+            calls: HashMap::new(),
+            legs: HashMap::new(),
+            sessions: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            pings: HashMap::new(),
+            ended: Ended::default(),
+            next_call: 0,
+            draining: false,
+            done,
+        };
+        loop {
+            let due = board.due();
+            tokio::select! {
+                biased;
+                ask = asks.recv() => match ask {
+                    Some(ask) => board.answer(ask),
+                    None => return,
+                },
+                Some(event) = media_events.recv() => board.on_media(event),
+                Some(done) = dones.recv() => board.on_done(done),
+                Some(message) = incoming.recv() => board.on_wire(message),
+                () = sleep_until(&clock, due), if due.is_some() => {}
+            }
+            board.on_time();
+            board.flush();
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    fn due(&self) -> Option<Duration> {
+        let calls = self.deadlines.first().map(|(at, _)| *at);
+        [calls, self.endpoint.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn on_wire(&mut self, message: Incoming) {
+        let now = self.now();
+        match message {
+            Incoming::Message { path, bytes } => {
+                let source = self.source(&path);
+                self.endpoint.handle_received(now, path, source, &bytes);
+            }
+            Incoming::Failed { path, error } => {
+                self.endpoint.handle_transport_error(now, path, error);
+            }
+        }
+    }
+
+    fn source(&self, path: &Path) -> Source {
+        let known = arrive::trunk_of(&self.snapshot, path.remote.ip()).is_some();
+        if known { Source::Trusted } else { Source::Stranger }
+    }
+
+    fn on_time(&mut self) {
+        let now = self.now();
+        if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
+            self.endpoint.handle_timeout(now);
+        }
+        while let Some(&(at, no)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(at, no));
+            if let Some(call) = self.calls.get_mut(&no) {
+                call.deadline = None;
+            }
+            self.on_deadline(no);
+            self.reschedule(no);
+        }
+    }
+
+    /// Sends what the endpoint wants sent and acts on what it reports, until it is quiet.
+    fn flush(&mut self) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                Output::Transmit { path, bytes } => self.wires.send(&path, bytes),
+                Output::Event(event) => self.on_signal(event),
+            }
+        }
+        metrics::gauge!("carom_calls").set(self.calls.len() as f64);
+    }
+
+    /// Puts the call's next deadline into the queue.
+    fn reschedule(&mut self, no: CallNo) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let next = call.next_deadline();
+        if next == call.deadline {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut call.deadline, next) {
+            self.deadlines.remove(&(old, no));
+        }
+        if let Some(at) = next {
+            self.deadlines.insert((at, no));
+        }
+    }
+
+    fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::Serve(snapshot) => self.snapshot = snapshot,
+            Ask::Drain => {
+                self.draining = true;
+                self.endpoint.set_draining(true);
+            }
+            Ask::BridgeAll => self.bridge_all(),
+            Ask::EndAll => self.end_all(),
+            Ask::Calls(limit, reply) => {
+                let running = self.calls.values().map(Live::summary);
+                let mut list: Vec<_> = running.collect();
+                list.sort_by_key(|call| std::cmp::Reverse(call.started_ms));
+                list.extend(self.ended.newest().map(|(summary, _)| summary.clone()));
+                list.truncate(limit);
+                let _ = reply.send(list);
+            }
+            Ask::TimeLine(id, reply) => {
+                let _ = reply.send(self.time_line(&id));
+            }
+            Ask::Gauges(reply) => {
+                let _ = reply.send(Gauges {
+                    calls: self.calls.len(),
+                    legs: self.endpoint.legs(),
+                    transactions: self.endpoint.transactions(),
+                    sessions: self.sessions.len(),
+                    draining: self.draining,
+                });
+            }
+        }
+    }
+
+    fn time_line(&self, id: &str) -> Option<(CallSummary, TimeLine)> {
+        let running = self.calls.values().find(|call| call.call_id.starts_with(id));
+        if let Some(call) = running {
+            return Some((call.summary(), call.line.clone()));
+        }
+        self.ended.newest().find(|(summary, _)| summary.call.starts_with(id)).cloned()
+    }
+}
+
+async fn sleep_until(clock: &Clock, at: Option<Duration>) {
+    if let Some(at) = at {
+        tokio::time::sleep_until(clock.instant(at)).await;
+    }
+}

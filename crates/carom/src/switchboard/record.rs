@@ -1,0 +1,323 @@
+//! The call's ledger: what the machine records becomes rows of the store and words of the
+//! time line.
+
+use std::collections::HashMap;
+
+use deflect_actions::store::{
+    CallEnded, CallInput, CallStarted, LocalTime, OfferRow, OutcomeRow, Row, StepRow,
+};
+use ivr_runtime::{
+    call::{Input, OfferResponse, Record, TargetOutcome},
+    flow::Flow,
+};
+use jiff::{Timestamp, tz::TimeZone};
+use sip_stack::message::Request;
+use uuid::Uuid;
+
+use super::{arrive::masked, numbers::Parties, tasks::Services};
+use crate::config::{Snapshot, Trunk};
+
+/// What is known of a call so far, in the words of the store.
+#[derive(Debug)]
+pub struct Ledger {
+    pub call_id: String,
+    pub business: String,
+    pub brand: String,
+    pub trunk: String,
+    pub called: String,
+    pub caller: Option<message_text::E164>,
+    pub flow: String,
+    pub flow_rev: String,
+    pub started_ms: i64,
+    pub answered_ms: Option<i64>,
+    pub ended_ms: Option<i64>,
+    pub language: String,
+    pub intent: Option<String>,
+    pub holdout: bool,
+    pub last_step: String,
+    pub forward_target: Option<String>,
+    pub forward_started_ms: Option<i64>,
+    pub human_answered_ms: Option<i64>,
+    pub human_ended_ms: Option<i64>,
+    pub end: Option<(String, String)>,
+    pub sip_final: Option<u16>,
+    pub sip_call_id_a: String,
+    pub sip_call_id_b: Option<String>,
+    local: LocalTime,
+    steps: HashMap<u32, (String, String, i64)>,
+    offers: HashMap<u32, OfferRow>,
+    inputs: u32,
+}
+
+impl Ledger {
+    /// Opens the ledger of a call that just arrived.
+    pub fn open(
+        call_id: &str,
+        started_ms: i64,
+        trunk: &Trunk,
+        flow: &Flow,
+        who: &Parties,
+        invite: &Request,
+        snapshot: &Snapshot,
+    ) -> Self {
+        let business = snapshot.config.business(flow.business.as_deref());
+        Self {
+            call_id: call_id.to_owned(),
+            business: business.map_or_else(String::new, |business| business.key.clone()),
+            brand: business.map_or_else(String::new, |business| business.brand.clone()),
+            trunk: trunk.name.clone(),
+            called: who.called.clone(),
+            caller: who.caller.clone(),
+            flow: flow.name.clone(),
+            flow_rev: flow.rev.clone(),
+            started_ms,
+            answered_ms: None,
+            ended_ms: None,
+            language: flow.languages.first().cloned().unwrap_or_default(),
+            intent: None,
+            holdout: false,
+            last_step: String::new(),
+            forward_target: None,
+            forward_started_ms: None,
+            human_answered_ms: None,
+            human_ended_ms: None,
+            end: None,
+            sip_final: None,
+            sip_call_id_a: invite.call_id().to_owned(),
+            sip_call_id_b: None,
+            local: local_time(started_ms, flow, &who.called),
+            steps: HashMap::new(),
+            offers: HashMap::new(),
+            inputs: 0,
+        }
+    }
+
+    /// The row written at arrival.
+    pub fn started(&self, services: &Services) -> Row {
+        let keys = self.caller.as_ref().map(|caller| services.caller_keys(&self.business, caller));
+        let (caller_key, caller_key_prev) = keys.unzip();
+        Row::CallStarted(CallStarted {
+            call_id: self.call_id.clone(),
+            trunk: Some(self.trunk.clone()),
+            did: Some(self.called.clone()),
+            business: self.business.clone(),
+            flow: Some(self.flow.clone()),
+            flow_rev: Some(self.flow_rev.clone()),
+            sip_call_id_a: Some(self.sip_call_id_a.clone()),
+            started_ms: self.started_ms,
+            local: self.local.clone(),
+            caller_key,
+            caller_key_prev,
+            caller_region: self.caller.as_ref().map(|caller| caller.region().to_owned()),
+            caller_line_type: self.caller.as_ref().map(|c| c.line_type().as_str().to_owned()),
+            language: Some(self.language.clone()),
+        })
+    }
+
+    /// The row written at the end.
+    pub fn ended(&self) -> Option<Row> {
+        let (reason, handled) = self.end.clone()?;
+        Some(Row::CallEnded(CallEnded {
+            call_id: self.call_id.clone(),
+            sip_call_id_b: self.sip_call_id_b.clone(),
+            answered_ms: self.answered_ms,
+            ended_ms: self.ended_ms.unwrap_or(self.started_ms),
+            language: Some(self.language.clone()),
+            intent: self.intent.clone(),
+            holdout: self.holdout,
+            last_step: Some(self.last_step.clone()).filter(|step| !step.is_empty()),
+            forward_target: self.forward_target.clone(),
+            forward_started_ms: self.forward_started_ms,
+            human_answered_ms: self.human_answered_ms,
+            human_ended_ms: self.human_ended_ms,
+            handled,
+            end_reason: reason,
+            sip_final: self.sip_final,
+        }))
+    }
+
+    /// The id of offer `n`, for the message that fulfils it.
+    pub fn offer_id(&self, n: u32) -> Option<String> {
+        self.offers.get(&n).map(|offer| offer.offer_id.clone())
+    }
+
+    /// Takes one record in; the rows to write now come out.
+    pub fn take(&mut self, record: &Record) -> Vec<Row> {
+        match record {
+            Record::Arm { holdout } => self.holdout = *holdout,
+            Record::StepEntered { seq, step, kind, at_ms } => {
+                self.last_step.clone_from(step);
+                self.steps.insert(*seq, (step.clone(), kind.clone(), *at_ms));
+            }
+            Record::StepLeft { seq, exit, first_key_ms, note, tries, at_ms } => {
+                let Some((step, kind, entered_ms)) = self.steps.remove(seq) else {
+                    return Vec::new();
+                };
+                return vec![Row::Step(StepRow {
+                    call_id: self.call_id.clone(),
+                    seq: *seq,
+                    step,
+                    kind,
+                    entered_ms,
+                    left_ms: Some(*at_ms),
+                    first_key_ms: *first_key_ms,
+                    exit: Some(exit.clone()),
+                    note: note.clone(),
+                    tries: *tries,
+                })];
+            }
+            Record::Offer { n, step, stage, intent, offered_ms, response, pressed, reason } => {
+                let offer = OfferRow {
+                    offer_id: Uuid::now_v7().to_string(),
+                    call_id: self.call_id.clone(),
+                    step: step.clone(),
+                    stage: stage.clone(),
+                    intent: intent.clone(),
+                    offered_ms: *offered_ms,
+                    response: response.as_str().to_owned(),
+                    pressed: pressed.map(|key| key.to_string()),
+                    reason: reason.clone(),
+                    channel: None,
+                };
+                self.offers.insert(*n, offer.clone());
+                return vec![Row::Offer(offer)];
+            }
+            Record::OfferResponse { n, response, pressed, reason, .. } => {
+                let Some(offer) = self.offers.get_mut(n) else { return Vec::new() };
+                offer.response = response.as_str().to_owned();
+                offer.pressed = pressed.map(|key| key.to_string());
+                if *response == OfferResponse::Suppressed {
+                    offer.reason.clone_from(reason);
+                }
+                return vec![Row::Offer(offer.clone())];
+            }
+            Record::Outcome { kind, at_ms } => {
+                return vec![Row::Outcome(OutcomeRow {
+                    outcome_id: Uuid::now_v7().to_string(),
+                    call_id: self.call_id.clone(),
+                    kind: kind.clone(),
+                    csat: None,
+                    at_ms: *at_ms,
+                    source: "call".to_owned(),
+                })];
+            }
+            Record::Intent { intent } => self.intent = Some(intent.clone()),
+            Record::Language { language } => self.language.clone_from(language),
+            Record::Answered { at_ms } => self.answered_ms = Some(*at_ms),
+            Record::ForwardStarted { target, at_ms } => {
+                self.forward_target = Some(target.clone());
+                self.forward_started_ms.get_or_insert(*at_ms);
+            }
+            Record::HumanAnswered { at_ms } => self.human_answered_ms = Some(*at_ms),
+            Record::HumanEnded { at_ms } => self.human_ended_ms = Some(*at_ms),
+            Record::End { reason, handled, at_ms } => {
+                self.ended_ms = Some(*at_ms);
+                self.end = Some((reason.as_str().to_owned(), handled.as_str().to_owned()));
+                return self.ended().into_iter().collect();
+            }
+            Record::Flag { .. }
+            | Record::Consent { .. }
+            | Record::ForwardAnswered { .. }
+            | Record::ForwardFailed { .. }
+            | Record::Bypassed { .. } => {}
+        }
+        Vec::new()
+    }
+
+    /// What the machine was told, for a replay; never which key.
+    pub fn input(&mut self, at_ms: i64, input: &Input) -> Option<Row> {
+        let keyless = match input {
+            // On a bridge no digit is ours to keep, and a flow's digits may be a secret's.
+            Input::KeyDown(_) => return None,
+            other => other,
+        };
+        let input = serde_json::to_string(keyless).ok()?;
+        let seq = self.inputs;
+        self.inputs += 1;
+        Some(Row::CallInput(CallInput { call_id: self.call_id.clone(), seq, at_ms, input }))
+    }
+
+    /// One line for the log.
+    pub fn one_line(&self) -> String {
+        let (end, handled) = self.end.clone().unwrap_or_default();
+        format!(
+            "call {} on {} from {} to {}: {end}, {handled}, last step {}, {} ms",
+            self.call_id,
+            self.trunk,
+            masked(self.caller.as_ref()),
+            self.called,
+            if self.last_step.is_empty() { "-" } else { &self.last_step },
+            self.ended_ms.unwrap_or(self.started_ms) - self.started_ms,
+        )
+    }
+}
+
+/// The kind of a record on the time line.
+pub fn kind(record: &Record) -> &'static str {
+    match record {
+        Record::StepEntered { .. } | Record::StepLeft { .. } => "step",
+        Record::Offer { .. } | Record::OfferResponse { .. } => "offer",
+        Record::ForwardStarted { .. }
+        | Record::ForwardAnswered { .. }
+        | Record::ForwardFailed { .. }
+        | Record::HumanAnswered { .. }
+        | Record::HumanEnded { .. } => "forward",
+        Record::End { .. } => "end",
+        _ => "call",
+    }
+}
+
+/// The record as an engineer reads it; `None` where it says nothing new.
+pub fn in_words(record: &Record) -> Option<String> {
+    Some(match record {
+        Record::Arm { holdout: false } | Record::Answered { .. } => return None,
+        Record::Arm { holdout: true } => "in the control group: no offer".to_owned(),
+        Record::StepEntered { step, kind, .. } => format!("{step} ({kind})"),
+        Record::StepLeft { exit, note, tries, .. } => {
+            let note = note.as_ref().map_or(String::new(), |note| format!(", {note}"));
+            let tries = if *tries > 1 { format!(", {tries} tries") } else { String::new() };
+            format!("  left by {exit}{note}{tries}")
+        }
+        Record::Offer { step, stage, response, reason, .. } => {
+            let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+            format!("{step} at {stage}: {}{why}", response.as_str())
+        }
+        Record::OfferResponse { response, .. } => response.as_str().to_owned(),
+        Record::Outcome { kind, .. } => kind.clone(),
+        Record::Intent { intent } => format!("intent {intent}"),
+        Record::Language { language } => format!("language {language}"),
+        Record::Flag { name } => format!("flag {name} set"),
+        Record::Consent { name, .. } => format!("consent {name} given"),
+        Record::ForwardStarted { target, .. } => format!("calling {target}"),
+        Record::ForwardAnswered { target, .. } => format!("{target} answered"),
+        Record::ForwardFailed { target, why, status, .. } => {
+            let status = status.map_or(String::new(), |status| format!(" ({status})"));
+            format!("{target}: {why}{status}")
+        }
+        Record::HumanAnswered { .. } => "a person answered".to_owned(),
+        Record::HumanEnded { .. } => "the person is gone".to_owned(),
+        Record::Bypassed { why } => format!("flow left: {why}"),
+        Record::End { reason, handled, .. } => {
+            format!("{}, {}", reason.as_str(), handled.as_str())
+        }
+    })
+}
+
+/// Words for what became of a target, where the machine records nothing itself.
+pub fn target_words(outcome: &TargetOutcome) -> Option<&'static str> {
+    matches!(outcome, TargetOutcome::Ringing).then_some("rings")
+}
+
+/// The day and quarter of an hour in the line's zone: the first hours of the flow that fit the
+/// called number name it, else UTC.
+fn local_time(at_ms: i64, flow: &Flow, called: &str) -> LocalTime {
+    let zone = flow.hours.iter().find_map(|hours| hours.zone(called));
+    let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+    let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone);
+    LocalTime {
+        date: at.date().to_string(),
+        dow: i16::from(at.weekday().to_monday_one_offset()),
+        hour: i16::from(at.hour()),
+        quarter: i16::from(at.hour()) * 4 + i16::from(at.minute()) / 15,
+    }
+}

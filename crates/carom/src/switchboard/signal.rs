@@ -1,0 +1,198 @@
+//! What the SIP endpoint reports, sorted by leg and told to the call.
+
+use ivr_runtime::{
+    call::{Input, TargetOutcome},
+    flow::model::HumanSignal,
+};
+use sip_stack::{
+    endpoint::{EndedBy, Event, LegId, WireSummary},
+    message::Request,
+    offer_answer,
+};
+
+use super::{
+    Switchboard,
+    live::{CallNo, CallerState, Side, TargetState},
+};
+use crate::node::clock::wall_ms;
+
+impl Switchboard {
+    pub(super) fn on_signal(&mut self, event: Event) {
+        match event {
+            Event::Incoming { leg, request, path } => self.on_incoming(leg, request, &path),
+            Event::Cancelled { leg, .. } => self.caller_gone(leg, "CANCEL"),
+            Event::Established { leg, sdp } => self.on_established(leg, sdp.as_deref()),
+            Event::Progress { leg, status, sdp, .. } => {
+                if let Some((no, Side::Target)) = self.current(leg) {
+                    self.on_progress(no, status, sdp.as_deref());
+                }
+            }
+            Event::Answered { leg, sdp, .. } => match self.current(leg) {
+                Some((no, Side::Target)) => self.on_target_answered(no, sdp.as_deref()),
+                Some((_, Side::Caller)) | None => {}
+            },
+            Event::Failed { leg, status, response, cause } => {
+                if let Some(&(no, Side::Target)) = self.legs.get(&leg) {
+                    self.on_target_failed(no, leg, status, response.as_ref(), cause);
+                }
+            }
+            Event::Offer { leg, sdp, request, .. } => {
+                self.on_offer(leg, sdp.as_deref(), &request);
+            }
+            Event::OfferAnswered { leg, status, sdp } => {
+                if (200..300).contains(&status) {
+                    self.on_answer_to_us(leg, sdp.as_deref());
+                }
+            }
+            Event::Info { leg, content_type, body } => {
+                if let Some(&(no, side)) = self.legs.get(&leg) {
+                    self.on_info(no, side, &content_type, &body);
+                }
+            }
+            Event::Ended { leg, by, reason, .. } => self.on_ended(leg, by, reason.as_deref()),
+            Event::Pong { ping, status } => self.on_pong(ping, status),
+            Event::Dropped { reason, .. } => {
+                metrics::counter!("carom_sip_dropped_total", "reason" => reason.to_string())
+                    .increment(1);
+            }
+            Event::Wire { leg, sent, summary } => self.note_wire(leg, sent, &summary),
+        }
+    }
+
+    /// The call of a leg, unless the leg was given up for another attempt.
+    fn current(&self, leg: LegId) -> Option<(CallNo, Side)> {
+        let &(no, side) = self.legs.get(&leg)?;
+        let call = self.calls.get(&no)?;
+        let current = match side {
+            Side::Caller => call.caller.leg == leg,
+            Side::Target => call.target.as_ref().is_some_and(|target| target.leg == Some(leg)),
+        };
+        current.then_some((no, side))
+    }
+
+    fn on_established(&mut self, leg: LegId, sdp: Option<&[u8]>) {
+        let Some((no, Side::Caller)) = self.current(leg) else { return };
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        call.caller.state = CallerState::Confirmed;
+        if call.caller.media.agreed.is_none() {
+            // Our 200 carried the offer, so the ACK carries the answer (RFC 3264 §4).
+            let agreed = sdp.is_some_and(|sdp| call.caller.media.conclude(sdp));
+            if !agreed {
+                call.line.note(wall_ms(), "media", "the ACK carried no usable answer");
+                return self.end_caller(no, "SIP;cause=488;text=\"Not Acceptable Here\"");
+            }
+            self.configure(no, Side::Caller);
+        }
+        self.tell_if_waiting_for_answer(no);
+    }
+
+    fn on_offer(&mut self, leg: LegId, sdp: Option<&[u8]>, request: &Request) {
+        let now = self.now();
+        let Some((no, side)) = self.current(leg) else {
+            return self.endpoint.refuse_offer(now, leg, 488);
+        };
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let human = side == Side::Target && call.hears_human(request);
+        let Some(media) = call.media_mut(side) else { return };
+        media.local.version = media.local.version.wrapping_add(1);
+        match sdp {
+            Some(sdp) => match offer_answer::answer(sdp, &media.local) {
+                Ok((answer, agreed)) => {
+                    media.agreed = Some(agreed);
+                    self.endpoint.accept_offer(now, leg, answer);
+                    self.configure(no, side);
+                }
+                Err(rejected) => {
+                    self.endpoint.refuse_offer(now, leg, rejected.status());
+                }
+            },
+            None => {
+                let offer = offer_answer::offer(&media.local);
+                self.endpoint.accept_offer(now, leg, offer);
+            }
+        }
+        if human {
+            self.tell(no, Input::Target(TargetOutcome::HumanAnswered));
+        }
+    }
+
+    fn on_answer_to_us(&mut self, leg: LegId, sdp: Option<&[u8]>) {
+        let Some((no, side)) = self.current(leg) else { return };
+        let Some(media) = self.calls.get_mut(&no).and_then(|call| call.media_mut(side)) else {
+            return;
+        };
+        if sdp.is_some_and(|sdp| media.conclude(sdp)) {
+            self.configure(no, side);
+        }
+    }
+
+    fn on_ended(&mut self, leg: LegId, by: EndedBy, reason: Option<&str>) {
+        let Some(&(no, side)) = self.legs.get(&leg) else { return };
+        let current = self.current(leg).is_some();
+        self.legs.remove(&leg);
+        match side {
+            Side::Caller => {
+                if by == EndedBy::NoAck {
+                    self.tell(no, Input::AnswerFailed);
+                }
+                self.caller_ended(no);
+            }
+            Side::Target if current => self.target_ended(no, reason),
+            Side::Target => {}
+        }
+    }
+
+    fn caller_gone(&mut self, leg: LegId, how: &str) {
+        let Some((no, _)) = self.legs.remove(&leg) else { return };
+        if let Some(call) = self.calls.get_mut(&no) {
+            call.line.note(wall_ms(), "sip", format!("caller gave up ({how})"));
+        }
+        self.caller_ended(no);
+    }
+
+    fn caller_ended(&mut self, no: CallNo) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        call.caller.state = CallerState::Gone;
+        let target = call.target.as_mut().and_then(|target| {
+            target.state = TargetState::Gone;
+            target.leg.take()
+        });
+        self.drop_leg(target, None);
+        self.tell(no, Input::HungUp);
+        self.close_if_over(no);
+    }
+
+    fn target_ended(&mut self, no: CallNo, reason: Option<&str>) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let reason = reason.map(str::to_owned);
+        if let Some(mut target) = call.target.take() {
+            target.leg = None;
+            call.goodbye = reason;
+            call.put_back(target.media);
+        }
+        self.unbridge(no);
+        self.tell(no, Input::Target(TargetOutcome::Ended { by_caller: false }));
+        self.close_if_over(no);
+    }
+
+    fn note_wire(&mut self, leg: Option<LegId>, sent: bool, summary: &WireSummary) {
+        let Some(&(no, side)) = leg.and_then(|leg| self.legs.get(&leg)) else { return };
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let arrow = match (side, sent) {
+            (Side::Caller, false) => "caller → us",
+            (Side::Caller, true) => "us → caller",
+            (Side::Target, true) => "us → target",
+            (Side::Target, false) => "target → us",
+        };
+        call.line.note(wall_ms(), "sip", format!("{arrow}  {summary}"));
+    }
+}
+
+/// Whether a request of the target says that a person is there now.
+pub fn human_signal(signal: &HumanSignal, request: &Request) -> bool {
+    match signal {
+        HumanSignal::Reinvite => true,
+        HumanSignal::Header(name) => request.headers().first(name.as_str().into()).is_some(),
+        HumanSignal::Answer | HumanSignal::None => false,
+    }
+}

@@ -1,0 +1,129 @@
+//! Where the two databases differ.
+
+use std::{fmt::Write, io, path::Path};
+
+use sqlx::{
+    Any, AnyConnection, AnyPool, Connection, Executor, Transaction, any::AnyPoolOptions,
+    pool::PoolConnection,
+};
+
+use super::ACQUIRE;
+
+/// Connections of a node; its call path needs none.
+const CONNECTIONS: u32 = 8;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// Why the store cannot do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address names no database.
+    #[error("{0} is no database: write sqlite:PATH or postgres://…")]
+    Url(String),
+    /// A newer program wrote it.
+    #[error(
+        "the database is at version {found}, this program knows up to {known}: run the newer program, or restore an older copy"
+    )]
+    Newer {
+        /// Version of the database.
+        found: i64,
+        /// Newest version of the program.
+        known: i64,
+    },
+    /// A text cannot be encrypted.
+    #[error("encryption: {0}")]
+    Seal(#[from] io::Error),
+    /// The database says no, or nothing.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether trying again may help: the database did not answer, or was busy.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Url(_) | Self::Newer { .. } | Self::Seal(_) => false,
+            Self::Database(sqlx::Error::Database(error)) => {
+                !error.is_unique_violation()
+                    && !error.is_foreign_key_violation()
+                    && !error.is_check_violation()
+                    && error.code().is_none_or(|code| !code.starts_with("22"))
+            }
+            Self::Database(sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. }) => false,
+            Self::Database(_) => true,
+        }
+    }
+}
+
+/// A pool that connects when first used.
+pub(super) fn pool(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
+    sqlx::any::install_default_drivers();
+    let (dialect, url) = match url.split_once(':') {
+        Some(("sqlite", path)) => (Dialect::Sqlite, sqlite_url(path)?),
+        Some(("postgres" | "postgresql", _)) => (Dialect::Postgres, url.to_owned()),
+        _ => return Err(StoreError::Url(hide_password(url))),
+    };
+    let options = AnyPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(dialect == Dialect::Postgres)
+        .after_connect(move |conn, _| {
+            Box::pin(async move {
+                let set_up = match dialect {
+                    Dialect::Sqlite => {
+                        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                         PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;"
+                    }
+                    Dialect::Postgres => "SET statement_timeout = '10s'",
+                };
+                conn.execute(sqlx::raw_sql(set_up)).await.map(|_| ())
+            })
+        });
+    Ok((options.connect_lazy(&url)?, dialect))
+}
+
+/// A transaction that may write. SQLite takes its lock at once: taken later, it would be refused
+/// as busy whatever the time-out.
+pub(super) async fn begin<'c>(
+    conn: &'c mut PoolConnection<Any>,
+    dialect: Dialect,
+) -> Result<Transaction<'c, Any>, StoreError> {
+    let conn: &mut AnyConnection = conn;
+    Ok(match dialect {
+        Dialect::Sqlite => conn.begin_with("BEGIN IMMEDIATE").await?,
+        Dialect::Postgres => conn.begin().await?,
+    })
+}
+
+/// The file's folder is made; every octet a URL does not carry as such is escaped.
+fn sqlite_url(path: &str) -> Result<String, StoreError> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains(":memory:") {
+        return Err(StoreError::Url(format!("sqlite:{path}")));
+    }
+    if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut url = "sqlite:".to_owned();
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
+    Ok(url + "?mode=rwc")
+}
+
+fn hide_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+        _ => url.to_owned(),
+    }
+}

@@ -1,0 +1,82 @@
+//! Flags: the newest row of a name is its value.
+
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::{Store, StoreError};
+
+impl Store {
+    /// Sets or clears a flag.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_flag(&self, name: &str, set: bool, by_whom: &str) -> Result<(), StoreError> {
+        self.mark("flag", name, Some(if set { "1" } else { "0" }), by_whom).await
+    }
+
+    /// The flags that are set.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn flags(&self) -> Result<Vec<String>, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows = sqlx::query(
+            "SELECT m.name FROM change_marker m WHERE m.kind = 'flag' AND m.value = '1' \
+             AND NOT EXISTS (SELECT 1 FROM change_marker n WHERE n.kind = 'flag' \
+               AND n.name = m.name AND (n.at_ms > m.at_ms \
+                 OR (n.at_ms = m.at_ms AND n.marker_id > m.marker_id))) ORDER BY m.name",
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        Ok(rows.iter().map(|row| row.try_get("name")).collect::<Result<_, _>>()?)
+    }
+
+    /// Records a flow as it is served from now on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn served_flow(
+        &self,
+        rev: &str,
+        flow: &str,
+        source: &str,
+    ) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        let new = sqlx::query(
+            "INSERT INTO flow_rev (flow_rev, flow, source, first_served_ms) \
+             VALUES ($1, $2, $3, $4) ON CONFLICT (flow_rev) DO NOTHING",
+        )
+        .bind(rev.to_owned())
+        .bind(flow.to_owned())
+        .bind(source.to_owned())
+        .bind(self.now_ms())
+        .execute(&mut *conn)
+        .await?
+        .rows_affected();
+        drop(conn);
+        if new > 0 { self.mark("flow_rev", flow, Some(rev), "reload").await } else { Ok(()) }
+    }
+
+    async fn mark(
+        &self,
+        kind: &str,
+        name: &str,
+        value: Option<&str>,
+        by_whom: &str,
+    ) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sqlx::query(
+            "INSERT INTO change_marker (marker_id, at_ms, kind, name, value, by_whom) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(Uuid::now_v7().to_string())
+        .bind(self.now_ms())
+        .bind(kind.to_owned())
+        .bind(name.to_owned())
+        .bind(value.map(str::to_owned))
+        .bind(by_whom.to_owned())
+        .execute(&mut *conn)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! What is known of a caller.
+
+use std::time::Duration;
+
+use message_text::E164;
+use sqlx::Row;
+
+use super::{Store, StoreError, queries};
+
+/// Broken promises are remembered this long.
+const PROMISE_MS: i64 = 24 * 3_600_000;
+
+/// Earlier calls of a caller to one business, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// When they began.
+    pub calls_ms: Vec<i64>,
+    /// When those began that needed no person.
+    pub deflected_ms: Vec<i64>,
+    /// A text of the last day failed, or nobody knows whether it came.
+    pub failed_promise: bool,
+    /// When the caller last declined an offer.
+    pub declined_ms: Option<i64>,
+    /// The caller wants no texts.
+    pub opted_out: bool,
+}
+
+impl Store {
+    /// What is known of `caller` since `since_ms`, besides call `call_id`; `None` when the
+    /// database does not tell within `limit`.
+    pub async fn history(
+        &self,
+        business: &str,
+        caller: &E164,
+        call_id: &str,
+        since_ms: i64,
+        limit: Duration,
+    ) -> Option<History> {
+        let asked = self.ask_history(business, caller, call_id, since_ms);
+        match tokio::time::timeout(limit, asked).await {
+            Ok(Ok(history)) => Some(history),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "store: history unknown");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("store: history unknown, the database is slow");
+                None
+            }
+        }
+    }
+
+    async fn ask_history(
+        &self,
+        business: &str,
+        caller: &E164,
+        call_id: &str,
+        since_ms: i64,
+    ) -> Result<History, StoreError> {
+        let now = self.now_ms();
+        let (key, previous) = self.keys().caller_keys(business, caller, now);
+        let mut conn = self.conn().await?;
+        let mut times = async |sql: &'static str| -> Result<Vec<i64>, StoreError> {
+            let rows = sqlx::query(sql)
+                .bind(key.clone())
+                .bind(previous.clone())
+                .bind(business.to_owned())
+                .bind(call_id.to_owned())
+                .bind(since_ms)
+                .fetch_all(&mut *conn)
+                .await?;
+            Ok(rows.iter().map(|row| row.try_get("at_ms")).collect::<Result<_, _>>()?)
+        };
+        let calls_ms = times(queries::HISTORY_CALLS).await?;
+        let deflected_ms = times(queries::HISTORY_DEFLECTED).await?;
+        let declined_ms = times(queries::HISTORY_DECLINED).await?.first().copied();
+        let broken: i64 = sqlx::query(queries::named("failed_promise").unwrap_or_default())
+            .bind(key)
+            .bind(previous)
+            .bind(now - PROMISE_MS)
+            .fetch_one(&mut *conn)
+            .await?
+            .try_get("n")?;
+        drop(conn);
+        let opted_out = self.is_opted_out(business, caller, "").await?;
+        Ok(History { calls_ms, deflected_ms, failed_promise: broken > 0, declined_ms, opted_out })
+    }
+}

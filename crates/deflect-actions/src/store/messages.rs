@@ -1,0 +1,132 @@
+//! Messages as an operator sees them.
+
+use sqlx::{Row, any::AnyRow};
+
+use super::{Store, StoreError};
+
+/// A message with what can still be read of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageView {
+    /// Its id.
+    pub message_id: String,
+    /// The call it was asked for in.
+    pub call_id: String,
+    /// `queued`, `accepted`, …
+    pub state: String,
+    /// Name of the sender that has it.
+    pub sender: Option<String>,
+    /// Name of the provider.
+    pub provider: Option<String>,
+    /// The provider's id.
+    pub provider_id: Option<String>,
+    /// Country and last two digits; `None` once erased.
+    pub to_masked: Option<String>,
+    /// The number; `None` once erased. Only for the sandbox's inbox, which shows what a phone
+    /// would.
+    pub to: Option<String>,
+    /// The text; `None` once erased.
+    pub text: Option<String>,
+    /// `gsm7`, `ucs2`.
+    pub encoding: Option<String>,
+    /// Parts of the text.
+    pub segments: Option<i64>,
+    /// Attempts so far.
+    pub attempt: i64,
+    /// Why the last attempt failed.
+    pub error_class: Option<String>,
+    /// The provider's code for it.
+    pub error_code: Option<String>,
+    /// When it was committed.
+    pub created_ms: i64,
+    /// When a provider had it.
+    pub accepted_ms: Option<i64>,
+    /// When it was delivered.
+    pub delivered_ms: Option<i64>,
+}
+
+const COLUMNS: &str = "SELECT m.message_id, m.call_id, m.state, m.sender, m.provider, \
+    m.provider_id, m.dest_enc, m.body_enc, m.encoding, m.segments, m.attempt, m.error_class, \
+    m.error_code, m.created_ms, m.accepted_ms, m.delivered_ms FROM message m ";
+
+impl Store {
+    /// The newest messages, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn messages(&self, limit: u32) -> Result<Vec<MessageView>, StoreError> {
+        self.views("ORDER BY m.created_ms DESC, m.message_id DESC LIMIT $1", i64::from(limit)).await
+    }
+
+    /// The newest messages that `provider` has, newest first: the sandbox's inbox.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn inbox(&self, provider: &str, limit: u32) -> Result<Vec<MessageView>, StoreError> {
+        let sql = format!(
+            "{COLUMNS} WHERE m.provider = $1 AND m.accepted_ms IS NOT NULL \
+             ORDER BY m.accepted_ms DESC, m.message_id DESC LIMIT $2"
+        );
+        let mut conn = self.conn().await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(provider.to_owned())
+            .bind(i64::from(limit))
+            .fetch_all(&mut *conn)
+            .await?;
+        rows.iter().map(|row| self.view(row)).collect()
+    }
+
+    /// The message whose id begins with `id`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn message(&self, id: &str) -> Result<Option<MessageView>, StoreError> {
+        let found = self
+            .views("WHERE SUBSTR(m.message_id, 1, LENGTH($1)) = $1 LIMIT 1", id.to_owned())
+            .await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The messages of a call, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn messages_of(&self, call_id: &str) -> Result<Vec<MessageView>, StoreError> {
+        self.views("WHERE m.call_id = $1 ORDER BY m.created_ms", call_id.to_owned()).await
+    }
+
+    async fn views<T>(&self, rest: &str, value: T) -> Result<Vec<MessageView>, StoreError>
+    where
+        T: for<'q> sqlx::Encode<'q, sqlx::Any> + sqlx::Type<sqlx::Any>,
+    {
+        let mut conn = self.conn().await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} {rest}")))
+            .bind(value)
+            .fetch_all(&mut *conn)
+            .await?;
+        rows.iter().map(|row| self.view(row)).collect()
+    }
+
+    fn view(&self, row: &AnyRow) -> Result<MessageView, StoreError> {
+        let message_id: String = row.try_get("message_id")?;
+        let (to, letter) = self.opened(&message_id, row)?.unzip();
+        Ok(MessageView {
+            to_masked: to.as_ref().map(message_text::E164::masked),
+            to: to.map(|to| to.to_string()),
+            text: letter.map(|letter| letter.text),
+            message_id,
+            call_id: row.try_get("call_id")?,
+            state: row.try_get("state")?,
+            sender: row.try_get("sender")?,
+            provider: row.try_get("provider")?,
+            provider_id: row.try_get("provider_id")?,
+            encoding: row.try_get("encoding")?,
+            segments: row.try_get("segments")?,
+            attempt: row.try_get("attempt")?,
+            error_class: row.try_get("error_class")?,
+            error_code: row.try_get("error_code")?,
+            created_ms: row.try_get("created_ms")?,
+            accepted_ms: row.try_get("accepted_ms")?,
+            delivered_ms: row.try_get("delivered_ms")?,
+        })
+    }
+}

@@ -1,0 +1,55 @@
+//! Tables are brought up to date, forward only.
+
+use sqlx::{AnyConnection, Connection, Row};
+
+use super::{
+    StoreError,
+    db::Dialect,
+};
+
+/// The steps, oldest first; their number is the version after them.
+const STEPS: [&str; 1] = [include_str!("../../migrations/0001_schema.sql")];
+/// Any number that nobody else locks.
+const LOCK: i64 = 0x6361_726f_6d;
+
+/// Runs the steps that the database lacks, in one transaction.
+pub(super) async fn run(
+    conn: &mut AnyConnection,
+    dialect: Dialect,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let mut tx = match dialect {
+        Dialect::Sqlite => conn.begin_with("BEGIN IMMEDIATE").await?,
+        Dialect::Postgres => {
+            let mut tx = conn.begin().await?;
+            // Nodes that start together wait here for the first.
+            sqlx::query("SELECT COUNT(*) FROM (SELECT pg_advisory_xact_lock($1)) AS l")
+                .bind(LOCK)
+                .execute(&mut *tx)
+                .await?;
+            tx
+        }
+    };
+    sqlx::query(
+        "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, applied_ms BIGINT NOT NULL)",
+    )
+    .execute(&mut *tx)
+    .await?;
+    let found: i64 = sqlx::query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_version")
+        .fetch_one(&mut *tx)
+        .await?
+        .try_get("version")?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (version, step) in (1..).zip(STEPS).skip(usize::try_from(found).unwrap_or(0)) {
+        sqlx::raw_sql(step).execute(&mut *tx).await?;
+        sqlx::query("INSERT INTO schema_version (version, applied_ms) VALUES ($1, $2)")
+            .bind::<i64>(version)
+            .bind(now_ms)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(tx.commit().await?)
+}

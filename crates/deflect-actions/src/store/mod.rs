@@ -1,0 +1,173 @@
+//! The store: calls, steps, offers, messages, opt-outs, in SQLite or PostgreSQL.
+//!
+//! What a call leaves behind goes through the [`Writer`], which the call path never waits for;
+//! what must be committed before the world sees it is written at once by [`crate::text`].
+
+mod calls;
+mod db;
+mod flags;
+mod history;
+mod limits;
+pub(crate) mod message;
+mod messages;
+mod migrate;
+mod node;
+mod opt_out;
+mod queries;
+mod receipt;
+mod retention;
+mod rows;
+mod write;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{AnyConnection, AnyPool};
+
+pub use calls::{CallRow, CallTimeLine};
+pub use db::StoreError;
+pub use history::History;
+pub use messages::MessageView;
+pub use queries::{Cell, Report, UnknownQuery};
+pub use retention::{Retention, Swept};
+pub use rows::{
+    CallEnded, CallInput, CallProgress, CallStarted, LocalTime, OfferRow, OutcomeRow, Row, StepRow,
+};
+pub use writer::{QueueFull, Writer, WriterFigures};
+
+use crate::{Clock, keys::Keys};
+
+/// One text query waits no longer for a connection.
+const ACQUIRE: Duration = Duration::from_secs(3);
+
+/// Who writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// Name of the node; stays over restarts.
+    pub node_id: String,
+    /// Id of this start.
+    pub node_boot: String,
+    /// Version of the program.
+    pub version: String,
+    /// A node silent for longer has its open calls closed by another.
+    pub lease: Duration,
+}
+
+/// The database. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: AnyPool,
+    dialect: db::Dialect,
+    keys: Keys,
+    node: NodeInfo,
+    clock: Clock,
+    ready: tokio::sync::Mutex<bool>,
+    retention: std::sync::RwLock<Retention>,
+}
+
+impl Store {
+    /// Opens the database, brings its tables up to date, registers the node and closes what its
+    /// earlier starts left open.
+    ///
+    /// `url` is `sqlite:PATH` or `postgres://…`.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] and [`StoreError::Url`] are final; anything else may pass.
+    pub async fn open(url: &str, keys: Keys, node: NodeInfo) -> Result<Self, StoreError> {
+        let store = Self::connect(url, keys, node, Clock::default())?;
+        store.prepare().await?;
+        Ok(store)
+    }
+
+    /// Opens the database without waiting for it: calls are taken while it is down, and
+    /// [`Self::prepare`] is tried again by the writer until it succeeds.
+    ///
+    /// # Errors
+    /// A `url` that names no database.
+    pub fn connect(
+        url: &str,
+        keys: Keys,
+        node: NodeInfo,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let (pool, dialect) = db::pool(url)?;
+        let ready = tokio::sync::Mutex::new(false);
+        let retention = std::sync::RwLock::default();
+        Ok(Self(Arc::new(Inner { pool, dialect, keys, node, clock, ready, retention })))
+    }
+
+    /// Brings the tables up to date, registers the node and closes what its earlier starts left
+    /// open. Once is enough; later calls return at once.
+    ///
+    /// # Errors
+    /// When the database is down, or newer than this program.
+    pub async fn prepare(&self) -> Result<(), StoreError> {
+        let mut ready = self.0.ready.lock().await;
+        if *ready {
+            return Ok(());
+        }
+        let mut conn = self.conn().await?;
+        migrate::run(&mut conn, self.0.dialect, self.now_ms()).await?;
+        drop(conn);
+        self.register().await?;
+        *ready = true;
+        Ok(())
+    }
+
+    /// Whether the database answers.
+    pub async fn is_up(&self) -> bool {
+        let ask = async {
+            let mut conn = self.conn().await?;
+            sqlx::query("SELECT 1").execute(&mut *conn).await?;
+            Ok::<_, StoreError>(())
+        };
+        matches!(tokio::time::timeout(Duration::from_secs(1), ask).await, Ok(Ok(())))
+            && *self.0.ready.lock().await
+    }
+
+    /// The keys its rows are written with.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// The wall clock of its rows.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn node(&self) -> &NodeInfo {
+        &self.0.node
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.0.clock.now_ms()
+    }
+
+    pub(crate) async fn conn(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Any>, StoreError> {
+        Ok(self.0.pool.acquire().await?)
+    }
+
+    /// Runs `work` in one transaction that may write.
+    pub(crate) async fn transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut conn = self.conn().await?;
+        let mut tx = db::begin(&mut conn, self.0.dialect).await?;
+        let done = work(&mut tx).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    /// Claims of messages carry who claims.
+    pub(crate) fn claimer(&self) -> String {
+        format!("{}/{}", self.0.node.node_id, self.0.node.node_boot)
+    }
+}

@@ -1,0 +1,147 @@
+//! The named queries: reports, and the look-ups that are written as they are in the schema.
+
+use sqlx::{AssertSqlSafe, Column, Row, TypeInfo, ValueRef, any::AnyRow};
+
+use super::{Store, StoreError};
+
+const TEXT: &str = include_str!("queries.sql");
+
+/// $1, $2: caller_key, caller_key_prev; $3: business; $4: not this call; $5: since.
+pub(super) const HISTORY_CALLS: &str = "SELECT started_ms AS at_ms FROM call \
+    WHERE caller_key IN ($1, $2) AND business = $3 AND call_id <> $4 AND started_ms >= $5 \
+    AND origin = 'trunk' AND COALESCE(end_reason, '') NOT IN ('rejected','test_call') \
+    ORDER BY started_ms DESC";
+pub(super) const HISTORY_DEFLECTED: &str = "SELECT started_ms AS at_ms FROM v_deflected \
+    WHERE caller_key IN ($1, $2) AND business = $3 AND call_id <> $4 AND started_ms >= $5 \
+    ORDER BY started_ms DESC";
+pub(super) const HISTORY_DECLINED: &str = "SELECT o.offered_ms AS at_ms FROM offer o \
+    JOIN call c ON c.call_id = o.call_id WHERE c.caller_key IN ($1, $2) AND c.business = $3 \
+    AND c.call_id <> $4 AND o.offered_ms >= $5 AND o.response = 'declined' \
+    ORDER BY o.offered_ms DESC";
+
+/// The answer to a named query.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// Names of the columns; empty where there is no row.
+    pub columns: Vec<String>,
+    /// Rows in the order of the query.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// One value of a report, and one parameter of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// Nothing.
+    Null,
+    /// A count, a moment, money in micros.
+    Number(i64),
+    /// A share.
+    Share(f64),
+    /// A name.
+    Text(String),
+}
+
+/// No query of that name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no query is called {0}")]
+pub struct UnknownQuery(pub String);
+
+/// The text of a named query.
+pub(super) fn named(name: &str) -> Option<&'static str> {
+    TEXT.split("-- query: ").skip(1).find_map(|part| {
+        let (head, sql) = part.split_once('\n')?;
+        let found = head.split_whitespace().next() == Some(name);
+        found.then(|| sql.trim().trim_end_matches(';'))
+    })
+}
+
+impl Store {
+    /// The names of the queries, in the order of their text.
+    #[must_use]
+    pub fn query_names() -> Vec<&'static str> {
+        let name = |part: &'static str| part.split_whitespace().next();
+        TEXT.split("-- query: ").skip(1).filter_map(name).collect()
+    }
+
+    /// Answers a named query; parameters as its comment says, from `$1` on.
+    ///
+    /// # Errors
+    /// When the database fails, or no query is called so.
+    pub async fn report(&self, name: &str, parameters: &[Cell]) -> Result<Report, StoreError> {
+        let sql = named(name).ok_or_else(|| {
+            StoreError::Database(sqlx::Error::Protocol(UnknownQuery(name.to_owned()).to_string()))
+        })?;
+        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+        for cell in parameters {
+            query = match cell.clone() {
+                Cell::Null => query.bind(None::<i64>),
+                Cell::Number(number) => query.bind(number),
+                Cell::Share(share) => query.bind(share),
+                Cell::Text(text) => query.bind(text),
+            };
+        }
+        let mut conn = self.conn().await?;
+        let rows = query.fetch_all(&mut *conn).await?;
+        let columns = rows.first().map_or_else(Vec::new, |row| {
+            row.columns().iter().map(|column| column.name().to_owned()).collect()
+        });
+        let rows = rows.iter().map(cells).collect::<Result<_, _>>()?;
+        Ok(Report { columns, rows })
+    }
+}
+
+impl Report {
+    /// The value in `row` under `column`.
+    #[must_use]
+    pub fn cell(&self, row: usize, column: &str) -> Option<&Cell> {
+        let at = self.columns.iter().position(|name| name == column)?;
+        self.rows.get(row)?.get(at)
+    }
+}
+
+fn cells(row: &AnyRow) -> Result<Vec<Cell>, sqlx::Error> {
+    (0..row.columns().len())
+        .map(|at| {
+            let raw = row.try_get_raw(at)?;
+            if raw.is_null() {
+                return Ok(Cell::Null);
+            }
+            Ok(match raw.type_info().name() {
+                "TEXT" => Cell::Text(row.try_get(at)?),
+                "REAL" | "DOUBLE" => Cell::Share(row.try_get(at)?),
+                _ => Cell::Number(row.try_get(at)?),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_query_of_the_schema_is_found_by_its_name() {
+        let names = Store::query_names();
+        assert_eq!(
+            names,
+            [
+                "funnel",
+                "deflection_rate",
+                "containment",
+                "net_savings",
+                "recall_by_arm",
+                "menu_use",
+                "drop_off",
+                "heat_map",
+                "intervals",
+                "asa",
+                "failed_promise"
+            ]
+        );
+        for name in names {
+            let sql = named(name).unwrap();
+            assert!(sql.starts_with("SELECT") || sql.starts_with("WITH"), "{name}: {sql}");
+        }
+        assert_eq!(named("no such"), None);
+    }
+}

@@ -1,0 +1,84 @@
+-- The reports and look-ups of the store, by name. One text for SQLite and PostgreSQL.
+-- $1, $2: from and to (exclusive), ms.  $3: cut-off = now − window, ms.  $4: window N, ms (default 7 days = 604800000).
+
+-- query: funnel
+SELECT COUNT(*) AS eligible, CAST(SUM(offered) AS BIGINT) AS offered, CAST(SUM(accepted) AS BIGINT) AS accepted,
+  CAST(SUM(sent) AS BIGINT) AS sent, CAST(SUM(delivered) AS BIGINT) AS delivered, CAST(SUM(clicked) AS BIGINT) AS clicked,
+  CAST(SUM(CASE WHEN handled = 'unknown' THEN 1 ELSE 0 END) AS BIGINT) AS handled_unknown
+FROM v_funnel WHERE started_ms >= $1 AND started_ms < $2 AND arm = 'on';
+
+-- query: deflection_rate (D1)
+SELECT e.n AS eligible, d.n AS deflected, CAST(100.0 * d.n / NULLIF(e.n, 0) AS DOUBLE PRECISION) AS deflection_pct
+FROM (SELECT COUNT(*) AS n FROM v_eligible WHERE started_ms >= $1 AND started_ms < $2) e,
+     (SELECT COUNT(*) AS n FROM v_deflected WHERE started_ms >= $1 AND started_ms < $2) d;
+
+-- query: containment (C1, B1; only cohorts old enough to judge, only known callers)
+WITH r AS (SELECT escalated, CASE WHEN next_call_ms <= ended_ms + $4 THEN 1 ELSE 0 END AS bounced
+           FROM v_recontact
+           WHERE started_ms >= $1 AND started_ms < $2 AND ended_ms <= $3 AND caller_key IS NOT NULL)
+SELECT COUNT(*) AS mature, CAST(SUM(bounced) AS BIGINT) AS bounced,
+  CAST(SUM(CASE WHEN bounced = 0 AND escalated = 0 THEN 1 ELSE 0 END) AS BIGINT) AS contained,
+  CAST(100.0 * SUM(CASE WHEN bounced = 0 AND escalated = 0 THEN 1 ELSE 0 END) / NULLIF(COUNT(*), 0) AS DOUBLE PRECISION) AS containment_pct
+FROM r;
+
+-- query: net_savings (S2, in micros)
+WITH r AS (SELECT started_ms, escalated, CASE WHEN next_call_ms <= ended_ms + $4 THEN 1 ELSE 0 END AS bounced
+           FROM v_recontact
+           WHERE started_ms >= $1 AND started_ms < $2 AND ended_ms <= $3 AND caller_key IS NOT NULL)
+SELECT
+  (SELECT CAST(COALESCE(SUM((SELECT p.micros FROM rate p WHERE p.kind = 'call' AND p.valid_from_ms <= r.started_ms
+     ORDER BY p.valid_from_ms DESC LIMIT 1)), 0) AS BIGINT) FROM r WHERE r.bounced = 0 AND r.escalated = 0) AS avoided_micros,
+  (SELECT CAST(COALESCE(SUM((SELECT p.micros FROM rate p WHERE p.kind = 'digital' AND p.valid_from_ms <= f.started_ms
+     ORDER BY p.valid_from_ms DESC LIMIT 1)), 0) AS BIGINT) FROM v_funnel f
+   WHERE f.clicked = 1 AND f.started_ms >= $1 AND f.started_ms < $2 AND f.ended_ms <= $3) AS digital_micros,
+  (SELECT CAST(COALESCE(SUM(m.price_micros), 0) AS BIGINT) FROM message m JOIN call c ON c.call_id = m.call_id
+   WHERE c.started_ms >= $1 AND c.started_ms < $2 AND c.ended_ms <= $3) AS message_micros;
+
+-- query: recall_by_arm (excess re-calls: difference of the two rows)
+WITH base AS (SELECT f.arm, CASE WHEN EXISTS (SELECT 1 FROM call n
+      WHERE (n.caller_key = f.caller_key OR n.caller_key_prev = f.caller_key) AND n.business = f.business
+        AND n.call_id <> f.call_id AND n.started_ms > f.ended_ms AND n.started_ms <= f.ended_ms + $4
+        AND n.origin = 'trunk' AND COALESCE(n.end_reason, '') NOT IN ('rejected','test_call')) THEN 1 ELSE 0 END AS recalled
+  FROM v_funnel f
+  WHERE f.started_ms >= $1 AND f.started_ms < $2 AND f.ended_ms <= $3 AND f.caller_key IS NOT NULL)
+SELECT arm, COUNT(*) AS calls, CAST(100.0 * SUM(recalled) / COUNT(*) AS DOUBLE PRECISION) AS recall_pct
+FROM base GROUP BY arm ORDER BY arm;
+
+-- query: menu_use ($3: flow)
+SELECT s.step, s.exit, COUNT(*) AS n,
+  CAST(100.0 * COUNT(*) / SUM(COUNT(*)) OVER (PARTITION BY s.step) AS DOUBLE PRECISION) AS pct
+FROM step s JOIN call c ON c.call_id = s.call_id
+WHERE c.started_ms >= $1 AND c.started_ms < $2 AND c.flow = $3 AND s.kind IN ('menu','offer','answer') AND s.exit IS NOT NULL
+GROUP BY s.step, s.exit ORDER BY s.step, s.exit;
+
+-- query: drop_off ($3: flow; median of the time heard before hanging up)
+WITH v AS (SELECT s.step, s.exit, s.left_ms - s.entered_ms AS heard_ms
+           FROM step s JOIN call c ON c.call_id = s.call_id
+           WHERE c.started_ms >= $1 AND c.started_ms < $2 AND c.flow = $3 AND s.left_ms IS NOT NULL),
+     h AS (SELECT step, heard_ms, ROW_NUMBER() OVER (PARTITION BY step ORDER BY heard_ms) AS pos,
+                  COUNT(*) OVER (PARTITION BY step) AS n FROM v WHERE exit = 'hangup')
+SELECT v.step, COUNT(*) AS visits, CAST(SUM(CASE WHEN v.exit = 'hangup' THEN 1 ELSE 0 END) AS BIGINT) AS hangups,
+  CAST(100.0 * SUM(CASE WHEN v.exit = 'hangup' THEN 1 ELSE 0 END) / COUNT(*) AS DOUBLE PRECISION) AS hangup_pct,
+  (SELECT h.heard_ms FROM h WHERE h.step = v.step AND h.pos = (h.n + 1) / 2) AS median_heard_ms
+FROM v GROUP BY v.step ORDER BY hangup_pct DESC, v.step;
+
+-- query: heat_map
+SELECT local_dow, local_hour, COUNT(*) AS calls, CAST(SUM(offered) AS BIGINT) AS offered, CAST(SUM(accepted) AS BIGINT) AS accepted
+FROM v_funnel WHERE started_ms >= $1 AND started_ms < $2
+GROUP BY local_dow, local_hour ORDER BY local_dow, local_hour;
+
+-- query: intervals (DP-14: 15 minutes in the line's zone)
+SELECT local_date, local_quarter, COUNT(*) AS calls
+FROM call WHERE started_ms >= $1 AND started_ms < $2 AND origin = 'trunk'
+GROUP BY local_date, local_quarter ORDER BY local_date, local_quarter;
+
+-- query: asa (DP-15; unknown waits are counted beside it, never averaged in)
+SELECT CAST(AVG(CASE WHEN handled = 'human' THEN human_answered_ms - forward_started_ms END) AS DOUBLE PRECISION) AS asa_ms,
+  CAST(SUM(CASE WHEN handled = 'human' THEN 1 ELSE 0 END) AS BIGINT) AS answered,
+  CAST(SUM(CASE WHEN handled = 'no_human' THEN 1 ELSE 0 END) AS BIGINT) AS abandoned,
+  CAST(SUM(CASE WHEN handled = 'unknown' THEN 1 ELSE 0 END) AS BIGINT) AS unknown
+FROM v_eligible WHERE started_ms >= $1 AND started_ms < $2 AND forward_started_ms IS NOT NULL;
+
+-- query: failed_promise ($1, $2: caller_key and caller_key_prev of the new call; $3: since, now − 24 h)
+SELECT COUNT(*) AS n FROM message m JOIN call c ON c.call_id = m.call_id
+WHERE (c.caller_key = $1 OR c.caller_key = $2) AND m.state IN ('failed','undelivered','ambiguous') AND m.created_ms >= $3;

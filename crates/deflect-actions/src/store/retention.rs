@@ -1,0 +1,141 @@
+//! What is personal is erased on time, what is old is deleted.
+
+use std::time::Duration;
+
+use message_text::E164;
+use sqlx::AnyConnection;
+
+use super::{Store, StoreError};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// How long what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Numbers and bodies, after a message's state is final.
+    pub raw_number: Duration,
+    /// Calls, messages and consents, in months of 31 days.
+    pub call_months: u32,
+    /// Steps and inputs of calls, in days.
+    pub step_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { raw_number: Duration::from_secs(24 * 3_600), call_months: 13, step_days: 90 }
+    }
+}
+
+/// What one sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Messages whose number and body were erased.
+    pub erased: u64,
+    /// Steps deleted.
+    pub steps: u64,
+    /// Calls deleted.
+    pub calls: u64,
+}
+
+impl Store {
+    /// From now on kept so long.
+    pub fn set_retention(&self, retention: Retention) {
+        *self.0.retention.write().unwrap_or_else(std::sync::PoisonError::into_inner) = retention;
+    }
+
+    pub(super) fn retention(&self) -> Retention {
+        *self.0.retention.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(super) fn raw_number_ms(&self) -> i64 {
+        i64::try_from(self.retention().raw_number.as_millis()).unwrap_or(i64::MAX / 4)
+    }
+
+    /// Erases numbers and bodies whose time has come.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase_due(&self) -> Result<u64, StoreError> {
+        let mut conn = self.conn().await?;
+        let done = sqlx::query(
+            "UPDATE message SET dest_enc = NULL, body_enc = NULL WHERE erase_after_ms <= $1 \
+             AND (dest_enc IS NOT NULL OR body_enc IS NOT NULL)",
+        )
+        .bind(self.now_ms())
+        .execute(&mut *conn)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Erases, deletes what is past its time, and destroys old keys.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        let (now, keep) = (self.now_ms(), self.retention());
+        self.keys().rotate(now);
+        let erased = self.erase_due().await?;
+        let steps_before = now - i64::from(keep.step_days) * DAY_MS;
+        let calls_before = now - i64::from(keep.call_months) * 31 * DAY_MS;
+        let (steps, calls) = self
+            .transaction(async |conn| {
+                let steps = delete(conn, STEPS, steps_before).await?;
+                delete(conn, INPUTS, steps_before).await?;
+                for sql in OF_CALLS {
+                    delete(conn, sql, calls_before).await?;
+                }
+                Ok((steps, delete(conn, CALLS, calls_before).await?))
+            })
+            .await?;
+        Ok(Swept { erased, steps, calls })
+    }
+
+    /// Blanks what is known of `number` at a business under the keys of the live epochs; its
+    /// opt-out stays. Returns how many calls and messages it was in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase_number(&self, business: &str, number: &E164) -> Result<u64, StoreError> {
+        let (key, previous) = self.keys().caller_keys(business, number, self.now_ms());
+        self.transaction(async |conn| {
+            let mut found = 0;
+            for sql in ERASE_NUMBER {
+                let done = sqlx::query(*sql)
+                    .bind(key.clone())
+                    .bind(previous.clone())
+                    .execute(&mut *conn)
+                    .await?;
+                found += done.rows_affected();
+            }
+            Ok(found)
+        })
+        .await
+    }
+}
+
+const ERASE_NUMBER: &[&str] = &[
+    "UPDATE message SET dest_enc = NULL, body_enc = NULL, dest_key = '', dest_key_prev = NULL \
+     WHERE dest_key IN ($1, $2)",
+    "UPDATE consent SET dest_key = '', dest_key_prev = NULL WHERE dest_key IN ($1, $2)",
+    "UPDATE call SET caller_key = NULL, caller_key_prev = NULL WHERE caller_key IN ($1, $2)",
+];
+const STEPS: &str = "DELETE FROM step WHERE entered_ms < $1";
+const INPUTS: &str = "DELETE FROM call_input WHERE at_ms < $1";
+const CALLS: &str = "DELETE FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL";
+/// What refers to calls goes before them.
+const OF_CALLS: [&str; 6] = [
+    "DELETE FROM message WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
+    "DELETE FROM consent WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
+    "DELETE FROM offer WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
+    "DELETE FROM outcome WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
+    "DELETE FROM receipt WHERE received_ms < $1",
+    "DELETE FROM limit_hit WHERE at_ms < $1",
+];
+
+async fn delete(
+    conn: &mut AnyConnection,
+    sql: &'static str,
+    before_ms: i64,
+) -> Result<u64, StoreError> {
+    Ok(sqlx::query(sql).bind(before_ms).execute(conn).await?.rows_affected())
+}

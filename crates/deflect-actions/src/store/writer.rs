@@ -1,0 +1,214 @@
+//! The one task that writes what calls leave behind, many rows a commit.
+//!
+//! The call path hands rows over and never waits; when the database is down they are kept up to
+//! a bound and written when it is back, what is beyond is counted.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Row, Store, StoreError, write};
+
+/// Rows waiting at most.
+const QUEUE: usize = 16_384;
+/// Rows of one commit.
+const BATCH: usize = 512;
+/// After the first row of a batch others are waited for this long.
+const LINGER: Duration = Duration::from_millis(10);
+/// Between two tries of a batch.
+const RETRY: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(5),
+];
+
+/// Takes rows. Clones share the queue.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    rows: mpsc::Sender<Job>,
+    figures: Arc<Figures>,
+}
+
+#[derive(Debug)]
+enum Job {
+    Row(Box<Row>),
+    Flush(oneshot::Sender<()>),
+}
+
+#[derive(Debug, Default)]
+struct Figures {
+    written: AtomicU64,
+    lost: AtomicU64,
+    refused: AtomicU64,
+    retries: AtomicU64,
+}
+
+/// What a writer did since it started, and what waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriterFigures {
+    /// Rows committed.
+    pub written: u64,
+    /// Rows that found the queue full.
+    pub lost: u64,
+    /// Rows the database will never take.
+    pub refused: u64,
+    /// Commits that failed and were tried again.
+    pub retries: u64,
+    /// Rows waiting.
+    pub waiting: usize,
+}
+
+/// The queue is full: the row is lost, and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store's queue is full")]
+pub struct QueueFull;
+
+impl Writer {
+    /// Starts the writing task. It ends when all clones are dropped and what waited is written.
+    #[must_use]
+    pub fn start(store: Store) -> Self {
+        let (rows, jobs) = mpsc::channel(QUEUE);
+        let figures = Arc::new(Figures::default());
+        tokio::spawn(run(store, jobs, Arc::clone(&figures)));
+        Self { rows, figures }
+    }
+
+    /// Hands a row over; never waits.
+    ///
+    /// # Errors
+    /// When the queue is full.
+    pub fn try_write(&self, row: Row) -> Result<(), QueueFull> {
+        self.rows.try_send(Job::Row(Box::new(row))).map_err(|_| {
+            self.figures.lost.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("carom_store_rows_lost_total").increment(1);
+            QueueFull
+        })
+    }
+
+    /// Waits until what was handed over before is committed, at most `limit`; says whether it
+    /// is.
+    pub async fn flush(&self, limit: Duration) -> bool {
+        let flush = async {
+            let (done, is_done) = oneshot::channel();
+            self.rows.send(Job::Flush(done)).await.is_ok() && is_done.await.is_ok()
+        };
+        tokio::time::timeout(limit, flush).await.unwrap_or(false)
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn figures(&self) -> WriterFigures {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        WriterFigures {
+            written: of(&self.figures.written),
+            lost: of(&self.figures.lost),
+            refused: of(&self.figures.refused),
+            retries: of(&self.figures.retries),
+            waiting: self.rows.max_capacity() - self.rows.capacity(),
+        }
+    }
+}
+
+async fn run(store: Store, mut jobs: mpsc::Receiver<Job>, figures: Arc<Figures>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    let lease = store.node().lease / 3;
+    let mut renew = tokio::time::interval(lease);
+    renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            taken = jobs.recv_many(&mut batch, BATCH) => {
+                if taken == 0 {
+                    return;
+                }
+                if taken < BATCH && !batch.iter().any(|job| matches!(job, Job::Flush(_))) {
+                    tokio::time::sleep(LINGER).await;
+                    while batch.len() < BATCH && let Ok(job) = jobs.try_recv() {
+                        batch.push(job);
+                    }
+                }
+                let (rows, flushes) = parted(&mut batch);
+                commit(&store, rows, &figures).await;
+                for flush in flushes {
+                    let _ = flush.send(());
+                }
+            }
+            _ = renew.tick() => renew_lease(&store).await,
+        }
+    }
+}
+
+fn parted(batch: &mut Vec<Job>) -> (Vec<Row>, Vec<oneshot::Sender<()>>) {
+    let (mut rows, mut flushes) = (Vec::new(), Vec::new());
+    for job in batch.drain(..) {
+        match job {
+            Job::Row(row) => rows.push(*row),
+            Job::Flush(done) => flushes.push(done),
+        }
+    }
+    (rows, flushes)
+}
+
+/// Commits the rows, however long that takes; meanwhile the queue fills and is bounded.
+async fn commit(store: &Store, rows: Vec<Row>, figures: &Figures) {
+    if rows.is_empty() {
+        return;
+    }
+    let mut waits = RETRY.iter();
+    let mut wait = RETRY[0];
+    loop {
+        match write_all(store, &rows).await {
+            Ok(()) => {
+                figures.written.fetch_add(rows.len() as u64, Ordering::Relaxed);
+                return;
+            }
+            Err(error) if error.may_pass() => {
+                figures.retries.fetch_add(1, Ordering::Relaxed);
+                metrics::counter!("carom_store_retries_total").increment(1);
+                tracing::warn!(%error, rows = rows.len(), "store: commit failed, trying again");
+                wait = *waits.next().unwrap_or(&wait);
+                tokio::time::sleep(wait).await;
+                renew_lease(store).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "store: a row is refused, writing the others one by one");
+                return one_by_one(store, rows, figures).await;
+            }
+        }
+    }
+}
+
+async fn one_by_one(store: &Store, rows: Vec<Row>, figures: &Figures) {
+    for row in rows {
+        match write_all(store, std::slice::from_ref(&row)).await {
+            Ok(()) => figures.written.fetch_add(1, Ordering::Relaxed),
+            Err(error) => {
+                tracing::error!(%error, "store: row refused");
+                metrics::counter!("carom_store_rows_refused_total").increment(1);
+                figures.refused.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+    }
+}
+
+async fn write_all(store: &Store, rows: &[Row]) -> Result<(), StoreError> {
+    store.prepare().await?;
+    store.transaction(async |conn| write::rows(conn, store.node(), rows).await).await
+}
+
+async fn renew_lease(store: &Store) {
+    let renewed = match store.prepare().await {
+        Ok(()) => store.renew_lease().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = renewed {
+        tracing::warn!(%error, "store: lease not renewed");
+    }
+}

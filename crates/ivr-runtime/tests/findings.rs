@@ -1,0 +1,84 @@
+//! Bad flow files, one for each way of being bad: what is told of them, word for word.
+//!
+//! The name of a file in `tests/bad` begins with the code that it is about.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use ivr_runtime::{
+    diagnose::{Severity, render},
+    flow::{Business, PromptFacts, PromptIndex, Shared, load, tables::TargetDraft},
+};
+
+#[test]
+fn every_bad_flow_is_told_what_is_wrong_where_and_how_to_mend_it() {
+    let mut seen = 0;
+    for (name, text) in bad_flows() {
+        let checked = load(&text, &format!("flows/{name}.toml"), &shared(), &Prompts);
+        let code = name.split('_').next().unwrap();
+        assert!(
+            checked.findings.iter().any(|finding| finding.code.to_string() == code),
+            "{name}: {:#?}",
+            checked.findings
+        );
+        let errors = checked.findings.iter().filter(|f| f.severity == Severity::Error).count();
+        assert_eq!(checked.flow.is_none(), errors > 0, "{name}: a flow with an error is not served");
+        assert_eq!(code.starts_with('W'), errors == 0, "{name}: {:#?}", checked.findings);
+        let told: Vec<String> = checked.findings.iter().map(|f| render(f, &text)).collect();
+        insta::assert_snapshot!(name, told.join("\n\n"));
+        seen += 1;
+    }
+    assert!(seen >= 30, "{seen} files only");
+}
+
+#[test]
+fn every_code_of_the_linter_has_a_bad_flow() {
+    let names: Vec<String> = bad_flows().into_keys().collect();
+    for code in [
+        "E00", "E01", "E02", "E03", "E04", "E05", "E06", "E07", "E08", "E09", "E10", "E12", "E13",
+        "E15", "N01", "W02", "W03", "W04", "W06", "W10",
+    ] {
+        assert!(names.iter().any(|name| name.starts_with(code)), "{code}");
+    }
+}
+
+fn bad_flows() -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let flows = files.map(|path| {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (name, fs::read_to_string(&path).unwrap())
+    });
+    flows.collect()
+}
+
+/// One brand, one target, British numbers.
+fn shared() -> Shared {
+    let pbx = TargetDraft {
+        name: ivr_runtime::diagnose::Text { value: "pbx".into(), span: 0..0 },
+        addresses: vec!["sip:main@pbx.example.net".into()],
+        ..TargetDraft::default()
+    };
+    Shared {
+        targets: vec![pbx],
+        businesses: vec![Business { key: "shop".into(), brand: "Example".into() }],
+        fallback: Some("pbx".into()),
+        countries: vec!["GB".into()],
+        ..Shared::default()
+    }
+}
+
+/// Every prompt is there in English but the one called missing; two are unfit.
+struct Prompts;
+
+impl PromptIndex for Prompts {
+    fn has(&self, language: &str, name: &str) -> Option<PromptFacts> {
+        let good = PromptFacts { len_ms: 2_000, rate: 8_000, channels: 1 };
+        match (language, name) {
+            ("cy", name) if name != "apology" => None,
+            (_, "missing") => None,
+            (_, "stereo") => Some(PromptFacts { channels: 2, ..good }),
+            (_, "too-long") => Some(PromptFacts { len_ms: 61_000, ..good }),
+            _ => Some(good),
+        }
+    }
+}

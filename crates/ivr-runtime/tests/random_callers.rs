@@ -1,0 +1,86 @@
+//! Random callers through flows as files spell them.
+
+use std::sync::Arc;
+
+use ivr_runtime::{
+    call::{EndReason, Facts, TextOutcome},
+    flow::{AnyPrompt, Shared, load, model::Flow},
+    hours::{Hours, Schedule, Week, parse_spans},
+    sim::{Faults, Heard, Obedient, Player, run_random},
+};
+
+const MINIMAL: &str = include_str!("fixtures/minimal.toml");
+const SHIPPED: &str = include_str!("../../../config/flows/main.toml");
+const SEED: u64 = 20_261_124;
+
+#[test]
+fn ten_thousand_random_callers_of_the_minimal_flow_reach_an_end_or_a_person() {
+    for (name, faults) in [("none", Faults::NONE), ("some", Faults::SOME), ("all", Faults::ALL)] {
+        let tally = run_random(&minimal(), 10_000, SEED, faults);
+        assert!(tally.is_ok() && tally.calls == 10_000, "faults {name}: {tally}");
+        assert!(tally.state_bytes <= 4_096, "{} bytes", tally.state_bytes);
+    }
+}
+
+#[test]
+fn ten_thousand_random_callers_of_the_shipped_flow_reach_an_end_or_a_person() {
+    for (name, faults) in [("none", Faults::NONE), ("some", Faults::SOME), ("all", Faults::ALL)] {
+        let tally = run_random(&shipped(), 10_000, SEED, faults);
+        assert!(tally.is_ok() && tally.calls == 10_000, "faults {name}: {tally}");
+        assert!(tally.state_bytes <= 4_096, "{} bytes", tally.state_bytes);
+    }
+}
+
+#[test]
+fn on_a_day_without_faults_minimal_callers_are_deflected_or_put_through() {
+    let tally = run_random(&minimal(), 2_000, SEED, Faults::NONE);
+    let ends: Vec<_> = tally.ends.keys().copied().collect();
+    assert_eq!(
+        ends,
+        [EndReason::Deflected, EndReason::Forwarded, EndReason::EmergencyBypass],
+        "{tally}"
+    );
+}
+
+#[test]
+fn kh_03_x_03_the_minimal_flow_says_sent_or_not_sent_and_only_what_is_so() {
+    let failed = TextOutcome::Failed { class: "ProviderDown".into() };
+    let accepted = TextOutcome::Accepted { sender: "sandbox".into() };
+    for (outcome, told, forwarded) in [(accepted, "sent", false), (failed, "not-sent", true)] {
+        let facts = Facts {
+            caller: Some("+447700900001".into()),
+            can_receive_text: Some(true),
+            ..Facts::default()
+        };
+        let world = Obedient { text: Some(outcome), ..Default::default() };
+        let mut player = Player::new(minimal(), facts, world);
+        player.listen();
+        let heard = player.key("1".parse().expect("a key"));
+        let says = |name: &str| {
+            heard.iter().any(
+                |heard| matches!(heard, Heard::Prompts { prompts, .. } if prompts == &[name.to_owned()]),
+            )
+        };
+        assert!(says("one-moment") && says(told), "{heard:?}");
+        let agents = Heard::Forward { target: "agents".into() };
+        assert_eq!(heard.contains(&agents), forwarded, "{heard:?}");
+    }
+}
+
+fn minimal() -> Arc<Flow> {
+    let checked = load(MINIMAL, "minimal.toml", &Shared::default(), &AnyPrompt);
+    Arc::new(checked.flow.expect("minimal.toml loads"))
+}
+
+/// `config/flows/main.toml` with what it takes from `carom.toml`: office hours and a fallback.
+fn shipped() -> Arc<Flow> {
+    let day = parse_spans("08:00-20:00").expect("spans");
+    let mut days: [_; 7] = std::array::from_fn(|_| day.clone());
+    days[6].clear();
+    let week = Week { zone: "Europe/London".into(), days, holidays: Default::default() };
+    let hours = vec![Hours { name: "office".into(), schedule: Schedule::Week(week) }];
+    let shared = Shared { hours, fallback: Some("pbx".into()), ..Shared::default() };
+    let text = format!("{SHIPPED}\n[target.pbx]\nsip = \"sip:main@127.0.0.1:5080\"\n");
+    let checked = load(&text, "main.toml", &shared, &AnyPrompt);
+    Arc::new(checked.flow.unwrap_or_else(|| panic!("main.toml: {:?}", checked.findings)))
+}

@@ -1,0 +1,458 @@
+//! One leg of a call: the INVITE usage of RFC 3261 §13 to §15 with RFC 3311 and RFC 6141, as UAS
+//! or UAC.
+//!
+//! The machine knows one leg's dialog and what is under way in it. It says which requests and
+//! responses go out; transactions and sockets are the endpoint's.
+
+mod ack;
+mod auth;
+mod incoming;
+mod offer;
+mod outgoing;
+mod over;
+mod route;
+mod session;
+mod wire;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::route::private_behind_public;
+use self::{
+    ack::{Acks, Unacked},
+    auth::Auth,
+    incoming::Incoming,
+    outgoing::{Outgoing, Tail},
+    over::Over,
+    session::Session,
+};
+use crate::{
+    endpoint::{
+        Cause, EndpointConfig, Event, HostPort, LegId, OutgoingInvite, Path, ReofferMethod,
+    },
+    message::{HeaderName, Method, Request, Response},
+    random::Random,
+    transaction::{ClientKey, ServerKey, sooner},
+};
+
+/// Further headers of a request or response.
+pub type ExtraHeaders = Vec<(HeaderName, String)>;
+
+/// One leg.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Leg {
+    id: LegId,
+    call_id: Arc<str>,
+    path: Path,
+    /// The connection that the peer came by is gone; its Contact says where it is.
+    path_lost: bool,
+    shown: HostPort,
+    random: Random,
+    auth: Option<Auth>,
+    acks: Acks,
+    /// Our INVITE, as long as answers to it may come.
+    tail: Option<Tail>,
+    /// Requests within the dialog that await their final response.
+    open: Vec<ClientKey>,
+    state: State,
+    #[serde(skip)]
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum State {
+    Incoming(Box<Incoming>),
+    Outgoing(Box<Outgoing>),
+    Session(Box<Session>),
+    Over(Box<Over>),
+    /// Between two states; never seen from outside a method.
+    Moving,
+}
+
+/// What a request is for, so that its outcome finds its way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// The INVITE that makes the leg.
+    Invite,
+    /// A new offer.
+    Reoffer(ReofferMethod),
+    /// An INFO.
+    Info,
+    /// The end.
+    Bye,
+}
+
+/// What a leg is told.
+#[derive(Debug)]
+pub enum Input {
+    /// The peer's request within the dialog; CANCEL and ACK come by their own ways.
+    Request {
+        /// Its transaction.
+        txn: ServerKey,
+        /// The request.
+        request: Request,
+        /// Where it came from.
+        path: Path,
+    },
+    /// The ACK of a 2xx.
+    Ack(Request),
+    /// The peer cancels an INVITE that is not answered; the CANCEL itself is answered already.
+    Cancel {
+        /// The INVITE's transaction.
+        txn: ServerKey,
+        /// The Reason header.
+        reason: Option<String>,
+    },
+    /// A response to our request, 1xx included.
+    Response {
+        /// The transaction.
+        key: ClientKey,
+        /// What the request was for.
+        purpose: Purpose,
+        /// The response.
+        response: Response,
+    },
+    /// Our request came to nothing without a response.
+    Unanswered {
+        /// The transaction.
+        key: ClientKey,
+        /// What the request was for.
+        purpose: Purpose,
+        /// Silence or a broken path.
+        cause: Cause,
+    },
+    /// The path is broken.
+    PathLost(Path),
+    /// What the user wants.
+    Command(Command),
+}
+
+/// What the user of a leg wants.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "each is the method of Endpoint of its name")]
+pub enum Command {
+    Ring { status: u16, sdp: Option<Bytes>, headers: ExtraHeaders },
+    Answer { sdp: Bytes, headers: ExtraHeaders },
+    Reject { status: u16, reason: Option<String>, headers: ExtraHeaders },
+    HangUp { reason: Option<String> },
+    AcceptOffer { sdp: Bytes },
+    RefuseOffer { status: u16 },
+    Acknowledge { sdp: Bytes },
+    Info { content_type: String, body: Bytes },
+}
+
+/// What a leg wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Start a client transaction.
+    Request {
+        /// Its key, which is in the Via already.
+        key: ClientKey,
+        /// What it is for.
+        purpose: Purpose,
+        /// The way.
+        path: Path,
+        /// The request.
+        request: Request,
+    },
+    /// Send the CANCEL of an INVITE.
+    Cancel {
+        /// The INVITE's transaction.
+        key: ClientKey,
+        /// A Reason header.
+        reason: Option<String>,
+    },
+    /// Forget a client transaction.
+    Abandon(ClientKey),
+    /// Answer a request.
+    Respond {
+        /// Its transaction.
+        txn: ServerKey,
+        /// The status.
+        status: u16,
+        /// The wire form.
+        bytes: Bytes,
+    },
+    /// Send an ACK, which is in no transaction.
+    Ack {
+        /// The way.
+        path: Path,
+        /// Its CSeq number.
+        seq: u32,
+        /// The wire form.
+        bytes: Bytes,
+    },
+    /// Tell the user.
+    Event(Event),
+}
+
+impl Leg {
+    /// Starts a caller leg on an INVITE.
+    pub fn incoming(
+        config: &EndpointConfig,
+        id: LegId,
+        random: Random,
+        txn: ServerKey,
+        invite: Request,
+        path: Path,
+    ) -> Self {
+        let call_id: Arc<str> = invite.call_id().into();
+        let mut leg = Self::blank(config, id, random, Arc::clone(&call_id), path);
+        let incoming = Incoming::new(id, call_id, txn, invite);
+        leg.state = State::Incoming(Box::new(incoming));
+        leg
+    }
+
+    /// Starts a target leg: its INVITE goes out at once.
+    pub fn outgoing(
+        now: Duration,
+        config: &EndpointConfig,
+        id: LegId,
+        random: Random,
+        invite: OutgoingInvite,
+    ) -> Self {
+        let mut random = random;
+        let call_id = format!("{:016x}{:016x}", random.number(), random.number());
+        let mut leg = Self::blank(config, id, random, call_id.into(), invite.path);
+        leg.start(now, config, invite);
+        leg
+    }
+
+    fn blank(
+        config: &EndpointConfig,
+        id: LegId,
+        random: Random,
+        call_id: Arc<str>,
+        path: Path,
+    ) -> Self {
+        Self {
+            id,
+            call_id,
+            path,
+            path_lost: false,
+            shown: config.shown(path.transport, path.local),
+            random,
+            auth: None,
+            acks: Acks::default(),
+            tail: None,
+            open: Vec::new(),
+            state: State::Moving,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Returns the Call-ID.
+    pub fn call_id(&self) -> &Arc<str> {
+        &self.call_id
+    }
+
+    /// Whether a request with this Call-ID and From tag belongs to the leg's dialog.
+    ///
+    /// Before a target answers, and once a leg is over, several dialogs may share our tag; then
+    /// any remote tag will do.
+    pub fn owns(&self, call_id: &str, remote_tag: &str) -> bool {
+        *self.call_id == *call_id
+            && match &self.state {
+                State::Incoming(incoming) => incoming.dialog.remote_tag() == remote_tag,
+                State::Session(session) => session.dialog.remote_tag() == remote_tag,
+                State::Outgoing(_) | State::Over(_) => true,
+                State::Moving => false,
+            }
+    }
+
+    /// Takes an input.
+    pub fn handle_input(&mut self, now: Duration, config: &EndpointConfig, input: Input) {
+        match input {
+            Input::Request { txn, request, path } => {
+                self.on_request(now, config, txn, request, path);
+            }
+            Input::Ack(ack) => self.on_ack(now, config, &ack),
+            Input::Cancel { txn, reason } => self.on_cancel(now, txn, reason),
+            Input::Response { key, purpose, response } => {
+                self.on_response(now, config, key, purpose, response);
+            }
+            Input::Unanswered { key, purpose, cause } => {
+                self.on_unanswered(now, config, key, purpose, cause);
+            }
+            Input::PathLost(path) => self.path_lost |= path == self.path,
+            Input::Command(command) => self.on_command(now, config, command),
+        }
+        self.settle(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Duration, config: &EndpointConfig) {
+        match &mut self.state {
+            State::Incoming(incoming) => {
+                let again = incoming.repeat(now);
+                self.outputs.extend(again);
+            }
+            State::Outgoing(_) => self.outgoing_timeout(now, config),
+            State::Session(_) => self.session_timeout(now, config),
+            State::Over(_) => self.over_timeout(now, config),
+            State::Moving => {}
+        }
+        if self.tail.as_ref().is_some_and(|tail| tail.until.is_some_and(|until| now >= until)) {
+            self.drop_tail();
+        }
+        self.settle(now);
+    }
+
+    /// Returns the next output; drain until `None`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Returns when [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let own = match &self.state {
+            State::Incoming(incoming) => incoming.poll_timeout(),
+            State::Outgoing(outgoing) => outgoing.poll_timeout(),
+            State::Session(session) => session.poll_timeout(),
+            State::Over(over) => over.poll_timeout(),
+            State::Moving => None,
+        };
+        sooner(own, self.tail.as_ref().and_then(|tail| tail.until))
+    }
+
+    /// Whether nothing more can come of the leg, so that it can be dropped.
+    pub fn is_done(&self) -> bool {
+        match &self.state {
+            State::Over(over) => {
+                over.expired || (self.open.is_empty() && self.tail.is_none() && over.is_quiet())
+            }
+            State::Incoming(_) | State::Outgoing(_) | State::Session(_) => false,
+            State::Moving => true,
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        now: Duration,
+        config: &EndpointConfig,
+        txn: ServerKey,
+        request: Request,
+        path: Path,
+    ) {
+        match &self.state {
+            State::Session(_) => self.session_request(now, config, txn, request, path),
+            State::Incoming(_) | State::Outgoing(_) => {
+                self.early_request(now, config, txn, request);
+            }
+            State::Over(_) if *request.method() == Method::Bye => {
+                self.respond(config, txn, &request, 200);
+            }
+            State::Over(_) | State::Moving => self.respond(config, txn, &request, 481),
+        }
+    }
+
+    fn on_ack(&mut self, now: Duration, config: &EndpointConfig, ack: &Request) {
+        let seq = ack.cseq().map_or(0, |cseq| cseq.seq);
+        let awaited = |unacked: &mut Unacked| unacked.seq == seq;
+        match &mut self.state {
+            State::Session(session) => {
+                if let Some(unacked) = session.unacked.take_if(awaited) {
+                    let sdp = unacked.answer_in(ack);
+                    self.acked(&unacked, sdp);
+                }
+            }
+            State::Over(over) => {
+                if over.unacked.take_if(awaited).is_some() {
+                    self.late_bye(now, config);
+                }
+            }
+            State::Incoming(_) | State::Outgoing(_) | State::Moving => {}
+        }
+    }
+
+    fn on_cancel(&mut self, now: Duration, txn: ServerKey, reason: Option<String>) {
+        match &mut self.state {
+            State::Incoming(incoming) if incoming.txn == txn => self.cancelled(now, reason),
+            State::Session(session) => {
+                if let Some(theirs) = session.theirs.take_if(|theirs| theirs.txn == txn) {
+                    let response = wire::bare(self.id, &theirs.request, 487);
+                    self.push_response(txn, &response);
+                }
+            }
+            State::Incoming(_) | State::Outgoing(_) | State::Over(_) | State::Moving => {}
+        }
+    }
+
+    fn on_response(
+        &mut self,
+        now: Duration,
+        config: &EndpointConfig,
+        key: ClientKey,
+        purpose: Purpose,
+        response: Response,
+    ) {
+        if response.status() >= 200 {
+            self.open.retain(|open| *open != key);
+        }
+        if self.authorise(config, key, purpose, &response) {
+            return;
+        }
+        match (purpose, response.status()) {
+            (Purpose::Invite, 200..300) => self.invite_success(now, config, response),
+            (Purpose::Invite, status) => self.invite_progress(now, key, status, response),
+            (Purpose::Reoffer(method), status) => {
+                self.reoffer_response(now, config, method, status, &response);
+            }
+            (Purpose::Info, status) => {
+                if matches!(status, 408 | 481) {
+                    self.broken(now, config);
+                }
+            }
+            (Purpose::Bye, _) => {}
+        }
+    }
+
+    fn on_unanswered(
+        &mut self,
+        now: Duration,
+        config: &EndpointConfig,
+        key: ClientKey,
+        purpose: Purpose,
+        cause: Cause,
+    ) {
+        let was_open = self.open.contains(&key);
+        self.open.retain(|open| *open != key);
+        match purpose {
+            Purpose::Invite => self.invite_unanswered(now, config, cause),
+            Purpose::Reoffer(_) | Purpose::Info if was_open => self.broken(now, config),
+            Purpose::Reoffer(_) | Purpose::Info | Purpose::Bye => {}
+        }
+    }
+
+    fn on_command(&mut self, now: Duration, config: &EndpointConfig, command: Command) {
+        match command {
+            Command::Ring { status, sdp, headers } => {
+                self.ring(now, config, status, sdp.as_ref(), headers);
+            }
+            Command::Answer { sdp, headers } => self.answer(now, config, &sdp, headers),
+            Command::Reject { status, reason, headers } => {
+                self.reject(now, config, status, reason.as_deref(), headers);
+            }
+            Command::HangUp { reason } => self.hang_up(now, config, reason),
+            Command::AcceptOffer { sdp } => self.accept_offer(now, config, &sdp),
+            Command::RefuseOffer { status } => self.refuse_offer(config, status),
+            Command::Acknowledge { sdp } => self.acknowledge(now, config, &sdp),
+            Command::Info { content_type, body } => self.info(config, &content_type, &body),
+        }
+    }
+
+    /// Drops what has expired, and a leg's bookkeeping when it is over.
+    fn settle(&mut self, now: Duration) {
+        self.acks.expire(now);
+        if self.is_done() {
+            self.outputs.extend(self.open.drain(..).map(Output::Abandon));
+            self.drop_tail();
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}

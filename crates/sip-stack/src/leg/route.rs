@@ -1,0 +1,51 @@
+//! Where requests within a dialog go (RFC 3261 §12.2.1.1, §18.1.1).
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::Leg;
+use crate::{
+    dialog::Dialog,
+    endpoint::{EndpointConfig, Path, Transport},
+    uri::Uri,
+};
+
+impl Leg {
+    /// Returns the way to a dialog's next hop.
+    ///
+    /// Names are not looked up here: a hop that is a name is reached by the way its messages came.
+    /// So is a hop at the same address over TCP, on the connection there is, and a private address
+    /// written by a peer behind a NAT.
+    pub(super) fn way(&self, config: &EndpointConfig, dialog: &Dialog) -> Path {
+        let Ok(uri) = Uri::parse(dialog.next_hop()) else { return self.path };
+        let Some(ip) = uri.ip() else { return self.path };
+        let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
+        let transport = match uri.params.get("transport") {
+            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+            Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
+            Some(_) | None => self.path.transport,
+        };
+        let same = transport == self.path.transport;
+        let reuse = same && transport.is_reliable() && ip == self.path.remote.ip();
+        let behind_nat = !dialog.is_routed() && private_behind_public(ip, self.path.remote.ip());
+        if (reuse && !self.path_lost) || (same && behind_nat) {
+            return self.path;
+        }
+        let local = if same { Some(self.path.local) } else { None };
+        match local.or_else(|| config.listener(transport, self.path.local)) {
+            Some(local) => Path { transport, local, remote },
+            None => self.path,
+        }
+    }
+}
+
+/// Whether an address can only be meant behind the NAT that `seen` is the outside of.
+pub(crate) fn private_behind_public(written: IpAddr, seen: IpAddr) -> bool {
+    is_private(written) && !is_private(seen)
+}
+
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}

@@ -1,0 +1,108 @@
+//! How a leg's requests and responses look.
+
+use bytes::Bytes;
+
+use super::{ExtraHeaders, Leg, Output, Purpose};
+use crate::{
+    dialog::tagged,
+    endpoint::{ALLOW, EndpointConfig, LegId, Path},
+    message::{HeaderName, Request, Response},
+    transaction::{ClientKey, ServerKey},
+};
+
+impl Leg {
+    /// Returns a new transaction's key and the Via that carries it.
+    pub(super) fn via(&mut self, path: Path) -> (ClientKey, String) {
+        let key = ClientKey::new(self.random.number());
+        let rport = if path.transport.is_reliable() { "" } else { ";rport" };
+        let transport = path.transport.as_str();
+        let via = format!("SIP/2.0/{transport} {}{rport};branch={}", self.shown, key.branch());
+        (key, via)
+    }
+
+    pub(super) fn contact(&self) -> String {
+        let parameter = if self.path.transport.is_reliable() { ";transport=tcp" } else { "" };
+        format!("<sip:{}{parameter}>", self.shown)
+    }
+
+    /// Adds what every INVITE and UPDATE says of us.
+    pub(super) fn introduce(&self, config: &EndpointConfig, request: &mut Request) {
+        let headers = request.headers_mut();
+        headers.push(HeaderName::Contact, self.contact());
+        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::UserAgent, &config.user_agent);
+    }
+
+    pub(super) fn send(
+        &mut self,
+        key: ClientKey,
+        purpose: Purpose,
+        path: Path,
+        mut request: Request,
+    ) {
+        self.keep_for_challenge(key, path, &mut request);
+        if purpose != Purpose::Invite {
+            self.open.push(key);
+        }
+        self.outputs.push_back(Output::Request { key, purpose, path, request });
+    }
+
+    /// Answers a request with a bare status.
+    pub(super) fn respond(
+        &mut self,
+        config: &EndpointConfig,
+        txn: ServerKey,
+        request: &Request,
+        status: u16,
+    ) {
+        let mut response = bare(self.id, request, status);
+        response.headers_mut().push(HeaderName::Server, &config.user_agent);
+        self.push_response(txn, &response);
+    }
+
+    pub(super) fn push_response(&mut self, txn: ServerKey, response: &Response) {
+        let (status, bytes) = (response.status(), response.to_bytes());
+        self.outputs.push_back(Output::Respond { txn, status, bytes });
+    }
+
+    /// Makes a response that says where we are, to an INVITE or UPDATE.
+    pub(super) fn full_response(
+        &self,
+        config: &EndpointConfig,
+        request: &Request,
+        status: u16,
+        reason: &str,
+        sdp: Option<&Bytes>,
+        extra: ExtraHeaders,
+    ) -> Response {
+        let mut response =
+            Response::for_request(request, status, reason).with_record_route(request);
+        tag(self.id, &mut response);
+        let headers = response.headers_mut();
+        headers.push(HeaderName::Contact, self.contact());
+        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Server, &config.user_agent);
+        for (name, value) in extra {
+            headers.push(name, value);
+        }
+        if let Some(sdp) = sdp {
+            response.set_body("application/sdp", sdp);
+        }
+        response
+    }
+}
+
+/// Makes a response with our tag and nothing else.
+pub(super) fn bare(id: LegId, request: &Request, status: u16) -> Response {
+    let mut response = Response::for_request(request, status, "");
+    tag(id, &mut response);
+    response
+}
+
+fn tag(id: LegId, response: &mut Response) {
+    let to = response.headers().first(HeaderName::To).unwrap_or("").to_owned();
+    let tagged = tagged(&to, &id.to_string());
+    if tagged != to {
+        response.headers_mut().set(HeaderName::To, tagged);
+    }
+}
