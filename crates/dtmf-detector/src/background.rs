@@ -33,10 +33,10 @@ impl Background {
             (s1[k] * cos - s2[k], s1[k] * sin)
         };
         let mut power = [0.0; BINS];
-        for k in 1..BINS - 1 {
+        for (k, power) in power.iter_mut().enumerate().take(BINS - 1).skip(1) {
             let ((lr, li), (r, i), (hr, hi)) = (bin(k - 1), bin(k), bin(k + 1));
             let (re, im) = (r / 2.0 - (lr + hr) / 4.0, i / 2.0 - (li + hi) / 4.0);
-            power[k] = re * re + im * im;
+            *power = re * re + im * im;
         }
         Self { power }
     }

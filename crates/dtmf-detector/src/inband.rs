@@ -197,9 +197,23 @@ impl InbandDetector {
         let hop_energy = window.energy / WINDOW as f32;
         let start_sample = self.beginning(hop_energy);
         out(ToneEvent::Start { digit, at_sample: start_sample });
-        {let f=window.fit();
-        let now=Background::of(self.audio[10..].iter());let bef=Background::of(self.audio[..6].iter());
-        println!("# {digit} at {} pur {:.3} twist {:.1} off {:.1} {:.1} bal {:.2} low {:.4} change {:.3} lev {:.0}",start_sample as f32/8.,f.purity,20.*(f.column_amplitude/f.row_amplitude).log10(),f.row_offset_hz,f.column_offset_hz,f.balance,now.energy()/window.energy,now.change(&bef),f.row_amplitude);}
+        {
+            let f = window.fit();
+            let now = Background::of(self.audio[10..].iter());
+            let bef = Background::of(self.audio[..6].iter());
+            println!(
+                "# {digit} at {} pur {:.3} twist {:.1} off {:.1} {:.1} bal {:.2} low {:.4} change {:.3} lev {:.0}",
+                start_sample as f32 / 8.,
+                f.purity,
+                20. * (f.column_amplitude / f.row_amplitude).log10(),
+                f.row_offset_hz,
+                f.column_offset_hz,
+                f.balance,
+                now.energy() / window.energy,
+                now.change(&bef),
+                f.row_amplitude
+            );
+        }
         State::Sounding(Sounding {
             digit,
             tones: (window.row, window.column),

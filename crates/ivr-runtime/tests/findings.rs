@@ -2,6 +2,8 @@
 //!
 //! The name of a file in `tests/bad` begins with the code that it is about.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use ivr_runtime::{
@@ -21,7 +23,11 @@ fn every_bad_flow_is_told_what_is_wrong_where_and_how_to_mend_it() {
             checked.findings
         );
         let errors = checked.findings.iter().filter(|f| f.severity == Severity::Error).count();
-        assert_eq!(checked.flow.is_none(), errors > 0, "{name}: a flow with an error is not served");
+        assert_eq!(
+            checked.flow.is_none(),
+            errors > 0,
+            "{name}: a flow with an error is not served"
+        );
         assert_eq!(code.starts_with('W'), errors == 0, "{name}: {:#?}", checked.findings);
         let told: Vec<String> = checked.findings.iter().map(|f| render(f, &text)).collect();
         insta::assert_snapshot!(name, told.join("\n\n"));

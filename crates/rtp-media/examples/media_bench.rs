@@ -65,8 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (cpu, packets, began) =
         (thread_cpu("media-0")?, heard.load(Ordering::Relaxed), Instant::now());
     std::thread::sleep(Duration::from_secs(seconds));
-    let (cpu, packets) =
-        (thread_cpu("media-0")? - cpu, heard.load(Ordering::Relaxed) - packets);
+    let (cpu, packets) = (thread_cpu("media-0")? - cpu, heard.load(Ordering::Relaxed) - packets);
     let call_seconds = calls as f64 * began.elapsed().as_secs_f64();
     println!("{:.3} CPU-ms per call-second", cpu.as_secs_f64() * 1_000.0 / call_seconds);
     println!("{:.1} % of a core", 100.0 * cpu.as_secs_f64() / began.elapsed().as_secs_f64());

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::codec::CLOCK_HZ;
 use crate::prompt::Prompt;
 
+/// The level of a sine whose peak is full scale (ITU-T G.711), in dBm0.
+#[expect(clippy::approx_constant, reason = "3.14 dBm0, not π")]
+const PEAK_DBM0: f64 = 3.14;
+
 /// A country whose ringback we can make. Others ring as [`Country::Other`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[rustfmt::skip]
@@ -98,7 +102,7 @@ impl Cadence {
 
     /// One period at −16 dBm0 in all.
     fn samples(self) -> Vec<i16> {
-        let amplitude = 32_768.0 * 10f64.powf((-16.0 - 3.14) / 20.0);
+        let amplitude = 32_768.0 * 10f64.powf((-16.0 - PEAK_DBM0) / 20.0);
         let each = amplitude / (self.hertz.len() as f64).sqrt();
         let mut out = Vec::new();
         for (index, &length_ms) in self.on_off_ms.iter().enumerate() {

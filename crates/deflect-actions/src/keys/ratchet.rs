@@ -49,9 +49,7 @@ impl NumberKey {
         }
         let text = fs::read_to_string(path)?;
         match Chain::parse(&text) {
-            Some(chain) => {
-                Ok(Self(Kind::Kept { path: path.to_owned(), chain: Mutex::new(chain) }))
-            }
+            Some(chain) => Ok(Self(Kind::Kept { path: path.to_owned(), chain: Mutex::new(chain) })),
             None if text.starts_with(HEAD) => {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "the key file is damaged"))
             }

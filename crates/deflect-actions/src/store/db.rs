@@ -106,8 +106,7 @@ fn sqlite_url(path: &str) -> Result<String, StoreError> {
     if path.is_empty() || path.contains(":memory:") {
         return Err(StoreError::Url(format!("sqlite:{path}")));
     }
-    if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty())
-    {
+    if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }
     let mut url = "sqlite:".to_owned();

@@ -35,12 +35,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn served_flow(
-        &self,
-        rev: &str,
-        flow: &str,
-        source: &str,
-    ) -> Result<(), StoreError> {
+    pub async fn served_flow(&self, rev: &str, flow: &str, source: &str) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
         let new = sqlx::query(
             "INSERT INTO flow_rev (flow_rev, flow, source, first_served_ms) \

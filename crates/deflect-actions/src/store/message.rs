@@ -203,11 +203,7 @@ impl Store {
     }
 
     /// Written and unanswered; asked about at `next_ms`.
-    pub(crate) async fn ambiguous(
-        &self,
-        message_id: &str,
-        next_ms: i64,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn ambiguous(&self, message_id: &str, next_ms: i64) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
         sqlx::query(
             "UPDATE message SET state = 'ambiguous', next_try_ms = $2 \

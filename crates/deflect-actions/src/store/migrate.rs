@@ -2,15 +2,12 @@
 
 use sqlx::{AnyConnection, Connection, Row};
 
-use super::{
-    StoreError,
-    db::Dialect,
-};
+use super::{StoreError, db::Dialect};
 
 /// The steps, oldest first; their number is the version after them.
 const STEPS: [&str; 1] = [include_str!("../../migrations/0001_schema.sql")];
 /// Any number that nobody else locks.
-const LOCK: i64 = 0x6361_726f_6d;
+const LOCK: i64 = 0x63_6172_6f6d;
 
 /// Runs the steps that the database lacks, in one transaction.
 pub(super) async fn run(

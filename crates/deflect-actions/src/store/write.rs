@@ -4,9 +4,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, any::AnyArguments, query::Query};
 
 use super::{
     NodeInfo, StoreError,
-    rows::{
-        CallEnded, CallInput, CallProgress, CallStarted, OfferRow, OutcomeRow, Row, StepRow,
-    },
+    rows::{CallEnded, CallInput, CallProgress, CallStarted, OfferRow, OutcomeRow, Row, StepRow},
 };
 
 /// Rows of one statement: few sizes, so that prepared statements are found again.
@@ -138,10 +136,7 @@ pub(crate) async fn call(
 }
 
 /// Writes an offer, or its newer state.
-pub(crate) async fn offer_row(
-    conn: &mut AnyConnection,
-    row: &OfferRow,
-) -> Result<(), StoreError> {
+pub(crate) async fn offer_row(conn: &mut AnyConnection, row: &OfferRow) -> Result<(), StoreError> {
     insert(conn, &OFFER, vec![offer(row)]).await
 }
 

@@ -69,7 +69,7 @@ impl Notes {
     /// What was noted, in the order of the file.
     pub fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.0.into_inner();
-        problems.sort_by(|a, b| (a.span.start, a.code).cmp(&(b.span.start, b.code)));
+        problems.sort_by_key(|problem| (problem.span.start, problem.code));
         problems
     }
 }

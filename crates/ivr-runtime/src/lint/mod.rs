@@ -20,7 +20,6 @@ mod unused;
 pub(crate) mod urls;
 mod way_out;
 
-
 use toml::de::{DeTable, DeValue};
 
 use crate::{

@@ -1,5 +1,4 @@
 //! The system calls of a worker, all of them: what would change for another kernel interface.
-#![expect(clippy::disallowed_methods, reason = "the driver reads the clock")]
 
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
@@ -104,10 +103,10 @@ fn timespec(time: Duration) -> Timespec {
 pub(super) const DATAGRAM: usize = 2_048;
 
 /// Reads one datagram; `None` when there is none.
-pub(super) fn receive<'a>(
+pub(super) fn receive(
     socket: impl AsFd,
-    buffer: &'a mut [MaybeUninit<u8>; DATAGRAM],
-) -> Option<(SocketAddr, &'a mut [u8])> {
+    buffer: &mut [MaybeUninit<u8>; DATAGRAM],
+) -> Option<(SocketAddr, &mut [u8])> {
     let received = recvfrom(socket, &mut buffer[..], RecvFlags::DONTWAIT);
     let ((datagram, _), _, from) = received.ok()?;
     Some((from?.try_into().ok()?, datagram))
