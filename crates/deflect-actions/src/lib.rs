@@ -1,11 +1,13 @@
 //! Message providers, the outbox, receipts, opt-outs, limits and the store.
 //!
-//! [`store`] keeps what happened in one SQLite file or in PostgreSQL; [`keys`] keeps numbers from
-//! being numbers.
+//! [`store`] keeps what happened in one SQLite file or in PostgreSQL; [`text`] sends a caller
+//! the text that was asked for, at most once, and knows afterwards whether it was sent;
+//! [`provider`] speaks to those who carry it; [`keys`] keeps numbers from being numbers.
 
 mod clock;
 pub mod keys;
 pub mod provider;
 pub mod store;
+pub mod text;
 
 pub use clock::Clock;

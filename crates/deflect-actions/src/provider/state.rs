@@ -77,7 +77,8 @@ impl State {
     #[must_use]
     pub fn follows(self) -> &'static [Self] {
         match self {
-            Queued | Claimed | Ambiguous | Canceled => &[Queued],
+            Queued => &[],
+            Claimed | Ambiguous | Canceled => &[Queued],
             Accepted => &[Queued, Claimed, Ambiguous],
             Sent => &[Queued, Claimed, Accepted, Ambiguous],
             Delivered => {

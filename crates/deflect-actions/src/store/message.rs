@@ -48,7 +48,6 @@ pub(crate) struct Letter {
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
     pub message_id: String,
-    pub call_id: String,
     pub business: String,
     pub to: E164,
     pub letter: Letter,
@@ -289,8 +288,8 @@ impl Store {
                     "UPDATE message SET \
                      state = CASE WHEN write_ms IS NULL THEN 'queued' ELSE 'ambiguous' END, \
                      next_try_ms = $1, claimed_by = NULL, lease_until_ms = NULL \
-                     WHERE state = 'claimed' AND claimed_by <> $2 AND (lease_until_ms < $1 \
-                       OR SUBSTR(claimed_by, 1, LENGTH($3)) = $3)",
+                     WHERE state = 'claimed' AND (lease_until_ms < $1 \
+                       OR (claimed_by <> $2 AND SUBSTR(claimed_by, 1, LENGTH($3)) = $3))",
                 )
                 .bind(now)
                 .bind(self.claimer())
@@ -368,7 +367,7 @@ impl Store {
     pub(crate) async fn outgoing(&self, id: &str) -> Result<Option<Outgoing>, StoreError> {
         let mut conn = self.conn().await?;
         let row = sqlx::query(
-            "SELECT m.call_id, c.business, m.dest_enc, m.body_enc, m.sender, m.attempt, \
+            "SELECT c.business, m.dest_enc, m.body_enc, m.sender, m.attempt, \
              m.write_ms, m.created_ms, m.valid_until_ms FROM message m \
              JOIN call c ON c.call_id = m.call_id WHERE m.message_id = $1",
         )
@@ -379,7 +378,6 @@ impl Store {
         let Some((to, letter)) = self.opened(id, &row)? else { return Ok(None) };
         Ok(Some(Outgoing {
             message_id: id.to_owned(),
-            call_id: row.try_get("call_id")?,
             business: row.try_get("business")?,
             to,
             letter,
@@ -473,6 +471,17 @@ impl Store {
         .fetch_one(&mut *conn)
         .await?;
         Ok(row.try_get::<i64, _>("n")? > 0)
+    }
+
+    /// Where a message is.
+    pub(crate) async fn state_of(&self, message_id: &str) -> Result<Option<State>, StoreError> {
+        let mut conn = self.conn().await?;
+        let row = sqlx::query("SELECT state FROM message WHERE message_id = $1")
+            .bind(message_id.to_owned())
+            .fetch_optional(&mut *conn)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(State::parse(&row.try_get::<String, _>("state")?))
     }
 
     /// Whether another message has this provider's id.

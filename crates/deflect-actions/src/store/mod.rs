@@ -35,6 +35,8 @@ pub use rows::{
 };
 pub use writer::{QueueFull, Writer, WriterFigures};
 
+pub(crate) use limits::SentText;
+
 use crate::{Clock, keys::Keys};
 
 /// One text query waits no longer for a connection.

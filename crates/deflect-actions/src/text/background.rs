@@ -1,0 +1,94 @@
+//! What goes on when no caller listens: retries, settling, recovery, erasing.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::Semaphore, task::JoinHandle, time::Instant};
+
+use super::{TextService, attempt::LEASE_SLACK};
+use crate::store::StoreError;
+
+/// Between two looks at the queue.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks while the database is down.
+const DOWN: Duration = Duration::from_secs(5);
+/// Attempts at once.
+const ATTEMPTS: usize = 16;
+/// An accepted message without a receipt for so long is unknown, ms.
+const SILENT_MS: i64 = 15 * 60_000;
+/// Looks between two erasures, and between two sweeps.
+const ERASE_EVERY: u64 = 60;
+const SWEEP_EVERY: u64 = 3_600;
+
+impl TextService {
+    /// Starts the background task: takes back what earlier starts left, retries, settles,
+    /// erases. Abort the handle to end it; claims it leaves are taken back later.
+    pub fn start(&self) -> JoinHandle<()> {
+        let service = self.clone();
+        tokio::spawn(async move {
+            let attempts = Arc::new(Semaphore::new(ATTEMPTS));
+            let mut looks: u64 = 0;
+            loop {
+                let pause = match service.look(&attempts, looks).await {
+                    Ok(()) => LOOK,
+                    Err(error) => {
+                        tracing::warn!(%error, "outbox: the store fails");
+                        DOWN
+                    }
+                };
+                looks += 1;
+                let _ = tokio::time::timeout(pause, service.0.due.notified()).await;
+            }
+        })
+    }
+
+    /// One look at all that is due, without waiting for the attempts it starts.
+    async fn look(&self, attempts: &Arc<Semaphore>, looks: u64) -> Result<(), StoreError> {
+        let store = &self.0.store;
+        store.prepare().await?;
+        store.take_back().await?;
+        store.expire(SILENT_MS).await?;
+        self.settle_due().await?;
+        if looks % ERASE_EVERY == ERASE_EVERY - 1 {
+            store.erase_due().await?;
+            store.close_unfinished().await?;
+        }
+        if looks % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            store.sweep().await?;
+        }
+        let free = i64::try_from(attempts.available_permits()).unwrap_or(0);
+        if free == 0 {
+            return Ok(());
+        }
+        for id in store.claim(lease(), free).await? {
+            // Only this task takes permits, so each claim has one.
+            let Ok(permit) = Arc::clone(attempts).try_acquire_owned() else { break };
+            let service = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = service.retry(&id).await {
+                    tracing::warn!(%error, message = id, "retry: the store fails");
+                }
+                drop(permit);
+            });
+        }
+        Ok(())
+    }
+
+    /// One attempt at a claimed message.
+    async fn retry(&self, id: &str) -> Result<(), StoreError> {
+        let Some(mut message) = self.0.store.outgoing(id).await? else { return Ok(()) };
+        let config = self.config();
+        if self.0.store.is_opted_out(&message.business, &message.to, "").await? {
+            let failure = crate::provider::Failure::of(crate::provider::Class::OptedOut);
+            self.conclude(&message, super::attempt::Tried::Failed(failure)).await;
+            return Ok(());
+        }
+        let until = Instant::now() + lease() - LEASE_SLACK;
+        let tried = self.try_once(&mut message, &config, until).await;
+        self.conclude(&message, tried).await;
+        Ok(())
+    }
+}
+
+fn lease() -> Duration {
+    LEASE_SLACK + Duration::from_secs(15)
+}

@@ -1,0 +1,120 @@
+//! May this text be sent at all? Asked before anything is committed.
+
+use message_text::{E164, LineType, NumberProblem, Segments, segments};
+
+use super::{TextConfig, TextOrder, TextOutcome, TextService, limits::Rule};
+use crate::{
+    provider::State,
+    store::{Store, StoreError},
+};
+
+/// What was found out about a line is believed for this long, ms.
+const REMEMBER_MS: i64 = 30 * 86_400_000;
+const MINUTE_MS: i64 = 60_000;
+
+/// A text that may be sent.
+#[derive(Debug)]
+pub(super) struct Cleared {
+    pub message_id: String,
+    pub to: E164,
+    pub segments: Segments,
+    pub dest_key: String,
+}
+
+impl TextService {
+    /// `Err` is the outcome for the caller; a limit's reservation is under `message_id`.
+    pub(super) async fn check(
+        &self,
+        order: &TextOrder,
+        config: &TextConfig,
+        message_id: String,
+        now_ms: i64,
+    ) -> Result<Cleared, TextOutcome> {
+        let to = number(order, config)?;
+        let parts = segments(&order.text);
+        if parts.count > usize::from(config.limits.segments) {
+            return Err(TextOutcome::failed("too_long"));
+        }
+        let store = &self.0.store;
+        let keys = store.keys().caller_keys(&order.call.business, &to, now_ms);
+        let dest = (keys.0.as_str(), keys.1.as_str());
+        past(store, order, &to, dest, now_ms).await.unwrap_or_else(store_failed)?;
+        match self.0.window.reserve(store, config, order, &to, &keys, &message_id).await {
+            Ok(None) => {}
+            Ok(Some(Rule { rule, scope, key })) => {
+                if let Err(error) = store.limit_hit(&order.call.call_id, rule, scope, &key).await {
+                    tracing::warn!(%error, rule, "limit hit not recorded");
+                }
+                return Err(TextOutcome::Limited { rule: rule.to_owned() });
+            }
+            Err(error) => return store_failed(error).map(|()| unreachable!("it is an error")),
+        }
+        Ok(Cleared { message_id, to, segments: parts, dest_key: keys.0 })
+    }
+}
+
+/// Why a number is not texted, in one word.
+pub(super) fn problem(problem: NumberProblem) -> &'static str {
+    match problem {
+        NumberProblem::Withheld => "withheld",
+        NumberProblem::Short => "short",
+        NumberProblem::Invalid => "invalid",
+    }
+}
+
+fn number(order: &TextOrder, config: &TextConfig) -> Result<E164, TextOutcome> {
+    let refuse = |reason| Err(TextOutcome::not_textable(reason));
+    let to = match &order.to {
+        Ok(to) => to,
+        Err(why) => return refuse(problem(*why)),
+    };
+    let own = |number: &String| number == to.as_str();
+    if config.own_numbers.iter().any(own) || config.senders.iter().any(|s| own(&s.from)) {
+        return refuse("own");
+    }
+    match to.line_type() {
+        LineType::Mobile | LineType::FixedOrMobile => {}
+        LineType::Fixed => return refuse("landline"),
+        LineType::TollFree => return refuse("toll_free"),
+        LineType::Premium | LineType::SharedCost => return refuse("premium"),
+        LineType::Voip => return refuse("voip"),
+        LineType::Other => return refuse("other_line"),
+    }
+    if !config.allows(to.region()) {
+        return refuse("country_not_allowed");
+    }
+    if config.senders_for(to.region(), &order.via).is_empty() {
+        return refuse("no_sender");
+    }
+    Ok(to.clone())
+}
+
+/// What earlier messages and opt-outs say.
+async fn past(
+    store: &Store,
+    order: &TextOrder,
+    to: &E164,
+    dest: (&str, &str),
+    now_ms: i64,
+) -> Result<Result<(), TextOutcome>, StoreError> {
+    if store.is_opted_out(&order.call.business, to, &order.topic).await? {
+        return Ok(Err(TextOutcome::OptedOut));
+    }
+    if store.found_untextable(dest, now_ms - REMEMBER_MS).await? {
+        return Ok(Err(TextOutcome::not_textable("known_not_textable")));
+    }
+    let since = now_ms - i64::from(order.repeat_after_minutes) * MINUTE_MS;
+    let same =
+        store.same_since(&order.call.business, &order.step, &order.purpose, dest, since).await?;
+    Ok(match same {
+        None => Ok(()),
+        Some(State::Queued | State::Claimed) => Err(TextOutcome::Queued),
+        Some(State::Ambiguous) => Err(TextOutcome::Ambiguous),
+        Some(_) => Err(TextOutcome::Duplicate),
+    })
+}
+
+fn store_failed(error: StoreError) -> Result<(), TextOutcome> {
+    tracing::warn!(%error, "text not sent, the store fails");
+    Err(TextOutcome::failed("store"))
+}

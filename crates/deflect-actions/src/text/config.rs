@@ -1,0 +1,96 @@
+//! By whom, to whom and how often.
+
+use std::collections::BTreeMap;
+
+use crate::provider::Provider;
+
+/// What a service sends by.
+#[derive(Debug, Clone, Default)]
+pub struct TextConfig {
+    /// `[provider.X]`, by name.
+    pub providers: BTreeMap<String, Provider>,
+    /// `[sender.X]`, in file order.
+    pub senders: Vec<Sender>,
+    /// `[limits]`.
+    pub limits: TextLimits,
+    /// Countries whose numbers may be texted; empty: those of the senders.
+    pub countries: Vec<String>,
+    /// Our own numbers (lines, senders), E.164: never texted.
+    pub own_numbers: Vec<String>,
+    /// `[http] public_url`, without a slash at its end: what providers sign with.
+    pub public_url: Option<String>,
+    /// Answer to HELP, by business.
+    pub help: BTreeMap<String, String>,
+}
+
+/// A number or id that messages are sent from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// As flows name it.
+    pub name: String,
+    /// Name of its provider.
+    pub provider: String,
+    /// The number or id.
+    pub from: String,
+    /// Countries it serves, ISO codes.
+    pub regions: Vec<String>,
+    /// The provider itself answers STOP and HELP; `None`: as it usually does.
+    pub auto_reply: Option<bool>,
+    /// Messages per second; `None`: the provider's limit.
+    pub per_second: Option<u32>,
+}
+
+/// How many texts at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextLimits {
+    /// To one number in an hour.
+    pub caller_hour: u32,
+    /// To one number in a day.
+    pub caller_day: u32,
+    /// To numbers that begin alike, in an hour.
+    pub prefix_hour: u32,
+    /// Digits in which such numbers agree.
+    pub prefix_digits: u8,
+    /// Of one line in a minute.
+    pub line_minute: u32,
+    /// Parts of one text.
+    pub segments: u8,
+}
+
+impl Default for TextLimits {
+    fn default() -> Self {
+        Self {
+            caller_hour: 2,
+            caller_day: 4,
+            prefix_hour: 60,
+            prefix_digits: 7,
+            line_minute: 120,
+            segments: 2,
+        }
+    }
+}
+
+impl TextConfig {
+    /// The senders that serve `region`, in the order of `via`; `via` empty means all.
+    pub(super) fn senders_for<'a>(
+        &'a self,
+        region: &str,
+        via: &[String],
+    ) -> Vec<(&'a Sender, &'a Provider)> {
+        let serves = |sender: &&Sender| sender.regions.iter().any(|served| served == region);
+        let named = |name: &String| self.senders.iter().find(|sender| sender.name == *name);
+        let with_provider = |sender: &'a Sender| {
+            self.providers.get(&sender.provider).map(|provider| (sender, provider))
+        };
+        if via.is_empty() {
+            self.senders.iter().filter(serves).filter_map(with_provider).collect()
+        } else {
+            via.iter().filter_map(named).filter(serves).filter_map(with_provider).collect()
+        }
+    }
+
+    /// Whether numbers of `region` may be texted.
+    pub(super) fn allows(&self, region: &str) -> bool {
+        self.countries.is_empty() || self.countries.iter().any(|country| country == region)
+    }
+}

@@ -1,0 +1,72 @@
+//! Texts: checked, committed, handed over, and known afterwards.
+//!
+//! A message is a committed row before a provider sees it. Another sender is tried only after a
+//! definite failure; a request that was written and not answered is ambiguous, and settled by
+//! evidence. [`TextService::send`] never waits longer than the order allows, and what it began
+//! goes on when its caller is gone.
+
+mod attempt;
+mod background;
+mod check;
+mod config;
+mod limits;
+mod order;
+mod receipts;
+mod settle;
+mod throttle;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Notify;
+
+pub use config::{Sender, TextConfig, TextLimits};
+pub use order::{TextOrder, TextOutcome};
+pub use receipts::WebhookError;
+
+use crate::store::Store;
+
+/// Sends texts. Clones share it.
+#[derive(Debug, Clone)]
+pub struct TextService(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    config: RwLock<Arc<TextConfig>>,
+    window: limits::Window,
+    throttle: throttle::Throttle,
+    /// Something was learned about some message.
+    news: Notify,
+    /// The queue has something due sooner than the next look at it.
+    due: Notify,
+}
+
+impl TextService {
+    /// A service over `store`. Nothing is retried or settled until [`Self::start`] runs.
+    #[must_use]
+    pub fn new(store: Store, config: TextConfig) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            config: RwLock::new(Arc::new(config)),
+            window: limits::Window::default(),
+            throttle: throttle::Throttle::default(),
+            news: Notify::new(),
+            due: Notify::new(),
+        }))
+    }
+
+    /// From now on sends by `config`; what is under way keeps the old one.
+    pub fn reconfigure(&self, config: TextConfig) {
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// The store of its messages.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    fn config(&self) -> Arc<TextConfig> {
+        Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}

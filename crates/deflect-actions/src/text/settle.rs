@@ -1,0 +1,146 @@
+//! Ambiguous messages are settled by evidence: a receipt, or the provider's own list.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    Sender, TextService,
+    attempt::{Tried, outbound},
+};
+use crate::{
+    provider::{Class, Found, Provider, Receipt, State},
+    store::{
+        StoreError,
+        message::{News, Outgoing},
+    },
+};
+
+/// One question takes no longer.
+const QUESTION: Duration = Duration::from_secs(5);
+/// While the caller listens it is asked this often.
+const ASK: Duration = Duration::from_millis(500);
+/// A message that a provider has is in its list after this long, ms.
+const LISTED_MS: i64 = 60_000;
+/// Between two questions, ms.
+const AGAIN_MS: i64 = 20_000;
+/// After its time is over it is asked about for this long, ms.
+const PATIENCE_MS: i64 = 15 * 60_000;
+
+impl TextService {
+    /// Waits until evidence comes that the message arrived or failed, at most until `until`.
+    pub(super) async fn evidence(
+        &self,
+        message: &Outgoing,
+        sender: &Sender,
+        provider: &Provider,
+        until: Instant,
+    ) -> Option<Tried> {
+        let written = message.write_ms.unwrap_or(message.created_ms);
+        loop {
+            let news = self.0.news.notified();
+            let found = match self.0.store.state_of(&message.message_id).await {
+                Ok(Some(State::Ambiguous | State::Claimed | State::Queued) | None) | Err(_) => None,
+                Ok(Some(State::Failed | State::Canceled)) => {
+                    Some(Tried::Failed(crate::provider::Failure::of(Class::Unknown)))
+                }
+                Ok(Some(_)) => Some(Tried::Accepted { sender: sender.name.clone() }),
+            };
+            if found.is_some() {
+                return found;
+            }
+            if tokio::time::timeout_at(until.min(Instant::now() + ASK), news).await.is_err() {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return None;
+                }
+                let now = self.0.store.now_ms();
+                let question = outbound(message, &sender.from, now);
+                if let Found::Has(list) = provider.find(question, written, left.min(QUESTION)).await
+                {
+                    let _ = self.take_found(message, &sender.provider, list).await;
+                }
+            }
+        }
+    }
+
+    /// Asks about all that is ambiguous and due.
+    pub(super) async fn settle_due(&self) -> Result<(), StoreError> {
+        for id in self.0.store.unsettled(AGAIN_MS).await? {
+            match self.0.store.outgoing(&id).await? {
+                Some(message) => self.settle(&message).await?,
+                None => self.0.store.give_up_asking(&id).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, message: &Outgoing) -> Result<(), StoreError> {
+        let (config, store, now) = (self.config(), &self.0.store, self.0.store.now_ms());
+        let sender = config.senders.iter().find(|s| Some(&s.name) == message.sender.as_ref());
+        let provider = sender.and_then(|sender| config.providers.get(&sender.provider));
+        let written = message.write_ms.unwrap_or(message.created_ms);
+        let found = match (sender, provider) {
+            (Some(sender), Some(provider)) => {
+                let question = outbound(message, &sender.from, now);
+                match provider.find(question, written, QUESTION).await {
+                    Found::Has(list) => {
+                        let name = &sender.provider;
+                        if self.take_found(message, name, list).await? {
+                            return Ok(());
+                        }
+                        Found::HasNone
+                    }
+                    other => other,
+                }
+            }
+            _ => Found::Unknown,
+        };
+        let listed = matches!(provider, Some(Provider::Sandbox)) || now - written >= LISTED_MS;
+        match found {
+            Found::HasNone if listed && now < message.valid_until_ms => {
+                tracing::info!(message = message.message_id, "never arrived, sent again");
+                self.0.due.notify_one();
+                store.requeue(&message.message_id, now).await
+            }
+            Found::HasNone if listed => {
+                let news = News { class: Some(Class::Expired), ..News::of(State::Failed) };
+                store.take_news(&message.message_id, &news).await.map(|_| ())
+            }
+            Found::HasNone | Found::Unknown | Found::Has(_) => {
+                if now > message.valid_until_ms + PATIENCE_MS {
+                    store.give_up_asking(&message.message_id).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes what a provider's list says, leaving out what belongs to other messages.
+    async fn take_found(
+        &self,
+        message: &Outgoing,
+        provider: &str,
+        list: Vec<Receipt>,
+    ) -> Result<bool, StoreError> {
+        let store = &self.0.store;
+        for receipt in list {
+            let id = &receipt.provider_id;
+            if store.knows_provider_id(provider, id, &message.message_id).await? {
+                continue;
+            }
+            let accepted = News { provider_id: Some(id), ..News::of(State::Accepted) };
+            self.insist(&message.message_id, &accepted).await;
+            if receipt.state != State::Accepted {
+                let news = News {
+                    class: receipt.class,
+                    code: receipt.code.as_deref(),
+                    ..News::of(receipt.state)
+                };
+                self.insist(&message.message_id, &news).await;
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
