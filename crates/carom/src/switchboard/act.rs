@@ -7,7 +7,6 @@ use rtp_media::{
     session::{MediaEvent, SessionId},
     worker::Command,
 };
-use sip_stack::offer_answer;
 
 use super::{
     Switchboard,
@@ -23,7 +22,9 @@ impl Switchboard {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(machine) = call.machine.as_mut() else { return };
-        call.ledger.input(wall_ms(), &input);
+        if let Some(row) = call.ledger.input(wall_ms(), &input) {
+            self.services.store(row);
+        }
         machine.handle_input(now, input);
         self.drain_machine(no);
     }
@@ -36,6 +37,13 @@ impl Switchboard {
         {
             let acts = target.hunt.handle_timeout(now);
             self.act_on_hunt(no, acts);
+        }
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        if call.machine.is_none() && call.facts_due.is_some_and(|at| at <= now) {
+            call.facts_due = None;
+            if let Some(facts) = call.facts.take() {
+                return self.start_machine(no, facts);
+            }
         }
         let Some(call) = self.calls.get_mut(&no) else { return };
         if let Some(machine) = call.machine.as_mut()
@@ -90,7 +98,11 @@ impl Switchboard {
 
     fn play(&mut self, no: CallNo, id: u32, language: &str, names: &[String], barge_in: bool) {
         let Some(call) = self.calls.get_mut(&no) else { return };
-        let find = |name: &String| call.snapshot.prompt(language, name);
+        let prompts = &call.snapshot.prompts.set;
+        let first = call.flow.languages.first().map_or("", String::as_str);
+        let find = |name: &String| {
+            prompts.find(language, name).or_else(|| prompts.find(first, name))
+        };
         let items: Option<Vec<_>> = names.iter().map(find).collect();
         let Some(items) = items.filter(|items| !items.is_empty()) else {
             call.line.note(wall_ms(), "media", format!("prompt missing: {}", names.join(", ")));
@@ -109,11 +121,11 @@ impl Switchboard {
             return;
         }
         let media = &mut call.caller.media;
-        let sdp = media.answer.clone().unwrap_or_else(|| offer_answer::offer(&media.local));
+        let Some(sdp) = media.answer.clone().or_else(|| media.offer()) else { return };
         call.caller.state = CallerState::Answered;
         call.ledger.sip_final = Some(200);
         let leg = call.caller.leg;
-        if call.caller.media.agreed.is_some() {
+        if call.caller.media.talk.current().is_some() {
             self.configure(no, Side::Caller);
         }
         self.endpoint.answer(now, leg, sdp, Vec::new());
@@ -129,7 +141,7 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let rules = call.stream_rules(side);
         let Some(media) = call.media_mut(side) else { return };
-        let Some(agreed) = &media.agreed else { return };
+        let Some(agreed) = media.talk.current() else { return };
         let config = super::media::stream_config(agreed, &rules);
         let session = media.session;
         if let Some(ports) = media.ports.take() {
@@ -246,11 +258,6 @@ impl Switchboard {
         for row in rows {
             self.services.store(row);
         }
-    }
-
-    /// Arc of the prompt, by the call's language, else by the flow's first.
-    pub(super) fn snapshot(&self) -> &Arc<crate::config::Snapshot> {
-        &self.snapshot
     }
 }
 

@@ -4,15 +4,14 @@ use std::{net::IpAddr, sync::Arc};
 
 use ivr_runtime::{
     call::{Bypass, Call, Facts},
-    flow::{Flow, select},
+    flow::model::Flow,
     key::Key,
 };
 use message_text::E164;
-use rtp_media::worker::Command;
+use rtp_media::{session::SessionId, worker::Command};
 use sip_stack::{
     endpoint::{LegId, Path},
     message::{HeaderName, Request},
-    offer_answer,
 };
 
 use super::{
@@ -39,7 +38,7 @@ pub fn limits(snapshot: &Snapshot) -> Limits {
 
 /// The trunk that may call us from `addr`.
 pub fn trunk_of(snapshot: &Snapshot, addr: IpAddr) -> Option<&Trunk> {
-    snapshot.config.trunks.iter().find(|trunk| trunk.may_call_from(addr))
+    snapshot.config.trunk_at(addr)
 }
 
 impl Switchboard {
@@ -62,21 +61,18 @@ impl Switchboard {
         let who = parties(&invite, trunk);
         let no = CallNo(self.next_call);
         self.next_call += 1;
-        let Some(mut media) = self.reserve(no, Side::Caller) else {
+        let Some(mut media) = self.reserve(no, Side::Caller, None) else {
             metrics::counter!("carom_calls_refused_total", "reason" => "no_media_port").increment(1);
             return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
         };
-        let Some(spare) = self.reserve(no, Side::Target) else {
+        let Some(spare) = self.reserve(no, Side::Target, Some(media.session)) else {
             self.sessions.remove(&media.session);
             metrics::counter!("carom_calls_refused_total", "reason" => "no_media_port").increment(1);
             return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
         };
         if !invite.body().is_empty() {
-            match offer_answer::answer(invite.body(), &media.local) {
-                Ok((answer, agreed)) => {
-                    media.answer = Some(answer);
-                    media.agreed = Some(agreed);
-                }
+            match media.first_answer(invite.body()) {
+                Ok(answer) => media.answer = Some(answer),
                 Err(rejected) => {
                     self.sessions.remove(&media.session);
                     self.sessions.remove(&spare.session);
@@ -84,7 +80,7 @@ impl Switchboard {
                 }
             }
         }
-        let flow = pick_flow(&snapshot, &who.called);
+        let flow = Arc::clone(snapshot.flow_for(&who.called));
         let call_id = uuid::Uuid::now_v7().to_string();
         let started_ms = wall_ms();
         let mut line = TimeLine::default();
@@ -97,20 +93,24 @@ impl Switchboard {
             flow,
             trunk: trunk.clone(),
             machine: None,
+            facts: None,
+            facts_due: None,
+            withheld: who.withheld,
             caller: CallerLeg { leg, invite, media, state: CallerState::Trying },
             spare_media: Some(spare),
             target: None,
             line,
             ledger,
             deadline: None,
+            goodbye: None,
             over: false,
-            snapshot,
+            snapshot: Arc::clone(&snapshot),
         };
         self.legs.insert(leg, (no, Side::Caller));
         self.calls.insert(no, call);
-        metrics::counter!("carom_calls_total", "trunk" => trunk_name(&self.calls[&no])).increment(1);
+        metrics::counter!("carom_calls_total", "trunk" => trunk.name.clone()).increment(1);
         let bypass = (verdict == Verdict::SkipFlow).then_some(Bypass::Overload);
-        self.look_up_facts(no, who, bypass);
+        self.look_up_facts(no, &who, bypass);
     }
 
     /// The facts are in: the flow begins.
@@ -125,18 +125,17 @@ impl Switchboard {
     }
 
     /// Takes a port pair and a session for one leg.
-    pub(super) fn reserve(&mut self, no: CallNo, side: Side) -> Option<Media> {
+    pub(super) fn reserve(
+        &mut self,
+        no: CallNo,
+        side: Side,
+        near: Option<SessionId>,
+    ) -> Option<Media> {
         let ports = self.ports.reserve().inspect_err(|error| tracing::warn!(%error)).ok()?;
-        let near = self.calls.get(&no).map(|call| call.caller.media.session).or_else(|| {
-            self.sessions_of_new_call(no)
-        });
         let session = self.media.allocate(near);
         self.sessions.insert(session, (no, side));
-        Some(Media::new(ports, session, &self.snapshot))
-    }
-
-    fn sessions_of_new_call(&self, no: CallNo) -> Option<rtp_media::session::SessionId> {
-        self.newest.filter(|(newest, _)| *newest == no).map(|(_, session)| session)
+        let origin = self.services.number() >> 2; // a 62-bit number every parser takes
+        Some(Media::new(ports, session, &self.snapshot.config, origin))
     }
 
     /// A key that came as SIP INFO on the caller leg.
@@ -151,15 +150,6 @@ impl Switchboard {
         let command = Command::InfoKey { digit: key.digit, duration_ms: key.duration_ms };
         self.media_to(session, command);
     }
-}
-
-/// The flow that takes a call to `called`; without one, straight to the fallback target.
-fn pick_flow(snapshot: &Snapshot, called: &str) -> Arc<Flow> {
-    select(&snapshot.flows, called).unwrap_or(&snapshot.fallback_flow).clone()
-}
-
-fn trunk_name(call: &Live) -> String {
-    call.trunk.name.clone()
 }
 
 /// Country and last two digits, never the number.

@@ -11,7 +11,7 @@ use sip_stack::{
     b2bua,
     endpoint::{Cause, LegId, OutgoingInvite, Path, Transport},
     message::{HeaderName, Response},
-    offer_answer,
+    offer_answer::AnswerKind,
 };
 
 use super::{
@@ -33,9 +33,10 @@ impl Switchboard {
         let Some(facts) = call.flow.targets.get(usize::from(target.0)).cloned() else {
             return self.tell(no, Input::Target(TargetOutcome::Failed { status: None }));
         };
+        let near = call.caller.media.session;
         let media = match call.spare_media.take() {
             Some(media) => media,
-            None => match self.reserve(no, Side::Target) {
+            None => match self.reserve(no, Side::Target, Some(near)) {
                 Some(media) => media,
                 None => {
                     return self.tell(no, Input::Target(TargetOutcome::Failed { status: None }));
@@ -74,7 +75,7 @@ impl Switchboard {
     pub(super) fn act_on_hunt(&mut self, no: CallNo, acts: Vec<Act>) {
         for act in acts {
             match act {
-                Act::Resolve(uri) => self.resolve(no, uri),
+                Act::Resolve(uri) => self.resolve(no, &uri),
                 Act::Invite => self.invite(no),
                 Act::Cancel => self.cancel_attempt(no),
                 Act::Over(ending) => self.hunt_over(no, ending),
@@ -130,13 +131,8 @@ impl Switchboard {
         let Some(target) = call.target.as_mut() else { return };
         let Some(remote) = target.remote else { return };
         let Some(facts) = call.flow.targets.get(usize::from(target.id.0)) else { return };
-        target.media.local.session_id = target.media.local.session_id.wrapping_add(1);
-        let prefer = call.caller.media.agreed.as_ref().map(|agreed| agreed.codec);
-        if let Some(codec) = prefer {
-            // The caller's law first: the same on both legs means no conversion.
-            target.media.local.codecs.sort_by_key(|offered| *offered != codec);
-        }
-        let sdp = offer_answer::offer(&target.media.local);
+        target.media.restart(call.caller.media.talk.current().map(|agreed| agreed.codec));
+        let Some(sdp) = target.media.offer() else { return };
         let mut headers = b2bua::passed_on(&call.caller.invite, call.trunk.trusted);
         for (name, template) in &facts.headers {
             let value = template.replace("{call_id}", &call.call_id);
@@ -186,7 +182,7 @@ impl Switchboard {
         if status == 100 {
             return;
         }
-        let early = sdp.is_some_and(|sdp| target.media.conclude(sdp));
+        let early = sdp.is_some_and(|sdp| target.media.conclude(sdp, AnswerKind::Preview));
         let unanswered = matches!(call.caller.state, CallerState::Trying | CallerState::Early);
         if early {
             target.state = TargetState::EarlyMedia;
@@ -228,8 +224,8 @@ impl Switchboard {
         let Some(target) = call.target.as_mut() else { return };
         target.hunt.answered();
         let agreed = match sdp {
-            Some(sdp) => target.media.conclude(sdp),
-            None => target.media.agreed.is_some(), // the 183 carried the answer
+            Some(sdp) => target.media.conclude(sdp, AnswerKind::Final),
+            None => target.media.talk.current().is_some(), // the 183 carried the answer
         };
         if !agreed {
             let leg = target.leg.take();
@@ -278,7 +274,7 @@ impl Switchboard {
         let Some(call) = self.calls.get(&no) else { return };
         let Some(target) = &call.target else { return };
         let (a, b) = (call.caller.media.session, target.media.session);
-        let wish = |leg: &super::live::Media| match &leg.agreed {
+        let wish = |leg: &super::live::Media| match leg.talk.current() {
             Some(agreed) if agreed.telephone_event.is_some() => KeyRelay::Rfc4733,
             _ => KeyRelay::Info,
         };

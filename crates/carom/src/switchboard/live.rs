@@ -3,12 +3,15 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use ivr_runtime::{call::Call, flow::model::{Flow, TargetId}};
+use ivr_runtime::{
+    call::{Call, Facts},
+    flow::model::{Flow, TargetId},
+};
 use rtp_media::{ports::MediaPorts, session::SessionId};
 use sip_stack::{
     endpoint::LegId,
     message::Request,
-    offer_answer::{AnswerKind, Codec, LocalMedia, Negotiation},
+    offer_answer::{AnswerKind, Codec, LocalMedia, Negotiation, Rejected},
     sdp::Direction,
 };
 
@@ -44,6 +47,10 @@ pub struct Live {
     pub trunk: Trunk,
     /// `None` until the facts are in.
     pub machine: Option<Call>,
+    /// What the flow begins with if nothing more is learned.
+    pub facts: Option<Facts>,
+    /// The caller asked for privacy: the number routes, but is not texted.
+    pub withheld: bool,
     /// When the flow begins without facts that are still being looked up.
     pub facts_due: Option<Duration>,
     pub caller: CallerLeg,
@@ -137,6 +144,17 @@ impl Media {
         };
         let talk = Negotiation::new(local);
         Self { ports: Some(ports), session, open: false, talk, answer: None }
+    }
+
+    /// Answers the offer of the INVITE.
+    pub fn first_answer(&mut self, offer: &[u8]) -> Result<Bytes, Rejected> {
+        self.talk.handle_offer(offer).map_err(|_| Rejected::NoOffer)?;
+        self.talk.answer().map(|(answer, _)| answer)
+    }
+
+    /// Our offer, again where it is out already.
+    pub fn offer(&mut self) -> Option<Bytes> {
+        self.talk.offer().ok().or_else(|| self.talk.sent().cloned())
     }
 
     /// Takes the peer's answer to our offer; `false` when nothing was agreed.

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 
 use deflect_actions::store::{
-    CallEnded, CallInput, CallStarted, LocalTime, OfferRow, OutcomeRow, Row, StepRow,
+    CallEnded, CallInput, CallProgress, CallStarted, LocalTime, OfferRow, OutcomeRow, Row, StepRow,
 };
 use ivr_runtime::{
-    call::{Input, OfferResponse, Record, TargetOutcome},
+    call::{Input, OfferResponse, Record},
     flow::Flow,
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -94,9 +94,14 @@ impl Ledger {
 
     /// The row written at arrival.
     pub fn started(&self, services: &Services) -> Row {
+        Row::CallStarted(self.started_row(services))
+    }
+
+    /// The same, for the message that may be committed before it.
+    pub fn started_row(&self, services: &Services) -> CallStarted {
         let keys = self.caller.as_ref().map(|caller| services.caller_keys(&self.business, caller));
         let (caller_key, caller_key_prev) = keys.unzip();
-        Row::CallStarted(CallStarted {
+        CallStarted {
             call_id: self.call_id.clone(),
             trunk: Some(self.trunk.clone()),
             did: Some(self.called.clone()),
@@ -111,7 +116,7 @@ impl Ledger {
             caller_region: self.caller.as_ref().map(|caller| caller.region().to_owned()),
             caller_line_type: self.caller.as_ref().map(|c| c.line_type().as_str().to_owned()),
             language: Some(self.language.clone()),
-        })
+        }
     }
 
     /// The row written at the end.
@@ -136,9 +141,9 @@ impl Ledger {
         }))
     }
 
-    /// The id of offer `n`, for the message that fulfils it.
-    pub fn offer_id(&self, n: u32) -> Option<String> {
-        self.offers.get(&n).map(|offer| offer.offer_id.clone())
+    /// Offer `n`, for the message that fulfils it.
+    pub fn offer(&self, n: u32) -> Option<OfferRow> {
+        self.offers.get(&n).cloned()
     }
 
     /// Takes one record in; the rows to write now come out.
@@ -203,12 +208,19 @@ impl Ledger {
             }
             Record::Intent { intent } => self.intent = Some(intent.clone()),
             Record::Language { language } => self.language.clone_from(language),
-            Record::Answered { at_ms } => self.answered_ms = Some(*at_ms),
+            Record::Answered { at_ms } => {
+                self.answered_ms = Some(*at_ms);
+                return vec![self.progress()];
+            }
             Record::ForwardStarted { target, at_ms } => {
                 self.forward_target = Some(target.clone());
                 self.forward_started_ms.get_or_insert(*at_ms);
+                return vec![self.progress()];
             }
-            Record::HumanAnswered { at_ms } => self.human_answered_ms = Some(*at_ms),
+            Record::HumanAnswered { at_ms } => {
+                self.human_answered_ms = Some(*at_ms);
+                return vec![self.progress()];
+            }
             Record::HumanEnded { at_ms } => self.human_ended_ms = Some(*at_ms),
             Record::End { reason, handled, at_ms } => {
                 self.ended_ms = Some(*at_ms);
@@ -224,7 +236,17 @@ impl Ledger {
         Vec::new()
     }
 
-    /// What the machine was told, for a replay; never which key.
+    fn progress(&self) -> Row {
+        Row::CallProgress(CallProgress {
+            call_id: self.call_id.clone(),
+            answered_ms: self.answered_ms,
+            forward_target: self.forward_target.clone(),
+            forward_started_ms: self.forward_started_ms,
+            human_answered_ms: self.human_answered_ms,
+        })
+    }
+
+    /// What the machine was told, for a replay.
     pub fn input(&mut self, at_ms: i64, input: &Input) -> Option<Row> {
         let keyless = match input {
             // On a bridge no digit is ours to keep, and a flow's digits may be a secret's.
@@ -301,11 +323,6 @@ pub fn in_words(record: &Record) -> Option<String> {
             format!("{}, {}", reason.as_str(), handled.as_str())
         }
     })
-}
-
-/// Words for what became of a target, where the machine records nothing itself.
-pub fn target_words(outcome: &TargetOutcome) -> Option<&'static str> {
-    matches!(outcome, TargetOutcome::Ringing).then_some("rings")
 }
 
 /// The day and quarter of an hour in the line's zone: the first hours of the flow that fit the

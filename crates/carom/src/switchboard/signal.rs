@@ -7,7 +7,7 @@ use ivr_runtime::{
 use sip_stack::{
     endpoint::{EndedBy, Event, LegId, WireSummary},
     message::Request,
-    offer_answer,
+    offer_answer::AnswerKind,
 };
 
 use super::{
@@ -74,9 +74,9 @@ impl Switchboard {
         let Some((no, Side::Caller)) = self.current(leg) else { return };
         let Some(call) = self.calls.get_mut(&no) else { return };
         call.caller.state = CallerState::Confirmed;
-        if call.caller.media.agreed.is_none() {
+        if call.caller.media.talk.current().is_none() {
             // Our 200 carried the offer, so the ACK carries the answer (RFC 3264 §4).
-            let agreed = sdp.is_some_and(|sdp| call.caller.media.conclude(sdp));
+            let agreed = sdp.is_some_and(|sdp| call.caller.media.conclude(sdp, AnswerKind::Final));
             if !agreed {
                 call.line.note(wall_ms(), "media", "the ACK carried no usable answer");
                 return self.end_caller(no, "SIP;cause=488;text=\"Not Acceptable Here\"");
@@ -94,22 +94,21 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let human = side == Side::Target && call.hears_human(request);
         let Some(media) = call.media_mut(side) else { return };
-        media.local.version = media.local.version.wrapping_add(1);
         match sdp {
-            Some(sdp) => match offer_answer::answer(sdp, &media.local) {
-                Ok((answer, agreed)) => {
-                    media.agreed = Some(agreed);
-                    self.endpoint.accept_offer(now, leg, answer);
-                    self.configure(no, side);
-                }
-                Err(rejected) => {
-                    self.endpoint.refuse_offer(now, leg, rejected.status());
-                }
+            Some(sdp) => match media.talk.handle_offer(sdp) {
+                Ok(()) => match media.talk.answer() {
+                    Ok((answer, _)) => {
+                        self.endpoint.accept_offer(now, leg, answer);
+                        self.configure(no, side);
+                    }
+                    Err(rejected) => self.endpoint.refuse_offer(now, leg, rejected.status()),
+                },
+                Err(pending) => self.endpoint.refuse_offer(now, leg, pending.status()),
             },
-            None => {
-                let offer = offer_answer::offer(&media.local);
-                self.endpoint.accept_offer(now, leg, offer);
-            }
+            None => match media.offer() {
+                Some(offer) => self.endpoint.accept_offer(now, leg, offer),
+                None => self.endpoint.refuse_offer(now, leg, 491),
+            },
         }
         if human {
             self.tell(no, Input::Target(TargetOutcome::HumanAnswered));
@@ -121,7 +120,7 @@ impl Switchboard {
         let Some(media) = self.calls.get_mut(&no).and_then(|call| call.media_mut(side)) else {
             return;
         };
-        if sdp.is_some_and(|sdp| media.conclude(sdp)) {
+        if sdp.is_some_and(|sdp| media.conclude(sdp, AnswerKind::Final)) {
             self.configure(no, side);
         }
     }

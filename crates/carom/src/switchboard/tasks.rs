@@ -1,0 +1,274 @@
+//! What takes time: look-ups, texts, opt-outs, name resolution. Each is a task with a deadline of
+//! its own that reports back as a [`Done`]; the switchboard never waits for one.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    net::SocketAddr,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use deflect_actions::{
+    store::{self, Row, Store, Writer},
+    text::{self, TextOrder, TextService},
+};
+use ivr_runtime::call::{Bypass, Facts, History, Input, TextOutcome, TextRequest};
+use message_text::{E164, NumberProblem};
+use sha2::{Digest, Sha256};
+use sip_stack::Uri;
+
+use super::{Switchboard, live::CallNo, numbers::Parties};
+use crate::node::clock::wall_ms;
+
+/// The caller's history is waited for this long; then it is unknown.
+const HISTORY: Duration = Duration::from_millis(300);
+/// A name is looked up this long.
+const RESOLVE: Duration = Duration::from_secs(2);
+/// An opt-out is waited for this long.
+const OPT_OUT: Duration = Duration::from_secs(3);
+/// The longest window a rule may ask for, in ms.
+const WINDOW_MS: i64 = 90 * 86_400_000;
+/// Port of SIP over UDP and TCP (RFC 3261 §19.1.2).
+const SIP_PORT: u16 = 5060;
+
+/// What tasks work with.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// The database.
+    pub store: Store,
+    /// Takes rows without being waited for.
+    pub writer: Writer,
+    /// Sends texts.
+    pub texts: TextService,
+    /// Flags that are set, refreshed by the node; `None` while the store can't say.
+    pub flags: Arc<RwLock<Option<Vec<String>>>>,
+    /// Where RTP streams begin.
+    pub random: Arc<AtomicU64>,
+}
+
+/// A task is done.
+#[derive(Debug)]
+pub enum Done {
+    /// What is known about the caller.
+    Facts(CallNo, Box<Facts>),
+    /// An input for the call machine.
+    Input(CallNo, Input),
+    /// The address look-up of an attempt.
+    Resolved(CallNo, u32, Option<SocketAddr>),
+}
+
+impl Services {
+    /// Hands a row to the writer; a full queue is counted there.
+    pub fn store(&self, row: Row) {
+        let _ = self.writer.try_write(row);
+    }
+
+    /// The caller's hash, now and under the previous secret.
+    pub fn caller_keys(&self, business: &str, caller: &E164) -> (String, String) {
+        self.store.keys().caller_keys(business, caller, wall_ms())
+    }
+
+    /// SSRC, first sequence number and first timestamp of a stream (RFC 3550 §5.1).
+    pub fn rtp_start(&self) -> (u32, u16, u32) {
+        let random = self.number();
+        let more = self.number();
+        (random as u32, (random >> 32) as u16, more as u32)
+    }
+
+    /// The next number of a splitmix64 sequence.
+    pub fn number(&self) -> u64 {
+        let state = self.random.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn flags(&self) -> Option<Vec<String>> {
+        self.flags.read().ok().and_then(|flags| flags.clone())
+    }
+}
+
+impl Switchboard {
+    /// Gathers the call's facts and begins its flow with them.
+    pub(super) fn look_up_facts(&mut self, no: CallNo, who: &Parties, bypass: Option<Bypass>) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let flags = self.services.flags();
+        let facts = Facts {
+            call_id: call.call_id.clone(),
+            trunk: call.trunk.name.clone(),
+            called: who.called.clone(),
+            caller: who.caller.as_ref().map(E164::to_string),
+            withheld: who.withheld || who.caller.is_none(),
+            caller_seed: seed(who.caller.as_ref().map_or(&*call.call_id, E164::as_str)),
+            can_receive_text: Some(!who.withheld && who.caller.as_ref().is_some_and(E164::textable)),
+            call_is: who.call_is.clone(),
+            bypass,
+            flags,
+            start_ms: call.ledger.started_ms,
+            ..Facts::default()
+        };
+        let Some(caller) = who.caller.clone().filter(|_| bypass.is_none()) else {
+            return self.start_machine(no, facts);
+        };
+        // A dead task must not hold the call: it begins without a history then.
+        call.facts_due = Some(now + 2 * HISTORY);
+        call.facts = Some(facts.clone());
+        let (store, done) = (self.services.store.clone(), self.done.clone());
+        let business = call.ledger.business.clone();
+        tokio::spawn(async move {
+            let since = wall_ms() - WINDOW_MS;
+            let history = store.history(&business, &caller, &facts.call_id, since, HISTORY).await;
+            let facts = Facts { history: history.map(told), ..facts };
+            let _ = done.send(Done::Facts(no, Box::new(facts)));
+        });
+    }
+
+    pub(super) fn on_done(&mut self, done: Done) {
+        let no = match done {
+            Done::Facts(no, facts) => {
+                self.start_machine(no, *facts);
+                no
+            }
+            Done::Input(no, input) => {
+                self.tell(no, input);
+                no
+            }
+            Done::Resolved(no, attempt, found) => {
+                self.on_resolved(no, attempt, found);
+                no
+            }
+        };
+        self.reschedule(no);
+    }
+
+    /// Looks the host of a SIP URI up; an address needs no look-up.
+    pub(super) fn resolve(&mut self, no: CallNo, uri: &str) {
+        let Some(target) = self.calls.get_mut(&no).and_then(|call| call.target.as_mut()) else {
+            return;
+        };
+        target.attempt += 1;
+        let attempt = target.attempt;
+        let parsed = Uri::parse(uri).ok();
+        let port = parsed.as_ref().and_then(|uri| uri.port).unwrap_or(SIP_PORT);
+        let host = parsed.as_ref().map(|uri| uri.host.to_owned());
+        let (Some(host), Some(parsed)) = (host, parsed) else {
+            return self.on_resolved(no, attempt, None);
+        };
+        if let Some(ip) = parsed.ip() {
+            return self.on_resolved(no, attempt, Some(SocketAddr::new(ip, port)));
+        }
+        let done = self.done.clone();
+        tokio::spawn(async move {
+            let look_up = tokio::net::lookup_host((host.as_str(), port));
+            let found = tokio::time::timeout(RESOLVE, look_up).await;
+            let found = found.ok().and_then(Result::ok).and_then(|mut found| found.next());
+            let _ = done.send(Done::Resolved(no, attempt, found));
+        });
+    }
+
+    pub(super) fn send_text(&mut self, no: CallNo, request: TextRequest) {
+        let Some(call) = self.calls.get(&no) else { return };
+        let to = match (&call.ledger.caller, call.withheld) {
+            (Some(caller), false) => Ok(caller.clone()),
+            _ => Err(NumberProblem::Withheld),
+        };
+        let links: Vec<_> = request.links.iter().map(|link| link.url.as_str()).collect();
+        let text = request
+            .message
+            .replace("{link}", &links.join(" "))
+            .replace("{brand}", &call.ledger.brand);
+        let said = request.prompt.split('+').filter_map(|name| {
+            call.snapshot.prompts.said(&request.language, name)
+        });
+        let prompt_hash = hex::encode(Sha256::digest(said.collect::<Vec<_>>().join("\n")));
+        let order = TextOrder {
+            call: call.ledger.started_row(&self.services),
+            offer: call.ledger.offer(request.offer),
+            to,
+            via: request.via,
+            text,
+            language: request.language,
+            step: request.asked_in,
+            purpose: request.purpose,
+            links: request.links.into_iter().map(|link| link.name).collect(),
+            topic: String::new(),
+            pressed: request.pressed.map(|key| key.to_string()),
+            prompt_id: request.prompt,
+            prompt_hash,
+            accept_within_ms: request.accept_within_ms,
+            attempt_ms: request.attempt_ms,
+            allow_one_duplicate: request.allow_one_duplicate,
+            valid_minutes: request.valid_minutes,
+            repeat_after_minutes: request.repeat_after_minutes,
+        };
+        let (texts, done) = (self.services.texts.clone(), self.done.clone());
+        tokio::spawn(async move {
+            let outcome = texts.send(order).await;
+            let _ = done.send(Done::Input(no, Input::Text(outcome_told(outcome))));
+        });
+    }
+
+    pub(super) fn record_opt_out(&mut self, no: CallNo, topic: String) {
+        let Some(call) = self.calls.get(&no) else { return };
+        let Some(caller) = call.ledger.caller.clone() else {
+            return self.tell(no, Input::OptOut(false));
+        };
+        let (store, done) = (self.services.store.clone(), self.done.clone());
+        let business = call.ledger.business.clone();
+        tokio::spawn(async move {
+            let recording = store.opt_out(&business, &caller, &topic, "call");
+            let recorded = tokio::time::timeout(OPT_OUT, recording).await;
+            let recorded = matches!(recorded, Ok(Ok(())));
+            let _ = done.send(Done::Input(no, Input::OptOut(recorded)));
+        });
+    }
+}
+
+fn told(history: store::History) -> History {
+    History {
+        calls_ms: history.calls_ms,
+        deflected_ms: history.deflected_ms,
+        failed_promise: history.failed_promise,
+        declined_ms: history.declined_ms,
+        opted_out: history.opted_out,
+    }
+}
+
+fn outcome_told(outcome: text::TextOutcome) -> TextOutcome {
+    match outcome {
+        text::TextOutcome::Accepted { sender } => TextOutcome::Accepted { sender },
+        text::TextOutcome::Queued => TextOutcome::Queued,
+        text::TextOutcome::Failed { class } => TextOutcome::Failed { class },
+        text::TextOutcome::Ambiguous => TextOutcome::Ambiguous,
+        text::TextOutcome::OptedOut => TextOutcome::OptedOut,
+        text::TextOutcome::Limited { rule } => TextOutcome::Limited { rule },
+        text::TextOutcome::NotTextable { reason } => TextOutcome::NotTextable { reason },
+        text::TextOutcome::Duplicate => TextOutcome::Duplicate,
+    }
+}
+
+/// Stable over restarts and versions: it keeps callers in their arm.
+fn seed(of: &str) -> u64 {
+    let digest = Sha256::digest(of.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
+}
+
+/// A seed that differs from start to start.
+#[must_use]
+pub fn start_seed() -> u64 {
+    let mut bytes = [0; 8];
+    if getrandom::fill(&mut bytes).is_err() {
+        // Worse than random, better than none: it only has to differ between starts.
+        let mut hasher = DefaultHasher::new();
+        (wall_ms(), std::process::id()).hash(&mut hasher);
+        return hasher.finish();
+    }
+    u64::from_ne_bytes(bytes)
+}

@@ -1,0 +1,436 @@
+//! Texts through the outbox, to a provider on loopback that misbehaves, on both databases.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{
+    Db, config, eventually, keys, mobile, number, order, sandbox, service,
+    twilio::{Does, FakeTwilio},
+};
+use deflect_actions::{
+    Clock,
+    text::{TextOutcome, TextService},
+};
+use message_text::NumberProblem;
+
+on_both!(
+    kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted,
+    kh_19_the_next_sender_is_tried_after_a_definite_failure_only,
+    kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason,
+    kh_03_429_is_tried_again_after_the_time_the_provider_names,
+    x_03_a_failure_for_good_is_told_within_the_budget,
+    x_03_a_provider_that_is_down_leaves_the_text_queued,
+    x_03_a_refused_connection_is_definite_and_falls_over_to_the_next_sender,
+    x_05_an_opted_out_number_gets_nothing,
+    x_06_an_answer_that_is_lost_sends_nothing_twice,
+    x_06_a_slow_answer_is_ambiguous_and_settled_by_asking,
+    x_06_one_that_never_arrived_is_sent_again_exactly_once,
+    x_06_garbage_instead_of_an_answer_is_ambiguous,
+    x_06_one_duplicate_where_it_is_allowed_and_no_second,
+    x_06_a_kill_before_the_first_byte_sends_it_later,
+    x_06_a_kill_after_the_first_byte_sends_nothing_twice,
+    x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease,
+    ex_29_a_message_without_consent_cannot_be_stored,
+    ex_29_the_row_is_committed_before_the_provider_sees_anything,
+    a_second_text_within_the_window_is_a_duplicate,
+    lp_04_the_sandbox_keeps_the_text_and_it_can_be_read,
+    numbers_and_bodies_are_never_in_the_open_and_erased_a_day_later,
+    a_text_too_long_is_refused,
+);
+
+async fn kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let texts = service(&db, config(&[base])).await;
+    let order = order(texts.store(), &mobile(1));
+    let outcome = texts.send(order.clone()).await;
+    assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
+    let posted = &twilio.posted()[0];
+    assert_eq!(posted.account, "AC1");
+    // AC1:s3cret-token
+    assert_eq!(posted.authorization, "Basic QUMxOnMzY3JldC10b2tlbg==");
+    assert_eq!(posted.form["To"], mobile(1).as_str());
+    assert_eq!(posted.form["From"], "+447400123451");
+    assert_eq!(posted.form["Body"], order.text);
+    assert!(posted.form["ValidityPeriod"].parse::<u32>().unwrap() <= 900);
+    let message = &texts.store().messages(1).await.unwrap()[0];
+    let callback = format!(
+        "{}/webhooks/twilio/twilio1/status?message={}",
+        common::PUBLIC_URL,
+        message.message_id
+    );
+    assert_eq!(posted.form["StatusCallback"], callback);
+    assert_eq!((message.state.as_str(), message.segments), ("accepted", Some(1)));
+    assert!(message.provider_id.as_ref().unwrap().starts_with("SM"));
+    assert_eq!(db.number("SELECT COUNT(*) FROM consent WHERE pressed = '1'").await, Some(1));
+    assert_eq!(db.number("SELECT COUNT(*) FROM offer WHERE response = 'accepted'").await, Some(1));
+}
+
+async fn kh_19_the_next_sender_is_tried_after_a_definite_failure_only(db: Db) {
+    let (first, one) = FakeTwilio::start(&[Does::Refuse(500, 0, None), Does::TakeAndReset]).await;
+    let (second, two) = FakeTwilio::start(&[]).await;
+    let texts = service(&db, config(&[one, two])).await;
+    first.hide_list(true);
+    let outcome = texts.send(order(texts.store(), &mobile(1))).await;
+    assert_eq!(outcome, TextOutcome::Accepted { sender: "uk2".to_owned() });
+    let outcome = texts.send(order(texts.store(), &mobile(2))).await;
+    assert_eq!(outcome, TextOutcome::Ambiguous);
+    assert_eq!((first.posted().len(), second.posted().len()), (2, 1));
+}
+
+async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(400, 21635, None)]).await;
+    let mut config = config(&[base]);
+    config.countries = vec!["GB".to_owned(), "US".to_owned(), "IE".to_owned()];
+    let texts = service(&db, config).await;
+    for (to, reason) in [
+        (Err(NumberProblem::Withheld), "withheld"),
+        (Err(NumberProblem::Short), "short"),
+        (Err(NumberProblem::Invalid), "invalid"),
+        (Ok(number("+447400123456")), "own"),
+        (Ok(number("+447400123451")), "own"),
+        (Ok(number("+442079460018")), "landline"),
+        (Ok(number("+449098790000")), "premium"),
+        (Ok(number("+18002345678")), "toll_free"),
+        (Ok(number("+4915123456789")), "country_not_allowed"),
+        (Ok(number("+353850123456")), "no_sender"),
+    ] {
+        let mut order = order(texts.store(), &mobile(1));
+        order.to = to;
+        let expected = TextOutcome::NotTextable { reason: reason.to_owned() };
+        assert_eq!(texts.send(order).await, expected, "{reason}");
+    }
+    assert!(twilio.posted().is_empty());
+    // What the carrier finds out is remembered.
+    for reason in ["not_textable", "known_not_textable"] {
+        let expected = TextOutcome::NotTextable { reason: reason.to_owned() };
+        assert_eq!(texts.send(order(texts.store(), &number("+14155550123"))).await, expected);
+    }
+    assert_eq!(twilio.posted().len(), 1);
+}
+
+async fn kh_03_429_is_tried_again_after_the_time_the_provider_names(db: Db) {
+    let does = [Does::Refuse(429, 20429, Some(1)), Does::Refuse(429, 20429, None)];
+    let (twilio, base) = FakeTwilio::start(&does).await;
+    let texts = service(&db, config(&[base])).await;
+    let begin = now();
+    let outcome = texts.send(order(texts.store(), &mobile(1))).await;
+    assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
+    assert_eq!(twilio.posted().len(), 3);
+    assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+async fn x_03_a_failure_for_good_is_told_within_the_budget(db: Db) {
+    for (n, (status, code, class)) in
+        (0..).zip([(400, 99999, "unknown"), (401, 20003, "auth"), (400, 21408, "config")])
+    {
+        let (twilio, base) = FakeTwilio::start(&[Does::Refuse(status, code, None)]).await;
+        let texts = service(&db, config(&[base])).await;
+        let begin = now();
+        let outcome = texts.send(order(texts.store(), &mobile(n))).await;
+        assert_eq!(outcome, TextOutcome::Failed { class: class.to_owned() });
+        assert!(begin.elapsed() < Duration::from_secs(3));
+        assert_eq!(twilio.posted().len(), 1, "4xx is final");
+        let message = &texts.store().messages(1).await.unwrap()[0];
+        assert_eq!(message.state, "failed");
+        assert_eq!(message.error_code.as_deref(), Some(code.to_string().as_str()));
+    }
+}
+
+async fn x_03_a_provider_that_is_down_leaves_the_text_queued(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(503, 0, None); 20]).await;
+    let clock = Clock::default();
+    let store = db.store_with("n1", "b1", clock.clone()).await;
+    let texts = TextService::new(store, config(&[base]));
+    let begin = now();
+    let outcome = texts.send(order(texts.store(), &mobile(1))).await;
+    assert_eq!(outcome, TextOutcome::Queued);
+    assert!(begin.elapsed() < Duration::from_millis(3_500), "{:?}", begin.elapsed());
+    let tries = twilio.posted().len();
+    assert!((2..20).contains(&tries), "{tries}");
+    let worker = texts.start();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(twilio.posted().len(), tries, "not before its time");
+    clock.advance(40_000);
+    eventually("a background try", async || twilio.posted().len() == tries + 1).await;
+    for _ in 0..20 {
+        clock.advance(150_000);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    eventually("given up", async || texts.store().messages(1).await.unwrap()[0].state == "failed")
+        .await;
+    worker.abort();
+}
+
+async fn x_03_a_refused_connection_is_definite_and_falls_over_to_the_next_sender(db: Db) {
+    let (_, two) = FakeTwilio::start(&[]).await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dead = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let texts = service(&db, config(&[dead, two])).await;
+    let outcome = texts.send(order(texts.store(), &mobile(1))).await;
+    assert_eq!(outcome, TextOutcome::Accepted { sender: "uk2".to_owned() });
+}
+
+async fn x_05_an_opted_out_number_gets_nothing(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let texts = service(&db, config(&[base])).await;
+    let store = texts.store();
+    store.opt_out("retail", &mobile(1), "", "call").await.unwrap();
+    store.opt_out("retail", &mobile(2), "offers", "call").await.unwrap();
+    assert_eq!(texts.send(order(store, &mobile(1))).await, TextOutcome::OptedOut);
+    let mut on_topic = order(store, &mobile(2));
+    on_topic.topic = "offers".to_owned();
+    assert_eq!(texts.send(on_topic).await, TextOutcome::OptedOut);
+    assert!(twilio.posted().is_empty());
+    let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
+    assert_eq!(texts.send(order(store, &mobile(2))).await, accepted);
+    store.opt_in("retail", &mobile(1)).await.unwrap();
+    assert_eq!(texts.send(order(store, &mobile(1))).await, accepted);
+    // The provider knows of one that we do not.
+    let (_, base) = FakeTwilio::start(&[Does::Refuse(400, 21610, None)]).await;
+    texts.reconfigure(config(&[base]));
+    assert_eq!(texts.send(order(store, &mobile(3))).await, TextOutcome::OptedOut);
+    assert!(store.is_opted_out("retail", &mobile(3), "").await.unwrap());
+}
+
+async fn x_06_an_answer_that_is_lost_sends_nothing_twice(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[Does::TakeAndReset]).await;
+    let texts = service(&db, config(&[base])).await;
+    let outcome = texts.send(order(texts.store(), &mobile(1))).await;
+    // Asked within the budget, the provider has it.
+    assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
+    assert_eq!(twilio.taken().len(), 1);
+    let asked = &twilio.asked()[0];
+    assert_eq!(asked["To"], mobile(1).as_str());
+    assert!(asked.contains_key("DateSent>"));
+    let message = &texts.store().messages(1).await.unwrap()[0];
+    assert_eq!(message.state, "accepted");
+    assert!(message.provider_id.is_some());
+}
+
+async fn x_06_a_slow_answer_is_ambiguous_and_settled_by_asking(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[Does::Slow(2_500)]).await;
+    twilio.hide_list(true);
+    let clock = Clock::default();
+    let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
+    let mut order = order(texts.store(), &mobile(1));
+    order.accept_within_ms = 1_500;
+    assert_eq!(texts.send(order.clone()).await, TextOutcome::Ambiguous);
+    let state = async || texts.store().messages(1).await.unwrap()[0].state.clone();
+    assert_eq!(state().await, "ambiguous");
+    // The same text again, in another call: nobody knows, so nothing is sent.
+    let again = common::order(texts.store(), &mobile(1));
+    assert_eq!(texts.send(again).await, TextOutcome::Ambiguous);
+    twilio.hide_list(false);
+    let worker = texts.start();
+    clock.advance(10_000);
+    eventually("settled", async || state().await == "accepted").await;
+    worker.abort();
+    assert_eq!(twilio.taken().len(), 1);
+}
+
+async fn x_06_one_that_never_arrived_is_sent_again_exactly_once(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[Does::Reset]).await;
+    let clock = Clock::default();
+    let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
+    let mut order = order(texts.store(), &mobile(1));
+    order.accept_within_ms = 1_200;
+    assert_eq!(texts.send(order).await, TextOutcome::Ambiguous);
+    assert!(twilio.taken().is_empty());
+    let worker = texts.start();
+    clock.advance(10_000);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(twilio.taken().is_empty(), "its list may be late");
+    clock.advance(90_000);
+    eventually("sent again", async || twilio.taken().len() == 1).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    worker.abort();
+    assert_eq!(twilio.taken().len(), 1);
+    assert_eq!(texts.store().messages(1).await.unwrap()[0].state, "accepted");
+}
+
+async fn x_06_garbage_instead_of_an_answer_is_ambiguous(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[Does::Garbage]).await;
+    let texts = service(&db, config(&[base])).await;
+    let mut order = order(texts.store(), &mobile(1));
+    order.accept_within_ms = 1_200;
+    assert_eq!(texts.send(order).await, TextOutcome::Ambiguous);
+    assert_eq!(twilio.posted().len(), 1);
+}
+
+async fn x_06_one_duplicate_where_it_is_allowed_and_no_second(db: Db) {
+    let (first, one) = FakeTwilio::start(&[Does::TakeAndReset]).await;
+    let (second, two) = FakeTwilio::start(&[Does::TakeAndReset]).await;
+    let (third, three) = FakeTwilio::start(&[]).await;
+    for fake in [&first, &second] {
+        fake.hide_list(true);
+    }
+    let texts = service(&db, config(&[one, two, three])).await;
+    let mut order = order(texts.store(), &mobile(1));
+    order.allow_one_duplicate = true;
+    assert_eq!(texts.send(order).await, TextOutcome::Ambiguous);
+    assert_eq!((first.taken().len(), second.taken().len(), third.taken().len()), (1, 1, 0));
+}
+
+/// Leaves a claimed message as a killed process would, `written` or not.
+async fn killed(db: &Db, base: &str, written: bool) -> TextService {
+    let (hung, at) = FakeTwilio::start(&[Does::Slow(60_000)]).await;
+    let dying = TextService::new(db.store_as("n1", "b1").await, config(&[at]));
+    let mut order = order(dying.store(), &mobile(1));
+    order.attempt_ms = 60_000;
+    order.accept_within_ms = 60_000;
+    let sending = tokio::spawn(async move { dying.send(order).await });
+    eventually("written", async || hung.posted().len() == 1).await;
+    if !written {
+        db.execute("UPDATE message SET write_ms = NULL").await.unwrap();
+    }
+    sending.abort();
+    TextService::new(db.store_as("n1", "b2").await, config(&[base.to_owned()]))
+}
+
+async fn x_06_a_kill_before_the_first_byte_sends_it_later(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let texts = killed(&db, &base, false).await;
+    let worker = texts.start();
+    eventually("sent", async || twilio.taken().len() == 1).await;
+    eventually("accepted", async || {
+        texts.store().messages(1).await.unwrap()[0].state == "accepted"
+    })
+    .await;
+    worker.abort();
+}
+
+async fn x_06_a_kill_after_the_first_byte_sends_nothing_twice(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    twilio.hide_list(true);
+    let texts = killed(&db, &base, true).await;
+    let worker = texts.start();
+    eventually("known to be ambiguous", async || {
+        texts.store().messages(1).await.unwrap()[0].state == "ambiguous"
+    })
+    .await;
+    eventually("asked", async || !twilio.asked().is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(twilio.posted().is_empty());
+    worker.abort();
+}
+
+async fn x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    drop(killed(&db, &base, false).await);
+    let clock = Clock::default();
+    let other = TextService::new(db.store_with("n2", "b1", clock.clone()).await, config(&[base]));
+    let worker = other.start();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert!(twilio.posted().is_empty(), "n1 may be alive");
+    clock.advance(100_000);
+    eventually("taken over", async || twilio.taken().len() == 1).await;
+    worker.abort();
+}
+
+async fn ex_29_a_message_without_consent_cannot_be_stored(db: Db) {
+    let texts = service(&db, sandbox()).await;
+    texts.send(order(texts.store(), &mobile(1))).await;
+    let copy = |consent: &str| {
+        format!(
+            "INSERT INTO message (message_id, call_id, consent_id, idem_key, purpose, channel, \
+             dest_key, state, created_ms, valid_until_ms) SELECT 'm2', call_id, {consent}, 'k', \
+             'link', 'sms', 'd', 'queued', 1, 2 FROM message"
+        )
+    };
+    // The connection of the store checks references; SQLite does not by itself.
+    for consent in ["NULL", "'no-such-consent'"] {
+        let refused = db.execute(&format!("PRAGMA foreign_keys = ON; {}", copy(consent)));
+        let refused = if db.url.starts_with("sqlite") {
+            refused.await
+        } else {
+            drop(refused);
+            db.execute(&copy(consent)).await
+        };
+        assert!(refused.is_err(), "{consent}");
+    }
+    db.execute(&copy("consent_id")).await.unwrap();
+}
+
+async fn ex_29_the_row_is_committed_before_the_provider_sees_anything(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[Does::Slow(500)]).await;
+    let texts = service(&db, config(&[base])).await;
+    let sending = {
+        let (texts, order) = (texts.clone(), order(texts.store(), &mobile(1)));
+        tokio::spawn(async move { texts.send(order).await })
+    };
+    eventually("posted", async || twilio.posted().len() == 1).await;
+    let claimed = "SELECT COUNT(*) FROM message m JOIN consent k ON k.consent_id = m.consent_id \
+                   JOIN call c ON c.call_id = m.call_id \
+                   WHERE m.state = 'claimed' AND m.write_ms IS NOT NULL";
+    assert_eq!(db.number(claimed).await, Some(1));
+    assert_eq!(sending.await.unwrap(), TextOutcome::Accepted { sender: "uk1".to_owned() });
+}
+
+async fn a_second_text_within_the_window_is_a_duplicate(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let clock = Clock::default();
+    let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
+    let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
+    let send = async |step: &str| {
+        let mut order = order(texts.store(), &mobile(1));
+        order.step = step.to_owned();
+        texts.send(order).await
+    };
+    assert_eq!(send("send_link").await, accepted);
+    assert_eq!(send("send_link").await, TextOutcome::Duplicate);
+    assert_eq!(send("send_other").await, accepted, "another text");
+    clock.advance(11 * 60_000);
+    assert_eq!(send("send_link").await, accepted, "the window is over");
+    assert_eq!(twilio.taken().len(), 3);
+}
+
+async fn lp_04_the_sandbox_keeps_the_text_and_it_can_be_read(db: Db) {
+    let texts = service(&db, sandbox()).await;
+    let order = order(texts.store(), &mobile(1));
+    let outcome = texts.send(order.clone()).await;
+    assert_eq!(outcome, TextOutcome::Accepted { sender: "inbox".to_owned() });
+    let inbox = texts.store().inbox("sandbox", 10).await.unwrap();
+    assert_eq!(inbox.len(), 1);
+    assert_eq!(inbox[0].state, "delivered");
+    assert_eq!(inbox[0].text.as_ref(), Some(&order.text));
+    assert_eq!(inbox[0].to.as_deref(), Some(mobile(1).as_str()));
+    assert_eq!(inbox[0].to_masked.as_deref(), Some("GB …01"));
+    let found = texts.store().message(&inbox[0].message_id[..12]).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&inbox[0]));
+}
+
+async fn numbers_and_bodies_are_never_in_the_open_and_erased_a_day_later(db: Db) {
+    let clock = Clock::default();
+    let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, sandbox());
+    texts.send(order(texts.store(), &mobile(1))).await;
+    let rows = db
+        .texts("SELECT COALESCE(dest_enc, '') || COALESCE(body_enc, '') || dest_key FROM message")
+        .await;
+    let row = rows[0].clone().unwrap();
+    assert!(row.len() > 100 && !row.contains("7400") && !row.contains("example.net"), "{row}");
+    clock.advance(23 * 3_600_000);
+    assert_eq!(texts.store().erase_due().await.unwrap(), 0);
+    clock.advance(2 * 3_600_000);
+    assert_eq!(texts.store().erase_due().await.unwrap(), 1);
+    let erased = "SELECT COUNT(*) FROM message WHERE dest_enc IS NULL AND body_enc IS NULL";
+    assert_eq!(db.number(erased).await, Some(1));
+    let message = &texts.store().messages(1).await.unwrap()[0];
+    assert_eq!((&message.to, &message.text), (&None, &None));
+    // Its hash stays, for the caller's history.
+    let key = keys().caller_keys("retail", &mobile(1), clock.now_ms()).0;
+    assert_eq!(db.texts("SELECT dest_key FROM message").await, [Some(key)]);
+}
+
+async fn a_text_too_long_is_refused(db: Db) {
+    let texts = service(&db, sandbox()).await;
+    let mut order = order(texts.store(), &mobile(1));
+    order.text = "ç".repeat(140);
+    assert_eq!(texts.send(order).await, TextOutcome::Failed { class: "too_long".to_owned() });
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test measures how long a caller waits")]
+fn now() -> Instant {
+    Instant::now()
+}
