@@ -171,8 +171,7 @@ mod tests {
 
     #[test]
     fn the_examples_of_rfc_7616_come_out() {
-        let who =
-            Credentials { username: "Mufasa".into(), password: "Circle of Life".into() };
+        let who = Credentials { username: "Mufasa".into(), password: "Circle of Life".into() };
         let method = Method::Other("GET".into());
         for (algorithm, expected) in [
             ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
@@ -194,7 +193,9 @@ mod tests {
     #[test]
     fn without_qop_the_old_form_is_used() {
         let who = Credentials { username: "bob".into(), password: "zanzibar".into() };
-        let challenge = challenge("Digest realm=\"biloxi.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"").unwrap();
+        let challenge =
+            challenge("Digest realm=\"biloxi.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"")
+                .unwrap();
         let value = challenge.answer(&who, &Method::Invite, "sip:bob@biloxi.com", 1, "x");
         assert_eq!(response_of(&value), "bf57e4e0d0bffc0fbaedce64d59add5e");
         assert!(!value.contains("cnonce"), "{value}");

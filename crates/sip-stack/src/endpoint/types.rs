@@ -97,6 +97,17 @@ pub struct LoopGuard {
     pub passes: usize,
 }
 
+impl LoopGuard {
+    /// Whether a call has come by too often.
+    pub(crate) fn refuses(&self, request: &Request) -> bool {
+        let marks = request.headers().all(HeaderName::from(Self::HEADER));
+        marks.filter(|mark| mark.trim() == self.mark).count() > self.passes
+    }
+
+    /// The header that carries the marks.
+    pub const HEADER: &'static str = "X-Carom-Loop";
+}
+
 /// What does not change while an endpoint lives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointConfig {
@@ -132,9 +143,8 @@ impl EndpointConfig {
 
     /// Returns what Via and Contact say of a listener.
     pub(crate) fn shown(&self, transport: Transport, local: SocketAddr) -> HostPort {
-        let ours = |entry: &&(Transport, SocketAddr, HostPort)| {
-            entry.0 == transport && entry.1 == local
-        };
+        let ours =
+            |entry: &&(Transport, SocketAddr, HostPort)| entry.0 == transport && entry.1 == local;
         self.advertised
             .iter()
             .find(ours)
@@ -144,9 +154,9 @@ impl EndpointConfig {
     /// Returns the listener of another transport nearest to `local`.
     pub(crate) fn listener(&self, transport: Transport, local: SocketAddr) -> Option<SocketAddr> {
         let of = |same_ip: bool| {
-            self.advertised.iter().find(move |(t, bind, _)| {
-                *t == transport && (!same_ip || bind.ip() == local.ip())
-            })
+            self.advertised
+                .iter()
+                .find(move |(t, bind, _)| *t == transport && (!same_ip || bind.ip() == local.ip()))
         };
         of(true).or_else(|| of(false)).map(|(_, bind, _)| *bind)
     }

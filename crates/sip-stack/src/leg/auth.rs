@@ -42,7 +42,8 @@ impl Auth {
     fn sign(&mut self, request: &mut Request, cnonce: &str) {
         let Some(challenge) = &self.challenge else { return };
         self.count += 1;
-        let value = challenge.answer(&self.who, request.method(), request.uri(), self.count, cnonce);
+        let value =
+            challenge.answer(&self.who, request.method(), request.uri(), self.count, cnonce);
         request.headers_mut().set(challenge.header(), value);
     }
 }

@@ -19,7 +19,6 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::route::private_behind_public;
 use self::{
     ack::{Acks, Unacked},
     auth::Auth,

@@ -35,11 +35,22 @@ impl Theirs {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Ours {
     Idle,
-    Sent { key: ClientKey, seq: u32, sdp: Option<Bytes>, give_up: Duration },
+    Sent {
+        key: ClientKey,
+        seq: u32,
+        sdp: Option<Bytes>,
+        give_up: Duration,
+    },
     /// It met the peer's (491); it is sent again.
-    Later { method: ReofferMethod, sdp: Option<Bytes>, at: Duration },
+    Later {
+        method: ReofferMethod,
+        sdp: Option<Bytes>,
+        at: Duration,
+    },
     /// The peer's 2xx made the offer, and our user has to answer it in the ACK.
-    OweAck { seq: u32 },
+    OweAck {
+        seq: u32,
+    },
 }
 
 impl Ours {
@@ -326,4 +337,3 @@ impl Leg {
         self.random.tens_of_ms(if caller { 210..=400 } else { 0..=200 })
     }
 }
-

@@ -39,7 +39,7 @@ impl Leg {
 }
 
 /// Whether an address can only be meant behind the NAT that `seen` is the outside of.
-pub(crate) fn private_behind_public(written: IpAddr, seen: IpAddr) -> bool {
+fn private_behind_public(written: IpAddr, seen: IpAddr) -> bool {
     is_private(written) && !is_private(seen)
 }
 

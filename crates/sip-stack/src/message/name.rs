@@ -75,6 +75,7 @@ names! {
     PAssertedIdentity "P-Asserted-Identity";
     PCalledPartyId "P-Called-Party-ID";
     PPreferredIdentity "P-Preferred-Identity";
+    Priority "Priority";
     Privacy "Privacy";
     ProxyAuthenticate "Proxy-Authenticate";
     ProxyAuthorization "Proxy-Authorization";
@@ -87,6 +88,7 @@ names! {
     RemotePartyId "Remote-Party-ID";
     Replaces "Replaces";
     Require "Require";
+    ResourcePriority "Resource-Priority";
     RetryAfter "Retry-After";
     Server "Server";
     SessionExpires "Session-Expires" "x";

@@ -1,3 +1,5 @@
+//! The client side of INVITE.
+
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
@@ -17,11 +19,19 @@ pub struct InviteClient {
 
 #[derive(Debug, Serialize, Deserialize)]
 enum State {
-    Calling { timer_a: Option<Backoff>, timer_b: Duration },
+    Calling {
+        timer_a: Option<Backoff>,
+        timer_b: Duration,
+    },
     Proceeding,
     /// A 2xx came; more may, from other branches of a fork, and each is the user's.
-    Accepted { timer_m: Duration },
-    Completed { ack: Bytes, timer_d: Duration },
+    Accepted {
+        timer_m: Duration,
+    },
+    Completed {
+        ack: Bytes,
+        timer_d: Duration,
+    },
     Terminated,
 }
 

@@ -3,12 +3,12 @@
 //! A machine keeps wire bytes and a status, never a parsed message: it repeats, absorbs and gives
 //! up. What a message means is its user's business.
 
-mod client;
-mod client_invite;
+pub mod client;
+pub mod client_invite;
 pub mod derive;
 mod key;
-mod server;
-mod server_invite;
+pub mod server;
+pub mod server_invite;
 
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The server side of requests other than INVITE.
+
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! The server side of INVITE.
+
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
@@ -16,11 +18,21 @@ pub struct InviteServer {
 
 #[derive(Debug, Serialize, Deserialize)]
 enum State {
-    Proceeding { last: Option<Bytes> },
+    Proceeding {
+        last: Option<Bytes>,
+    },
     /// A 2xx went out; the transaction user repeats it.
-    Accepted { timer_l: Duration },
-    Completed { last: Bytes, timer_g: Option<Backoff>, timer_h: Duration },
-    Confirmed { timer_i: Duration },
+    Accepted {
+        timer_l: Duration,
+    },
+    Completed {
+        last: Bytes,
+        timer_g: Option<Backoff>,
+        timer_h: Duration,
+    },
+    Confirmed {
+        timer_i: Duration,
+    },
     Terminated,
 }
 
@@ -100,7 +112,10 @@ impl InviteServer {
                     self.outputs.push_back(Output::Transmit(last.clone()));
                 }
             }
-            Proceeding { .. } | Accepted { .. } | Completed { .. } | Confirmed { .. }
+            Proceeding { .. }
+            | Accepted { .. }
+            | Completed { .. }
+            | Confirmed { .. }
             | Terminated => {}
         }
     }

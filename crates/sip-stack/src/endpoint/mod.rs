@@ -1,0 +1,316 @@
+//! The endpoint: all legs and transactions of a node, as one machine without sockets or clocks.
+//!
+//! Messages and the time go in, messages and events come out. The parts do the work: `receive`
+//! says what a message is for, `refuse` what is answered before anybody else hears of it, `drive`
+//! passes inputs and outputs between legs and transactions.
+
+mod drive;
+mod receive;
+mod refuse;
+mod timers;
+mod types;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use self::timers::{Timers, Who};
+pub use self::types::*;
+use crate::{
+    leg::{Command, ExtraHeaders, Input, Leg, Purpose},
+    message::{HeaderName, Method, Request},
+    random::Random,
+    transaction::{Client, ClientKey, InviteClient, InviteServer, Server, ServerKey},
+};
+
+/// What Allow says.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+/// What Accept says.
+const ACCEPT: &str =
+    "application/sdp, application/dtmf-relay, application/dtmf, application/telephone-event";
+
+/// A client transaction with what it is for.
+#[derive(Debug)]
+struct ClientTxn {
+    machine: ClientMachine,
+    path: Path,
+    user: User,
+    cseq: u32,
+    method: Method,
+}
+
+#[derive(Debug)]
+enum ClientMachine {
+    Invite(InviteClient),
+    Other(Client),
+}
+
+/// Who hears of a client transaction's outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum User {
+    Leg(LegId, Purpose),
+    Ping(PingId),
+    /// Its outcome changes nothing: a CANCEL.
+    Nobody,
+}
+
+/// A server transaction with whom its requests are for.
+#[derive(Debug)]
+struct ServerTxn {
+    machine: ServerMachine,
+    /// Where responses go (RFC 3261 §18.2.2, RFC 3581).
+    path: Path,
+    leg: Option<LegId>,
+    /// What a merged copy of its request would share.
+    origin: Option<u64>,
+    cseq: u32,
+    method: Method,
+}
+
+#[derive(Debug)]
+enum ServerMachine {
+    Invite(InviteServer),
+    Other(Server),
+}
+
+/// All legs and transactions of a node.
+#[derive(Debug)]
+pub struct Endpoint {
+    config: EndpointConfig,
+    random: Random,
+    legs: HashMap<LegId, Leg>,
+    clients: HashMap<ClientKey, ClientTxn>,
+    servers: HashMap<ServerKey, ServerTxn>,
+    /// Requests without a dialog that are being answered, by what their merged copies share.
+    origins: HashMap<u64, ServerKey>,
+    timers: Timers,
+    next_ping: u64,
+    draining: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl Endpoint {
+    /// An endpoint without legs.
+    pub fn new(config: EndpointConfig) -> Self {
+        Self {
+            random: Random::new(config.seed),
+            config,
+            legs: HashMap::new(),
+            clients: HashMap::new(),
+            servers: HashMap::new(),
+            origins: HashMap::new(),
+            timers: Timers::default(),
+            next_ping: 0,
+            draining: false,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Does what is due; early calls are harmless.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        while let Some(who) = self.timers.due(now) {
+            match who {
+                Who::Leg(id) => {
+                    if let Some(leg) = self.legs.get_mut(&id) {
+                        leg.handle_timeout(now, &self.config);
+                    }
+                    self.drain_leg(now, id);
+                }
+                Who::Client(key) => self.client_timeout(now, key),
+                Who::Server(key) => self.server_timeout(now, key),
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.timers.next()
+    }
+
+    /// The next output; drain until `None`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// A path does not work: what waits for a first answer there fails at once.
+    pub fn handle_transport_error(&mut self, now: Duration, path: Path, error: TransportError) {
+        let waits = |txn: &ClientTxn| match &txn.machine {
+            ClientMachine::Invite(machine) => machine.is_unanswered(),
+            ClientMachine::Other(machine) => machine.is_unanswered(),
+        };
+        let broken: Vec<ClientKey> = self
+            .clients
+            .iter()
+            .filter(|(_, txn)| txn.path == path && waits(txn))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in broken {
+            self.abandon(now, key);
+            if let Some(txn) = self.clients.remove(&key) {
+                self.unanswered(now, key, txn.user, Cause::Transport);
+            }
+        }
+        if path.transport.is_reliable() && error != TransportError::Refused {
+            let ids: Vec<LegId> = self.legs.keys().copied().collect();
+            for id in ids {
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.handle_input(now, &self.config, Input::PathLost(path));
+                }
+            }
+        }
+    }
+
+    /// Calls: sends an INVITE.
+    pub fn invite(&mut self, now: Duration, invite: OutgoingInvite) -> LegId {
+        let id = self.new_leg_id();
+        let random = self.new_random();
+        let leg = Leg::outgoing(now, &self.config, id, random, invite);
+        self.legs.insert(id, leg);
+        self.drain_leg(now, id);
+        id
+    }
+
+    /// A provisional response on a caller leg: 180, or 183 with early media.
+    pub fn ring(
+        &mut self,
+        now: Duration,
+        leg: LegId,
+        status: u16,
+        sdp: Option<Bytes>,
+        headers: ExtraHeaders,
+    ) {
+        self.command(now, leg, Command::Ring { status, sdp, headers });
+    }
+
+    /// 200 on a caller leg, repeated until its ACK comes.
+    pub fn answer(&mut self, now: Duration, leg: LegId, sdp: Bytes, headers: ExtraHeaders) {
+        self.command(now, leg, Command::Answer { sdp, headers });
+    }
+
+    /// A final failure on a caller leg.
+    pub fn reject(
+        &mut self,
+        now: Duration,
+        leg: LegId,
+        status: u16,
+        reason: Option<&str>,
+        headers: ExtraHeaders,
+    ) {
+        let reason = reason.map(str::to_owned);
+        self.command(now, leg, Command::Reject { status, reason, headers });
+    }
+
+    /// Ends a leg: CANCEL or a final response before the answer, BYE after it; `reason` becomes a
+    /// Reason header (RFC 3326).
+    pub fn hang_up(&mut self, now: Duration, leg: LegId, reason: Option<String>) {
+        self.command(now, leg, Command::HangUp { reason });
+    }
+
+    /// Offers anew in a confirmed dialog; without `sdp` the peer is asked for its offer. A 491 is
+    /// retried (RFC 3261 §14.1); the outcome is [`Event::OfferAnswered`].
+    ///
+    /// # Errors
+    /// Another offer is under way, or there is no dialog.
+    pub fn reoffer(
+        &mut self,
+        now: Duration,
+        leg: LegId,
+        sdp: Option<Bytes>,
+        method: ReofferMethod,
+    ) -> Result<(), OfferPending> {
+        let found = self.legs.get_mut(&leg).ok_or(OfferPending)?;
+        let done = found.reoffer(now, &self.config, sdp, method);
+        self.drain_leg(now, leg);
+        done
+    }
+
+    /// Answers [`Event::Offer`]; where it asked for an offer, `sdp` is ours.
+    pub fn accept_offer(&mut self, now: Duration, leg: LegId, sdp: Bytes) {
+        self.command(now, leg, Command::AcceptOffer { sdp });
+    }
+
+    /// Refuses [`Event::Offer`]: 488, 491.
+    pub fn refuse_offer(&mut self, now: Duration, leg: LegId, status: u16) {
+        self.command(now, leg, Command::RefuseOffer { status });
+    }
+
+    /// Answers an offer that came in a 2xx.
+    pub fn acknowledge(&mut self, now: Duration, leg: LegId, sdp: Bytes) {
+        self.command(now, leg, Command::Acknowledge { sdp });
+    }
+
+    /// Sends an INFO.
+    pub fn info(&mut self, now: Duration, leg: LegId, content_type: &str, body: &[u8]) {
+        let body = Bytes::copy_from_slice(body);
+        self.command(now, leg, Command::Info { content_type: content_type.to_owned(), body });
+    }
+
+    /// Asks whether somebody is there; the outcome is [`Event::Pong`].
+    pub fn options(&mut self, now: Duration, request_uri: &str, path: Path) -> PingId {
+        self.next_ping += 1;
+        let ping = PingId(self.next_ping);
+        let key = ClientKey::new(self.random.number());
+        let shown = self.config.shown(path.transport, path.local);
+        let transport = path.transport.as_str();
+        let mut request = Request::new(Method::Options, request_uri);
+        let call_id = format!("{:016x}", self.random.number());
+        let tag = format!("{:016x}", self.random.number());
+        let rport = if path.transport.is_reliable() { "" } else { ";rport" };
+        let headers = request.headers_mut();
+        let branch = key.branch();
+        headers
+            .push(HeaderName::Via, format!("SIP/2.0/{transport} {shown}{rport};branch={branch}"));
+        headers.push(HeaderName::MaxForwards, "70");
+        headers.push(HeaderName::From, format!("<sip:ping@{shown}>;tag={tag}"));
+        headers.push(HeaderName::To, format!("<{request_uri}>"));
+        headers.push(HeaderName::CallId, call_id);
+        headers.push(HeaderName::CSeq, "1 OPTIONS");
+        headers.push(HeaderName::Contact, format!("<sip:{shown}>"));
+        headers.push(HeaderName::Accept, ACCEPT);
+        headers.push(HeaderName::UserAgent, &self.config.user_agent);
+        self.start_client(now, key, path, User::Ping(ping), &request);
+        ping
+    }
+
+    /// From now on new calls and OPTIONS are answered with 503 and Retry-After.
+    pub fn set_draining(&mut self, draining: bool) {
+        self.draining = draining;
+    }
+
+    /// Legs that are not over for the network.
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Transactions under way.
+    pub fn transactions(&self) -> usize {
+        self.clients.len() + self.servers.len()
+    }
+
+    fn command(&mut self, now: Duration, id: LegId, command: Command) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.handle_input(now, &self.config, Input::Command(command));
+        }
+        self.drain_leg(now, id);
+    }
+
+    fn new_leg_id(&mut self) -> LegId {
+        loop {
+            let id = LegId(self.random.number());
+            if !self.legs.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    fn new_random(&mut self) -> Random {
+        Random::new(self.random.number())
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}

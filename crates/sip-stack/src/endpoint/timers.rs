@@ -1,0 +1,55 @@
+//! One queue for all deadlines of an endpoint.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use super::LegId;
+use crate::transaction::{ClientKey, ServerKey};
+
+/// Whose deadline it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Who {
+    Client(ClientKey),
+    Server(ServerKey),
+    Leg(LegId),
+}
+
+/// The next deadline of each, soonest first.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    queue: BTreeSet<(Duration, Who)>,
+    set: HashMap<Who, Duration>,
+}
+
+impl Timers {
+    /// Sets, moves or removes the deadline of `who`.
+    pub(super) fn set(&mut self, who: Who, at: Option<Duration>) {
+        let before = match at {
+            Some(at) => self.set.insert(who, at),
+            None => self.set.remove(&who),
+        };
+        if before == at {
+            return;
+        }
+        if let Some(before) = before {
+            self.queue.remove(&(before, who));
+        }
+        if let Some(at) = at {
+            self.queue.insert((at, who));
+        }
+    }
+
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.queue.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the next one that is due.
+    pub(super) fn due(&mut self, now: Duration) -> Option<Who> {
+        let (at, who) = *self.queue.first().filter(|(at, _)| *at <= now)?;
+        self.queue.remove(&(at, who));
+        self.set.remove(&who);
+        Some(who)
+    }
+}

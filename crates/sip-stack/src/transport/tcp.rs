@@ -1,0 +1,202 @@
+//! TCP connections: those that peers opened and those that we did, found again by their peer.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream, tcp::OwnedReadHalf},
+    sync::mpsc,
+};
+
+use super::{Incoming, failure};
+use crate::{
+    endpoint::{Path, Transport, TransportError},
+    framing::StreamFramer,
+};
+
+/// Messages that may wait for one connection; a peer that reads no more loses it.
+const QUEUE: usize = 256;
+/// Not connected within this time, a peer is taken for unreachable.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Connections that may be open; beyond it new ones are closed at once.
+const CONNECTIONS: usize = 10_000;
+/// A peer that sends nothing whole for so long is hung up on; dialogs reconnect.
+const IDLE: Duration = Duration::from_secs(600);
+
+type Connections = Arc<Mutex<HashMap<Path, mpsc::Sender<Bytes>>>>;
+
+/// All connections of a node.
+#[derive(Debug)]
+pub(super) struct Tcp {
+    connections: Connections,
+    incoming: mpsc::Sender<Incoming>,
+}
+
+impl Tcp {
+    pub(super) fn new(incoming: mpsc::Sender<Incoming>) -> Self {
+        Self { connections: Connections::default(), incoming }
+    }
+
+    pub(super) async fn listen(&self, at: SocketAddr) -> io::Result<SocketAddr> {
+        let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&at.into())?;
+        socket.listen(1_024)?;
+        let listener = TcpListener::from_std(socket.into())?;
+        let local = listener.local_addr()?;
+        let (connections, incoming) = (Arc::clone(&self.connections), self.incoming.clone());
+        tokio::spawn(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, remote)) => {
+                        let path = Path { transport: Transport::Tcp, local, remote };
+                        accept(path, stream, &connections, &incoming);
+                    }
+                    // Out of descriptors: closing others is what helps, trying at once is not.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        });
+        Ok(local)
+    }
+
+    /// Queues a message on the connection of `path`, opening one where there is none.
+    pub(super) fn send(&self, path: Path, bytes: Bytes) {
+        let known = lock(&self.connections).get(&path).cloned();
+        let refused = match known {
+            Some(queue) => queue.try_send(bytes).err(),
+            None => self.open(path).try_send(bytes).err(),
+        };
+        if refused.is_some() {
+            lock(&self.connections).remove(&path);
+            report(&self.incoming, path, TransportError::Timeout);
+        }
+    }
+
+    fn open(&self, path: Path) -> mpsc::Sender<Bytes> {
+        let (queue, messages) = mpsc::channel(QUEUE);
+        lock(&self.connections).insert(path, queue.clone());
+        let (connections, incoming) = (Arc::clone(&self.connections), self.incoming.clone());
+        tokio::spawn(async move {
+            match tokio::time::timeout(CONNECT, connect(path)).await {
+                Ok(Ok(stream)) => serve(path, stream, messages, connections, incoming).await,
+                Ok(Err(error)) => {
+                    lock(&connections).remove(&path);
+                    report(&incoming, path, failure(&error));
+                }
+                Err(_) => {
+                    lock(&connections).remove(&path);
+                    report(&incoming, path, TransportError::Timeout);
+                }
+            }
+        });
+        queue
+    }
+}
+
+fn accept(
+    path: Path,
+    stream: TcpStream,
+    connections: &Connections,
+    incoming: &mpsc::Sender<Incoming>,
+) {
+    let (queue, messages) = mpsc::channel(QUEUE);
+    let mut open = lock(connections);
+    if open.len() >= CONNECTIONS {
+        return;
+    }
+    open.insert(path, queue);
+    drop(open);
+    tokio::spawn(serve(path, stream, messages, Arc::clone(connections), incoming.clone()));
+}
+
+/// Connects from the listener's address, but from a port of its own (RFC 3261 §18.1).
+async fn connect(path: Path) -> io::Result<TcpStream> {
+    let socket = match path.local {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(SocketAddr::new(path.local.ip(), 0))?;
+    socket.connect(path.remote).await
+}
+
+async fn serve(
+    path: Path,
+    stream: TcpStream,
+    mut messages: mpsc::Receiver<Bytes>,
+    connections: Connections,
+    incoming: mpsc::Sender<Incoming>,
+) {
+    let _ = stream.set_nodelay(true);
+    let (reader, mut writer) = stream.into_split();
+    let (pongs, mut owed) = mpsc::channel(8);
+    let reading = read(path, reader, incoming.clone(), pongs);
+    let writing = async {
+        loop {
+            let bytes = tokio::select! {
+                Some(bytes) = messages.recv() => bytes,
+                Some(()) = owed.recv() => Bytes::from_static(b"\r\n"),
+                else => return TransportError::Closed,
+            };
+            if let Err(error) = writer.write_all(&bytes).await {
+                return failure(&error);
+            }
+        }
+    };
+    let error = tokio::select! {
+        error = reading => error,
+        error = writing => error,
+    };
+    lock(&connections).remove(&path);
+    report(&incoming, path, error);
+}
+
+async fn read(
+    path: Path,
+    mut reader: OwnedReadHalf,
+    incoming: mpsc::Sender<Incoming>,
+    pongs: mpsc::Sender<()>,
+) -> TransportError {
+    let mut framer = StreamFramer::new();
+    let mut buffer = vec![0; 16 * 1_024];
+    loop {
+        let read = tokio::time::timeout(IDLE, reader.read(&mut buffer)).await;
+        match read {
+            Ok(Ok(0)) | Err(_) => return TransportError::Closed,
+            Ok(Ok(len)) => framer.push(&buffer[..len]),
+            Ok(Err(error)) => return failure(&error),
+        }
+        while let Some(message) = framer.next() {
+            // What cannot be cut into messages is no SIP peer's: an HTTP probe, a scanner.
+            let Ok(bytes) = message else { return TransportError::Closed };
+            if incoming.send(Incoming::Message { path, bytes }).await.is_err() {
+                return TransportError::Closed;
+            }
+        }
+        // Two line ends are a ping, one is its pong (RFC 5626 §4.4.1).
+        for _ in 0..framer.take_pings() {
+            let _ = pongs.try_send(());
+        }
+    }
+}
+
+fn report(incoming: &mpsc::Sender<Incoming>, path: Path, error: TransportError) {
+    let incoming = incoming.clone();
+    // The endpoint must hear of it, and this must not wait for the endpoint.
+    tokio::spawn(async move { incoming.send(Incoming::Failed { path, error }).await });
+}
+
+fn lock(
+    connections: &Connections,
+) -> std::sync::MutexGuard<'_, HashMap<Path, mpsc::Sender<Bytes>>> {
+    connections.lock().unwrap_or_else(PoisonError::into_inner)
+}
