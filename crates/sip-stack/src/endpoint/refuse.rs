@@ -118,7 +118,7 @@ impl Endpoint {
     ) {
         let mut response = Response::for_request(request, status, "");
         let to = response.headers().first(HeaderName::To).unwrap_or("").to_owned();
-        let tag = leg.map_or_else(|| LegId(self.random.number()), |leg| leg);
+        let tag = leg.unwrap_or_else(|| LegId(self.random.number()));
         let tagged = tagged(&to, &tag.to_string());
         response.headers_mut().set(HeaderName::To, tagged);
         response.headers_mut().push(HeaderName::Server, &self.config.user_agent);
