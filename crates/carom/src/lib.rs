@@ -2,3 +2,6 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
+pub mod node;
+pub mod switchboard;

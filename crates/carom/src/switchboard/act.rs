@@ -1,7 +1,5 @@
 //! What the call machine wants done, and what the media workers report back to it.
 
-use std::sync::Arc;
-
 use ivr_runtime::call::{Input, Output, Record};
 use rtp_media::{
     session::{MediaEvent, SessionId},
@@ -180,8 +178,9 @@ impl Switchboard {
             MediaEvent::PlayDone { id, completed, .. } if id != RINGBACK => {
                 self.tell(no, Input::PlayDone { id, completed });
             }
-            MediaEvent::PlayDone { .. } | MediaEvent::KeySent { .. } => {}
-            MediaEvent::Recorded { .. } => {}
+            MediaEvent::PlayDone { .. }
+            | MediaEvent::KeySent { .. }
+            | MediaEvent::Recorded { .. } => {}
             MediaEvent::Latched { from, signalled, .. } => {
                 let Some(call) = self.calls.get_mut(&no) else { return };
                 if !signalled {
@@ -190,13 +189,13 @@ impl Switchboard {
                     call.line.note(
                         wall_ms(),
                         "media",
-                        format!("{side:?}: SDP said {said}, media came from {from}"),
+                        format!("{side}: SDP said {said}, media came from {from}"),
                     );
                 }
             }
             MediaEvent::FirstPacket { .. } => {
                 if let Some(call) = self.calls.get_mut(&no) {
-                    call.line.note(wall_ms(), "media", format!("{side:?}: first RTP packet"));
+                    call.line.note(wall_ms(), "media", format!("{side}: first RTP packet"));
                 }
             }
             MediaEvent::Timeout { .. } => self.on_media_timeout(no, side),
@@ -212,7 +211,7 @@ impl Switchboard {
 
     fn on_media_timeout(&mut self, no: CallNo, side: Side) {
         let Some(call) = self.calls.get_mut(&no) else { return };
-        call.line.note(wall_ms(), "media", format!("{side:?}: no media for the time-out"));
+        call.line.note(wall_ms(), "media", format!("{side}: no media for the time-out"));
         let reason = "Q.850;cause=102;text=\"RTP timeout\"";
         match side {
             Side::Caller => self.end_caller(no, reason),

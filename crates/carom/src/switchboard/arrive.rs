@@ -4,7 +4,6 @@ use std::{net::IpAddr, sync::Arc};
 
 use ivr_runtime::{
     call::{Bypass, Call, Facts},
-    flow::model::Flow,
     key::Key,
 };
 use message_text::E164;
@@ -18,7 +17,7 @@ use super::{
     Switchboard,
     admission::{Limits, Verdict},
     live::{CallNo, CallerLeg, CallerState, Live, Media, Side},
-    numbers::{Parties, parties},
+    numbers::parties,
     record::Ledger,
     timeline::TimeLine,
 };
@@ -88,7 +87,6 @@ impl Switchboard {
         let ledger = Ledger::open(&call_id, started_ms, trunk, &flow, &who, &invite, &snapshot);
         self.services.store(ledger.started(&self.services));
         let call = Live {
-            no,
             call_id,
             flow,
             trunk: trunk.clone(),
@@ -104,6 +102,7 @@ impl Switchboard {
             deadline: None,
             goodbye: None,
             over: false,
+            closing: false,
             snapshot: Arc::clone(&snapshot),
         };
         self.legs.insert(leg, (no, Side::Caller));

@@ -9,7 +9,7 @@ use ivr_runtime::{
 use rtp_media::{session::KeyRelay, tone::Country, worker::Command};
 use sip_stack::{
     b2bua,
-    endpoint::{Cause, LegId, OutgoingInvite, Path, Transport},
+    endpoint::{Cause, LegId, OutgoingInvite, Transport},
     message::{HeaderName, Response},
     offer_answer::AnswerKind,
 };
@@ -133,7 +133,11 @@ impl Switchboard {
         let Some(facts) = call.flow.targets.get(usize::from(target.id.0)) else { return };
         target.media.restart(call.caller.media.talk.current().map(|agreed| agreed.codec));
         let Some(sdp) = target.media.offer() else { return };
-        let mut headers = b2bua::passed_on(&call.caller.invite, call.trunk.trusted);
+        let mut headers = b2bua::passed_on(
+            &call.caller.invite,
+            call.trunk.trusted,
+            self.loop_guard.as_ref(),
+        );
         for (name, template) in &facts.headers {
             let value = template.replace("{call_id}", &call.call_id);
             if !value.contains('{') {
@@ -197,7 +201,7 @@ impl Switchboard {
                 call.caller.state = CallerState::Early;
                 self.endpoint.ring(now, leg, status, None, Vec::new());
             } else {
-                let country = Country::of(&call.trunk.country);
+                let country = Country::from_code(&call.trunk.country);
                 let session = call.caller.media.session;
                 self.media_to(session, Command::Tone { id: RINGBACK, country });
             }
@@ -310,9 +314,4 @@ fn target_is_silent(call: &Live) -> bool {
 fn estimate(headers: &[(HeaderName, String)], sdp_len: usize) -> usize {
     let varying: usize = headers.iter().map(|(_, value)| value.len() + 24).sum();
     600 + varying + sdp_len
-}
-
-/// The path a request to `remote` takes.
-pub fn path(transport: Transport, local: SocketAddr, remote: SocketAddr) -> Path {
-    Path { transport, local, remote }
 }

@@ -38,7 +38,6 @@ pub enum Side {
 
 /// A call from its INVITE to its end.
 pub struct Live {
-    pub no: CallNo,
     /// UUIDv7; names the call in the store, the logs and `X-Carom-Call`.
     pub call_id: String,
     /// The configuration the call began with.
@@ -65,6 +64,8 @@ pub struct Live {
     pub goodbye: Option<String>,
     /// The machine has ended; only goodbyes are left.
     pub over: bool,
+    /// The goodbyes are said; the media sessions have yet to tell their counts.
+    pub closing: bool,
 }
 
 /// The leg towards the trunk.
@@ -74,6 +75,15 @@ pub struct CallerLeg {
     pub media: Media,
     /// How far the answer got.
     pub state: CallerState,
+}
+
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Caller => "caller",
+            Self::Target => "target",
+        })
+    }
 }
 
 /// How far the caller leg got.
@@ -112,8 +122,6 @@ pub enum TargetState {
     EarlyMedia,
     /// 200 came; bridged.
     Answered,
-    /// Over.
-    Gone,
 }
 
 /// The media side of a leg.

@@ -5,7 +5,9 @@
 mod act;
 mod admission;
 mod arrive;
+mod ending;
 mod forward;
+mod health;
 mod hunt;
 mod live;
 mod media;
@@ -27,13 +29,21 @@ use rtp_media::{
     worker::MediaPool,
 };
 use sip_stack::{
-    endpoint::{Endpoint, LegId, Output, Path, PingId, Source},
+    endpoint::{Endpoint, LegId, LoopGuard, Output, Path, PingId, Source},
     transport::{Incoming, Transports},
 };
 use tokio::sync::{mpsc, oneshot};
 
-use self::{admission::Admission, live::{CallNo, Live, Side}, timeline::Ended};
-pub use self::{tasks::Services, timeline::{CallSummary, Entry, TimeLine}};
+use self::{
+    admission::Admission,
+    health::Health,
+    live::{CallNo, Live, Side},
+    timeline::Ended,
+};
+pub use self::{
+    tasks::{Services, start_seed},
+    timeline::{CallSummary, Entry, TimeLine},
+};
 use crate::{config::Snapshot, node::clock::Clock};
 
 /// What the rest of the node asks of the switchboard.
@@ -98,7 +108,9 @@ pub struct Switchboard {
     legs: HashMap<LegId, (CallNo, Side)>,
     sessions: HashMap<SessionId, (CallNo, Side)>,
     deadlines: BTreeSet<(Duration, CallNo)>,
+    health: Health,
     pings: HashMap<PingId, String>,
+    loop_guard: Option<LoopGuard>,
     ended: Ended,
     next_call: u64,
     draining: bool,
@@ -113,6 +125,7 @@ impl Switchboard {
         drives: Drives,
         snapshot: Arc<Snapshot>,
         services: Services,
+        loop_guard: Option<LoopGuard>,
         mut asks: mpsc::Receiver<Ask>,
     ) {
         let Drives { wires, mut incoming, media, mut media_events, ports } = drives;
@@ -132,7 +145,9 @@ impl Switchboard {
             legs: HashMap::new(),
             sessions: HashMap::new(),
             deadlines: BTreeSet::new(),
+            health: Health::default(),
             pings: HashMap::new(),
+            loop_guard,
             ended: Ended::default(),
             next_call: 0,
             draining: false,
@@ -162,7 +177,8 @@ impl Switchboard {
 
     fn due(&self) -> Option<Duration> {
         let calls = self.deadlines.first().map(|(at, _)| *at);
-        [calls, self.endpoint.poll_timeout()].into_iter().flatten().min()
+        let pings = Some(self.health.poll_timeout());
+        [calls, self.endpoint.poll_timeout(), pings].into_iter().flatten().min()
     }
 
     fn on_wire(&mut self, message: Incoming) {
@@ -185,6 +201,7 @@ impl Switchboard {
 
     fn on_time(&mut self) {
         let now = self.now();
+        self.ping_targets();
         if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
             self.endpoint.handle_timeout(now);
         }

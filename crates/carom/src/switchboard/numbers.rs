@@ -61,7 +61,7 @@ fn called(invite: &Request, trunk: &Trunk) -> String {
     let user = user.unwrap_or_default();
     match E164::parse(&user, &trunk.country) {
         Ok(number) => number.to_string(),
-        Err(_) => user,
+        Err(_) => user.split(';').next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -95,19 +95,19 @@ fn text(invite: &Request, name: HeaderName) -> &str {
 
 fn name_addr_user(invite: &Request, name: HeaderName) -> Option<String> {
     let value = invite.headers().first(name)?;
-    user_of(NameAddr::parse(value).ok()?.uri())
+    user_of(NameAddr::parse(value).ok()?.uri_text)
 }
 
 fn users(invite: &Request, name: HeaderName) -> Vec<String> {
     let values = invite.headers().values(name);
-    values.filter_map(|value| user_of(NameAddr::parse(value).ok()?.uri())).collect()
+    values.filter_map(|value| user_of(NameAddr::parse(value).ok()?.uri_text)).collect()
 }
 
-/// The user part of a `sip:`, `sips:` or `tel:` URI, without parameters.
+/// The user part of a `sip:`, `sips:` or `tel:` URI, with its parameters (`;phone-context`).
 fn user_of(uri: &str) -> Option<String> {
     if let Some(number) = uri.strip_prefix("tel:") {
-        return number.split(';').next().map(str::to_owned).filter(|n| !n.is_empty());
+        return Some(number.to_owned()).filter(|number| !number.is_empty());
     }
-    let user = Uri::parse(uri).ok()?.user()?.to_owned();
-    user.split(';').next().map(str::to_owned).filter(|user| !user.is_empty())
+    let user = Uri::parse(uri).ok()?.user_plain()?;
+    Some(user).filter(|user| !user.is_empty())
 }

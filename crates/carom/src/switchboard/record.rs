@@ -8,7 +8,8 @@ use deflect_actions::store::{
 };
 use ivr_runtime::{
     call::{Input, OfferResponse, Record},
-    flow::Flow,
+    flow::model::Flow,
+    hours::{Hours, Schedule},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use sip_stack::message::Request;
@@ -259,6 +260,11 @@ impl Ledger {
         Some(Row::CallInput(CallInput { call_id: self.call_id.clone(), seq, at_ms, input }))
     }
 
+    /// From the INVITE to the end.
+    pub fn length_ms(&self) -> i64 {
+        self.ended_ms.unwrap_or(self.started_ms) - self.started_ms
+    }
+
     /// One line for the log.
     pub fn one_line(&self) -> String {
         let (end, handled) = self.end.clone().unwrap_or_default();
@@ -269,7 +275,7 @@ impl Ledger {
             masked(self.caller.as_ref()),
             self.called,
             if self.last_step.is_empty() { "-" } else { &self.last_step },
-            self.ended_ms.unwrap_or(self.started_ms) - self.started_ms,
+            self.length_ms(),
         )
     }
 }
@@ -328,7 +334,7 @@ pub fn in_words(record: &Record) -> Option<String> {
 /// The day and quarter of an hour in the line's zone: the first hours of the flow that fit the
 /// called number name it, else UTC.
 fn local_time(at_ms: i64, flow: &Flow, called: &str) -> LocalTime {
-    let zone = flow.hours.iter().find_map(|hours| hours.zone(called));
+    let zone = flow.hours.iter().find_map(|hours| zone_of(hours, called));
     let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
     let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone);
     LocalTime {
@@ -337,4 +343,12 @@ fn local_time(at_ms: i64, flow: &Flow, called: &str) -> LocalTime {
         hour: i16::from(at.hour()),
         quarter: i16::from(at.hour()) * 4 + i16::from(at.minute()) / 15,
     }
+}
+
+fn zone_of<'a>(hours: &'a Hours, called: &str) -> Option<&'a str> {
+    let week = match &hours.schedule {
+        Schedule::Week(week) => Some(week),
+        Schedule::ByCalledNumber(weeks) => weeks.get(called),
+    };
+    week.map(|week| week.zone.as_str())
 }

@@ -12,7 +12,7 @@ use sip_stack::{
 
 use super::{
     Switchboard,
-    live::{CallNo, CallerState, Side, TargetState},
+    live::{CallNo, CallerState, Side},
 };
 use crate::node::clock::wall_ms;
 
@@ -147,18 +147,6 @@ impl Switchboard {
             call.line.note(wall_ms(), "sip", format!("caller gave up ({how})"));
         }
         self.caller_ended(no);
-    }
-
-    fn caller_ended(&mut self, no: CallNo) {
-        let Some(call) = self.calls.get_mut(&no) else { return };
-        call.caller.state = CallerState::Gone;
-        let target = call.target.as_mut().and_then(|target| {
-            target.state = TargetState::Gone;
-            target.leg.take()
-        });
-        self.drop_leg(target, None);
-        self.tell(no, Input::HungUp);
-        self.close_if_over(no);
     }
 
     fn target_ended(&mut self, no: CallNo, reason: Option<&str>) {

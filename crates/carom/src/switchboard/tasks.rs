@@ -56,6 +56,8 @@ pub enum Done {
     Facts(CallNo, Box<Facts>),
     /// An input for the call machine.
     Input(CallNo, Input),
+    /// The address of a target's URI, for an OPTIONS.
+    Target(String, Option<SocketAddr>),
     /// The address look-up of an attempt.
     Resolved(CallNo, u32, Option<SocketAddr>),
 }
@@ -130,6 +132,7 @@ impl Switchboard {
 
     pub(super) fn on_done(&mut self, done: Done) {
         let no = match done {
+            Done::Target(uri, found) => return self.ping(uri, found),
             Done::Facts(no, facts) => {
                 self.start_machine(no, *facts);
                 no
@@ -153,22 +156,32 @@ impl Switchboard {
         };
         target.attempt += 1;
         let attempt = target.attempt;
-        let parsed = Uri::parse(uri).ok();
-        let port = parsed.as_ref().and_then(|uri| uri.port).unwrap_or(SIP_PORT);
-        let host = parsed.as_ref().map(|uri| uri.host.to_owned());
-        let (Some(host), Some(parsed)) = (host, parsed) else {
-            return self.on_resolved(no, attempt, None);
-        };
-        if let Some(ip) = parsed.ip() {
-            return self.on_resolved(no, attempt, Some(SocketAddr::new(ip, port)));
+        match Place::of(uri) {
+            Place::Nowhere => self.on_resolved(no, attempt, None),
+            Place::At(addr) => self.on_resolved(no, attempt, Some(addr)),
+            Place::Named(host, port) => {
+                let done = self.done.clone();
+                tokio::spawn(async move {
+                    let found = look_up(&host, port).await;
+                    let _ = done.send(Done::Resolved(no, attempt, found));
+                });
+            }
         }
-        let done = self.done.clone();
-        tokio::spawn(async move {
-            let look_up = tokio::net::lookup_host((host.as_str(), port));
-            let found = tokio::time::timeout(RESOLVE, look_up).await;
-            let found = found.ok().and_then(Result::ok).and_then(|mut found| found.next());
-            let _ = done.send(Done::Resolved(no, attempt, found));
-        });
+    }
+
+    /// Looks a target's address up for an OPTIONS.
+    pub(super) fn find_target(&mut self, uri: String) {
+        match Place::of(&uri) {
+            Place::Nowhere => self.ping(uri, None),
+            Place::At(addr) => self.ping(uri, Some(addr)),
+            Place::Named(host, port) => {
+                let done = self.done.clone();
+                tokio::spawn(async move {
+                    let found = look_up(&host, port).await;
+                    let _ = done.send(Done::Target(uri, found));
+                });
+            }
+        }
     }
 
     pub(super) fn send_text(&mut self, no: CallNo, request: TextRequest) {
@@ -183,7 +196,7 @@ impl Switchboard {
             .replace("{link}", &links.join(" "))
             .replace("{brand}", &call.ledger.brand);
         let said = request.prompt.split('+').filter_map(|name| {
-            call.snapshot.prompts.said(&request.language, name)
+            call.snapshot.prompts.transcript(&request.language, name)
         });
         let prompt_hash = hex::encode(Sha256::digest(said.collect::<Vec<_>>().join("\n")));
         let order = TextOrder {
@@ -227,6 +240,29 @@ impl Switchboard {
             let _ = done.send(Done::Input(no, Input::OptOut(recorded)));
         });
     }
+}
+
+/// Where a SIP URI leads.
+enum Place {
+    Nowhere,
+    At(SocketAddr),
+    Named(String, u16),
+}
+
+impl Place {
+    fn of(uri: &str) -> Self {
+        let Ok(uri) = Uri::parse(uri) else { return Self::Nowhere };
+        let port = uri.port.unwrap_or(SIP_PORT);
+        match uri.ip() {
+            Some(ip) => Self::At(SocketAddr::new(ip, port)),
+            None => Self::Named(uri.host.to_owned(), port),
+        }
+    }
+}
+
+async fn look_up(host: &str, port: u16) -> Option<SocketAddr> {
+    let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host((host, port))).await;
+    found.ok()?.ok()?.next()
 }
 
 fn told(history: store::History) -> History {

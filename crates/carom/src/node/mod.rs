@@ -1,0 +1,4 @@
+//! A running node: its parts put together.
+
+pub mod clock;
+pub mod log;
