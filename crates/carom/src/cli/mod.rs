@@ -1,7 +1,34 @@
-//! The subcommands that need no running node.
+//! The command line.
 
 mod check;
+mod node;
 mod prompts;
+mod root;
+mod run;
+mod simulate;
 
 pub use check::CheckArgs;
+pub use node::print_time_line;
 pub use prompts::PromptsArgs;
+pub use root::{Cli, ConfigArg};
+pub use run::RunArgs;
+pub use simulate::SimulateArgs;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use crate::config::{Config, Snapshot};
+
+/// Loads a configuration, or tells everything that is wrong with it.
+fn load(path: Option<&Path>) -> anyhow::Result<Snapshot> {
+    match Config::load(path) {
+        Ok(snapshot) => Ok(snapshot),
+        Err(report) => bail!("the configuration has errors:\n{report}"),
+    }
+}
+
+/// Where the node of a configuration listens for commands.
+fn control_socket(path: Option<&Path>) -> anyhow::Result<PathBuf> {
+    Ok(load(path)?.config.control.socket)
+}

@@ -1,20 +1,125 @@
 //! `carom simulate`: a flow played in the terminal, or with random callers in virtual time.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, BufRead, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
 
-use super::root::ConfigArg;
+use anyhow::bail;
+use ivr_runtime::{
+    call::{Facts, History},
+    flow::model::Flow,
+    key::Key,
+    sim::{Faults, Heard, Obedient, Player, run_random},
+};
+
+use super::ConfigArg;
+use crate::{
+    config::{self, Snapshot},
+    node::clock::wall_ms,
+};
 
 /// Arguments of `carom simulate`.
 #[derive(Debug, clap::Args)]
 pub struct SimulateArgs {
     #[command(flatten)]
     config: ConfigArg,
-    /// The flow file.
-    flow: PathBuf,
+    /// The flow file; left out, the configuration's first flow.
+    flow: Option<PathBuf>,
     /// Run so many random callers instead of playing in the terminal.
     #[arg(long, value_name = "N")]
     random: Option<u64>,
     /// Seed of the random callers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The caller's number.
+    #[arg(long, default_value = "+447700900123")]
+    from: String,
+}
+
+impl SimulateArgs {
+    /// Plays; with `--random` the exit status is 1 where a caller was lost.
+    ///
+    /// # Errors
+    /// A flow with errors.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let files: Vec<PathBuf> = self.flow.iter().cloned().collect();
+        let (snapshot, report) = config::check(self.config.config.as_deref(), &files);
+        let Some(snapshot) = snapshot else {
+            bail!("the flow has errors:\n{report}");
+        };
+        let Some(flow) = snapshot.flows.first() else { bail!("there is no flow") };
+        match self.random {
+            Some(callers) => Ok(random(flow, callers, self.seed)),
+            None => play(&snapshot, flow, &self.from),
+        }
+    }
+}
+
+fn random(flow: &Arc<Flow>, callers: u64, seed: u64) -> ExitCode {
+    let tally = run_random(flow, callers, seed, Faults::SOME);
+    print!("{tally}");
+    if tally.lost.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn play(snapshot: &Snapshot, flow: &Arc<Flow>, from: &str) -> anyhow::Result<ExitCode> {
+    let called = flow.numbers.first().or(flow.extensions.first()).cloned().unwrap_or_default();
+    let facts = Facts {
+        call_id: "simulated".into(),
+        called,
+        caller: Some(from.to_owned()),
+        can_receive_text: Some(true),
+        flags: Some(Vec::new()),
+        history: Some(History::default()),
+        start_ms: wall_ms(),
+        ..Facts::default()
+    };
+    println!("flow {}; type keys, Enter for silence, h to hang up", flow.name);
+    let mut player = Player::new(Arc::clone(flow), facts, Obedient::default());
+    tell(snapshot, &player.listen());
+    let mut lines = io::stdin().lock().lines();
+    while !player.call().is_over() && !player.call().is_bridged() {
+        print!("key> ");
+        io::stdout().flush()?;
+        let Some(line) = lines.next() else { break };
+        let line = line?;
+        match line.trim() {
+            "" => tell(snapshot, &player.silence()),
+            "h" | "hangup" => tell(snapshot, &player.hang_up()),
+            keys => {
+                for typed in keys.chars() {
+                    match Key::try_from(typed) {
+                        Ok(key) => tell(snapshot, &player.key(key)),
+                        Err(_) => println!("`{typed}` is no key"),
+                    }
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(snapshot: &Snapshot, heard: &[Heard]) {
+    for heard in heard {
+        match heard {
+            Heard::Answered => println!("  (answered)"),
+            Heard::Prompts { language, prompts } => {
+                for name in prompts {
+                    let said = snapshot.prompts.transcript(language, name).unwrap_or("?");
+                    println!("  ♪ {name}: {}", said.trim());
+                }
+            }
+            Heard::Text(text) => println!("  ✉ {}", text.message),
+            Heard::Forward { target } => println!("  → forwarded to {target}"),
+            Heard::Rejected { status } => println!("  ✗ {status}"),
+            Heard::HungUp => println!("  (we hang up)"),
+            Heard::Record(record) => {
+                if let Some(words) = crate::switchboard::in_words(record) {
+                    println!("      · {words}");
+                }
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@
 mod inbox;
 mod webhooks;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr};
 
 use axum::{
     Router,
@@ -33,8 +33,6 @@ pub struct Site {
     pub texts: TextService,
     /// Whether new calls are taken.
     pub ready: watch::Receiver<bool>,
-    /// `[http] public_url`.
-    pub public_url: Option<Arc<str>>,
 }
 
 /// Serves until the process ends; returns the address it listens on.
@@ -44,7 +42,7 @@ pub struct Site {
 pub async fn serve(listen: SocketAddr, site: Site) -> io::Result<SocketAddr> {
     let listener = tokio::net::TcpListener::bind(listen).await?;
     let at = listener.local_addr()?;
-    let router = router(site);
+    let router = router(site).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "HTTP server ended");

@@ -16,6 +16,12 @@ impl Clock {
         Self { epoch: Instant::now() }
     }
 
+    /// The epoch itself, for other drivers that tell moments.
+    #[must_use]
+    pub fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
     /// Moments since the epoch.
     #[must_use]
     pub fn now(&self) -> Duration {

@@ -1,4 +1,11 @@
-//! A running node: its parts put together.
+//! A running node: its parts put together, asked things, drained, stopped.
 
 pub mod clock;
 pub mod log;
+mod metric_names;
+mod parts;
+mod run;
+mod serve;
+mod views;
+
+pub use run::Node;

@@ -41,6 +41,7 @@ use self::{
     timeline::Ended,
 };
 pub use self::{
+    record::in_words,
     tasks::{Services, start_seed},
     timeline::{CallSummary, Entry, TimeLine},
 };

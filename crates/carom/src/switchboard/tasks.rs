@@ -100,6 +100,8 @@ impl Switchboard {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
         let flags = self.services.flags();
+        // Without the store nothing is known and nothing could be promised.
+        let bypass = bypass.or_else(|| flags.is_none().then_some(Bypass::StoreDown));
         let facts = Facts {
             call_id: call.call_id.clone(),
             trunk: call.trunk.name.clone(),

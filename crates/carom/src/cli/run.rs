@@ -1,0 +1,44 @@
+//! `carom run`: a node in the foreground.
+
+use std::process::ExitCode;
+
+use super::ConfigArg;
+use crate::node::{Node, log};
+
+/// Arguments of `carom run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// How the log looks; `CAROM_LOG` chooses what is in it.
+    #[arg(long, value_enum, default_value_t)]
+    log_format: log::Format,
+}
+
+impl RunArgs {
+    /// Runs until a signal or `carom drain` has ended the node.
+    ///
+    /// # Errors
+    /// What keeps the node from serving.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        log::start(self.log_format, "info");
+        let snapshot = super::load(self.config.config.as_deref())?;
+        for finding in &snapshot.report.findings {
+            tracing::warn!("{}:{}: {} {}", finding.file, finding.line, finding.code, finding.message);
+        }
+        runtime()?.block_on(async {
+            let node = Node::start(snapshot, self.config.config).await?;
+            for (transport, at) in node.listeners() {
+                tracing::info!("listening on {} {at}", transport.as_str());
+            }
+            tracing::info!("health and metrics on http://{}", node.http());
+            node.serve().await?;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// The runtime of signalling, store and HTTP; media has threads of its own.
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}

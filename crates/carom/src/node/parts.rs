@@ -1,0 +1,210 @@
+//! From the configuration to the parts of a node: keys, store, senders, sockets.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::Path,
+};
+
+use anyhow::{Context as _, bail};
+use deflect_actions::{
+    keys::{BusinessKeys, Keys, NumberKey, Seal, secret_file},
+    provider::{Provider, twilio::Twilio},
+    store::NodeInfo,
+    text::{Sender, TextConfig, TextLimits},
+};
+use sip_stack::endpoint::{EndpointConfig, HostPort, LoopGuard, Transport};
+
+use super::clock::wall_ms;
+use crate::config::{self, Config, ProviderKind, SecretRef, Snapshot};
+
+/// How often one call may come by before it is taken for a loop.
+const PASSES: usize = 3;
+
+/// The keys of the callers' hashes, the opt-out list and the encrypted columns.
+///
+/// # Errors
+/// A key that can be neither read nor made.
+pub fn keys(config: &Config) -> anyhow::Result<Keys> {
+    let seal = secret(&config.store.aead_key).context("[store] aead_key")?;
+    let days = config.privacy.epoch_days;
+    let mut businesses = BTreeMap::new();
+    for business in &config.businesses {
+        let at = |key: &str| format!("[business.{}] {key}", business.key);
+        let number_key = match &business.number_key {
+            SecretRef::File(path) => NumberKey::from_file(path, days, wall_ms()),
+            SecretRef::Env(_) => secret(&business.number_key).map(|s| NumberKey::from_secret(&s)),
+        };
+        let number_key = number_key.with_context(|| at("number_key"))?;
+        let opt_out_key = secret(&business.opt_out_key).with_context(|| at("opt_out_key"))?;
+        let brand = business.brand.clone();
+        businesses.insert(business.key.clone(), BusinessKeys { brand, number_key, opt_out_key });
+    }
+    Ok(Keys::new(Seal::from_secret(&seal), days, businesses))
+}
+
+fn secret(reference: &SecretRef) -> io::Result<Vec<u8>> {
+    match reference {
+        SecretRef::File(path) => secret_file(path),
+        SecretRef::Env(_) => {
+            let secret = reference.resolve().map_err(io::Error::other)?;
+            Ok(secret.reveal().as_bytes().to_vec())
+        }
+    }
+}
+
+/// Who this node is: its name stays over restarts, kept beside the store's key.
+///
+/// # Errors
+/// The name can be neither read nor made.
+pub fn node_info(config: &Config) -> anyhow::Result<NodeInfo> {
+    let path = config.base().join("var/node-id");
+    let id = secret_file(&path).with_context(|| format!("{}", path.display()))?;
+    let id = String::from_utf8_lossy(&id);
+    Ok(NodeInfo {
+        node_id: id.chars().take(12).collect(),
+        node_boot: uuid::Uuid::now_v7().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        lease: config.store.lease,
+    })
+}
+
+/// What the text service sends by.
+#[must_use]
+pub fn text_config(snapshot: &Snapshot) -> TextConfig {
+    let config = &snapshot.config;
+    let limits = &config.limits;
+    let public_url = config.http.public_url.clone();
+    let lines = snapshot.flows.iter().flat_map(|flow| flow.numbers.iter().cloned());
+    let senders = config.senders.iter().map(|sender| sender.from.clone());
+    let help = config.businesses.iter().filter_map(|business| {
+        let text = business.help_text.values().next()?;
+        Some((business.key.clone(), text.clone()))
+    });
+    TextConfig {
+        providers: config.providers.iter().map(|p| (p.name.clone(), provider(p, config))).collect(),
+        senders: config.senders.iter().map(sender).collect(),
+        limits: TextLimits {
+            caller_hour: limits.texts_per_caller_hour,
+            caller_day: limits.texts_per_caller_day,
+            prefix_hour: limits.texts_per_prefix_hour,
+            prefix_digits: limits.prefix_digits,
+            line_minute: limits.texts_per_line_minute,
+            ..TextLimits::default()
+        },
+        countries: countries(config),
+        own_numbers: lines.chain(senders).collect(),
+        public_url,
+        help: help.collect(),
+    }
+}
+
+/// Countries that may be texted: those named, else the trunks'.
+fn countries(config: &Config) -> Vec<String> {
+    if !config.limits.countries.is_empty() {
+        return config.limits.countries.clone();
+    }
+    let trunks = config.trunks.iter();
+    let mut countries: Vec<String> = trunks
+        .flat_map(|trunk| trunk.number_countries.values().chain([&trunk.country]).cloned())
+        .collect();
+    countries.sort();
+    countries.dedup();
+    countries
+}
+
+fn provider(provider: &config::Provider, config: &Config) -> Provider {
+    match &provider.kind {
+        ProviderKind::Sandbox => Provider::Sandbox,
+        ProviderKind::Twilio { account, secret, url } => {
+            let callback = config.http.public_url.as_ref();
+            let callback =
+                callback.map(|base| format!("{base}/webhooks/twilio/{}/status", provider.name));
+            let (account, secret) = (account.reveal(), secret.reveal());
+            Provider::Twilio(Twilio::new(account, secret, url.as_deref(), callback))
+        }
+    }
+}
+
+fn sender(sender: &config::Sender) -> Sender {
+    Sender {
+        name: sender.name.clone(),
+        provider: sender.provider.clone(),
+        from: sender.from.clone(),
+        regions: sender.regions.clone(),
+        auto_reply: sender.auto_reply,
+        per_second: sender.per_second,
+    }
+}
+
+/// The listeners as the transports want them.
+#[must_use]
+pub fn listeners(config: &Config) -> Vec<(Transport, SocketAddr)> {
+    config.listeners.iter().map(|listener| (transport(listener.transport), listener.bind)).collect()
+}
+
+fn transport(transport: config::Transport) -> Transport {
+    match transport {
+        config::Transport::Udp => Transport::Udp,
+        config::Transport::Tcp => Transport::Tcp,
+    }
+}
+
+/// The endpoint's configuration; `bound` are the listeners as they were bound, in order.
+#[must_use]
+pub fn endpoint(config: &Config, bound: &[(Transport, SocketAddr)], seed: u64) -> EndpointConfig {
+    let name = concat!("Carom/", env!("CARGO_PKG_VERSION"));
+    let mut endpoint = EndpointConfig::new(name, seed);
+    for (listener, (transport, at)) in config.listeners.iter().zip(bound) {
+        let shown = if listener.advertise == listener.bind.to_string() {
+            HostPort::from(*at)
+        } else {
+            host_port(&listener.advertise, at.port())
+        };
+        endpoint = endpoint.advertise(*transport, *at, shown);
+    }
+    endpoint.loop_guard = Some(loop_guard(bound));
+    endpoint.drain_retry_after_s = 30;
+    endpoint
+}
+
+/// The mark of calls that we passed on: the same after a restart.
+#[must_use]
+pub fn loop_guard(bound: &[(Transport, SocketAddr)]) -> LoopGuard {
+    let first = bound.first().map_or_else(String::new, |(_, at)| at.to_string());
+    LoopGuard { mark: format!("carom-{first}"), passes: PASSES }
+}
+
+fn host_port(text: &str, port: u16) -> HostPort {
+    match text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?))) {
+        Some((host, port)) => HostPort { host: host.to_owned(), port },
+        None => HostPort { host: text.to_owned(), port },
+    }
+}
+
+/// Refuses what would only fail later, in words: an RTP address that is not of this machine.
+///
+/// # Errors
+/// The address cannot be bound.
+pub fn check_media_address(config: &Config) -> anyhow::Result<()> {
+    let at = config.media_bind();
+    if let Err(error) = std::net::UdpSocket::bind((at, 0)) {
+        bail!("[media] bind: no socket at {at}: {error}");
+    }
+    Ok(())
+}
+
+/// Makes the folder that the SQLite file will be in.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_store_folder(url: &str) -> io::Result<()> {
+    let Some(path) = url.strip_prefix("sqlite:") else { return Ok(()) };
+    let path = path.trim_start_matches("//");
+    match Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => std::fs::create_dir_all(folder),
+        None => Ok(()),
+    }
+}
+

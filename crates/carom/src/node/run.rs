@@ -1,0 +1,267 @@
+//! A node from its start to its end: parts started, asked things, drained, stopped.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, RwLock, atomic::AtomicU64},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use deflect_actions::{
+    Clock as WallClock,
+    store::{Retention, Store, Writer},
+    text::TextService,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use rtp_media::{
+    ports::PortPool,
+    worker::{MediaConfig, MediaPool},
+};
+use sip_stack::{
+    endpoint::{Endpoint, Transport},
+    transport::Transports,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use super::{clock::Clock, parts};
+use crate::{
+    config::{Config, Snapshot},
+    control::{self, Asked},
+    http,
+    switchboard::{Ask, Drives, Gauges, Services, Switchboard, start_seed},
+};
+
+/// Media events waiting for the switchboard at most.
+const MEDIA_EVENTS: usize = 65_536;
+/// Flags are read from the store this often.
+const FLAGS_EVERY: Duration = Duration::from_secs(5);
+/// The store is waited for this long before the first call is taken.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+/// Rows that wait at the end are given this long.
+const LAST_ROWS: Duration = Duration::from_secs(10);
+
+/// A running node.
+pub struct Node {
+    pub(super) config_file: Option<PathBuf>,
+    pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(super) services: Services,
+    pub(super) asks: mpsc::Sender<Ask>,
+    pub(super) ready: watch::Sender<bool>,
+    pub(super) requests: mpsc::Receiver<Asked>,
+    board: JoinHandle<()>,
+    listeners: Vec<(Transport, std::net::SocketAddr)>,
+    http: std::net::SocketAddr,
+}
+
+impl Node {
+    /// Starts a node by `snapshot`, which was read from `config_file`.
+    ///
+    /// # Errors
+    /// What keeps it from serving: an address, a key, another node at its control socket. A
+    /// database that is down does not.
+    pub async fn start(snapshot: Snapshot, config_file: Option<PathBuf>) -> anyhow::Result<Self> {
+        let clock = Clock::start();
+        let config = &snapshot.config;
+        let metrics = metrics_handle();
+        let services = services(&snapshot).await?;
+        let (inbox, requests) = mpsc::channel(64);
+        control::serve(&config.control.socket, inbox)
+            .await
+            .with_context(|| format!("[control] socket {}", config.control.socket.display()))?;
+        parts::check_media_address(config)?;
+        let (wires, incoming) = Transports::bind(&parts::listeners(config)).await?;
+        let listeners = wires.listeners().to_vec();
+        let endpoint = Endpoint::new(parts::endpoint(config, &listeners, start_seed()));
+        let (media_sink, media_events) = mpsc::channel(MEDIA_EVENTS);
+        let media = MediaPool::start(
+            media_config(config, clock),
+            Box::new(move |event| {
+                if media_sink.try_send(event).is_err() {
+                    metrics::counter!("carom_media_events_lost_total").increment(1);
+                }
+            }),
+        )
+        .context("[media] workers")?;
+        let ports = config.media.ports;
+        let ports = PortPool::new(config.media_bind(), ports.first()..=ports.last());
+        let (ready, is_ready) = watch::channel(true);
+        let site = http::Site {
+            metrics,
+            store: services.store.clone(),
+            texts: services.texts.clone(),
+            ready: is_ready,
+        };
+        let http = http::serve(config.http.listen, site)
+            .await
+            .with_context(|| format!("[http] listen {}", config.http.listen))?;
+        let snapshot = Arc::new(snapshot);
+        record_flows(&services.store, &snapshot);
+        let (asks, asked) = mpsc::channel(64);
+        let drives = Drives { wires, incoming, media, media_events, ports };
+        let guard = parts::loop_guard(&listeners);
+        let board = tokio::spawn(Switchboard::run(
+            clock,
+            endpoint,
+            drives,
+            Arc::clone(&snapshot),
+            services.clone(),
+            Some(guard),
+            asked,
+        ));
+        Ok(Self {
+            config_file,
+            snapshot: Arc::new(ArcSwap::new(snapshot)),
+            services,
+            asks,
+            ready,
+            requests,
+            board,
+            listeners,
+            http,
+        })
+    }
+
+    /// The SIP listeners as bound.
+    #[must_use]
+    pub fn listeners(&self) -> &[(Transport, std::net::SocketAddr)] {
+        &self.listeners
+    }
+
+    /// Where HTTP listens.
+    #[must_use]
+    pub fn http(&self) -> std::net::SocketAddr {
+        self.http
+    }
+
+    /// Asks the switchboard things.
+    #[must_use]
+    pub fn asks(&self) -> mpsc::Sender<Ask> {
+        self.asks.clone()
+    }
+
+    /// Its store and what works on it.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    pub(super) async fn gauges(&self) -> Option<Gauges> {
+        let (reply, gauges) = oneshot::channel();
+        self.asks.send(Ask::Gauges(reply)).await.ok()?;
+        gauges.await.ok()
+    }
+
+    /// Ends what is left and writes the last rows.
+    pub async fn stop(self) {
+        let _ = self.asks.send(Ask::EndAll).await;
+        // Goodbyes and the counts of the media sessions take a moment.
+        for _ in 0..50 {
+            match self.gauges().await {
+                Some(gauges) if gauges.calls > 0 => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Some(_) | None => break,
+            }
+        }
+        let socket = self.snapshot.load().config.control.socket.clone();
+        drop(self.asks);
+        let _ = self.board.await;
+        if !self.services.writer.flush(LAST_ROWS).await {
+            tracing::error!("rows were left unwritten: the store is down");
+        }
+        if let Err(error) = self.services.store.stop().await {
+            tracing::warn!(%error, "the store did not take the goodbye");
+        }
+        let _ = std::fs::remove_file(socket);
+    }
+}
+
+async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
+    let config = &snapshot.config;
+    let url = config.store.url.reveal();
+    parts::make_store_folder(url).context("[store] url")?;
+    let keys = parts::keys(config)?;
+    let info = parts::node_info(config)?;
+    let store = Store::connect(url, keys, info, WallClock::default()).context("[store] url")?;
+    store.set_retention(Retention {
+        raw_number: config.privacy.raw_number,
+        call_months: config.privacy.call_months,
+        step_days: config.privacy.step_days,
+    });
+    let writer = Writer::start(store.clone());
+    let texts = TextService::new(store.clone(), parts::text_config(snapshot));
+    texts.start();
+    let flags = Arc::new(RwLock::new(None));
+    // A first call must not be taken past its flow only because nobody has looked yet.
+    let first = refresh_flags(&store, &flags);
+    if tokio::time::timeout(FIRST_LOOK, first).await.is_err() {
+        tracing::error!("the store does not answer yet: calls go to people until it does");
+    }
+    tokio::spawn(read_flags(store.clone(), Arc::clone(&flags)));
+    let random = Arc::new(AtomicU64::new(start_seed()));
+    Ok(Services { store, writer, texts, flags, random })
+}
+
+async fn read_flags(store: Store, flags: Arc<RwLock<Option<Vec<String>>>>) {
+    loop {
+        tokio::time::sleep(FLAGS_EVERY).await;
+        refresh_flags(&store, &flags).await;
+        if let Err(error) = store.renew_lease().await {
+            tracing::warn!(%error, "the node's lease is not renewed");
+        }
+    }
+}
+
+pub(super) async fn refresh_flags(store: &Store, flags: &RwLock<Option<Vec<String>>>) {
+    let set = match store.prepare().await {
+        Ok(()) => store.flags().await.ok(),
+        Err(error) => {
+            tracing::error!(%error, "the store is down: calls go to people");
+            None
+        }
+    };
+    metrics::gauge!("carom_store_up").set(f64::from(u8::from(set.is_some())));
+    if let Ok(mut flags) = flags.write() {
+        *flags = set;
+    }
+}
+
+pub(super) fn record_flows(store: &Store, snapshot: &Snapshot) {
+    let store = store.clone();
+    let sources = snapshot.sources.clone();
+    tokio::spawn(async move {
+        for source in sources {
+            if let Err(error) = store.served_flow(&source.rev, &source.name, &source.text).await {
+                tracing::warn!(%error, flow = source.name, "the served flow is not recorded");
+            }
+        }
+    });
+}
+
+fn media_config(config: &Config, clock: Clock) -> MediaConfig {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = match config.media.workers {
+        0 => cores.saturating_sub(1).max(1),
+        workers => usize::from(workers),
+    };
+    MediaConfig { workers, pin: Vec::new(), queue: 16_384, epoch: clock.epoch() }
+}
+
+/// One recorder a process; a second node in it (the demo's tests) shares it.
+fn metrics_handle() -> PrometheusHandle {
+    static HANDLE: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            // Another recorder in this process keeps its metrics to itself; ours then stay empty.
+            let _ = metrics::set_global_recorder(recorder);
+            super::metric_names::describe();
+            handle
+        })
+        .clone()
+}

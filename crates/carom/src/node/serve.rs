@@ -1,0 +1,227 @@
+//! Serving requests and signals until the node has drained.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+    time::Instant,
+};
+
+use super::run::{Node, record_flows, refresh_flags};
+use crate::{
+    config::Config,
+    control::{Asked, Reply, Request},
+    switchboard::Ask,
+};
+
+/// How often a draining node looks whether it is done.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How far the node is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    /// Takes no new calls; ends with the last one or at the deadline.
+    Draining,
+    /// Calls still in a flow were sent to their human target.
+    Bridging,
+    /// Asked to stop for the third time.
+    Leaving,
+}
+
+impl Node {
+    /// Serves until a signal or `drain` has ended it.
+    ///
+    /// # Errors
+    /// The system gives no signals.
+    pub async fn serve(mut self) -> std::io::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut phase = Phase::Serving;
+        let mut deadline = None;
+        loop {
+            let mut stop = false;
+            tokio::select! {
+                Some(asked) = self.requests.recv() => stop = self.reply(asked).await,
+                () = heard(&mut terminate) => stop = true,
+                () = heard(&mut interrupt) => stop = true,
+                () = heard(&mut hang_up) => {
+                    match self.reload().await {
+                        Ok(told) => tracing::info!("{told}"),
+                        Err(why) => tracing::error!("reload refused, the old configuration serves on:\n{why}"),
+                    }
+                }
+                () = tokio::time::sleep(LOOK), if phase > Phase::Serving => {}
+            }
+            if stop {
+                phase = self.next_phase(phase).await;
+                let minutes = self.snapshot.load().config.control.drain_deadline;
+                deadline.get_or_insert_with(|| Instant::now() + minutes);
+            }
+            if phase == Phase::Leaving || (phase > Phase::Serving && self.is_idle().await) {
+                break;
+            }
+            if deadline.is_some_and(|at| Instant::now() >= at) {
+                tracing::warn!("the drain deadline is reached: ending the calls that are left");
+                break;
+            }
+        }
+        self.stop().await;
+        Ok(())
+    }
+
+    async fn next_phase(&self, phase: Phase) -> Phase {
+        match phase {
+            Phase::Serving => {
+                tracing::info!("draining: no new calls");
+                let _ = self.ready.send(false);
+                let _ = self.asks.send(Ask::Drain).await;
+                let store = self.services.store.clone();
+                tokio::spawn(async move { store.set_draining().await });
+                Phase::Draining
+            }
+            Phase::Draining => {
+                tracing::info!("bridging the calls that are still in a flow");
+                let _ = self.asks.send(Ask::BridgeAll).await;
+                Phase::Bridging
+            }
+            Phase::Bridging | Phase::Leaving => Phase::Leaving,
+        }
+    }
+
+    async fn is_idle(&self) -> bool {
+        self.gauges().await.is_none_or(|gauges| gauges.calls == 0)
+    }
+
+    /// Answers one request; returns whether it asks the node to stop.
+    async fn reply(&self, asked: Asked) -> bool {
+        let Asked { request, reply } = asked;
+        let drain = request == Request::Drain;
+        let answer = match request {
+            Request::Drain => Reply::Done("draining: no new calls are taken".into()),
+            Request::Reload => match self.reload().await {
+                Ok(told) => Reply::Done(told),
+                Err(why) => Reply::Error(why),
+            },
+            Request::Calls { limit } => self.calls(limit).await,
+            Request::Call { call } => self.call(call).await,
+            Request::Messages { limit } => self.messages(limit).await,
+            Request::Flag { name, on } => self.flag(&name, on).await,
+            Request::Status => self.status().await,
+        };
+        let _ = reply.send(answer);
+        drain
+    }
+
+    /// Reads everything again and swaps it in; a bad file changes nothing.
+    async fn reload(&self) -> Result<String, String> {
+        let file = self.config_file.clone();
+        let loading = tokio::task::spawn_blocking(move || Config::load(file.as_deref()));
+        let loaded = loading.await.map_err(|error| error.to_string())?;
+        let outcome = |word| metrics::counter!("carom_reloads_total", "outcome" => word);
+        let snapshot = match loaded {
+            Ok(snapshot) => snapshot,
+            Err(report) => {
+                outcome("refused").increment(1);
+                return Err(format!("nothing was changed:\n{report}"));
+            }
+        };
+        let old = self.snapshot.load_full();
+        let restart = needs_restart(&old.config, &snapshot.config);
+        let snapshot = Arc::new(snapshot);
+        self.services.texts.reconfigure(super::parts::text_config(&snapshot));
+        record_flows(&self.services.store, &snapshot);
+        self.snapshot.store(Arc::clone(&snapshot));
+        let flows = snapshot.flows.len();
+        if self.asks.send(Ask::Serve(snapshot)).await.is_err() {
+            return Err("the node is stopping".into());
+        }
+        outcome("served").increment(1);
+        let mut told = format!("serving {flows} flow(s); running calls keep what they began with");
+        if !restart.is_empty() {
+            told.push_str(&format!("; changed, but only after a restart: {}", restart.join(", ")));
+        }
+        Ok(told)
+    }
+
+    async fn calls(&self, limit: u32) -> Reply {
+        let (reply, calls) = oneshot::channel();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let _ = self.asks.send(Ask::Calls(limit, reply)).await;
+        match calls.await {
+            Ok(calls) => data(&calls),
+            Err(_) => Reply::Error("the node is stopping".into()),
+        }
+    }
+
+    async fn call(&self, id: String) -> Reply {
+        let (reply, line) = oneshot::channel();
+        let _ = self.asks.send(Ask::TimeLine(id.clone(), reply)).await;
+        if let Ok(Some(found)) = line.await {
+            let (summary, mut line) = found;
+            self.add_messages(&summary.call, &mut line).await;
+            return data(&(summary, line));
+        }
+        match self.stored_call(&id).await {
+            Ok(Some(found)) => data(&found),
+            Ok(None) => Reply::Error(format!("no call begins with `{id}`")),
+            Err(error) => Reply::Error(format!("the store does not tell: {error}")),
+        }
+    }
+
+    async fn flag(&self, name: &str, on: bool) -> Reply {
+        let set = self.services.store.set_flag(name, on, "operator").await;
+        refresh_flags(&self.services.store, &self.services.flags).await;
+        match set {
+            Ok(()) => Reply::Done(format!("flag {name} is {}", if on { "set" } else { "clear" })),
+            Err(error) => Reply::Error(format!("not recorded: {error}")),
+        }
+    }
+
+    async fn status(&self) -> Reply {
+        let snapshot = self.snapshot.load();
+        let gauges = self.gauges().await.unwrap_or_default();
+        let figures = self.services.writer.figures();
+        Reply::Data(json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "gauges": gauges,
+            "flows": snapshot.flows.iter().map(|flow| &flow.name).collect::<Vec<_>>(),
+            "store_up": self.services.store.is_up().await,
+            "rows": { "written": figures.written, "waiting": figures.waiting, "lost": figures.lost },
+        }))
+    }
+}
+
+async fn heard(signal: &mut Signal) {
+    if signal.recv().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+pub(super) fn data(value: &impl serde::Serialize) -> Reply {
+    match serde_json::to_value(value) {
+        Ok(value) => Reply::Data(value),
+        Err(error) => Reply::Error(error.to_string()),
+    }
+}
+
+/// Tables whose change a running node cannot take over.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    let mut differs = |name, same: bool| {
+        if !same {
+            names.push(name);
+        }
+    };
+    differs("[[listener]]", old.listeners == new.listeners);
+    differs("[media]", old.media == new.media);
+    differs("[store]", old.store == new.store);
+    differs("[http]", old.http == new.http);
+    differs("[control]", old.control == new.control);
+    differs("[business]", old.businesses == new.businesses);
+    differs("[privacy]", old.privacy == new.privacy);
+    names
+}
