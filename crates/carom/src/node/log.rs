@@ -1,5 +1,7 @@
 //! Where the log goes and how it looks.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 /// `--log-format`.
@@ -17,8 +19,9 @@ pub enum Format {
 pub fn start(format: Format, default: &str) {
     let filter = EnvFilter::try_from_env("CAROM_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
     let _ = match format {
-        Format::Text => builder.with_target(false).try_init(),
+        Format::Text => builder.with_ansi(colours).with_target(false).try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),
     };
 }

@@ -2,6 +2,7 @@
 //!
 //! It drives the same SIP endpoint and media worker as the node, from the other side.
 
+mod core;
 mod pbx;
 mod plan;
 mod ua;

@@ -97,8 +97,6 @@ pub struct Report {
     pub keys_heard: String,
     /// RTP packets received.
     pub received_packets: u64,
-    /// `X-Carom-Call` of the far end's messages, when it sent one.
-    pub call_id: Option<String>,
     /// What was heard, 16-bit linear at 8 kHz.
     #[serde(skip)]
     pub heard: Vec<i16>,

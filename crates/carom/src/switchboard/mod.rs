@@ -41,6 +41,7 @@ use self::{
     timeline::Ended,
 };
 pub use self::{
+    media::{StreamRules, stream_config},
     record::in_words,
     tasks::{Services, start_seed},
     timeline::{CallSummary, Entry, TimeLine},
