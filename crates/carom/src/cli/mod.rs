@@ -1,13 +1,17 @@
 //! The command line.
 
+mod call;
 mod check;
+mod demo;
 mod node;
 mod prompts;
 mod root;
 mod run;
 mod simulate;
 
+pub use call::CallArgs;
 pub use check::CheckArgs;
+pub use demo::DemoArgs;
 pub use node::print_time_line;
 pub use prompts::PromptsArgs;
 pub use root::{Cli, ConfigArg};

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use super::{
-    CheckArgs, PromptsArgs, RunArgs, SimulateArgs,
+    CallArgs, CheckArgs, DemoArgs, PromptsArgs, RunArgs, SimulateArgs,
     node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs},
 };
 
@@ -37,8 +37,12 @@ enum Command {
     Flag(FlagArgs),
     /// Load, list, check and play prompts.
     Prompts(PromptsArgs),
+    /// Make a test call.
+    Call(CallArgs),
     /// Play a flow in the terminal, or with random callers.
     Simulate(SimulateArgs),
+    /// Show three calls with nothing configured.
+    Demo(DemoArgs),
 }
 
 impl Cli {
@@ -57,7 +61,9 @@ impl Cli {
             Command::Messages(args) => args.run(),
             Command::Flag(args) => args.run(),
             Command::Prompts(args) => args.run(),
+            Command::Call(args) => args.run(),
             Command::Simulate(args) => args.run(),
+            Command::Demo(args) => args.run(),
         }
     }
 }

@@ -24,7 +24,13 @@ impl RunArgs {
         log::start(self.log_format, "info");
         let snapshot = super::load(self.config.config.as_deref())?;
         for finding in &snapshot.report.findings {
-            tracing::warn!("{}:{}: {} {}", finding.file, finding.line, finding.code, finding.message);
+            tracing::warn!(
+                "{}:{}: {} {}",
+                finding.file,
+                finding.line,
+                finding.code,
+                finding.message
+            );
         }
         runtime()?.block_on(async {
             let node = Node::start(snapshot, self.config.config).await?;

@@ -1,11 +1,6 @@
 //! From the configuration to the parts of a node: keys, store, senders, sockets.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    net::SocketAddr,
-    path::Path,
-};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 
 use anyhow::{Context as _, bail};
 use deflect_actions::{
@@ -207,4 +202,3 @@ pub fn make_store_folder(url: &str) -> io::Result<()> {
         None => Ok(()),
     }
 }
-

@@ -46,7 +46,7 @@ impl Node {
     }
 
     /// Adds what became of the call's messages to its time line.
-    pub(super) async fn add_messages(&self, call: &str, line: &mut TimeLine) {
+    pub(crate) async fn add_messages(&self, call: &str, line: &mut TimeLine) {
         let Ok(messages) = self.services.store.messages_of(call).await else { return };
         line.entries.extend(messages.iter().flat_map(message_entries));
         line.entries.sort_by_key(|entry| entry.at_ms);
@@ -68,7 +68,11 @@ fn from_store(stored: CallTimeLine) -> (CallSummary, TimeLine) {
         line.note(step.entered_ms, "step", format!("{} ({})", step.step, step.kind));
         let exit = step.exit.unwrap_or_default();
         let note = step.note.map_or(String::new(), |note| format!(", {note}"));
-        line.note(step.left_ms.unwrap_or(step.entered_ms), "step", format!("  left by {exit}{note}"));
+        line.note(
+            step.left_ms.unwrap_or(step.entered_ms),
+            "step",
+            format!("  left by {exit}{note}"),
+        );
     }
     for offer in offers {
         let why = offer.reason.map_or(String::new(), |reason| format!(" ({reason})"));

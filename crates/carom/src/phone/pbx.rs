@@ -1,6 +1,8 @@
 //! A small legacy PBX: what the demo forwards to.
 
-use std::{collections::HashMap, io, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, io, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration,
+};
 
 use rtp_media::{prompt::Prompt, session::MediaEvent, worker::Command};
 use sip_stack::{

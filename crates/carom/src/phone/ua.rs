@@ -262,7 +262,9 @@ impl<'a> Dialling<'a> {
         match event {
             MediaEvent::KeyUp { digit, .. } => self.report.keys_heard.push(char::from(digit)),
             MediaEvent::FirstPacket { .. } => {
-                self.report.events.push((self.report.answered_after_ms.unwrap_or(0), "first sound".into()));
+                self.report
+                    .events
+                    .push((self.report.answered_after_ms.unwrap_or(0), "first sound".into()));
             }
             MediaEvent::Recorded { samples, .. } => self.report.heard = samples,
             MediaEvent::Closed { stats, .. } => self.stats = Some(stats),

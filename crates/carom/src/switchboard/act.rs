@@ -98,9 +98,8 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let prompts = &call.snapshot.prompts.set;
         let first = call.flow.languages.first().map_or("", String::as_str);
-        let find = |name: &String| {
-            prompts.find(language, name).or_else(|| prompts.find(first, name))
-        };
+        let find =
+            |name: &String| prompts.find(language, name).or_else(|| prompts.find(first, name));
         let items: Option<Vec<_>> = names.iter().map(find).collect();
         let Some(items) = items.filter(|items| !items.is_empty()) else {
             call.line.note(wall_ms(), "media", format!("prompt missing: {}", names.join(", ")));

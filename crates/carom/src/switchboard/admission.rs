@@ -43,7 +43,8 @@ impl Admission {
 
     /// Judges one new call while `running` are up.
     pub fn judge(&mut self, now: Duration, limits: Limits, running: usize) -> Verdict {
-        let elapsed = u64::try_from(now.saturating_sub(self.filled).as_micros()).unwrap_or(u64::MAX);
+        let elapsed =
+            u64::try_from(now.saturating_sub(self.filled).as_micros()).unwrap_or(u64::MAX);
         self.filled = now;
         let refill = elapsed.saturating_mul(u64::from(limits.per_second));
         self.tokens = self.tokens.saturating_add(refill).min(full(limits));

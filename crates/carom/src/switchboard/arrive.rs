@@ -61,12 +61,14 @@ impl Switchboard {
         let no = CallNo(self.next_call);
         self.next_call += 1;
         let Some(mut media) = self.reserve(no, Side::Caller, None) else {
-            metrics::counter!("carom_calls_refused_total", "reason" => "no_media_port").increment(1);
+            metrics::counter!("carom_calls_refused_total", "reason" => "no_media_port")
+                .increment(1);
             return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
         };
         let Some(spare) = self.reserve(no, Side::Target, Some(media.session)) else {
             self.sessions.remove(&media.session);
-            metrics::counter!("carom_calls_refused_total", "reason" => "no_media_port").increment(1);
+            metrics::counter!("carom_calls_refused_total", "reason" => "no_media_port")
+                .increment(1);
             return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
         };
         if !invite.body().is_empty() {
@@ -83,7 +85,13 @@ impl Switchboard {
         let call_id = uuid::Uuid::now_v7().to_string();
         let started_ms = wall_ms();
         let mut line = TimeLine::default();
-        line.note(started_ms, "call", format!("from {} to {}", masked(who.caller.as_ref()), who.called));
+        line.note(
+            started_ms,
+            "call",
+            format!("from {} to {}", masked(who.caller.as_ref()), who.called),
+        );
+        line.note(started_ms, "sip", "caller → us  INVITE");
+        line.note(started_ms, "sip", "us → caller  100 INVITE");
         let ledger = Ledger::open(&call_id, started_ms, trunk, &flow, &who, &invite, &snapshot);
         self.services.store(ledger.started(&self.services));
         let call = Live {

@@ -133,11 +133,8 @@ impl Switchboard {
         let Some(facts) = call.flow.targets.get(usize::from(target.id.0)) else { return };
         target.media.restart(call.caller.media.talk.current().map(|agreed| agreed.codec));
         let Some(sdp) = target.media.offer() else { return };
-        let mut headers = b2bua::passed_on(
-            &call.caller.invite,
-            call.trunk.trusted,
-            self.loop_guard.as_ref(),
-        );
+        let mut headers =
+            b2bua::passed_on(&call.caller.invite, call.trunk.trusted, self.loop_guard.as_ref());
         for (name, template) in &facts.headers {
             let value = template.replace("{call_id}", &call.call_id);
             if !value.contains('{') {

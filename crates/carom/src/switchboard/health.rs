@@ -57,12 +57,10 @@ impl Switchboard {
     }
 
     fn target_is(&mut self, uri: &str, up: bool) {
-        metrics::gauge!("carom_target_up", "address" => uri.to_owned()).set(f64::from(u8::from(up)));
-        let changed = if up {
-            self.health.down.remove(uri)
-        } else {
-            self.health.down.insert(uri.to_owned())
-        };
+        metrics::gauge!("carom_target_up", "address" => uri.to_owned())
+            .set(f64::from(u8::from(up)));
+        let changed =
+            if up { self.health.down.remove(uri) } else { self.health.down.insert(uri.to_owned()) };
         match (changed, up) {
             (true, true) => tracing::info!(address = uri, "target answers again"),
             (true, false) => tracing::warn!(address = uri, "target does not answer OPTIONS"),

@@ -179,10 +179,7 @@ mod tests {
     fn the_next_address_is_tried_after_silence_and_the_first_is_cancelled() {
         let mut hunt = two_addresses();
         assert_eq!(hunt.handle_timeout(S(2)), vec![], "not yet");
-        assert_eq!(
-            hunt.handle_timeout(S(3)),
-            vec![Act::Cancel, Act::Resolve("sip:b".into())]
-        );
+        assert_eq!(hunt.handle_timeout(S(3)), vec![Act::Cancel, Act::Resolve("sip:b".into())]);
         assert_eq!(hunt.resolved(S(3), true), vec![Act::Invite]);
     }
 
@@ -191,10 +188,7 @@ mod tests {
         let mut hunt = two_addresses();
         hunt.provisional(S(1), 100);
         assert_eq!(hunt.handle_timeout(S(4)), vec![]);
-        assert_eq!(
-            hunt.handle_timeout(S(45)),
-            vec![Act::Cancel, Act::Over(Ending::NoAnswer(408))]
-        );
+        assert_eq!(hunt.handle_timeout(S(45)), vec![Act::Cancel, Act::Over(Ending::NoAnswer(408))]);
     }
 
     #[test]

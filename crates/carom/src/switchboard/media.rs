@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use rtp_media::{codec::Law, session::{EventFormats, StreamConfig}};
+use rtp_media::{
+    codec::Law,
+    session::{EventFormats, StreamConfig},
+};
 use sip_stack::offer_answer::{Codec, Negotiated};
 
 use crate::config::{self, InBandDtmf};

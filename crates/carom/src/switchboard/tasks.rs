@@ -109,7 +109,9 @@ impl Switchboard {
             caller: who.caller.as_ref().map(E164::to_string),
             withheld: who.withheld || who.caller.is_none(),
             caller_seed: seed(who.caller.as_ref().map_or(&*call.call_id, E164::as_str)),
-            can_receive_text: Some(!who.withheld && who.caller.as_ref().is_some_and(E164::textable)),
+            can_receive_text: Some(
+                !who.withheld && who.caller.as_ref().is_some_and(E164::textable),
+            ),
             call_is: who.call_is.clone(),
             bypass,
             flags,
@@ -197,9 +199,10 @@ impl Switchboard {
             .message
             .replace("{link}", &links.join(" "))
             .replace("{brand}", &call.ledger.brand);
-        let said = request.prompt.split('+').filter_map(|name| {
-            call.snapshot.prompts.transcript(&request.language, name)
-        });
+        let said = request
+            .prompt
+            .split('+')
+            .filter_map(|name| call.snapshot.prompts.transcript(&request.language, name));
         let prompt_hash = hex::encode(Sha256::digest(said.collect::<Vec<_>>().join("\n")));
         let order = TextOrder {
             call: call.ledger.started_row(&self.services),

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, os::fd::AsRawFd, sync::Arc};
 
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{net::UdpSocket, sync::mpsc};
+use tokio::{io::Interest, net::UdpSocket, sync::mpsc};
 
 use super::{Incoming, failure};
 use crate::endpoint::{Path, Transport, TransportError};
@@ -34,6 +34,7 @@ impl Udp {
         let socket = Arc::new(UdpSocket::from_std(socket.into())?);
         let local = socket.local_addr()?;
         tokio::spawn(read(Arc::clone(&socket), local, incoming.clone()));
+        tokio::spawn(listen_to_icmp(Arc::clone(&socket), local, incoming.clone()));
         Ok(Self { socket, local, incoming })
     }
 
@@ -44,8 +45,7 @@ impl Udp {
     pub(super) fn send(&self, path: &Path, bytes: &[u8]) {
         let mut sent = self.socket.try_send_to(bytes, path.remote);
         if sent.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
-            // The error of an earlier datagram is told at the next one's cost.
-            self.told_by_icmp();
+            // The error of an earlier datagram is told at the cost of this one.
             sent = self.socket.try_send_to(bytes, path.remote);
         }
         match sent {
@@ -58,33 +58,34 @@ impl Udp {
             }
         }
     }
-
-    fn told_by_icmp(&self) {
-        icmp_errors(&self.socket, self.local, &self.incoming);
-    }
 }
 
 async fn read(socket: Arc<UdpSocket>, local: SocketAddr, incoming: mpsc::Sender<Incoming>) {
     let mut buffer = vec![0; DATAGRAM];
     loop {
-        match socket.recv_from(&mut buffer).await {
-            Ok((len, remote)) => {
-                let path = Path { transport: Transport::Udp, local, remote };
-                let bytes = Bytes::copy_from_slice(&buffer[..len]);
-                if incoming.send(Incoming::Message { path, bytes }).await.is_err() {
-                    return;
-                }
-            }
-            Err(_) => icmp_errors(&socket, local, &incoming),
+        // An error here is one that ICMP told of a datagram that went out; it is read elsewhere.
+        let Ok((len, remote)) = socket.recv_from(&mut buffer).await else { continue };
+        let path = Path { transport: Transport::Udp, local, remote };
+        let bytes = Bytes::copy_from_slice(&buffer[..len]);
+        if incoming.send(Incoming::Message { path, bytes }).await.is_err() {
+            return;
         }
     }
 }
 
-/// Empties the socket's error queue.
-fn icmp_errors(socket: &UdpSocket, local: SocketAddr, incoming: &mpsc::Sender<Incoming>) {
-    while let Some(remote) = icmp::next(socket.as_raw_fd()) {
+/// Reads the socket's error queue.
+async fn listen_to_icmp(
+    socket: Arc<UdpSocket>,
+    local: SocketAddr,
+    incoming: mpsc::Sender<Incoming>,
+) {
+    let next = || icmp::next(socket.as_raw_fd()).ok_or(io::ErrorKind::WouldBlock.into());
+    while let Ok(remote) = socket.async_io(Interest::ERROR, next).await {
         let path = Path { transport: Transport::Udp, local, remote };
-        let _ = incoming.try_send(Incoming::Failed { path, error: TransportError::Refused });
+        let failed = Incoming::Failed { path, error: TransportError::Refused };
+        if incoming.send(failed).await.is_err() {
+            return;
+        }
     }
 }
 
