@@ -238,7 +238,7 @@ impl Switchboard {
             .flow
             .targets
             .get(usize::from(target.id.0))
-            .is_some_and(|target| answers_as_human(target));
+            .is_some_and(answers_as_human);
         let unanswered = matches!(call.caller.state, CallerState::Trying | CallerState::Early);
         if unanswered {
             self.answer_caller(no);

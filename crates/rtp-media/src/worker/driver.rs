@@ -97,6 +97,11 @@ impl Worker {
     }
 
     fn sleep(&self) {
+        // A bell that rang after the commands were looked at fell silent when readiness was
+        // fetched; what it rang for is seen here.
+        if self.shared.rung.load(Ordering::Acquire) {
+            return;
+        }
         let now = self.clock.now();
         let due = self.wheel.next_due().map(|due| due.saturating_sub(now));
         if self.legs.keys.len() >= MANY {

@@ -1,10 +1,19 @@
 //! A UDP socket: datagrams in and out, and what ICMP says of those that went out.
 
-use std::{io, net::SocketAddr, os::fd::AsRawFd, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{io::Interest, net::UdpSocket, sync::mpsc};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    net::UdpSocket,
+    sync::mpsc,
+};
 
 use super::{Incoming, failure};
 use crate::endpoint::{Path, Transport, TransportError};
@@ -34,7 +43,9 @@ impl Udp {
         let socket = Arc::new(UdpSocket::from_std(socket.into())?);
         let local = socket.local_addr()?;
         tokio::spawn(read(Arc::clone(&socket), local, incoming.clone()));
-        tokio::spawn(listen_to_icmp(Arc::clone(&socket), local, incoming.clone()));
+        // A descriptor of its own, so that it can be waited for by errors alone.
+        let errors = AsyncFd::with_interest(socket.as_fd().try_clone_to_owned()?, Interest::ERROR)?;
+        tokio::spawn(listen_to_icmp(errors, local, incoming.clone()));
         Ok(Self { socket, local, incoming })
     }
 
@@ -43,10 +54,13 @@ impl Udp {
     }
 
     pub(super) fn send(&self, path: &Path, bytes: &[u8]) {
-        let mut sent = self.socket.try_send_to(bytes, path.remote);
+        // Past tokio, which would not send before it has heard that it may.
+        let socket = SockRef::from(&*self.socket);
+        let remote = path.remote.into();
+        let mut sent = socket.send_to(bytes, &remote);
         if sent.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
             // The error of an earlier datagram is told at the cost of this one.
-            sent = self.socket.try_send_to(bytes, path.remote);
+            sent = socket.send_to(bytes, &remote);
         }
         match sent {
             // A full buffer is as good as a lost datagram: it is repeated.
@@ -75,12 +89,14 @@ async fn read(socket: Arc<UdpSocket>, local: SocketAddr, incoming: mpsc::Sender<
 
 /// Reads the socket's error queue.
 async fn listen_to_icmp(
-    socket: Arc<UdpSocket>,
+    errors: AsyncFd<OwnedFd>,
     local: SocketAddr,
     incoming: mpsc::Sender<Incoming>,
 ) {
-    let next = || icmp::next(socket.as_raw_fd()).ok_or(io::ErrorKind::WouldBlock.into());
-    while let Ok(remote) = socket.async_io(Interest::ERROR, next).await {
+    let next = |socket: &OwnedFd| {
+        icmp::next(socket.as_raw_fd()).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    };
+    while let Ok(remote) = errors.async_io(Interest::ERROR, next).await {
         let path = Path { transport: Transport::Udp, local, remote };
         let failed = Incoming::Failed { path, error: TransportError::Refused };
         if incoming.send(failed).await.is_err() {
