@@ -1,4 +1,5 @@
 //! Texts through the outbox, to a provider on loopback that misbehaves, on both databases.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 mod common;
 
@@ -339,15 +340,10 @@ async fn ex_29_a_message_without_consent_cannot_be_stored(db: Db) {
              'link', 'sms', 'd', 'queued', 1, 2 FROM message"
         )
     };
-    // The connection of the store checks references; SQLite does not by itself.
+    // The connection of the store checks references; one of SQLite's does not by itself.
+    let on = if db.url.starts_with("sqlite") { "PRAGMA foreign_keys = ON; " } else { "" };
     for consent in ["NULL", "'no-such-consent'"] {
-        let refused = db.execute(&format!("PRAGMA foreign_keys = ON; {}", copy(consent)));
-        let refused = if db.url.starts_with("sqlite") {
-            refused.await
-        } else {
-            drop(refused);
-            db.execute(&copy(consent)).await
-        };
+        let refused = db.execute(&format!("{on}{}", copy(consent))).await;
         assert!(refused.is_err(), "{consent}");
     }
     db.execute(&copy("consent_id")).await.unwrap();

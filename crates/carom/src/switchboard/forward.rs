@@ -234,11 +234,7 @@ impl Switchboard {
             return self.hunt_over(no, Ending::Failed(Some(488)));
         }
         target.state = TargetState::Answered;
-        let human = call
-            .flow
-            .targets
-            .get(usize::from(target.id.0))
-            .is_some_and(answers_as_human);
+        let human = call.flow.targets.get(usize::from(target.id.0)).is_some_and(answers_as_human);
         let unanswered = matches!(call.caller.state, CallerState::Trying | CallerState::Early);
         if unanswered {
             self.answer_caller(no);

@@ -44,7 +44,9 @@ impl Udp {
         let local = socket.local_addr()?;
         tokio::spawn(read(Arc::clone(&socket), local, incoming.clone()));
         // A descriptor of its own, so that it can be waited for by errors alone.
-        let errors = AsyncFd::with_interest(socket.as_fd().try_clone_to_owned()?, Interest::ERROR)?;
+        let own = socket.as_fd().try_clone_to_owned()?;
+        // SAFETY: an `OwnedFd` is open, and the same, as long as it lives; the `AsyncFd` owns it.
+        let errors = unsafe { AsyncFd::register_with_interest(own, Interest::ERROR)? };
         tokio::spawn(listen_to_icmp(errors, local, incoming.clone()));
         Ok(Self { socket, local, incoming })
     }
