@@ -1,1 +1,14 @@
 //! Black-box tests: the binary, real sockets, programs of others.
+//!
+//! The tests themselves are in `crates/carom/tests`, where Cargo builds the binary for them. Each
+//! has a [`Place`] of its own (a folder, and addresses of 127.0.0.0/8 that no other test uses), so
+//! that all may use the usual ports and run side by side.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod engine;
+mod place;
+mod sipp;
+
+pub use engine::{Answer, CONFIG, Engine, FLOW, call, fill, get};
+pub use place::{Place, eventually, eventually_within};
+pub use sipp::{Run, Scenario};

@@ -73,6 +73,7 @@ pub(super) fn resolve(draft: &TargetDraft, reader: &Reader<'_>) -> Target {
         addresses: draft.addresses.clone(),
         no_reply_ms: draft.no_reply_ms,
         ring_seconds: draft.ring_seconds,
+        ping_seconds: draft.ping_seconds,
         transport: draft.transport.clone(),
         hours: draft.hours.as_ref().and_then(|name| reader.hours_to(name)),
         when_closed: go(&draft.when_closed),

@@ -1,0 +1,128 @@
+//! SIPp as carrier and as PBX.
+
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::{Place, eventually, eventually_within};
+
+/// SIPp is told to end by itself within a minute.
+const SIPP_ENDS: Duration = Duration::from_secs(65);
+
+/// A scenario to run: which file, from where, and how.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    name: String,
+    at: Ipv4Addr,
+    args: Vec<String>,
+}
+
+/// A running SIPp. Dropping it kills it.
+#[derive(Debug)]
+pub struct Run {
+    name: String,
+    folder: PathBuf,
+    child: Child,
+}
+
+impl Scenario {
+    /// The scenario file `name` of `tests/blackbox/scenarios`, run from port 5060 of `at`.
+    #[must_use]
+    pub fn new(name: &str, at: Ipv4Addr) -> Self {
+        Self { name: name.to_owned(), at, args: Vec::new() }
+    }
+
+    /// Over TCP: one connection.
+    #[must_use]
+    pub fn tcp(self) -> Self {
+        self.args(&["-t", "t1"])
+    }
+
+    /// Further arguments of SIPp.
+    #[must_use]
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(|&arg| arg.to_owned()));
+        self
+    }
+
+    /// Starts it as a caller towards the engine: one call unless the arguments say otherwise.
+    #[must_use]
+    pub fn call(self, place: &Place) -> Run {
+        let to = format!("{}:5060", place.engine());
+        self.args(&["-m", "1", &to]).start(place)
+    }
+
+    /// Starts it as a callee and waits until it listens.
+    #[must_use]
+    pub fn listen(self, place: &Place) -> Run {
+        let (at, is_tcp) = (self.at, self.args.iter().any(|arg| arg == "t1"));
+        let run = self.start(place);
+        let table = if is_tcp { "/proc/net/tcp" } else { "/proc/net/udp" };
+        // As the kernel writes it: the address in hexadecimal, last octet first.
+        let bound = format!("{:08X}:{:04X}", u32::from_le_bytes(at.octets()), 5060);
+        eventually("SIPp listens", || {
+            std::fs::read_to_string(table).unwrap().contains(&bound).then_some(())
+        });
+        run
+    }
+
+    fn start(self, place: &Place) -> Run {
+        let folder = place.folder().join(format!("sipp-{}-{}", self.name, self.at));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("scenarios")
+            .join(format!("{}.xml", self.name));
+        assert!(file.is_file(), "{}", file.display());
+        let child = Command::new("sipp")
+            .arg("-sf")
+            .arg(file)
+            .args(["-i", &self.at.to_string(), "-p", "5060", "-nostdin", "-nr"])
+            .args(["-mi", &self.at.to_string()])
+            .args(["-timeout", "60s", "-timeout_error", "-trace_err", "-error_file", "errors"])
+            .args(["-trace_msg", "-message_file", "messages", "-trace_screen"])
+            .args(["-screen_file", "screen"])
+            .args(&self.args)
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Run { name: self.name, folder, child }
+    }
+}
+
+impl Run {
+    /// Waits for its end; every call must have gone by the scenario.
+    pub fn succeeds(mut self) -> String {
+        let status = eventually_within(SIPP_ENDS, "SIPp's end", || self.child.try_wait().unwrap());
+        let errors = std::fs::read_to_string(self.folder.join("errors")).unwrap_or_default();
+        let messages = self.messages();
+        assert!(status.success(), "{}: {status}\n{errors}\n{messages}", self.name);
+        messages
+    }
+
+    /// Every message that it sent and received so far, as text.
+    #[must_use]
+    pub fn messages(&self) -> String {
+        std::fs::read_to_string(self.folder.join("messages")).unwrap_or_default()
+    }
+
+    /// Waits until its messages contain `text`.
+    pub fn saw(&self, text: &str) {
+        eventually_within(SIPP_ENDS, text, || self.messages().contains(text).then_some(()));
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("messages of {}:\n{}", self.name, self.messages());
+        }
+    }
+}
