@@ -9,10 +9,13 @@ use dtmf_detector::{EventEdge, EventHeader, TelephoneEvents, event_payload};
 
 const START: u32 = 90_000;
 
+/// A packet of an event: sequence number, duration in ticks, end.
+type Sent = (u16, u16, bool);
+
 #[test]
 fn a_key_counts_once_whatever_is_lost_repeated_or_reordered() {
-    // Durations in ticks, `e` an end; each line is one key, however maimed.
-    let cases: &[(&str, &[(u16, u16, bool)])] = &[
+    // Each line is one key, however maimed.
+    let cases: &[(&str, &[Sent])] = &[
         (
             "whole",
             &[(1, 160, false), (2, 320, false), (3, 400, true), (4, 400, true), (5, 400, true)],
