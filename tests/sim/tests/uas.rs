@@ -3,12 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use bytes::Bytes;
-use carom_sim::{
-    Net, Phone, Station,
-    text::{self, SDP},
-};
-use sip_stack::endpoint::{EndedBy, Event, LegId};
+mod common;
+
+use carom_sim::text;
+use common::Incoming;
+use sip_stack::endpoint::{EndedBy, Event};
 
 /// When a response is repeated that nobody acknowledges: T1, doubling to T2, up to 64·T1.
 const REPEATS: [u64; 11] =
@@ -16,7 +15,7 @@ const REPEATS: [u64; 11] =
 
 #[test]
 fn an_invite_gets_100_at_once_and_its_repeats_the_last_provisional() {
-    let mut scene = Scene::udp();
+    let mut scene = Incoming::udp();
     let trying = scene.net.expect(scene.ann, "100 INVITE");
     assert_eq!(trying.at_ms, 20, "two trips of 10 ms");
     assert!(!text::header(&trying.text, "To").contains("tag="), "a 100 makes no dialog");
@@ -34,40 +33,40 @@ fn an_invite_gets_100_at_once_and_its_repeats_the_last_provisional() {
 
 #[test]
 fn a_provisional_is_repeated_each_minute_so_that_proxies_wait() {
-    let mut scene = Scene::udp();
+    let mut scene = Incoming::udp();
     scene.ring();
     scene.net.run_ms(185_000);
-    assert_eq!(scene.sent("180 INVITE"), [0, 60_000, 120_000, 180_000]);
+    assert_eq!(scene.since("180 INVITE"), [0, 60_000, 120_000, 180_000]);
 }
 
 #[test]
 fn a_2xx_is_repeated_until_its_ack() {
-    for mut scene in [Scene::udp(), Scene::tcp()] {
+    for mut scene in [Incoming::udp(), Incoming::tcp()] {
         scene.answer();
         scene.net.run_ms(3_600);
         scene.ack();
         scene.net.run_ms(60_000);
-        assert_eq!(scene.sent("200 INVITE"), [0, 500, 1_500, 3_500], "over TCP, too");
+        assert_eq!(scene.since("200 INVITE"), [0, 500, 1_500, 3_500], "over TCP, too");
         assert_eq!(scene.net.see(scene.carom).legs(), 1, "the call stands");
     }
 }
 
 #[test]
 fn without_an_ack_a_2xx_is_followed_by_a_bye_after_32_s() {
-    let mut scene = Scene::udp();
+    let mut scene = Incoming::udp();
     scene.answer();
     let by = scene.net.event(scene.carom, |event| match event {
         Event::Ended { by, .. } => Some(*by),
         _ => None,
     });
     assert_eq!(by, EndedBy::NoAck);
-    assert_eq!(scene.sent("200 INVITE"), REPEATS);
-    assert_eq!(scene.sent("BYE"), [32_000]);
+    assert_eq!(scene.since("200 INVITE"), REPEATS);
+    assert_eq!(scene.since("BYE"), [32_000]);
 }
 
 #[test]
 fn invites_that_come_again_after_the_2xx_are_absorbed_for_32_s() {
-    let mut scene = Scene::udp();
+    let mut scene = Incoming::udp();
     scene.answer();
     scene.net.run_ms(100);
     scene.ack();
@@ -76,7 +75,7 @@ fn invites_that_come_again_after_the_2xx_are_absorbed_for_32_s() {
         scene.again();
     }
     scene.net.run_ms(1_000);
-    assert_eq!(scene.sent("200 INVITE"), [0], "the transaction user repeats it, nobody else");
+    assert_eq!(scene.since("200 INVITE"), [0], "the transaction user repeats it, nobody else");
     assert_eq!(scene.net.see(scene.carom).legs(), 1, "and no second call comes of it");
     assert_eq!(scene.net.see(scene.carom).transactions(), 1, "Timer L");
     scene.net.run_ms(2_000);
@@ -85,7 +84,7 @@ fn invites_that_come_again_after_the_2xx_are_absorbed_for_32_s() {
 
 #[test]
 fn a_failure_is_repeated_on_udp_until_its_ack_and_timer_i_waits_for_strays() {
-    let mut scene = Scene::udp();
+    let mut scene = Incoming::udp();
     scene.reject();
     scene.net.run_ms(3_600);
     let ack = scene.ack_of_failure();
@@ -93,7 +92,7 @@ fn a_failure_is_repeated_on_udp_until_its_ack_and_timer_i_waits_for_strays() {
     scene.again();
     scene.net.send(scene.ann, scene.carom, &ack);
     scene.net.run_ms(3_000);
-    assert_eq!(scene.sent("486 INVITE"), [0, 500, 1_500, 3_500]);
+    assert_eq!(scene.since("486 INVITE"), [0, 500, 1_500, 3_500]);
     assert_eq!(scene.net.see(scene.carom).transactions(), 1, "Timer I is 5 s");
     scene.net.run_ms(1_100);
     assert_eq!(scene.net.see(scene.carom).transactions(), 0);
@@ -101,20 +100,20 @@ fn a_failure_is_repeated_on_udp_until_its_ack_and_timer_i_waits_for_strays() {
 
 #[test]
 fn a_failure_without_ack_is_given_up_after_32_s() {
-    let mut scene = Scene::udp();
+    let mut scene = Incoming::udp();
     scene.reject();
     scene.net.run_ms(32_100);
-    assert_eq!(scene.sent("486 INVITE"), REPEATS, "Timer G");
+    assert_eq!(scene.since("486 INVITE"), REPEATS, "Timer G");
     assert_eq!(scene.net.see(scene.carom).transactions(), 0, "Timer H");
     assert_eq!(scene.net.see(scene.carom).poll_timeout(), None);
 }
 
 #[test]
 fn a_failure_is_sent_once_on_tcp() {
-    let mut scene = Scene::tcp();
+    let mut scene = Incoming::tcp();
     scene.reject();
     scene.net.run_ms(10_000);
-    assert_eq!(scene.sent("486 INVITE"), [0]);
+    assert_eq!(scene.since("486 INVITE"), [0]);
     scene.ack_of_failure();
     scene.net.run_ms(11);
     assert_eq!(scene.net.see(scene.carom).transactions(), 0, "Timer I is nothing on TCP");
@@ -122,7 +121,7 @@ fn a_failure_is_sent_once_on_tcp() {
 
 #[test]
 fn the_answer_to_a_repeated_bye_is_repeated_for_32_s() {
-    let mut scene = Scene::udp();
+    let mut scene = Incoming::udp();
     scene.answer();
     scene.net.run_ms(100);
     scene.ack();
@@ -138,7 +137,7 @@ fn the_answer_to_a_repeated_bye_is_repeated_for_32_s() {
 
 #[test]
 fn the_answer_to_a_bye_over_tcp_leaves_nothing_behind() {
-    let mut scene = Scene::tcp();
+    let mut scene = Incoming::tcp();
     scene.answer();
     scene.net.run_ms(100);
     scene.ack();
@@ -151,31 +150,31 @@ fn the_answer_to_a_bye_over_tcp_leaves_nothing_behind() {
 
 #[test]
 fn our_bye_waits_for_the_ack_of_our_answer() {
-    let mut scene = Scene::udp();
+    let mut scene = Incoming::udp();
     scene.answer();
     scene.hang_up();
     scene.net.run_ms(2_000);
-    assert_eq!(scene.sent("BYE"), [], "not while the ACK is on its way (§15)");
+    assert_eq!(scene.since("BYE"), [], "not while the ACK is on its way (§15)");
     scene.ack();
     scene.net.run_ms(11);
-    assert_eq!(scene.sent("BYE").len(), 1);
-    assert_eq!(scene.sent("200 INVITE"), [0, 500, 1_500], "and the ACK ends the repeats");
+    assert_eq!(scene.since("BYE").len(), 1);
+    assert_eq!(scene.since("200 INVITE"), [0, 500, 1_500], "and the ACK ends the repeats");
 }
 
 #[test]
 fn our_bye_goes_out_after_32_s_if_that_ack_never_comes() {
-    let mut scene = Scene::udp();
+    let mut scene = Incoming::udp();
     scene.answer();
     scene.hang_up();
     scene.net.run_ms(32_100);
-    assert_eq!(scene.sent("200 INVITE"), REPEATS);
-    assert_eq!(scene.sent("BYE"), [32_000]);
+    assert_eq!(scene.since("200 INVITE"), REPEATS);
+    assert_eq!(scene.since("BYE"), [32_000]);
 }
 
 #[test]
 fn the_peers_bye_ends_the_repeats_of_an_answer_it_never_acknowledged() {
     for we_hang_up_first in [false, true] {
-        let mut scene = Scene::udp();
+        let mut scene = Incoming::udp();
         scene.answer();
         if we_hang_up_first {
             scene.hang_up();
@@ -186,111 +185,9 @@ fn the_peers_bye_ends_the_repeats_of_an_answer_it_never_acknowledged() {
         scene.send(&bye);
         scene.net.run_ms(60_000);
         assert_eq!(scene.net.sent_at(scene.carom, "200 BYE").len(), 1);
-        assert_eq!(scene.sent("200 INVITE"), [0, 500], "first {we_hang_up_first}");
-        assert_eq!(scene.sent("BYE"), [], "it has hung up already");
+        assert_eq!(scene.since("200 INVITE"), [0, 500], "first {we_hang_up_first}");
+        assert_eq!(scene.since("BYE"), [], "it has hung up already");
         let carom = scene.net.see(scene.carom);
         assert_eq!((carom.legs(), carom.transactions()), (0, 0));
-    }
-}
-
-/// Ann calls Carom; the INVITE has just come.
-struct Scene {
-    net: Net,
-    carom: Station,
-    ann: Station,
-    phone: Phone,
-    tcp: bool,
-    invite: String,
-    leg: LegId,
-    /// When the leg's user last did something.
-    since_ms: u64,
-}
-
-impl Scene {
-    fn udp() -> Self {
-        Self::new(false)
-    }
-
-    fn tcp() -> Self {
-        Self::new(true)
-    }
-
-    fn new(tcp: bool) -> Self {
-        let mut net = Net::new(1);
-        let (carom, ann) = (net.endpoint("10.0.0.1:5060"), net.peer("10.0.0.2:5060"));
-        let phone = Phone::new("10.0.0.2:5060", "c1");
-        let mut phone = if tcp { phone.tcp() } else { phone };
-        let invite = phone.request("INVITE", "", SDP);
-        match tcp {
-            true => net.send_tcp(ann, carom, &invite),
-            false => net.send(ann, carom, &invite),
-        }
-        let leg = net.event(carom, |event| match event {
-            Event::Incoming { leg, .. } => Some(*leg),
-            _ => None,
-        });
-        Self { net, carom, ann, phone, tcp, invite, leg, since_ms: 10 }
-    }
-
-    fn send(&mut self, text: &str) {
-        match self.tcp {
-            true => self.net.send_tcp(self.ann, self.carom, text),
-            false => self.net.send(self.ann, self.carom, text),
-        }
-    }
-
-    fn again(&mut self) {
-        let invite = self.invite.clone();
-        self.send(&invite);
-    }
-
-    fn ring(&mut self) {
-        let leg = self.leg;
-        self.since_ms = self.net.now_ms();
-        self.net.with(self.carom, |carom, now| carom.ring(now, leg, 180, None, Vec::new()));
-    }
-
-    fn answer(&mut self) {
-        let leg = self.leg;
-        self.since_ms = self.net.now_ms();
-        let sdp = Bytes::from_static(SDP.as_bytes());
-        self.net.with(self.carom, |carom, now| carom.answer(now, leg, sdp, Vec::new()));
-    }
-
-    fn reject(&mut self) {
-        let leg = self.leg;
-        self.since_ms = self.net.now_ms();
-        self.net.with(self.carom, |carom, now| carom.reject(now, leg, 486, None, Vec::new()));
-    }
-
-    fn hang_up(&mut self) {
-        let leg = self.leg;
-        self.net.with(self.carom, |carom, now| carom.hang_up(now, leg, None));
-    }
-
-    /// Reads the answer.
-    fn learn(&mut self) {
-        let answer = self.net.sent(self.carom, "200 INVITE").next().unwrap().text.clone();
-        self.phone.learn(&answer);
-    }
-
-    fn ack(&mut self) {
-        self.learn();
-        let ack = self.phone.ack(1, "");
-        self.send(&ack);
-    }
-
-    fn ack_of_failure(&mut self) -> String {
-        let to = text::header(&self.net.sent(self.carom, "486 INVITE").next().unwrap().text, "To")
-            .to_owned();
-        let ack = text::of_invite(&self.invite, "ACK", &to);
-        self.send(&ack);
-        ack
-    }
-
-    /// When Carom sent messages of this name, counted from what its user did.
-    fn sent(&self, name: &str) -> Vec<u64> {
-        let at = self.net.sent_at(self.carom, name);
-        at.into_iter().map(|at| at - self.since_ms).collect()
     }
 }
