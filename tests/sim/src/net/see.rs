@@ -24,11 +24,25 @@ impl Net {
 
     /// Waits for a raw peer's next message, which must be of this name; returns it.
     pub fn expect(&mut self, peer: Station, name: &str) -> Heard {
+        let heard = self.next(peer, name);
+        assert_eq!(text::name(&heard.text), name, "at {} ms{}", heard.at_ms, self.trace());
+        heard
+    }
+
+    /// Waits for a raw peer's next message of this name; passes over those before it.
+    pub fn expect_after(&mut self, peer: Station, name: &str) -> Heard {
+        loop {
+            let heard = self.next(peer, name);
+            if text::name(&heard.text) == name {
+                return heard;
+            }
+        }
+    }
+
+    fn next(&mut self, peer: Station, name: &str) -> Heard {
         let until = self.now + PATIENCE;
         loop {
             if let Some(heard) = self.machines[peer.0].inbox.pop_front() {
-                let found = text::name(&heard.text);
-                assert_eq!(found, name, "at {} ms{}", heard.at_ms, self.trace());
                 return heard;
             }
             assert!(self.step(until), "no {name} came{}", self.trace());

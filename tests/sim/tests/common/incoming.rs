@@ -15,7 +15,7 @@ pub struct Incoming {
     pub invite: String,
     pub leg: LegId,
     /// When the leg's user last did something.
-    since_ms: u64,
+    pub since_ms: u64,
 }
 
 impl Incoming {
