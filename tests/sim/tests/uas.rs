@@ -1,8 +1,6 @@
 //! The server side: what goes out for a call that comes in, and how often (RFC 3261 §13.3, §17.2;
 //! RFC 6026).
 
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
-
 mod common;
 
 use carom_sim::text;

@@ -176,7 +176,7 @@ impl Leg {
                 self.cancelled(now, reason);
             }
             (Method::Info, _) => self.take_info(config, txn, &request),
-            (Method::Options, _) => self.respond(config, txn, &request, 200),
+            (Method::Options, _) => self.answer_options(config, txn, &request),
             (Method::Update, _) if request.body().is_empty() => {
                 self.accept_update(config, txn, &request, None);
             }

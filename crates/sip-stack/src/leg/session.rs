@@ -86,7 +86,7 @@ impl Leg {
             Method::Invite => self.peer_invite(now, config, txn, request),
             Method::Update => self.peer_update(config, txn, request),
             Method::Info => self.take_info(config, txn, &request),
-            Method::Options => self.respond(config, txn, &request, 200),
+            Method::Options => self.answer_options(config, txn, &request),
             // What is not in Allow has been answered with 405 before.
             _ => self.respond(config, txn, &request, 481),
         }

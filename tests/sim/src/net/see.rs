@@ -24,7 +24,7 @@ impl Net {
 
     /// Waits for a raw peer's next message, which must be of this name; returns it.
     pub fn expect(&mut self, peer: Station, name: &str) -> Heard {
-        let heard = self.next(peer, name);
+        let heard = self.hear(peer);
         assert_eq!(text::name(&heard.text), name, "at {} ms{}", heard.at_ms, self.trace());
         heard
     }
@@ -32,20 +32,21 @@ impl Net {
     /// Waits for a raw peer's next message of this name; passes over those before it.
     pub fn expect_after(&mut self, peer: Station, name: &str) -> Heard {
         loop {
-            let heard = self.next(peer, name);
+            let heard = self.hear(peer);
             if text::name(&heard.text) == name {
                 return heard;
             }
         }
     }
 
-    fn next(&mut self, peer: Station, name: &str) -> Heard {
+    /// Waits for a raw peer's next message.
+    pub fn hear(&mut self, peer: Station) -> Heard {
         let until = self.now + PATIENCE;
         loop {
             if let Some(heard) = self.machines[peer.0].inbox.pop_front() {
                 return heard;
             }
-            assert!(self.step(until), "no {name} came{}", self.trace());
+            assert!(self.step(until), "nothing more came{}", self.trace());
         }
     }
 

@@ -105,7 +105,7 @@ impl Incoming {
 
     /// Reads the answer.
     pub fn learn(&mut self) {
-        let answer = self.net.sent(self.carom, "200 INVITE").next().unwrap().text.clone();
+        let answer = self.first("200 INVITE");
         self.phone.learn(&answer);
     }
 
@@ -116,11 +116,14 @@ impl Incoming {
     }
 
     pub fn ack_of_failure(&mut self) -> String {
-        let to = text::header(&self.net.sent(self.carom, "486 INVITE").next().unwrap().text, "To")
-            .to_owned();
-        let ack = text::of_invite(&self.invite, "ACK", &to);
+        let failure = self.first("486 INVITE");
+        let ack = text::of_invite(&self.invite, "ACK", text::header(&failure, "To"));
         self.send(&ack);
         ack
+    }
+
+    fn first(&self, name: &str) -> String {
+        self.net.sent(self.carom, name).next().map(|sent| sent.text.clone()).expect("sent by now")
     }
 
     /// When Carom sent messages of this name, counted from what its user did.
