@@ -75,6 +75,8 @@ impl Leg {
         let seq = request.cseq().map_or(0, |cseq| cseq.seq);
         match session.dialog.take_seq(seq) {
             Order::Next => {}
+            // There are peers whose BYE shares the number of the request before it.
+            Order::Same if *request.method() == Method::Bye => {}
             Order::Same => return self.respond(config, txn, &request, 482),
             Order::Late => return self.respond(config, txn, &request, 500),
         }
