@@ -204,6 +204,20 @@ impl Net {
         self.with(station, |endpoint, now| endpoint.handle_transport_error(now, path, error));
     }
 
+    /// The stream that `peer` opened to an endpoint is closed.
+    pub fn close(&mut self, endpoint: Station, peer: Station, error: TransportError) {
+        let Path { local, remote, transport } = self.path(Transport::Tcp, endpoint, peer);
+        let theirs = |c: &Connection| c.acceptor == local && c.opener == remote;
+        let at = self.connections.iter().position(theirs).expect("there is a stream");
+        let remote = self.connections.swap_remove(at).ephemeral;
+        self.fail(endpoint, Path { transport, local, remote }, error);
+    }
+
+    /// Returns how many streams are open.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
     fn post(&mut self, path: Path, text: &str) {
         let from = self.owner(path.local);
         let lost = from.is_some_and(|from| self.is_lost(from, &text::name(text)));
