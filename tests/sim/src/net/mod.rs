@@ -173,6 +173,11 @@ impl Net {
         self.machines[station.0].endpoint.as_ref().expect("a raw peer has no endpoint")
     }
 
+    /// Puts another endpoint in the place of one.
+    pub fn replace(&mut self, station: Station, endpoint: Endpoint) {
+        *self.endpoint_of(station) = endpoint;
+    }
+
     fn endpoint_of(&mut self, station: Station) -> &mut Endpoint {
         self.machines[station.0].endpoint.as_mut().expect("a raw peer has no endpoint")
     }
