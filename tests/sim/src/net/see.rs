@@ -86,11 +86,17 @@ impl Net {
 
     /// Returns a line for each message that was sent.
     pub fn trace(&self) -> String {
+        self.trace_of("")
+    }
+
+    /// Returns a line for each message of a call that was sent.
+    pub fn trace_of(&self, call_id: &str) -> String {
         let line = |sent: &Sent| {
             let Sent { at_ms, from, to, text, copies } = sent;
             let name = text::name(text);
             format!("\n{at_ms:>8} {from} → {to} {name} {} ×{copies}", text::header(text, "Call-ID"))
         };
-        self.wire.iter().map(line).collect()
+        let of = |sent: &&Sent| text::header(&sent.text, "Call-ID").contains(call_id);
+        self.wire.iter().filter(of).map(line).collect()
     }
 }

@@ -83,7 +83,7 @@ impl Crowd {
             let until = next.unwrap_or(Duration::from_millis(self.net.now_ms()) + HOUR);
             if self.net.step(until) {
                 quiet_since_ms = self.net.now_ms();
-                assert!(quiet_since_ms < 600_000, "it never ends{}", self.net.trace());
+                assert!(quiet_since_ms < 600_000, "it never ends");
             } else if let Some((_, (side, act))) = self.plan.pop_first() {
                 self.act(side, act);
             } else {
@@ -96,23 +96,28 @@ impl Crowd {
         }
         // The last hang-up, its BYE or CANCEL, and 64·T1 for what comes late.
         let limit_ms = RUSH_MS + LONGEST_MS + 2 * 32_000 + 1_000;
-        assert!(quiet_since_ms < limit_ms, "quiet at {quiet_since_ms}{}", self.net.trace());
+        assert!(quiet_since_ms < limit_ms, "quiet at {quiet_since_ms}");
     }
 
     pub fn assert_all_ended(&self) {
         for ((side, leg), ended) in &self.lives {
-            assert!(ended.is_some(), "side {side}, leg {leg} goes on{}", self.net.trace());
+            assert!(ended.is_some(), "leg {leg} goes on{}", self.trace_of(*side, *leg));
         }
     }
 
     /// Nobody is left alone with a call that the other side has ended.
     pub fn assert_both_end_within(&self, ms: u64) {
         for (call, legs) in &self.calls {
-            assert_eq!(legs.len(), 2, "{call}{}", self.net.trace());
+            assert_eq!(legs.len(), 2, "{call}{}", self.net.trace_of(call));
             let ends: Vec<u64> = legs.iter().filter_map(|leg| self.lives[leg]).collect();
             let apart_ms = ends.iter().max().zip(ends.iter().min()).map_or(0, |(a, b)| a - b);
-            assert!(apart_ms <= ms, "{call}: {ends:?}{}", self.net.trace());
+            assert!(apart_ms <= ms, "{call}: {ends:?}{}", self.net.trace_of(call));
         }
+    }
+
+    fn trace_of(&self, side: usize, leg: LegId) -> String {
+        let call = self.calls.iter().find(|(_, legs)| legs.contains(&(side, leg)));
+        call.map(|(call, _)| self.net.trace_of(call)).unwrap_or_default()
     }
 
     fn act(&mut self, side: usize, act: Act) {
@@ -251,7 +256,7 @@ impl Crowd {
     /// Something of a leg, which must not have ended.
     fn heard(&self, side: usize, leg: LegId, what: &str) -> String {
         let ended = self.lives.get(&(side, leg));
-        assert_eq!(ended, Some(&None), "{what} of {leg}{}", self.net.trace());
+        assert_eq!(ended, Some(&None), "{what} of {leg}{}", self.trace_of(side, leg));
         what.to_owned()
     }
 
@@ -262,7 +267,7 @@ impl Crowd {
     }
 
     fn one_in(&mut self, of: u64) -> bool {
-        self.random.number() % of == 0
+        self.random.number().is_multiple_of(of)
     }
 
     fn within(&mut self, ms: u64, side: usize, act: Act) {
