@@ -15,13 +15,15 @@ pub struct Link {
     pub loss: f64,
     /// The share that arrives twice.
     pub duplication: f64,
+    /// The share that arrives with a byte changed.
+    pub corruption: f64,
 }
 
 impl Link {
     /// Loses nothing and keeps the order: 10 ms each way.
     pub fn clean() -> Self {
         let delay = Duration::from_millis(10);
-        Self { delay, jitter: Duration::ZERO, loss: 0.0, duplication: 0.0 }
+        Self { delay, jitter: Duration::ZERO, loss: 0.0, duplication: 0.0, corruption: 0.0 }
     }
 
     /// Loses `loss`, repeats 5 %, and reorders what is sent within 80 ms.
@@ -41,6 +43,23 @@ impl Link {
             () if chance(random, self.duplication) => vec![first, second],
             () => vec![first],
         }
+    }
+}
+
+/// Characters that mean something to a reader of SIP.
+const ODD: &[u8] = b"\r\n :;,<>\"@=0192azTI";
+
+impl Link {
+    /// Returns a datagram as it arrives.
+    pub(crate) fn wear(&self, random: &mut Random, text: &str) -> String {
+        if !chance(random, self.corruption) || text.is_empty() {
+            return text.to_owned();
+        }
+        let mut bytes = text.as_bytes().to_vec();
+        let mut below = |len: usize| (random.number() % len.max(1) as u64) as usize;
+        let at = below(bytes.len());
+        bytes[at] = ODD[below(ODD.len())];
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 

@@ -49,6 +49,27 @@ fn a_2xx_is_repeated_until_its_ack() {
     }
 }
 
+/// Peers of RFC 2543 send the ACK of a 2xx with the branch of its INVITE.
+#[test]
+fn an_ack_with_the_branch_of_its_invite_is_taken_and_noted_once() {
+    let mut scene = Incoming::udp();
+    scene.answer();
+    scene.net.run_ms(100);
+    scene.learn();
+    let ack = text::of_invite(&scene.invite, "ACK", &scene.phone.remote);
+    scene.send(&ack);
+    scene.net.run_ms(10_000);
+    assert_eq!(scene.since("200 INVITE"), [0]);
+    let events = scene.net.events(scene.carom);
+    let established = |event: &Event| matches!(event, Event::Established { .. });
+    let noted = |event: &Event| match event {
+        Event::Wire { summary, .. } => summary.to_string() == "ACK",
+        _ => false,
+    };
+    assert_eq!(events.iter().filter(|(_, event)| established(event)).count(), 1);
+    assert_eq!(events.iter().filter(|(_, event)| noted(event)).count(), 1);
+}
+
 #[test]
 fn without_an_ack_a_2xx_is_followed_by_a_bye_after_32_s() {
     let mut scene = Incoming::udp();

@@ -248,8 +248,12 @@ impl Net {
         });
         for way in ways.into_iter().take(copies) {
             let Some(station) = station else { continue };
+            let text = match path.transport {
+                Transport::Udp => self.link.wear(&mut self.random, text),
+                Transport::Tcp => text.to_owned(),
+            };
             self.flights.push(Reverse((self.now + way, self.carried.len())));
-            self.carried.push(Some(Flight { station, path: seen, source, text: text.to_owned() }));
+            self.carried.push(Some(Flight { station, path: seen, source, text }));
         }
     }
 

@@ -43,6 +43,19 @@ fn a_seed_plays_the_same_again() {
     assert_eq!(play(), play());
 }
 
+/// What a peer sends may be wrong anywhere; it may cost the call, never more.
+#[test]
+fn messages_that_are_changed_on_the_way_leave_nothing_behind_either() {
+    for seed in 2_000..2_005 {
+        let mut crowd = Crowd::new(Link { corruption: 0.1, ..Link::lossy(0.1) }, seed);
+        crowd.call_each_other(CALLS);
+        crowd.assert_all_ended();
+        for side in crowd.sides {
+            assert_eq!(crowd.net.see(side).counts(), Counts::default(), "seed {seed}");
+        }
+    }
+}
+
 /// When the link dies in the middle of everything, each side comes to an end by itself.
 #[test]
 fn when_the_link_dies_each_side_comes_to_an_end_alone() {
