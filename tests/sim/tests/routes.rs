@@ -214,6 +214,30 @@ fn a_contact_at_another_address_gets_our_requests_there() {
     scene.net.expect(media, "BYE");
 }
 
+#[test]
+fn addresses_of_ipv6_stand_in_brackets() {
+    let mut net = Net::new(1);
+    let (carom, ann) = (net.endpoint("[2001:db8::1]:5060"), net.peer("[2001:db8::2]:5060"));
+    let mut phone = Phone::new("[2001:db8::2]:5060", "c1");
+    let invite = phone.request("INVITE", "", SDP).replace(";branch", ";rport;branch");
+    net.send(ann, carom, &invite);
+    let leg = net.event(carom, |event| match event {
+        Event::Incoming { leg, .. } => Some(*leg),
+        _ => None,
+    });
+    net.with(carom, |carom, now| carom.answer(now, leg, SDP.into(), Vec::new()));
+    let ok = net.expect_after(ann, "200 INVITE").text;
+    assert_eq!(text::param(text::header(&ok, "Via"), "received"), Some("2001:db8::2"));
+    assert_eq!(text::header(&ok, "Contact"), "<sip:[2001:db8::1]:5060>");
+    phone.learn(&ok);
+    net.send(ann, carom, &phone.ack(1, ""));
+    net.run_ms(50);
+    net.with(carom, |carom, now| carom.hang_up(now, leg, None));
+    let bye = net.expect(ann, "BYE").text;
+    assert_eq!(text::uri(&bye), "sip:ann@[2001:db8::2]:5060");
+    assert!(text::header(&bye, "Via").starts_with("SIP/2.0/UDP [2001:db8::1]:5060;rport;branch="));
+}
+
 struct Plain {
     net: Net,
     carom: Station,
