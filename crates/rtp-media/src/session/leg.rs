@@ -111,7 +111,7 @@ impl Session {
         self.watch.expect(now, config.expect);
         self.reporter.start(now);
         if config.inband || self.keys.is_some() {
-            self.keys.get_or_insert_default().listen_inband(config.inband);
+            self.keys.get_or_insert_default().listen_inband(now, config.inband);
         }
         self.config = Some(config);
     }
