@@ -161,24 +161,22 @@ mod tests {
 
     use super::*;
 
-    const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
     #[test]
     fn pairs_are_even_and_odd_and_an_occupied_one_is_skipped() {
-        let pool = PortPool::new(LOCAL, 24_401..=24_407);
+        let pool = PortPool::new(own_address(), 24_401..=24_407);
         assert_eq!(pool.pairs(), 3);
-        let _foreign = UdpSocket::bind((LOCAL, 24_405)).unwrap();
+        let _foreign = UdpSocket::bind((own_address(), 24_405)).unwrap();
         let first = pool.reserve().unwrap();
         let second = pool.reserve().unwrap();
         assert_eq!((first.rtp_port(), first.rtcp_port()), (24_402, 24_403));
         assert_eq!(second.rtp_port(), 24_406);
         let refused = pool.reserve().unwrap_err().to_string();
-        assert!(refused.contains("3 on 127.0.0.1"), "{refused}");
+        assert!(refused.contains(&format!("3 on {}", own_address())), "{refused}");
     }
 
     #[test]
     fn a_dropped_pair_is_free_again() {
-        let pool = PortPool::new(LOCAL, 24_410..=24_411);
+        let pool = PortPool::new(own_address(), 24_410..=24_411);
         for _ in 0..3 {
             assert_eq!(pool.reserve().unwrap().rtp_port(), 24_410);
         }
@@ -186,9 +184,9 @@ mod tests {
 
     #[test]
     fn what_waited_before_the_session_is_drained() {
-        let ports = PortPool::new(LOCAL, 24_412..=24_413).reserve().unwrap();
-        let sender = UdpSocket::bind((LOCAL, 0)).unwrap();
-        sender.send_to(b"stale", (LOCAL, ports.rtp_port())).unwrap();
+        let ports = PortPool::new(own_address(), 24_412..=24_413).reserve().unwrap();
+        let sender = UdpSocket::bind((own_address(), 0)).unwrap();
+        sender.send_to(b"stale", (own_address(), ports.rtp_port())).unwrap();
         ports.drain();
         let mut buffer = [0u8; 8];
         assert!(recv(&ports.rtp, &mut buffer[..], RecvFlags::DONTWAIT).is_err());
@@ -213,6 +211,12 @@ mod tests {
 
     #[test]
     fn an_empty_range_gives_no_ports() {
-        assert_eq!(PortPool::new(LOCAL, 65_535..=65_535).reserve().unwrap_err().pairs, 0);
+        assert_eq!(PortPool::new(own_address(), 65_535..=65_535).reserve().unwrap_err().pairs, 0);
+    }
+
+    /// An address of the loopback network that no other test process uses.
+    fn own_address() -> IpAddr {
+        let [_, high, middle, low] = std::process::id().to_be_bytes();
+        Ipv4Addr::new(127, 128 | (high & 0x3F), middle, low).into()
     }
 }
