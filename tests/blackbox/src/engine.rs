@@ -17,6 +17,8 @@ use crate::{Place, eventually, eventually_within};
 pub const CONFIG: &str = include_str!("carom.toml");
 /// The flow of most tests.
 pub const FLOW: &str = include_str!("flow.toml");
+/// A flow that plays nothing: the call is unanswered until its target answers.
+pub const FORWARD: &str = include_str!("forward.toml");
 
 /// A running node. Dropping it kills it.
 #[derive(Debug)]
@@ -42,6 +44,12 @@ impl Engine {
     /// Starts the binary `bin` with the usual configuration and flow.
     pub fn start(bin: &str, place: &Place) -> Self {
         Self::start_with(bin, place, CONFIG, FLOW)
+    }
+
+    /// Starts it with the flow that only forwards, to the PBX and then to nobody.
+    pub fn forwarding(bin: &str, place: &Place) -> Self {
+        let nobody = place.nobody().to_string();
+        Self::start_with(bin, place, &CONFIG.replace("{pbx}", &nobody), FORWARD)
     }
 
     /// Starts it with a configuration and a flow, places filled in.

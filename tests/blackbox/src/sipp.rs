@@ -1,13 +1,14 @@
 //! SIPp as carrier and as PBX.
 
 use std::{
+    collections::BTreeMap,
     net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use crate::{Place, eventually, eventually_within};
+use crate::{Ear, Place, eventually, eventually_within};
 
 /// SIPp is told to end by itself within a minute.
 const SIPP_ENDS: Duration = Duration::from_secs(65);
@@ -18,7 +19,21 @@ pub struct Scenario {
     name: String,
     at: Ipv4Addr,
     args: Vec<String>,
+    keys: BTreeMap<String, String>,
 }
+
+/// What the scenarios leave open, unless a test says otherwise.
+const KEYS: [(&str, &str); 9] = [
+    ("called", "100"),
+    ("caller", "+447700900123"),
+    ("extra", ""), // further header lines, each after a line end
+    ("reason", ""),
+    ("codecs", "8"),
+    ("direction", "sendrecv"),
+    ("hold", "sendonly"),
+    ("info_type", "application/dtmf-relay"),
+    ("info_body", "Signal=1"),
+];
 
 /// A running SIPp. Dropping it kills it.
 #[derive(Debug)]
@@ -32,7 +47,41 @@ impl Scenario {
     /// The scenario file `name` of `tests/blackbox/scenarios`, run from port 5060 of `at`.
     #[must_use]
     pub fn new(name: &str, at: Ipv4Addr) -> Self {
-        Self { name: name.to_owned(), at, args: Vec::new() }
+        let keys = KEYS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let scenario = Self { name: name.to_owned(), at, args: Vec::new(), keys: keys.collect() };
+        scenario
+            .key("ear_ip", &at.to_string())
+            .key("ear_port", "6000")
+            .key("hold_ip", &at.to_string())
+    }
+
+    /// What stands for `[name]` in the scenario.
+    #[must_use]
+    pub fn key(mut self, name: &str, value: &str) -> Self {
+        self.keys.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With one more header line in its INVITE.
+    #[must_use]
+    pub fn line(mut self, line: &str) -> Self {
+        let extra = self.keys.entry("extra".to_owned()).or_default();
+        extra.push_str("\r\n");
+        extra.push_str(line);
+        self
+    }
+
+    /// Its media are at `ear`.
+    #[must_use]
+    pub fn ear(self, ear: &Ear) -> Self {
+        let (ip, port) = (ear.addr().ip().to_string(), ear.addr().port().to_string());
+        self.key("ear_ip", &ip).key("ear_port", &port).key("hold_ip", &ip)
+    }
+
+    /// How long its pauses are.
+    #[must_use]
+    pub fn pause_ms(self, ms: u32) -> Self {
+        self.args(&["-d", &ms.to_string()])
     }
 
     /// Over TCP: one connection.
@@ -84,6 +133,7 @@ impl Scenario {
             .args(["-timeout", "60s", "-timeout_error", "-trace_err", "-error_file", "errors"])
             .args(["-trace_msg", "-message_file", "messages", "-trace_screen"])
             .args(["-screen_file", "screen"])
+            .args(self.keys.iter().flat_map(|(key, value)| ["-key", key, value]))
             .args(&self.args)
             .current_dir(&folder)
             .stdin(Stdio::null())
