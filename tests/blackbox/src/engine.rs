@@ -17,6 +17,8 @@ use crate::{Place, eventually, eventually_within};
 pub const CONFIG: &str = include_str!("carom.toml");
 /// The flow of most tests.
 pub const FLOW: &str = include_str!("flow.toml");
+/// A flow whose key 1 hangs up.
+pub const KEYS: &str = include_str!("keys.toml");
 /// A flow that plays nothing: the call is unanswered until its target answers.
 pub const FORWARD: &str = include_str!("forward.toml");
 
@@ -130,6 +132,20 @@ impl Engine {
     pub fn status(&self) -> Value {
         let told = self.cli(&["status"]);
         serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{told:?}"))
+    }
+
+    /// Running and ended calls, the newest first.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Value> {
+        let told = self.cli(&["calls", "--json"]);
+        serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{told:?}"))
+    }
+
+    /// The time line of the newest call.
+    #[must_use]
+    pub fn time_line(&self) -> String {
+        let id = self.calls()[0]["call"].as_str().unwrap().to_owned();
+        self.cli(&["calls", &id]).out
     }
 
     /// Waits until no call, leg or media session is left.

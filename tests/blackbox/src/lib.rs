@@ -12,7 +12,7 @@ mod sipp;
 mod wire;
 
 pub use ear::{EVENTS, Ear, PCMA, PCMU, Packet, media_of};
-pub use engine::{Answer, CONFIG, Engine, FLOW, FORWARD, call, fill, get};
+pub use engine::{Answer, CONFIG, Engine, FLOW, FORWARD, KEYS, call, fill, get};
 pub use place::{Place, eventually, eventually_within};
 pub use sipp::{Run, Scenario};
 pub use wire::{Ask, Wire, header};
