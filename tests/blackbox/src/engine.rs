@@ -127,6 +127,20 @@ impl Engine {
         answer(&command.output().unwrap())
     }
 
+    /// Changes one of its files, for a reload; returns what stood there.
+    pub fn rewrite(
+        &self,
+        place: &Place,
+        name: &str,
+        change: impl FnOnce(&str) -> String,
+    ) -> String {
+        let before = std::fs::read_to_string(place.folder().join(name)).unwrap();
+        let after = change(&before);
+        assert_ne!(after, before, "the change hits nothing");
+        place.write(name, &after);
+        before
+    }
+
     /// Gauges and figures of the running node.
     #[must_use]
     pub fn status(&self) -> Value {
