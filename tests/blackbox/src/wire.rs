@@ -165,7 +165,9 @@ impl Ask {
 
     /// The same dialog, another request in it.
     fn within(&self, method: &str, cseq: &str, to: &str) -> Self {
-        let lines = vec![format!("CSeq: {cseq}"), format!("To: {to}")];
+        let mut lines = vec![format!("CSeq: {cseq}"), format!("To: {to}")];
+        // The dialog is known by the tag of the From, too.
+        lines.extend(self.lines.iter().find(|line| line.starts_with("From:")).cloned());
         let (method, body) = (method.to_owned(), String::new());
         Self { method, uri: self.uri.clone(), id: self.id, lines, body }
     }
