@@ -27,9 +27,9 @@ fn a_key_by_info_counts_in_each_of_its_three_content_types() {
     let place = Place::new();
     let engine = Engine::start_with(BIN, &place, CONFIG, KEYS);
     for (kind, body) in [
-        ("application/dtmf-relay", "Signal=1\r\nDuration=120"),
+        ("application/dtmf-relay", "Signal=1\nDuration=120"),
         ("application/dtmf", "1"),
-        ("application/telephone-event", "Signal: 1\r\nDuration: 120"),
+        ("application/telephone-event", "Signal: 1\nDuration: 120"),
     ] {
         let carrier = Scenario::new("carrier-sends-keys", place.carrier())
             .key("info_type", kind)

@@ -15,4 +15,4 @@ pub use ear::{EVENTS, Ear, PCMA, PCMU, Packet, media_of};
 pub use engine::{Answer, CONFIG, Engine, FLOW, FORWARD, KEYS, call, fill, get};
 pub use place::{Place, eventually, eventually_within};
 pub use sipp::{Run, Scenario};
-pub use wire::{Ask, Wire, header};
+pub use wire::{Ask, Wire, header, respond};

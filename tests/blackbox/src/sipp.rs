@@ -66,7 +66,7 @@ impl Scenario {
     #[must_use]
     pub fn line(mut self, line: &str) -> Self {
         let extra = self.keys.entry("extra".to_owned()).or_default();
-        extra.push_str("\r\n");
+        extra.push('\n');
         extra.push_str(line);
         self
     }
@@ -118,13 +118,17 @@ impl Scenario {
         run
     }
 
+    /// The same for one call.
+    #[must_use]
+    pub fn listen_once(self, place: &Place) -> Run {
+        self.args(&["-m", "1"]).listen(place)
+    }
+
     fn start(self, place: &Place) -> Run {
         let folder = place.folder().join(format!("sipp-{}-{}", self.name, self.at));
         std::fs::create_dir_all(&folder).unwrap();
-        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("scenarios")
-            .join(format!("{}.xml", self.name));
-        assert!(file.is_file(), "{}", file.display());
+        let file = folder.join("scenario.xml");
+        std::fs::write(&file, self.text()).unwrap();
         let child = Command::new("sipp")
             .arg("-sf")
             .arg(file)
@@ -133,7 +137,6 @@ impl Scenario {
             .args(["-timeout", "60s", "-timeout_error", "-trace_err", "-error_file", "errors"])
             .args(["-trace_msg", "-message_file", "messages", "-trace_screen"])
             .args(["-screen_file", "screen"])
-            .args(self.keys.iter().flat_map(|(key, value)| ["-key", key, value]))
             .args(&self.args)
             .current_dir(&folder)
             .stdin(Stdio::null())
@@ -142,6 +145,18 @@ impl Scenario {
             .spawn()
             .unwrap();
         Run { name: self.name, folder, child }
+    }
+}
+
+impl Scenario {
+    /// The scenario with its keys filled in. SIPp's own `-key` cannot fill in a status.
+    fn text(&self) -> String {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        let mut text = std::fs::read_to_string(folder.join(format!("{}.xml", self.name))).unwrap();
+        for (key, value) in &self.keys {
+            text = text.replace(&format!("[{key}]"), value);
+        }
+        text
     }
 }
 

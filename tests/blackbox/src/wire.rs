@@ -58,9 +58,19 @@ impl Wire {
     /// Waits for a message that begins so; those before it are gone.
     #[must_use]
     pub fn receive_until(&self, start: &str) -> String {
+        self.find(|message| message.starts_with(start))
+    }
+
+    /// Waits for a message that contains `text`; those before it are gone.
+    #[must_use]
+    pub fn receive_with(&self, text: &str) -> String {
+        self.find(|message| message.contains(text))
+    }
+
+    fn find(&self, is: impl Fn(&str) -> bool) -> String {
         loop {
             let message = self.receive();
-            if message.starts_with(start) {
+            if is(&message) {
                 return message;
             }
         }
@@ -221,4 +231,27 @@ impl Ask {
 pub fn header<'a>(message: &'a str, name: &str) -> &'a str {
     let start = format!("{name}: ");
     message.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_default()
+}
+
+/// A response to a request of the engine, with a tag; where it is a 2xx to an INVITE, with an
+/// answer too.
+#[must_use]
+pub fn respond(request: &str, status: &str) -> String {
+    let mut text = format!("SIP/2.0 {status}\r\n");
+    for name in ["Via", "From", "Call-ID", "CSeq"] {
+        let _ = write!(text, "{name}: {}\r\n", header(request, name));
+    }
+    let to = header(request, "To");
+    let tag = if to.contains(";tag=") { "" } else { ";tag=by-hand" };
+    let contact = request.split(' ').nth(1).unwrap();
+    let _ = write!(text, "To: {to}{tag}\r\nContact: <{contact}>\r\n");
+    let answers = status.starts_with('2') && request.starts_with("INVITE");
+    let mut body = String::new();
+    if answers {
+        text.push_str("Content-Type: application/sdp\r\n");
+        body.push_str("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n");
+        body.push_str("t=0 0\r\nm=audio 9 RTP/AVP 8\r\n");
+    }
+    let _ = write!(text, "Content-Length: {}\r\n\r\n{body}", body.len());
+    text
 }
