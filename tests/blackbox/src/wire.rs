@@ -93,7 +93,7 @@ impl Wire {
         let reply = loop {
             let message = self.receive();
             let is_final = message.starts_with("SIP/2.0 ") && !message.starts_with("SIP/2.0 1");
-            if is_final && message.contains(&format!("Call-ID: {}", ask.call_id())) {
+            if is_final && message.contains(&ask.mark()) {
                 break message;
             }
         };
@@ -169,12 +169,20 @@ impl Ask {
         self.sdp(ip, &["m=audio 40000 RTP/AVP 8 101", "a=rtpmap:101 telephone-event/8000"])
     }
 
+    /// The branch of its Via, which is in its responses.
+    fn mark(&self) -> String {
+        let cseq = self.lines.iter().find_map(|line| line.strip_prefix("CSeq: "));
+        let seq = cseq.and_then(|cseq| cseq.split(' ').next()).unwrap_or("1");
+        format!("z9hG4bK-{}-{}-{seq}", self.method, self.id)
+    }
+
     fn call_id(&self) -> String {
         format!("by-hand-{}", self.id)
     }
 
-    /// The same dialog, another request in it.
-    fn within(&self, method: &str, cseq: &str, to: &str) -> Self {
+    /// Another request in the dialog that it began; `to` as the engine answered.
+    #[must_use]
+    pub fn within(&self, method: &str, cseq: &str, to: &str) -> Self {
         let mut lines = vec![format!("CSeq: {cseq}"), format!("To: {to}")];
         // The dialog is known by the tag of the From, too.
         lines.extend(self.lines.iter().find(|line| line.starts_with("From:")).cloned());
@@ -184,7 +192,9 @@ impl Ask {
 
     fn ack(&self, here: Ipv4Addr, reply: &str) -> String {
         // The ACK of a failure keeps the branch (RFC 3261 §17.1.1.3).
-        let text = self.within("ACK", "1 ACK", header(reply, "To")).text(here);
+        let text = self
+            .within("ACK", &header(reply, "CSeq").replace("INVITE", "ACK"), header(reply, "To"))
+            .text(here);
         text.replace("z9hG4bK-ACK-", "z9hG4bK-INVITE-")
     }
 
@@ -203,7 +213,7 @@ impl Ask {
         let mut text = format!("{method} {uri} SIP/2.0\r\n");
         let call_id = self.call_id();
         let usual = [
-            format!("Via: SIP/2.0/UDP {here}:5060;branch=z9hG4bK-{method}-{id}"),
+            format!("Via: SIP/2.0/UDP {here}:5060;branch={}", self.mark()),
             "Max-Forwards: 70".to_owned(),
             format!("From: <sip:+447700900123@{here}>;tag=hand{id}"),
             format!("To: <{uri}>"),

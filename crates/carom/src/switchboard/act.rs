@@ -37,6 +37,7 @@ impl Switchboard {
             let acts = target.hunt.handle_timeout(now);
             self.act_on_hunt(no, acts);
         }
+        self.reoffer_due(no);
         let Some(call) = self.calls.get_mut(&no) else { return };
         if call.machine.is_none() && call.facts_due.is_some_and(|at| at <= now) {
             call.facts_due = None;
