@@ -14,7 +14,7 @@ use super::read::Table;
 pub struct Control {
     /// A Unix socket, made with mode 0600.
     pub socket: PathBuf,
-    /// A draining node ends its last calls after this long.
+    /// A draining node ends its last calls after this long; zero: at once.
     pub drain_deadline: Duration,
 }
 
@@ -36,7 +36,7 @@ impl Control {
 
 pub(super) fn read(table: &Table<'_>) -> Control {
     let default = Control::at(table.base());
-    let drain_deadline = table.duration("drain_deadline_minutes", 60, 1..=1_440);
+    let drain_deadline = table.duration("drain_deadline_minutes", 60, 0..=1_440);
     Control {
         socket: table.path("socket").unwrap_or(default.socket),
         drain_deadline: drain_deadline.unwrap_or(default.drain_deadline),
