@@ -199,7 +199,13 @@ impl Switchboard {
                     call.line.note(wall_ms(), "media", format!("{side}: first RTP packet"));
                 }
             }
-            MediaEvent::Timeout { .. } => self.on_media_timeout(no, side),
+            MediaEvent::Timeout { .. } => {
+                let call = self.calls.get_mut(&no);
+                let current = call.and_then(|call| call.media_mut(side));
+                if current.is_some_and(|media| media.session == session) {
+                    self.on_media_timeout(no, side);
+                }
+            }
             MediaEvent::RelayKey { digit, duration_ms, .. } => {
                 self.relay_key_as_info(no, side, digit, duration_ms);
             }

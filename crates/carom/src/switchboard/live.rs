@@ -5,12 +5,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use ivr_runtime::{
     call::{Call, Facts},
-    flow::model::{Flow, TargetId},
+    flow::model::{Flow, HumanSignal, TargetId},
 };
 use rtp_media::{ports::MediaPorts, session::SessionId};
 use sip_stack::{
     endpoint::LegId,
-    message::Request,
+    message::{Headers, Request},
     offer_answer::{AnswerKind, LocalMedia, Negotiation, OfferPending, Rejected},
     sdp::Direction,
 };
@@ -219,6 +219,11 @@ impl Media {
         (self.wish, self.asked, self.reoffer_at) = (Direction::SendRecv, false, None);
     }
 
+    /// Where media goes, and which way the peer wants it.
+    pub fn way(&self) -> Option<(Option<SocketAddr>, Direction)> {
+        self.talk.current().map(|agreed| (agreed.remote_rtp, agreed.theirs))
+    }
+
     /// The address SDP named last.
     pub fn signalled(&self) -> Option<SocketAddr> {
         self.talk.current().and_then(|agreed| agreed.remote_rtp)
@@ -244,11 +249,6 @@ impl Live {
         }
     }
 
-    /// Keeps a target leg's media for the next target.
-    pub fn put_back(&mut self, media: Media) {
-        self.spare_media = Some(media);
-    }
-
     /// What the configuration says of this leg's media.
     pub fn stream_rules(&self, side: Side) -> StreamRules {
         let media = &self.snapshot.config.media;
@@ -256,14 +256,27 @@ impl Live {
             Side::Caller => self.trunk.media_nets.iter().map(|n| (n.addr(), n.prefix())).collect(),
             Side::Target => Vec::new(),
         };
-        StreamRules { media_nets: nets, timeout: media.timeout, in_band: media.in_band_dtmf }
+        // Before the 200 nobody has to send us anything.
+        let expects = side == Side::Target
+            || matches!(self.caller.state, CallerState::Answered | CallerState::Confirmed);
+        StreamRules {
+            media_nets: nets,
+            timeout: media.timeout,
+            in_band: media.in_band_dtmf,
+            expects,
+        }
     }
 
-    /// Whether a request of the target says that a person is there now.
-    pub fn hears_human(&self, request: &Request) -> bool {
-        let Some(target) = &self.target else { return false };
-        let facts = self.flow.targets.get(usize::from(target.id.0));
-        facts.is_some_and(|facts| super::signal::human_signal(&facts.human_signal, request))
+    /// Whether what the target sent says that a person is there now. `moved`: it changed where
+    /// the caller's media goes, and not merely to hold or to refresh the session.
+    pub fn hears_human(&self, headers: &Headers, moved: bool) -> bool {
+        let target = self.target.as_ref();
+        let facts = target.and_then(|target| self.flow.targets.get(usize::from(target.id.0)));
+        match facts.map(|facts| &facts.human_signal) {
+            Some(HumanSignal::Reinvite) => moved,
+            Some(HumanSignal::Header(name)) => headers.first(name.as_str().into()).is_some(),
+            Some(HumanSignal::Answer | HumanSignal::None) | None => false,
+        }
     }
 
     /// The call in one line of a list.

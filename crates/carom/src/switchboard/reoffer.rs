@@ -7,7 +7,7 @@ use ivr_runtime::call::{Input, TargetOutcome};
 use sip_stack::{
     endpoint::{LegId, ReofferMethod},
     message::Request,
-    offer_answer::AnswerKind,
+    offer_answer::{AnswerKind, Direction},
 };
 
 use super::{
@@ -29,8 +29,8 @@ impl Switchboard {
             return self.endpoint.refuse_offer(now, leg, 488);
         };
         let Some(call) = self.calls.get_mut(&no) else { return };
-        let human = side == Side::Target && call.hears_human(request);
         let Some(media) = call.media_mut(side) else { return };
+        let before = media.way();
         let reply = match sdp {
             Some(sdp) => media.take_offer(sdp),
             None => media.make_offer().ok_or(491),
@@ -47,7 +47,10 @@ impl Switchboard {
             }
             Err(status) => self.endpoint.refuse_offer(now, leg, status),
         }
-        if human {
+        let Some(call) = self.calls.get_mut(&no).filter(|_| side == Side::Target) else { return };
+        let after = call.media_mut(side).and_then(|media| media.way());
+        let moved = after != before && after.is_some_and(|(_, way)| way == Direction::SendRecv);
+        if call.hears_human(request.headers(), moved) {
             self.tell(no, Input::Target(TargetOutcome::HumanAnswered));
         }
     }

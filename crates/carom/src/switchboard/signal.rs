@@ -1,18 +1,15 @@
 //! What the SIP endpoint reports, sorted by leg and told to the call.
 
-use ivr_runtime::{
-    call::{Input, TargetOutcome},
-    flow::model::HumanSignal,
-};
+use ivr_runtime::call::{Input, TargetOutcome};
 use sip_stack::{
     endpoint::{EndedBy, Event, LegId, WireSummary},
-    message::Request,
+    message::Method,
     offer_answer::AnswerKind,
 };
 
 use super::{
     Switchboard,
-    live::{CallNo, CallerState, Side},
+    live::{CallNo, CallerState, Side, TargetState},
 };
 use crate::node::clock::wall_ms;
 
@@ -27,8 +24,10 @@ impl Switchboard {
                     self.on_progress(no, status, sdp.as_deref());
                 }
             }
-            Event::Answered { leg, sdp, .. } => match self.current(leg) {
-                Some((no, Side::Target)) => self.on_target_answered(no, sdp.as_deref()),
+            Event::Answered { leg, sdp, response } => match self.current(leg) {
+                Some((no, Side::Target)) => {
+                    self.on_target_answered(no, sdp.as_deref(), response.headers());
+                }
                 Some((_, Side::Caller)) | None => {}
             },
             Event::Failed { leg, status, response, cause } => {
@@ -80,6 +79,10 @@ impl Switchboard {
                 return self.end_caller(no, "SIP;cause=488;text=\"Not Acceptable Here\"");
             }
             self.configure(no, Side::Caller);
+            let target = self.calls.get(&no).and_then(|call| call.target.as_ref());
+            if target.is_some_and(|target| target.state != TargetState::Calling) {
+                self.bridge(no);
+            }
         }
         self.tell_if_waiting_for_answer(no);
     }
@@ -114,7 +117,7 @@ impl Switchboard {
         if let Some(mut target) = call.target.take() {
             target.leg = None;
             call.goodbye = reason;
-            call.put_back(target.media);
+            self.retire(no, target.media);
         }
         self.unbridge(no);
         self.tell(no, Input::Target(TargetOutcome::Ended { by_caller: false }));
@@ -130,15 +133,9 @@ impl Switchboard {
             (Side::Target, true) => "us → target",
             (Side::Target, false) => "target → us",
         };
+        if side == Side::Target && sent && summary.method == Method::Invite {
+            call.ledger.sip_call_id_b = Some(summary.call_id.to_string());
+        }
         call.line.note(wall_ms(), "sip", format!("{arrow}  {summary}"));
-    }
-}
-
-/// Whether a request of the target says that a person is there now.
-pub fn human_signal(signal: &HumanSignal, request: &Request) -> bool {
-    match signal {
-        HumanSignal::Reinvite => true,
-        HumanSignal::Header(name) => request.headers().first(name.as_str().into()).is_some(),
-        HumanSignal::Answer | HumanSignal::None => false,
     }
 }

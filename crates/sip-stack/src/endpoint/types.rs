@@ -1,6 +1,6 @@
 //! What goes into the endpoint and comes out of it.
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -46,8 +46,10 @@ pub struct Path {
 /// Whether the sender of a message is one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// A trunk or a target.
+    /// A trunk: may call us.
     Trusted,
+    /// A target: heard within what exists, and when it asks by OPTIONS whether we are there.
+    Target,
     /// Anybody else: heard only within a dialog or transaction that exists.
     Stranger,
 }
@@ -200,6 +202,10 @@ pub struct OutgoingInvite {
     /// What to answer a 401 or 407 with.
     pub auth: Option<Credentials>,
 }
+
+/// An INVITE that has a path to fall back to falls back when the first has not answered for this
+/// long.
+pub const FALLBACK_AFTER: Duration = Duration::from_secs(3);
 
 /// How a new offer within a dialog is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

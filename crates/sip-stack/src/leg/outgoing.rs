@@ -8,13 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{Leg, Output, Purpose, State, auth::Auth, over::Over, session::Session};
 use crate::{
     dialog::Dialog,
-    endpoint::{Cause, EndedBy, EndpointConfig, Event, OutgoingInvite, Path},
+    endpoint::{Cause, EndedBy, EndpointConfig, Event, FALLBACK_AFTER, OutgoingInvite, Path},
     message::{HeaderName, Method, Request, Response},
     transaction::{ClientKey, LIMIT, sooner},
 };
-
-/// How long a fallback path waits for the first one (TCP to a peer that has none).
-const FALLBACK_AFTER: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Outgoing {
