@@ -64,7 +64,10 @@ impl Engine {
     fn run(bin: PathBuf, config: PathBuf, log: PathBuf) -> Self {
         let out = File::options().create(true).append(true).open(&log).unwrap();
         let read = out.metadata().unwrap().len();
-        let child = Command::new(&bin)
+        // A write beyond the limit on files then fails, as on a full disk, and does not kill.
+        let child = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .arg(&bin)
             .args(["run", "--log-format", "json", "-c"])
             .arg(&config)
             .current_dir(config.parent().unwrap())
@@ -101,6 +104,13 @@ impl Engine {
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// From now on nothing can be written to files: the disk is full.
+    pub fn fill_disk(&self) {
+        let pid = format!("--pid={}", self.child.id());
+        let done = Command::new("prlimit").args([&pid, "--fsize=1"]).status().unwrap();
+        assert!(done.success());
     }
 
     /// Waits for its end.
