@@ -92,6 +92,15 @@ impl Ear {
         eventually(what, || self.heard().into_iter().find(&mut is))
     }
 
+    /// Hears `frames` packets.
+    pub fn listens(&self, frames: usize) {
+        let mut heard = 0;
+        eventually("more RTP", || {
+            heard += self.heard().len();
+            (heard >= frames).then_some(())
+        });
+    }
+
     /// Waits for any packet, so that it is known where to send to.
     pub fn meets(&self) -> SocketAddr {
         if self.peer.get().is_none() {
