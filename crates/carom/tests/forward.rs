@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{
-    Ask, CONFIG, Ear, Engine, FORWARD, PCMA, PCMU, Place, Scenario, Wire, header, media_of,
+    Ask, CONFIG, Ear, Engine, FORWARD, KEYS, PCMA, PCMU, Place, Scenario, Wire, header, media_of,
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -155,4 +155,36 @@ fn each_failure_takes_the_exit_of_its_own() {
         engine.idle();
         assert_eq!(engine.calls()[0]["step"], step, "{scenario} {status}");
     }
+}
+
+#[test]
+fn an_answered_caller_whom_the_pbx_refuses_is_put_to_the_fallback() {
+    let place = Place::new();
+    let config = CONFIG.replace("{pbx}", &place.ip(20).to_string());
+    let engine = Engine::start_with(BIN, &place, &config, KEYS);
+    for status in ["486 Busy Here", "480 Away", "488 Not Acceptable", "404 Not Found", "603 No"] {
+        let phone = Ear::at(place.carrier());
+        let agents = Scenario::new("pbx-rejects", place.pbx()).key("status", status);
+        let agents = agents.listen_once(&place);
+        let fallback = Scenario::new("pbx-hangs-up", place.ip(20)).pause_ms(50).listen_once(&place);
+        let carrier = Scenario::new("carrier-waits", place.carrier()).ear(&phone).call(&place);
+        phone.presses(phone.meets(), 0);
+        carrier.succeeds();
+        agents.succeeds();
+        let messages = fallback.succeeds();
+        assert!(messages.contains("INVITE sip:pbx@"), "{messages}");
+        engine.idle();
+    }
+}
+
+#[test]
+fn with_every_target_dead_the_caller_hears_an_apology_and_is_hung_up_on() {
+    let place = Place::new();
+    let engine = Engine::start_with(BIN, &place, CONFIG, KEYS);
+    let phone = Ear::at(place.carrier());
+    let carrier = Scenario::new("carrier-waits", place.carrier()).ear(&phone).call(&place);
+    phone.presses(phone.meets(), 0);
+    carrier.succeeds();
+    engine.idle();
+    assert_eq!(engine.calls()[0]["end"], "apology", "{}", engine.time_line());
 }

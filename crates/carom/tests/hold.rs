@@ -186,3 +186,27 @@ fn a_new_codec_of_the_carrier_is_converted_for_the_pbx() {
     pbx.succeeds();
     engine.idle();
 }
+
+#[test]
+fn a_carrier_that_asks_for_our_offer_gets_one_and_its_hold_is_passed_on() {
+    let place = Place::new();
+    let engine = Engine::forwarding(BIN, &place);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    let pbx = Scenario::new("pbx-is-held", place.pbx()).key("hold", "recvonly");
+    let pbx = pbx.listen_once(&place);
+    let ask = Ask::new(&place, "INVITE").offer(here);
+    let answer = wire.ask(&ask);
+    let to = header(&answer, "To");
+    wire.send(&ask.within("ACK", "1 ACK", to).text(here));
+    for (seq, direction) in [(2, "a=sendonly"), (3, "a=sendrecv")] {
+        let offer = wire.ask(&ask.within("INVITE", &format!("{seq} INVITE"), to));
+        assert!(offer.contains("m=audio 2") && offer.contains("a=sendrecv"), "{offer}");
+        let ack = ask.within("ACK", &format!("{seq} ACK"), to);
+        wire.send(&ack.sdp(here, &["m=audio 40000 RTP/AVP 8", direction]).text(here));
+        pbx.saw(&format!("CSeq: {seq} ACK"));
+    }
+    let bye = wire.ask(&ask.within("BYE", "9 BYE", to));
+    assert!(bye.starts_with("SIP/2.0 200"), "{bye}");
+    pbx.succeeds();
+    engine.idle();
+}

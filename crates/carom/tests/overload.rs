@@ -136,3 +136,22 @@ fn a_rush_is_shed_and_the_next_second_s_calls_are_taken() {
     wire.hang_up(&ask, &answer);
     drop(engine);
 }
+
+#[test]
+fn a_call_without_ports_for_both_its_legs_is_refused_and_leaves_none_taken() {
+    let place = Place::new();
+    // Two pairs: those of one call and its forward.
+    let config = CONFIG.replace("20000-29999", "20000-20003");
+    let engine = Engine::start_with(BIN, &place, &config, KEYS);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    for _ in 0..3 {
+        let ask = Ask::new(&place, "INVITE").offer(here);
+        let answer = wire.ask(&ask);
+        assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+        let refused = wire.ask(&Ask::new(&place, "INVITE").offer(here));
+        assert!(refused.starts_with("SIP/2.0 503"), "{refused}");
+        wire.hang_up(&ask, &answer);
+        engine.idle();
+    }
+    assert!(engine.metric(&place, "carom_calls_refused_total{reason=\"no_media_port\"}") >= 3.0);
+}
