@@ -88,6 +88,14 @@ impl Node {
         .context("[media] workers")?;
         let ports = config.media.ports;
         let ports = PortPool::new(config.media_bind(), ports.first()..=ports.last());
+        if let Some((first, last)) = ports.lent_by_kernel() {
+            tracing::warn!(
+                first,
+                last,
+                "other programs may be given these media ports; write the range to \
+                 net.ipv4.ip_local_reserved_ports"
+            );
+        }
         let (ready, is_ready) = watch::channel(true);
         let site = http::Site {
             metrics,

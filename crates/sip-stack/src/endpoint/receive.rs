@@ -104,9 +104,8 @@ impl Endpoint {
             if let ServerMachine::Invite(machine) = &mut txn.machine {
                 machine.handle_input(now, server_invite::Input::Ack);
             }
-            self.note(owner, false, Method::Ack, None, cseq);
             if !self.drain_server(now, key) {
-                return;
+                return self.note(owner, false, Method::Ack, None, cseq);
             }
             leg = owner;
         }

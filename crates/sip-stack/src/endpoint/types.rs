@@ -8,6 +8,21 @@ use serde::{Deserialize, Serialize};
 pub use crate::auth::Credentials;
 use crate::message::{HeaderName, Method, Request, Response};
 
+/// What an endpoint holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Legs that are not over for the network.
+    pub legs: usize,
+    /// Client transactions.
+    pub clients: usize,
+    /// Server transactions.
+    pub servers: usize,
+    /// Requests outside a dialog whose merged copies would be known.
+    pub origins: usize,
+    /// Deadlines.
+    pub timers: usize,
+}
+
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Transport {

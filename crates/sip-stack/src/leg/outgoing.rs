@@ -268,8 +268,8 @@ impl Leg {
         if let Some(sdp) = sdp {
             ack.set_body("application/sdp", sdp);
         }
-        if let Some(auth) = &mut self.auth {
-            auth.sign_ack(&mut ack, "0");
+        if let Some(auth) = &self.auth {
+            auth.sign_ack(&mut ack);
         }
         let bytes = ack.to_bytes();
         self.acks.keep(now, seq, dialog.remote_tag(), path, bytes.clone());
