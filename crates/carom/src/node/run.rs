@@ -52,7 +52,7 @@ pub struct Node {
     pub(super) asks: mpsc::Sender<Ask>,
     pub(super) ready: watch::Sender<bool>,
     pub(super) requests: mpsc::Receiver<Asked>,
-    board: JoinHandle<()>,
+    pub(super) board: JoinHandle<()>,
     listeners: Vec<(Transport, std::net::SocketAddr)>,
     http: std::net::SocketAddr,
 }

@@ -69,12 +69,12 @@ impl Switchboard {
             return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
         };
         if !invite.body().is_empty() {
-            match media.first_answer(invite.body()) {
+            match media.take_offer(invite.body()) {
                 Ok(answer) => media.answer = Some(answer),
-                Err(rejected) => {
+                Err(status) => {
                     self.sessions.remove(&media.session);
                     self.sessions.remove(&spare.session);
-                    return self.endpoint.reject(now, leg, rejected.status(), None, Vec::new());
+                    return self.endpoint.reject(now, leg, status, None, Vec::new());
                 }
             }
         }

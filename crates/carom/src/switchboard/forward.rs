@@ -162,7 +162,7 @@ impl Switchboard {
         let Some(target) = call.target.as_mut() else { return };
         let Some(remote) = target.remote else { return };
         let Some(facts) = call.flow.targets.get(usize::from(target.id.0)) else { return };
-        target.media.restart(call.caller.media.talk.current().map(|agreed| agreed.codec));
+        target.media.restart(&call.caller.media);
         let Some(sdp) = target.media.offer() else { return };
         let mut headers =
             b2bua::passed_on(&call.caller.invite, call.trunk.trusted, self.loop_guard.as_ref());

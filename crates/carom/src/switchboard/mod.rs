@@ -13,6 +13,7 @@ mod live;
 mod media;
 mod numbers;
 mod record;
+mod reoffer;
 mod signal;
 mod tasks;
 mod timeline;

@@ -3,9 +3,8 @@
 use ivr_runtime::call::{Input, TargetOutcome};
 use sip_stack::{
     endpoint::{EndedBy, Event, LegId, WireSummary},
-    message::{Method, Request},
+    message::Method,
     offer_answer::AnswerKind,
-    sdp::Direction,
 };
 
 use super::{
@@ -40,9 +39,7 @@ impl Switchboard {
                 self.on_offer(leg, sdp.as_deref(), &request);
             }
             Event::OfferAnswered { leg, status, sdp } => {
-                if (200..300).contains(&status) {
-                    self.on_answer_to_us(leg, sdp.as_deref());
-                }
+                self.on_offer_answered(leg, status, sdp.as_deref());
             }
             Event::Info { leg, content_type, body } => {
                 if let Some(&(no, side)) = self.legs.get(&leg) {
@@ -60,7 +57,7 @@ impl Switchboard {
     }
 
     /// The call of a leg, unless the leg was given up for another attempt.
-    fn current(&self, leg: LegId) -> Option<(CallNo, Side)> {
+    pub(super) fn current(&self, leg: LegId) -> Option<(CallNo, Side)> {
         let &(no, side) = self.legs.get(&leg)?;
         let call = self.calls.get(&no)?;
         let current = match side {
@@ -88,48 +85,6 @@ impl Switchboard {
             }
         }
         self.tell_if_waiting_for_answer(no);
-    }
-
-    fn on_offer(&mut self, leg: LegId, sdp: Option<&[u8]>, request: &Request) {
-        let now = self.now();
-        let Some((no, side)) = self.current(leg) else {
-            return self.endpoint.refuse_offer(now, leg, 488);
-        };
-        let Some(call) = self.calls.get_mut(&no) else { return };
-        let Some(media) = call.media_mut(side) else { return };
-        let before = media.way();
-        match sdp {
-            Some(sdp) => match media.talk.handle_offer(sdp) {
-                Ok(()) => match media.talk.answer() {
-                    Ok((answer, _)) => {
-                        self.endpoint.accept_offer(now, leg, answer);
-                        self.configure(no, side);
-                    }
-                    Err(rejected) => self.endpoint.refuse_offer(now, leg, rejected.status()),
-                },
-                Err(pending) => self.endpoint.refuse_offer(now, leg, pending.status()),
-            },
-            None => match media.offer() {
-                Some(offer) => self.endpoint.accept_offer(now, leg, offer),
-                None => self.endpoint.refuse_offer(now, leg, 491),
-            },
-        }
-        let Some(call) = self.calls.get_mut(&no).filter(|_| side == Side::Target) else { return };
-        let after = call.media_mut(side).and_then(|media| media.way());
-        let moved = after != before && after.is_some_and(|(_, way)| way == Direction::SendRecv);
-        if call.hears_human(request.headers(), moved) {
-            self.tell(no, Input::Target(TargetOutcome::HumanAnswered));
-        }
-    }
-
-    fn on_answer_to_us(&mut self, leg: LegId, sdp: Option<&[u8]>) {
-        let Some((no, side)) = self.current(leg) else { return };
-        let Some(media) = self.calls.get_mut(&no).and_then(|call| call.media_mut(side)) else {
-            return;
-        };
-        if sdp.is_some_and(|sdp| media.conclude(sdp, AnswerKind::Final)) {
-            self.configure(no, side);
-        }
     }
 
     fn on_ended(&mut self, leg: LegId, by: EndedBy, reason: Option<&str>) {

@@ -377,7 +377,8 @@ pub enum Event {
     },
     /// The peer's word on our offer: to a `reoffer`, or in the ACK to an offer that it asked for.
     /// Without an offer of ours in the re-INVITE, `sdp` is its offer and
-    /// [`acknowledge`](super::Endpoint::acknowledge) is awaited.
+    /// [`acknowledge`](super::Endpoint::acknowledge) is awaited. 491: it met the peer's offer,
+    /// which follows, and is not tried again.
     OfferAnswered {
         /// The leg.
         leg: LegId,
