@@ -222,10 +222,17 @@ impl<'a> Dialling<'a> {
                 }
             }
             Event::Failed { status, response, .. } => {
-                self.note(now, format!("refused: {status}"));
-                self.report.status = response.is_some().then_some(status);
-                let answered = response.is_some();
-                self.ending = Some(if answered { Ending::Refused } else { Ending::NoAnswer });
+                if response.is_some() {
+                    self.note(now, format!("refused: {status}"));
+                    self.report.status = Some(status);
+                    self.ending = Some(Ending::Refused);
+                } else {
+                    // The stack's own word for it: 408 nothing came back, else nobody is there.
+                    let why =
+                        if status == 408 { "no reply at all" } else { "nobody listens there" };
+                    self.note(now, why);
+                    self.ending = Some(Ending::NoAnswer);
+                }
             }
             Event::Ended { reason, .. } => {
                 let why = reason.map_or(String::new(), |reason| format!(" ({reason})"));
