@@ -5,10 +5,13 @@
 //! that all may use the usual ports and run side by side.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
+mod baresip;
 mod engine;
 mod place;
 mod sipp;
+pub mod sound;
 
+pub use baresip::{Baresip, Softphone};
 pub use engine::{Answer, CONFIG, Engine, FLOW, call, fill, get};
 pub use place::{Place, eventually, eventually_within};
 pub use sipp::{Run, Scenario};
