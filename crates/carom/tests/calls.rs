@@ -1,6 +1,8 @@
 //! Whole calls through the binary: its own test phone as the caller, SIPp as the PBX.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+use std::net::UdpSocket;
+
 use carom_blackbox::{Engine, Place, Scenario, call};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -35,4 +37,33 @@ fn kh_14_a_caller_who_presses_0_is_forwarded_to_the_pbx() {
     let calls = engine.cli(&["calls"]);
     assert!(calls.out.contains("forwarded"), "{calls:?}");
     engine.idle();
+}
+
+#[test]
+fn a_caller_hears_it_ring_as_soon_as_the_pbx_is_called() {
+    let place = Place::new();
+    let engine = Engine::start(BIN, &place);
+    let _mute = UdpSocket::bind((place.pbx(), 5060)).unwrap();
+    let wav = place.folder().join("heard.wav");
+    let record = ["--press", "0@500ms", "--hang-up-after", "2500ms", "--record"];
+    let args: Vec<&str> = record.into_iter().chain([wav.to_str().unwrap()]).collect();
+    let heard = call(BIN, &place, &uri(&place), &args);
+    assert_eq!(heard.status.code(), Some(3), "{heard:?}");
+    // British ringback is 400 + 450 Hz; the last two seconds hold it and nothing else.
+    let samples: Vec<i16> =
+        hound::WavReader::open(&wav).unwrap().into_samples().map(Result::unwrap).collect();
+    let last = &samples[samples.len() - 14_000..];
+    let (tone, other) = (power(last, 400.0) + power(last, 450.0), power(last, 1_000.0));
+    assert!(tone > 1e4 && tone > 100.0 * other, "{tone} {other}");
+    engine.idle();
+}
+
+/// Power of the samples at `hz`, by Goertzel's recurrence.
+fn power(samples: &[i16], hz: f64) -> f64 {
+    let turn = 2.0 * (std::f64::consts::TAU * hz / 8_000.0).cos();
+    let (mut last, mut before) = (0.0, 0.0);
+    for &sample in samples {
+        (last, before) = (f64::from(sample) + turn * last - before, last);
+    }
+    (last * last + before * before - turn * last * before) / samples.len() as f64
 }

@@ -17,7 +17,7 @@ use sip_stack::{
 use super::{
     Switchboard,
     hunt::{Act, Ending, Hunt},
-    live::{CallNo, CallerState, Live, Side, TargetLeg, TargetState},
+    live::{CallNo, CallerState, Side, TargetLeg, TargetState},
 };
 
 /// The play id of local ringback, which no machine waits for.
@@ -43,6 +43,7 @@ impl Switchboard {
                 }
             },
         };
+        self.ringback(no);
         let Some(call) = self.calls.get_mut(&no) else { return };
         let (hunt, act) = Hunt::start(
             now,
@@ -60,6 +61,16 @@ impl Switchboard {
             state: TargetState::Calling,
         });
         self.act_on_hunt(no, vec![act]);
+    }
+
+    /// A caller whom we have answered hears it ring at once, until the target is heard.
+    fn ringback(&mut self, no: CallNo) {
+        let Some(call) = self.calls.get(&no) else { return };
+        if call.caller.media.open {
+            let country = Country::from_code(&call.trunk.country);
+            let session = call.caller.media.session;
+            self.media_to(session, Command::Tone { id: RINGBACK, country });
+        }
     }
 
     /// The machine wants the target leg given up.
@@ -192,16 +203,11 @@ impl Switchboard {
             }
             self.configure(no, Side::Target);
             self.bridge(no);
-        } else if target_is_silent(call) {
-            if unanswered {
-                let leg = call.caller.leg;
-                call.caller.state = CallerState::Early;
-                self.endpoint.ring(now, leg, status, None, Vec::new());
-            } else {
-                let country = Country::from_code(&call.trunk.country);
-                let session = call.caller.media.session;
-                self.media_to(session, Command::Tone { id: RINGBACK, country });
-            }
+        } else if unanswered && target.state == TargetState::Calling {
+            // The carrier makes the ringback of a call that is not answered.
+            let leg = call.caller.leg;
+            call.caller.state = CallerState::Early;
+            self.endpoint.ring(now, leg, status, None, Vec::new());
         }
         self.tell(no, Input::Target(TargetOutcome::Ringing));
     }
@@ -296,11 +302,6 @@ impl Switchboard {
 
 fn answers_as_human(target: &Target) -> bool {
     target.answered_means == AnsweredMeans::Human || target.human_signal == HumanSignal::Answer
-}
-
-/// No early media yet: the caller needs ringback from us or the carrier.
-fn target_is_silent(call: &Live) -> bool {
-    call.target.as_ref().is_some_and(|target| target.state == TargetState::Calling)
 }
 
 /// A rough size of the INVITE: what varies plus the fixed headers.
