@@ -8,7 +8,7 @@ use std::{
 
 use sip_stack::endpoint::{PingId, Transport};
 
-use super::Switchboard;
+use super::{Switchboard, way::Way};
 
 /// Targets that a reload has brought are seen within this long.
 const LOOK: Duration = Duration::from_secs(30);
@@ -61,7 +61,13 @@ impl Switchboard {
     /// The address of a target's URI is known: ask it.
     pub(super) fn ping(&mut self, uri: String, found: Option<SocketAddr>) {
         let now = self.now();
-        let path = found.and_then(|remote| self.wires.path(Transport::Udp, remote));
+        let flows = self.snapshot.flows.iter().chain([&self.snapshot.no_flow]);
+        let target = flows.flat_map(|flow| &flow.targets).find(|t| t.addresses.contains(&uri));
+        let transport = match target.map(|target| Way::to(&uri, &target.transport)) {
+            Some(Way::Tcp) => Transport::Tcp,
+            Some(Way::Udp | Way::BySize) | None => Transport::Udp,
+        };
+        let path = found.and_then(|remote| self.wires.path(transport, remote));
         let Some(path) = path else { return self.target_is(&uri, false) };
         let ping = self.endpoint.options(now, &uri, path);
         self.pings.insert(ping, uri);

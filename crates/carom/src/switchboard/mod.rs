@@ -16,6 +16,7 @@ mod record;
 mod signal;
 mod tasks;
 mod timeline;
+mod way;
 
 use std::{
     collections::{BTreeSet, HashMap},

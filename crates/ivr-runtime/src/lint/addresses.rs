@@ -37,7 +37,13 @@ pub(crate) fn problem(address: &str) -> Option<(String, &'static str)> {
         Some((user, host)) => (Some(user), host),
         None => (None, rest),
     };
-    let host = host.split([';', '?']).next().unwrap_or("");
+    let (host, params) = host.split_at(host.find([';', '?']).unwrap_or(host.len()));
+    if let Some(transport) = transport(params)
+        && !["udp", "tcp"].iter().any(|known| transport.eq_ignore_ascii_case(known))
+    {
+        let message = format!("`transport={transport}` is not served");
+        return Some((message, "write `;transport=udp`, `;transport=tcp` or neither"));
+    }
     if !is_host_port(host) || user.is_some_and(|user| !is_user(user)) {
         return Some((format!("`{address}` is no SIP address"), FORM));
     }
@@ -46,6 +52,13 @@ pub(crate) fn problem(address: &str) -> Option<(String, &'static str)> {
         return Some((message, "name the extension or queue of a person instead"));
     }
     None
+}
+
+fn transport(params: &str) -> Option<&str> {
+    let params = params.split('?').next()?.split(';');
+    params
+        .filter_map(|param| param.split_once('='))
+        .find_map(|(name, value)| name.eq_ignore_ascii_case("transport").then_some(value))
 }
 
 /// Whether an address is an emergency number of one of these countries (ISO codes).
@@ -62,10 +75,21 @@ fn is_emergency(user: &str) -> bool {
     EMERGENCY.contains(&dialled(user).as_str())
 }
 
-/// The user part without parameters, password and visual separators.
+/// The user part as a PBX reads it: without escapes, parameters, password, visual separators.
 fn dialled(user: &str) -> String {
-    let user = user.split([';', ':']).next().unwrap_or("");
+    let user = unescaped(user.split([';', ':']).next().unwrap_or(""));
     user.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')')).collect()
+}
+
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut plain = parts.next().unwrap_or("").to_owned();
+    for part in parts {
+        let code = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        plain.extend(code.map(char::from));
+        plain.push_str(part.get(2..).unwrap_or(""));
+    }
+    plain
 }
 
 /// RFC 3261 §25.1, user and password.
