@@ -18,6 +18,7 @@ use super::{
     Switchboard,
     hunt::{Act, Ending, Hunt},
     live::{CallNo, CallerState, Side, TargetLeg, TargetState},
+    way::Way,
 };
 
 /// The play id of local ringback, which no machine waits for.
@@ -157,10 +158,10 @@ impl Switchboard {
         }
         let size = estimate(&headers, sdp.len());
         let by = |transport| self.wires.path(transport, remote);
-        let (path, fallback_path) = match facts.transport.as_str() {
-            "tcp" => (by(Transport::Tcp), None),
-            "auto" if size > LARGE_REQUEST => (by(Transport::Tcp), by(Transport::Udp)),
-            _ => (by(Transport::Udp), None),
+        let (path, fallback_path) = match Way::to(target.hunt.address(), &facts.transport) {
+            Way::Tcp => (by(Transport::Tcp), None),
+            Way::BySize if size > LARGE_REQUEST => (by(Transport::Tcp), by(Transport::Udp)),
+            Way::Udp | Way::BySize => (by(Transport::Udp), None),
         };
         let Some(path) = path.or(fallback_path) else {
             let acts = target.hunt.failed(now, None);
@@ -282,6 +283,8 @@ impl Switchboard {
             _ => KeyRelay::Info,
         };
         let (a_keys, b_keys) = (wish(&call.caller.media), wish(&target.media));
+        // The ringback: it would go on over the person who answered.
+        self.media_to(a, Command::Stop);
         self.media_to(a, Command::ListenKeys(false));
         self.media_to(b, Command::ListenKeys(false));
         self.media_to(a, Command::Bridge { peer: b, keys: a_keys });
