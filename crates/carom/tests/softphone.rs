@@ -1,10 +1,10 @@
 //! baresip as the caller and as the PBX: prompts and people are heard, keys arrive.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::{process::Command, thread, time::Duration};
+use std::process::Command;
 
 use carom_blackbox::{
-    Baresip, CONFIG, Engine, FLOW, Place, Softphone, eventually,
+    Baresip, CONFIG, Engine, FLOW, Place, Softphone, eventually, go_on_for,
     sound::{self, likeness, tenths_of_tone},
 };
 
@@ -29,7 +29,7 @@ fn bridge(transport: &str) {
     let engine = engine(&place, transport);
     let mut pbx = pbx(&place).codec("PCMA").start(&place);
     let caller = forwarded(&place, &pbx, transport);
-    thread::sleep(Duration::from_millis(1_000));
+    go_on_for(1_000);
     for (key, so_far) in [('5', "5"), ('#', "5#"), ('9', "5#9")] {
         caller.press(key);
         eventually("the PBX hears the key", || (pbx.keys() == so_far).then_some(()));
@@ -76,11 +76,11 @@ fn a_call_that_the_pbx_holds_is_silent_and_goes_on_afterwards() {
     let engine = engine(&place, "udp");
     let mut pbx = pbx(&place).start(&place);
     let mut caller = forwarded(&place, &pbx, "udp");
-    thread::sleep(Duration::from_millis(500));
+    go_on_for(500);
     pbx.hold();
-    thread::sleep(Duration::from_millis(2_000));
+    go_on_for(2_000);
     pbx.resume();
-    thread::sleep(Duration::from_millis(1_000));
+    go_on_for(1_000);
     caller.hang_up();
     let heard = caller.heard();
     pbx.saw("CALL_CLOSED");
@@ -124,7 +124,7 @@ fn answered(place: &Place, transport: &str) -> Baresip {
     let mut caller = Softphone::new(place.carrier(), CALLER_HZ).user("+447700900123").start(place);
     caller.dial(&format!("sip:100@{};transport={transport}", place.engine()));
     caller.saw("CALL_ESTABLISHED");
-    thread::sleep(Duration::from_millis(1_500));
+    go_on_for(1_500);
     caller
 }
 

@@ -7,12 +7,11 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
-    time::Duration,
 };
 
 use serde_json::{Value, json};
 
-use crate::{Place, eventually, sound};
+use crate::{Place, eventually, go_on_for, sound};
 
 const CONTROL: u16 = 4444;
 const KEYBOARD: u16 = 5555;
@@ -123,7 +122,7 @@ impl Baresip {
     pub fn press(&self, key: char) {
         let socket = UdpSocket::bind((self.at, 0)).unwrap();
         socket.send_to(key.to_string().as_bytes(), (self.at, KEYBOARD)).unwrap();
-        thread::sleep(Duration::from_millis(200));
+        go_on_for(200);
         socket.send_to(&[LET_GO], (self.at, KEYBOARD)).unwrap();
     }
 

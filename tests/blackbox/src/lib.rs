@@ -13,5 +13,5 @@ pub mod sound;
 
 pub use baresip::{Baresip, Softphone};
 pub use engine::{Answer, CONFIG, Engine, FLOW, call, fill, get};
-pub use place::{Place, eventually, eventually_within};
+pub use place::{Place, eventually, eventually_within, go_on_for};
 pub use sipp::{Run, Scenario};
