@@ -106,3 +106,9 @@ pub fn eventually_within<T>(most: Duration, what: &str, mut look: impl FnMut() -
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// Lets a call go on for a while: media takes the time it takes.
+#[expect(clippy::disallowed_methods, reason = "the other processes run by the real clock")]
+pub fn go_on_for(millis: u64) {
+    std::thread::sleep(Duration::from_millis(millis));
+}

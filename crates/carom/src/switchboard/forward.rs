@@ -8,7 +8,7 @@ use ivr_runtime::{
 };
 use rtp_media::{session::KeyRelay, tone::Country, worker::Command};
 use sip_stack::{
-    Uri, b2bua,
+    b2bua,
     endpoint::{Cause, FALLBACK_AFTER, LegId, OutgoingInvite, Path, Transport},
     message::{HeaderName, Headers, Response},
     offer_answer::AnswerKind,
@@ -19,6 +19,7 @@ use super::{
     Switchboard,
     hunt::{Act, Ending, Hunt},
     live::{CallNo, CallerState, Media, Side, TargetLeg, TargetState},
+    way::Way,
 };
 
 /// The play id of local ringback, which no machine waits for.
@@ -338,12 +339,11 @@ pub(super) fn ways(
 ) -> (Option<Path>, Option<Path>) {
     let by = |transport| wires.path(transport, remote);
     let (udp, tcp) = (by(Transport::Udp), by(Transport::Tcp));
-    let wish = Uri::parse(uri).ok().and_then(|uri| uri.params.get("transport"));
-    match (wish.unwrap_or(transport).to_ascii_lowercase().as_str(), large) {
-        ("tcp", _) => (tcp, None),
-        ("auto", true) if tcp.is_some() => (tcp, udp),
-        ("auto", _) => (udp.or(tcp), None),
-        _ => (udp, None),
+    match Way::to(uri, transport) {
+        Way::Udp => (udp, None),
+        Way::Tcp => (tcp, None),
+        Way::BySize if large && tcp.is_some() => (tcp, udp),
+        Way::BySize => (udp.or(tcp), None),
     }
 }
 

@@ -17,6 +17,7 @@ mod reoffer;
 mod signal;
 mod tasks;
 mod timeline;
+mod way;
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -14,6 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream, tcp::OwnedReadHalf},
     sync::mpsc,
+    task::JoinSet,
 };
 
 use super::{Incoming, failure};
@@ -45,7 +46,11 @@ impl Tcp {
         Self { connections: Connections::default(), incoming }
     }
 
-    pub(super) async fn listen(&self, at: SocketAddr) -> io::Result<SocketAddr> {
+    pub(super) async fn listen(
+        &self,
+        at: SocketAddr,
+        readers: &mut JoinSet<()>,
+    ) -> io::Result<SocketAddr> {
         let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
@@ -54,7 +59,7 @@ impl Tcp {
         let listener = TcpListener::from_std(socket.into())?;
         let local = listener.local_addr()?;
         let (connections, incoming) = (Arc::clone(&self.connections), self.incoming.clone());
-        tokio::spawn(async move {
+        readers.spawn(async move {
             loop {
                 match listener.accept().await {
                     Ok((stream, remote)) => {

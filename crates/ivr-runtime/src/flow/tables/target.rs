@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    diagnose::{Code, Table, Text},
+    diagnose::{Code, Notes, Span, Table, Text},
     flow::model::{AnsweredMeans, HumanSignal},
     lint::addresses,
 };
@@ -109,6 +109,16 @@ pub fn target(name: Text, table: Table<'_>) -> Option<TargetDraft> {
     };
     table.finish();
     (!draft.addresses.is_empty()).then_some(draft)
+}
+
+/// Notes the addresses of a target that must not be dialled where calls come from these
+/// countries; `place` is that of its `sip`.
+pub fn refuse_numbers(target: &TargetDraft, place: &Span, countries: &[String], notes: &Notes) {
+    for address in &target.addresses {
+        if let Some((message, help)) = addresses::refused_in(address, countries) {
+            notes.note(Code::E08, place.clone(), message, help);
+        }
+    }
 }
 
 fn addresses(table: &Table<'_>) -> Option<Vec<String>> {
