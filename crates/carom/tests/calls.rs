@@ -1,8 +1,15 @@
 //! Whole calls through the binary: its own test phone as the caller, SIPp as the PBX.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::net::UdpSocket;
+use std::{
+    net::{SocketAddr, UdpSocket},
+    time::Duration,
+};
 
+use carom::{
+    config::Prompts,
+    phone::{Pbx, Script},
+};
 use carom_blackbox::{Engine, Place, Scenario, call};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -55,6 +62,31 @@ fn a_caller_hears_it_ring_as_soon_as_the_pbx_is_called() {
     let last = &samples[samples.len() - 14_000..];
     let (tone, other) = (power(last, 400.0) + power(last, 450.0), power(last, 1_000.0));
     assert!(tone > 1e4 && tone > 100.0 * other, "{tone} {other}");
+    engine.idle();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_target_is_heard_and_not_the_ringback_once_it_answers() {
+    let place = Place::new();
+    let engine = Engine::start(BIN, &place);
+    let script = Script {
+        ring: Duration::from_millis(300),
+        greeting: Prompts::built_in().set.find("en-GB", "hold"),
+        hang_up_after: Some(Duration::from_secs(2)),
+    };
+    let at = SocketAddr::from((place.pbx(), 5060));
+    let _pbx = Pbx::open(at, 30_000..=30_099, script).await.unwrap();
+    let wav = place.folder().join("heard.wav");
+    let args = ["--press", "0@500ms", "--record", wav.to_str().unwrap()];
+    let heard = call(BIN, &place, &uri(&place), &args);
+    assert!(heard.status.success(), "{heard:?}");
+    let samples: Vec<i16> =
+        hound::WavReader::open(&wav).unwrap().into_samples().map(Result::unwrap).collect();
+    assert!(engine.cli(&["calls"]).out.contains("forwarded"));
+    let last = &samples[samples.len() - 12_000..];
+    let all = last.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / last.len() as f64;
+    let ringing = (power(last, 400.0) + power(last, 450.0)) * 2.0 / last.len() as f64;
+    assert!(all > 1e5 && ringing < all / 100.0, "{all} {ringing}");
     engine.idle();
 }
 

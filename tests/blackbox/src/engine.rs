@@ -17,6 +17,10 @@ use crate::{Place, eventually, eventually_within};
 pub const CONFIG: &str = include_str!("carom.toml");
 /// The flow of most tests.
 pub const FLOW: &str = include_str!("flow.toml");
+/// A flow whose key 1 hangs up.
+pub const KEYS: &str = include_str!("keys.toml");
+/// A flow that plays nothing: the call is unanswered until its target answers.
+pub const FORWARD: &str = include_str!("forward.toml");
 
 /// A running node. Dropping it kills it.
 #[derive(Debug)]
@@ -44,6 +48,12 @@ impl Engine {
         Self::start_with(bin, place, CONFIG, FLOW)
     }
 
+    /// Starts it with the flow that only forwards, to the PBX and then to nobody.
+    pub fn forwarding(bin: &str, place: &Place) -> Self {
+        let nobody = place.nobody().to_string();
+        Self::start_with(bin, place, &CONFIG.replace("{pbx}", &nobody), FORWARD)
+    }
+
     /// Starts it with a configuration and a flow, places filled in.
     pub fn start_with(bin: &str, place: &Place, config: &str, flow: &str) -> Self {
         place.write("flows/main.toml", &fill(place, flow));
@@ -54,7 +64,10 @@ impl Engine {
     fn run(bin: PathBuf, config: PathBuf, log: PathBuf) -> Self {
         let out = File::options().create(true).append(true).open(&log).unwrap();
         let read = out.metadata().unwrap().len();
-        let child = Command::new(&bin)
+        // A write beyond the limit on files then fails, as on a full disk, and does not kill.
+        let child = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .arg(&bin)
             .args(["run", "--log-format", "json", "-c"])
             .arg(&config)
             .current_dir(config.parent().unwrap())
@@ -93,6 +106,13 @@ impl Engine {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
+    /// From now on nothing can be written to files: the disk is full.
+    pub fn fill_disk(&self) {
+        let pid = format!("--pid={}", self.child.id());
+        let done = Command::new("prlimit").args([&pid, "--fsize=1"]).status().unwrap();
+        assert!(done.success());
+    }
+
     /// Waits for its end.
     pub fn ended(&mut self) -> ExitStatus {
         eventually("the engine's end", || self.child.try_wait().unwrap())
@@ -117,11 +137,39 @@ impl Engine {
         answer(&command.output().unwrap())
     }
 
+    /// Changes one of its files, for a reload; returns what stood there.
+    pub fn rewrite(
+        &self,
+        place: &Place,
+        name: &str,
+        change: impl FnOnce(&str) -> String,
+    ) -> String {
+        let before = std::fs::read_to_string(place.folder().join(name)).unwrap();
+        let after = change(&before);
+        assert_ne!(after, before, "the change hits nothing");
+        place.write(name, &after);
+        before
+    }
+
     /// Gauges and figures of the running node.
     #[must_use]
     pub fn status(&self) -> Value {
         let told = self.cli(&["status"]);
         serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{told:?}"))
+    }
+
+    /// Running and ended calls, the newest first.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Value> {
+        let told = self.cli(&["calls", "--json"]);
+        serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{told:?}"))
+    }
+
+    /// The time line of the newest call.
+    #[must_use]
+    pub fn time_line(&self) -> String {
+        let id = self.calls()[0]["call"].as_str().unwrap().to_owned();
+        self.cli(&["calls", &id]).out
     }
 
     /// Waits until no call, leg or media session is left.

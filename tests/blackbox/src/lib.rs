@@ -6,12 +6,16 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 mod baresip;
+mod ear;
 mod engine;
 mod place;
 mod sipp;
 pub mod sound;
+mod wire;
 
 pub use baresip::{Baresip, Softphone};
-pub use engine::{Answer, CONFIG, Engine, FLOW, call, fill, get};
+pub use ear::{EVENTS, Ear, PCMA, PCMU, Packet, media_of};
+pub use engine::{Answer, CONFIG, Engine, FLOW, FORWARD, KEYS, call, fill, get};
 pub use place::{Place, eventually, eventually_within, go_on_for};
 pub use sipp::{Run, Scenario};
+pub use wire::{Ask, Wire, header, respond};

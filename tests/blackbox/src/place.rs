@@ -56,6 +56,12 @@ impl Place {
         self.ip(4)
     }
 
+    /// Where nobody listens.
+    #[must_use]
+    pub fn nobody(&self) -> Ipv4Addr {
+        self.ip(3)
+    }
+
     /// Somebody whom no trunk knows.
     #[must_use]
     pub fn stranger(&self) -> Ipv4Addr {

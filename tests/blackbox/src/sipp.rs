@@ -1,13 +1,14 @@
 //! SIPp as carrier and as PBX.
 
 use std::{
+    collections::BTreeMap,
     net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use crate::{Place, eventually, eventually_within};
+use crate::{Ear, Place, eventually, eventually_within};
 
 /// SIPp is told to end by itself within a minute.
 const SIPP_ENDS: Duration = Duration::from_secs(65);
@@ -18,7 +19,21 @@ pub struct Scenario {
     name: String,
     at: Ipv4Addr,
     args: Vec<String>,
+    keys: BTreeMap<String, String>,
 }
+
+/// What the scenarios leave open, unless a test says otherwise.
+const KEYS: [(&str, &str); 9] = [
+    ("called", "100"),
+    ("caller", "+447700900123"),
+    ("extra", ""), // further header lines, each after a line end
+    ("reason", ""),
+    ("codecs", "8"),
+    ("direction", "sendrecv"),
+    ("hold", "sendonly"),
+    ("info_type", "application/dtmf-relay"),
+    ("info_body", "Signal=1"),
+];
 
 /// A running SIPp. Dropping it kills it.
 #[derive(Debug)]
@@ -32,7 +47,41 @@ impl Scenario {
     /// The scenario file `name` of `tests/blackbox/scenarios`, run from port 5060 of `at`.
     #[must_use]
     pub fn new(name: &str, at: Ipv4Addr) -> Self {
-        Self { name: name.to_owned(), at, args: Vec::new() }
+        let keys = KEYS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let scenario = Self { name: name.to_owned(), at, args: Vec::new(), keys: keys.collect() };
+        scenario
+            .key("ear_ip", &at.to_string())
+            .key("ear_port", "6000")
+            .key("hold_ip", &at.to_string())
+    }
+
+    /// What stands for `[name]` in the scenario.
+    #[must_use]
+    pub fn key(mut self, name: &str, value: &str) -> Self {
+        self.keys.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With one more header line in its INVITE.
+    #[must_use]
+    pub fn line(mut self, line: &str) -> Self {
+        let extra = self.keys.entry("extra".to_owned()).or_default();
+        extra.push('\n');
+        extra.push_str(line);
+        self
+    }
+
+    /// Its media are at `ear`.
+    #[must_use]
+    pub fn ear(self, ear: &Ear) -> Self {
+        let (ip, port) = (ear.addr().ip().to_string(), ear.addr().port().to_string());
+        self.key("ear_ip", &ip).key("ear_port", &port).key("hold_ip", &ip)
+    }
+
+    /// How long its pauses are.
+    #[must_use]
+    pub fn pause_ms(self, ms: u32) -> Self {
+        self.args(&["-d", &ms.to_string()])
     }
 
     /// Over TCP: one connection.
@@ -69,13 +118,17 @@ impl Scenario {
         run
     }
 
+    /// The same for one call.
+    #[must_use]
+    pub fn listen_once(self, place: &Place) -> Run {
+        self.args(&["-m", "1"]).listen(place)
+    }
+
     fn start(self, place: &Place) -> Run {
         let folder = place.folder().join(format!("sipp-{}-{}", self.name, self.at));
         std::fs::create_dir_all(&folder).unwrap();
-        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("scenarios")
-            .join(format!("{}.xml", self.name));
-        assert!(file.is_file(), "{}", file.display());
+        let file = folder.join("scenario.xml");
+        std::fs::write(&file, self.text()).unwrap();
         let child = Command::new("sipp")
             .arg("-sf")
             .arg(file)
@@ -92,6 +145,18 @@ impl Scenario {
             .spawn()
             .unwrap();
         Run { name: self.name, folder, child }
+    }
+}
+
+impl Scenario {
+    /// The scenario with its keys filled in. SIPp's own `-key` cannot fill in a status.
+    fn text(&self) -> String {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        let mut text = std::fs::read_to_string(folder.join(format!("{}.xml", self.name))).unwrap();
+        for (key, value) in &self.keys {
+            text = text.replace(&format!("[{key}]"), value);
+        }
+        text
     }
 }
 

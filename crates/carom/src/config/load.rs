@@ -12,7 +12,7 @@ use ivr_runtime::{
     flow::{self, PromptFacts, PromptIndex, Shared, model::Flow},
 };
 
-use super::{CheckReport, Config, Prompts, parse};
+use super::{CheckReport, Config, Control, Prompts, parse};
 
 /// The configuration that runs without `-c`, and its name in messages.
 const BUILT_IN: (&str, &str) = ("the built-in configuration", include_str!("builtin.toml"));
@@ -58,6 +58,17 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Snapshot, Box<CheckReport>> {
         let (snapshot, report) = check(path, &[]);
         snapshot.ok_or_else(|| Box::new(report))
+    }
+
+    /// The control socket that `path` names, or the built-in configuration. Nothing else of the
+    /// file counts, so that a running node is reached however broken its files are by now.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn control_socket(path: Option<&Path>) -> std::io::Result<PathBuf> {
+        let text = path.map_or_else(|| Ok(BUILT_IN.1.to_owned()), fs::read_to_string)?;
+        let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        Ok(Control::socket_in(&text, base))
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
-use sip_stack::endpoint::{PingId, Transport};
+use sip_stack::endpoint::PingId;
 
-use super::{Switchboard, way::Way};
+use super::{Switchboard, forward::ways};
 
 /// Targets that a reload has brought are seen within this long.
 const LOOK: Duration = Duration::from_secs(30);
@@ -19,11 +19,23 @@ pub struct Health {
     next: Duration,
     /// When each address is asked next.
     due: BTreeMap<String, Duration>,
+    /// Targets' addresses: they may ask whether we are there.
+    known: BTreeSet<IpAddr>,
     /// Addresses that did not answer last time.
     down: BTreeSet<String>,
 }
 
 impl Health {
+    /// Whether a target is at this address.
+    pub fn is_target(&self, ip: IpAddr) -> bool {
+        self.known.contains(&ip)
+    }
+
+    /// Learns where a target is.
+    pub fn learn(&mut self, at: SocketAddr) {
+        self.known.insert(at.ip());
+    }
+
     /// When the next round is due.
     pub fn poll_timeout(&self) -> Duration {
         self.next
@@ -61,13 +73,13 @@ impl Switchboard {
     /// The address of a target's URI is known: ask it.
     pub(super) fn ping(&mut self, uri: String, found: Option<SocketAddr>) {
         let now = self.now();
+        if let Some(at) = found {
+            self.health.learn(at);
+        }
         let flows = self.snapshot.flows.iter().chain([&self.snapshot.no_flow]);
-        let target = flows.flat_map(|flow| &flow.targets).find(|t| t.addresses.contains(&uri));
-        let transport = match target.map(|target| Way::to(&uri, &target.transport)) {
-            Some(Way::Tcp) => Transport::Tcp,
-            Some(Way::Udp | Way::BySize) | None => Transport::Udp,
-        };
-        let path = found.and_then(|remote| self.wires.path(transport, remote));
+        let of = flows.flat_map(|flow| &flow.targets).find(|t| t.addresses.contains(&uri));
+        let transport = of.map_or("auto", |target| &target.transport);
+        let path = found.and_then(|remote| ways(&self.wires, &uri, transport, false, remote).0);
         let Some(path) = path else { return self.target_is(&uri, false) };
         let ping = self.endpoint.options(now, &uri, path);
         self.pings.insert(ping, uri);

@@ -1,1 +1,0 @@
-//! The system benchmark and its load generator.
