@@ -55,7 +55,7 @@ fn judge(config: Option<&Path>, flows: &[PathBuf]) {
 
 fn rounds(files: &[&str], try_it: impl Fn(&str)) {
     let rounds =
-        if std::env::var("CAROM_LONG").is_ok_and(|long| long == "1") { 20_000 } else { 400 };
+        if std::env::var("CAROM_LONG").is_ok_and(|long| long == "1") { 5_000 } else { 400 };
     for file in files {
         for round in 0..rounds {
             let seed = SEED ^ round;
