@@ -429,10 +429,7 @@ impl Generator {
     fn read_rtp(&mut self) {
         let mut events = [const { MaybeUninit::uninit() }; BATCH];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        loop {
-            let Ok((ready, _)) = epoll::wait(&self.epoll, &mut events[..], Some(&now)) else {
-                break;
-            };
+        while let Ok((ready, _)) = epoll::wait(&self.epoll, &mut events[..], Some(&now)) {
             for event in &*ready {
                 let number = event.data.u64() as usize;
                 if let Some(leg) = self.legs.get_mut(number).and_then(Option::as_mut) {
