@@ -11,3 +11,7 @@ pub mod store;
 pub mod text;
 
 pub use clock::Clock;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -11,3 +11,7 @@ mod template;
 pub use number::{E164, LineType, NumberProblem};
 pub use segments::{Encoding, Segments, segments};
 pub use template::{Template, TemplateProblem};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
