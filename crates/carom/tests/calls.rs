@@ -10,7 +10,7 @@ use carom::{
     config::Prompts,
     phone::{Pbx, Script},
 };
-use carom_blackbox::{Engine, Place, Scenario, call};
+use carom_blackbox::{CONFIG, Engine, FLOW, Place, Scenario, call, eventually, get};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -44,6 +44,29 @@ fn kh_14_a_caller_who_presses_0_is_forwarded_to_the_pbx() {
     let calls = engine.cli(&["calls"]);
     assert!(calls.out.contains("forwarded"), "{calls:?}");
     engine.idle();
+}
+
+#[test]
+fn dp_08_the_pbx_learns_where_the_callers_way_so_far_is_read() {
+    let place = Place::new();
+    let flow = FLOW.replacen(
+        "ring_seconds   = 5",
+        "ring_seconds   = 5\nheaders = { X-Carom-Context = \"{context_url}\" }",
+        1,
+    );
+    let _engine = Engine::start_with(BIN, &place, CONFIG, &flow);
+    let pbx = Scenario::new("pbx-answers", place.pbx()).args(&["-m", "1"]).listen(&place);
+    let heard = call(BIN, &place, &uri(&place), &["--press", "0@500ms", "--hang-up-after", "2s"]);
+    assert_eq!(heard.status.code(), Some(3), "{heard:?}");
+    let messages = pbx.succeeds();
+    let url = messages.lines().find_map(|line| line.strip_prefix("X-Carom-Context: ")).unwrap();
+    let path = url.trim().strip_prefix(&format!("http://{}:8080", place.engine())).unwrap();
+    let page = eventually("the call is written", || {
+        Some(get(&place, path)).filter(|page| page.contains("200 OK") && page.contains("welcome"))
+    });
+    assert!(page.contains("\"exit\":\"0\"") && page.contains("\"caller_region\":\"GB\""), "{page}");
+    assert!(!page.contains("7700900456"), "{page}");
+    assert!(get(&place, "/v1/context/unknown").contains("404"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod engine;
 mod place;
 mod sipp;
 pub mod sound;
+pub mod twilio;
 mod wire;
 
 pub use baresip::{Baresip, Softphone};

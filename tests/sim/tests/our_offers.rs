@@ -163,7 +163,7 @@ fn two_re_invites_that_cross_both_come_through_in_the_end() {
             let done = pair.net.with(station, |side, now| side.reoffer(now, leg, sdp, method));
             assert_eq!(done, Ok(()));
         }
-        pair.accepting_offers(10_000);
+        pair.accepting_offers(method, 10_000);
         for (station, _) in pair.sides() {
             let name = format!("491 {}", method.method());
             assert_eq!(pair.net.sent_at(station, &name).len(), 1, "both refuse the other's");
@@ -314,9 +314,11 @@ impl Pair {
         [self.a, self.b]
     }
 
-    /// Lets time pass while both accept what is offered.
-    fn accepting_offers(&mut self, for_ms: u64) {
+    /// Lets time pass while both accept what is offered; one whose own offer gave way to the
+    /// other's makes it once more.
+    fn accepting_offers(&mut self, method: ReofferMethod, for_ms: u64) {
         let until_ms = self.net.now_ms() + for_ms;
+        let mut gave_way = None;
         while self.net.now_ms() < until_ms {
             self.net.run_ms(10);
             for (station, leg) in self.sides() {
@@ -324,6 +326,17 @@ impl Pair {
                 if events.iter().any(|(_, event)| matches!(event, Event::Offer { .. })) {
                     let sdp = Bytes::from_static(SDP.as_bytes());
                     self.net.with(station, |side, now| side.accept_offer(now, leg, sdp));
+                }
+                let gives =
+                    |event: &Event| matches!(event, Event::OfferAnswered { status: 491, .. });
+                if events.iter().any(|(_, event)| gives(event)) {
+                    gave_way = Some(station);
+                }
+                if gave_way == Some(station) {
+                    let sdp = Some(Bytes::from_static(SDP.as_bytes()));
+                    let again =
+                        self.net.with(station, |side, now| side.reoffer(now, leg, sdp, method));
+                    gave_way = again.is_err().then_some(station);
                 }
             }
         }

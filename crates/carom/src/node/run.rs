@@ -102,6 +102,7 @@ impl Node {
             store: services.store.clone(),
             texts: services.texts.clone(),
             ready: is_ready,
+            tokens: http::Tokens::of(&config.http),
         };
         let http = http::serve(config.http.listen, site)
             .await

@@ -168,10 +168,10 @@ impl Switchboard {
         let mut headers =
             b2bua::passed_on(&call.caller.invite, call.trunk.trusted, self.loop_guard.as_ref());
         for (name, template) in &facts.headers {
-            let value = template.replace("{call_id}", &call.call_id);
-            if !value.contains('{') {
-                headers.push((HeaderName::from(name.as_str()), value));
-            }
+            let context = call.snapshot.config.http.context_url(&call.call_id);
+            let value =
+                template.replace("{call_id}", &call.call_id).replace("{context_url}", &context);
+            headers.push((HeaderName::from(name.as_str()), value));
         }
         if !facts.headers.keys().any(|name| name.eq_ignore_ascii_case("X-Carom-Call")) {
             headers.push((HeaderName::from("X-Carom-Call"), call.call_id.clone()));

@@ -308,18 +308,21 @@ impl Ledger {
         self.ended_ms.unwrap_or(self.started_ms) - self.started_ms
     }
 
-    /// One line for the log.
-    pub fn one_line(&self) -> String {
+    /// One line for the log, by fields.
+    pub fn log(&self) {
         let (end, handled) = self.end.clone().unwrap_or_default();
-        format!(
-            "call {} on {} from {} to {}: {end}, {handled}, last step {}, {} ms",
-            self.call_id,
-            self.trunk,
-            masked(self.caller.as_ref()),
-            self.called,
-            if self.last_step.is_empty() { "-" } else { &self.last_step },
-            self.length_ms(),
-        )
+        tracing::info!(
+            call = self.call_id,
+            trunk = self.trunk,
+            caller = masked(self.caller.as_ref()),
+            called = self.called,
+            flow = self.flow,
+            last_step = self.last_step,
+            end,
+            handled,
+            ms = self.length_ms(),
+            "call ended"
+        );
     }
 }
 

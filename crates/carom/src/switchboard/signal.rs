@@ -2,7 +2,7 @@
 
 use ivr_runtime::call::{Input, TargetOutcome};
 use sip_stack::{
-    endpoint::{EndedBy, Event, LegId, WireSummary},
+    endpoint::{EndedBy, Event, LegId, Source, WireSummary},
     message::Method,
     offer_answer::AnswerKind,
 };
@@ -48,7 +48,11 @@ impl Switchboard {
             }
             Event::Ended { leg, by, reason, .. } => self.on_ended(leg, by, reason.as_deref()),
             Event::Pong { ping, status } => self.on_pong(ping, status),
-            Event::Dropped { reason, .. } => {
+            Event::Dropped { path, reason } => {
+                if self.source(&path) == Source::Stranger {
+                    // Over TCP a stranger keeps nothing open.
+                    self.wires.close(&path);
+                }
                 metrics::counter!("carom_sip_dropped_total", "reason" => reason.to_string())
                     .increment(1);
             }

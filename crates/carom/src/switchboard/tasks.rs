@@ -219,7 +219,8 @@ impl Switchboard {
             step: request.asked_in,
             purpose: request.purpose,
             links: request.links.into_iter().map(|link| link.name).collect(),
-            topic: String::new(),
+            // An opt-out from a topic is one from texts of that intent.
+            topic: call.ledger.intent.clone().unwrap_or_default(),
             pressed: request.pressed.map(|key| key.to_string()),
             prompt_id: request.prompt,
             prompt_hash,

@@ -105,6 +105,11 @@ impl Transports {
             Transport::Tcp => self.tcp.send(*path, bytes),
         }
     }
+
+    /// Closes the connection of a path where it has one.
+    pub fn close(&self, path: &Path) {
+        self.tcp.close(path);
+    }
 }
 
 fn failure(error: &io::Error) -> TransportError {

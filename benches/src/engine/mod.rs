@@ -1,0 +1,202 @@
+//! The engine under test: the released program with a configuration of its own, on a core of its
+//! own.
+
+mod account;
+mod prompt;
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+
+pub use account::Account;
+
+/// The number whose flow plays a menu; any other does too.
+pub const MENU: &str = "+442079460001";
+/// The number whose flow goes straight to the PBX.
+pub const STRAIGHT: &str = "+442079460002";
+
+const START: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(50);
+
+/// What an engine is started with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The program.
+    pub carom: PathBuf,
+    /// The core all of its threads are bound to.
+    pub core: usize,
+    /// The core to go back to after it was started.
+    pub own_core: usize,
+    /// `[limits] calls`.
+    pub calls: u32,
+    /// `[limits] new_calls_per_second`.
+    pub per_second: u32,
+    /// Leave its folder when it has stopped.
+    pub keep: bool,
+}
+
+/// A running engine.
+#[derive(Debug)]
+pub struct Engine {
+    child: Child,
+    folder: Option<TempDir>,
+    config: PathBuf,
+    carom: PathBuf,
+    sip: SocketAddr,
+    http: SocketAddr,
+    keep: bool,
+}
+
+impl Engine {
+    /// Starts an engine that forwards to the PBX at `pbx`, and waits until it is ready.
+    ///
+    /// # Errors
+    /// It cannot be started, or does not become ready.
+    pub fn start(setup: &Setup, pbx: SocketAddr) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("carom-bench-").tempdir()?;
+        let sip = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let config = write_files(folder.path(), setup, pbx, sip, http)?;
+        let log = File::create(folder.path().join("log"))?;
+        super::cores::move_to(setup.core).context("the engine's core")?;
+        let child = Command::new(&setup.carom)
+            .arg("run")
+            .arg("-c")
+            .arg(&config)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn();
+        super::cores::move_to(setup.own_core).context("the generator's core")?;
+        let child = child.with_context(|| {
+            format!("{}: build it with `cargo build --release -p carom`", setup.carom.display())
+        })?;
+        let (carom, keep) = (setup.carom.clone(), setup.keep);
+        let mut engine = Self { child, folder: Some(folder), config, carom, sip, http, keep };
+        engine.wait_until_ready()?;
+        Ok(engine)
+    }
+
+    fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+        let give_up = Instant::now() + START;
+        while Instant::now() < give_up {
+            if self.get("/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the engine ended at once, {status}:\n{}", self.log());
+            }
+            std::thread::sleep(POLL);
+        }
+        bail!("the engine is not ready after {} s:\n{}", START.as_secs(), self.log())
+    }
+
+    /// Where it takes calls.
+    pub fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    /// What it has used so far.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn account(&self) -> anyhow::Result<Account> {
+        Account::of(self.child.id()).context("the engine is gone")
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its metrics, by name and labels as printed.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn metrics(&self) -> anyhow::Result<BTreeMap<String, f64>> {
+        let page = self.get("/metrics")?;
+        let lines = page.lines().filter(|line| line.starts_with("carom_"));
+        let pairs = lines.filter_map(|line| line.rsplit_once(' '));
+        Ok(pairs.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
+    }
+
+    /// What `carom status` prints.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn status(&self) -> anyhow::Result<serde_json::Value> {
+        let output =
+            Command::new(&self.carom).arg("status").arg("-c").arg(&self.config).output()?;
+        if !output.status.success() {
+            bail!("carom status: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    fn get(&self, path: &str) -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect(self.http)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    fn log(&self) -> String {
+        let folder = self.folder.as_ref().map(TempDir::path);
+        folder.and_then(|path| fs::read_to_string(path.join("log")).ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.child.id() as i32) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let give_up = Instant::now() + STOP;
+        while Instant::now() < give_up && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(POLL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(folder) = self.folder.take().filter(|_| self.keep) {
+            eprintln!("the engine's folder: {}", folder.keep().display());
+        }
+    }
+}
+
+fn write_files(
+    folder: &Path,
+    setup: &Setup,
+    pbx: SocketAddr,
+    sip: SocketAddr,
+    http: SocketAddr,
+) -> anyhow::Result<PathBuf> {
+    fs::create_dir_all(folder.join("flows"))?;
+    fs::write(folder.join("flows/menu.toml"), include_str!("menu.toml"))?;
+    fs::write(folder.join("flows/straight.toml"), include_str!("straight.toml"))?;
+    let prompts = folder.join("prompts/en-GB");
+    fs::create_dir_all(&prompts)?;
+    fs::write(prompts.join("first.wav"), prompt::tone(440.0))?;
+    fs::write(prompts.join("second.wav"), prompt::tone(660.0))?;
+    let config = folder.join("carom.toml");
+    let text = include_str!("carom.toml")
+        .replace("{sip}", &sip.to_string())
+        .replace("{pbx}", &pbx.to_string())
+        .replace("{http}", &http.to_string())
+        .replace("{calls}", &setup.calls.to_string())
+        .replace("{per_second}", &setup.per_second.to_string());
+    fs::write(&config, text)?;
+    Ok(config)
+}
