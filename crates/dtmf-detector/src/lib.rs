@@ -16,3 +16,7 @@ pub use digit::{Digit, NotADigit};
 pub use inband::{InbandDetector, ToneEvent};
 pub use merge::{KeyEvent, KeyMerge, Source};
 pub use telephone_event::{EventEdge, EventHeader, TelephoneEvents, event_payload};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -15,6 +15,11 @@ pub const END_LOST_AFTER: Duration = Duration::from_millis(60);
 /// The duration at which a sender starts a new segment (RFC 4733 §2.5.1.3), in clock ticks.
 const SEGMENT_TICKS: u32 = 0xFFFF;
 
+/// A packet this far behind the newest one, and no longer after it, was overtaken. Anything else
+/// is a sequence that went round between two keys, or was restarted.
+const REORDERED_PACKETS: i16 = 100;
+const REORDERED_WITHIN: Duration = Duration::from_secs(2);
+
 /// Events remembered after their end, to know their late packets by.
 const REMEMBERED: usize = 8;
 
@@ -134,6 +139,7 @@ impl Sounding {
 struct Newest {
     ssrc: u32,
     sequence: u16,
+    at: Duration,
 }
 
 /// A key that was reported and is over.
@@ -161,7 +167,7 @@ impl TelephoneEvents {
         payload: &[u8],
         mut out: impl FnMut(EventEdge),
     ) {
-        let late = self.is_late(header);
+        let late = self.is_late(now, header);
         let mut timestamp = header.timestamp;
         let mut previous: Option<EventPayload> = None;
         for report in payload.chunks_exact(EventPayload::LEN).filter_map(EventPayload::parse) {
@@ -229,16 +235,18 @@ impl TelephoneEvents {
     }
 
     /// Did this packet leave before one that has come already? Such a one starts no key.
-    fn is_late(&mut self, header: EventHeader) -> bool {
+    fn is_late(&mut self, now: Duration, header: EventHeader) -> bool {
         let EventHeader { ssrc, sequence, .. } = header;
-        if let Some(newest) = self.newest.filter(|newest| newest.ssrc == ssrc) {
+        let late = self.newest.is_some_and(|newest| {
             let ahead = sequence.wrapping_sub(newest.sequence) as i16;
-            if ahead <= 0 {
-                return true;
-            }
+            newest.ssrc == ssrc
+                && (-REORDERED_PACKETS..=0).contains(&ahead)
+                && now.saturating_sub(newest.at) <= REORDERED_WITHIN
+        });
+        if !late {
+            self.newest = Some(Newest { ssrc, sequence, at: now });
         }
-        self.newest = Some(Newest { ssrc, sequence });
-        false
+        late
     }
 
     /// Is this a packet of a key that is over? A key given up for lost may go on in a further

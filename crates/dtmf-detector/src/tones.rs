@@ -185,7 +185,6 @@ impl Spectrum {
             column_amplitude: 2.0 * column.power().sqrt(),
             row_offset_hz: row.offset_hz,
             column_offset_hz: column.offset_hz,
-            balance: row.balance.min(column.balance),
         }
     }
 }
@@ -203,8 +202,6 @@ pub struct Fit {
     pub row_offset_hz: f32,
     /// How far the column tone is off, in Hz.
     pub column_offset_hz: f32,
-    /// Power of the weaker half over that of the stronger, of the tone that is less steady.
-    pub balance: f32,
 }
 
 /// One sinusoid: `amplitude` is half its peak, with its phase at the first sample.
@@ -213,7 +210,6 @@ struct Tone {
     hz: f32,
     offset_hz: f32,
     amplitude: Complex,
-    balance: f32,
 }
 
 impl Tone {
@@ -227,12 +223,10 @@ impl Tone {
         // Dirichlet's kernel over half a window; at least 0.63 of its peak in this range.
         let centre = Complex::turn(-offset * (HALF - 1.0) / 2.0);
         let kernel = kernel(offset);
-        let (pa, pb) = (a.power(), b.power());
         Self {
             hz,
             offset_hz: offset * RATE_HZ / (2.0 * PI),
             amplitude: sum.times(centre).scaled(0.5 / kernel),
-            balance: pa.min(pb) / pa.max(pb).max(1e-9),
         }
     }
 

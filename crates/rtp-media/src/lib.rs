@@ -16,3 +16,7 @@ pub mod tone;
 pub mod worker;
 
 pub use codec::Law;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -50,6 +50,17 @@ impl PortPool {
         self.pairs
     }
 
+    /// The first and last port of the range that the kernel may lend to any program that asks for
+    /// no port in particular; `None` when there is none. To be cured by writing the range to
+    /// `net.ipv4.ip_local_reserved_ports`. Reads `/proc`.
+    pub fn lent_by_kernel(&self) -> Option<(u16, u16)> {
+        let read = |name| std::fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"));
+        let ephemeral = read("ip_local_port_range").ok()?;
+        let reserved = read("ip_local_reserved_ports").unwrap_or_default();
+        let last = usize::from(self.first) + 2 * self.pairs;
+        lent(self.first..=last.checked_sub(1)? as u16, &ephemeral, &reserved)
+    }
+
     /// Binds the next free pair; their queues are empty.
     ///
     /// # Errors
@@ -65,6 +76,25 @@ impl PortPool {
         }
         Err(NoPorts { bind: self.bind, pairs: self.pairs, last })
     }
+}
+
+/// The span of `range` within the kernel's ephemeral ports (`"32768 60999"`) and outside its
+/// reserved ones (`"8080,30000-39999"`).
+fn lent(range: RangeInclusive<u16>, ephemeral: &str, reserved: &str) -> Option<(u16, u16)> {
+    let mut ends = ephemeral.split_whitespace().map_while(|end| end.parse::<u16>().ok());
+    let ephemeral = ends.next()?..=ends.next()?;
+    let reserved: Vec<RangeInclusive<u16>> = reserved
+        .trim()
+        .split(',')
+        .filter_map(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
+        })
+        .collect();
+    let mut lent =
+        range.filter(|port| ephemeral.contains(port) && !reserved.iter().any(|r| r.contains(port)));
+    let first = lent.next()?;
+    Some((first, lent.next_back().unwrap_or(first)))
 }
 
 /// A bound pair of non-blocking sockets; dropping it frees the ports.
@@ -131,24 +161,22 @@ mod tests {
 
     use super::*;
 
-    const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
     #[test]
     fn pairs_are_even_and_odd_and_an_occupied_one_is_skipped() {
-        let pool = PortPool::new(LOCAL, 24_401..=24_407);
+        let pool = PortPool::new(own_address(), 24_401..=24_407);
         assert_eq!(pool.pairs(), 3);
-        let _foreign = UdpSocket::bind((LOCAL, 24_405)).unwrap();
+        let _foreign = UdpSocket::bind((own_address(), 24_405)).unwrap();
         let first = pool.reserve().unwrap();
         let second = pool.reserve().unwrap();
         assert_eq!((first.rtp_port(), first.rtcp_port()), (24_402, 24_403));
         assert_eq!(second.rtp_port(), 24_406);
         let refused = pool.reserve().unwrap_err().to_string();
-        assert!(refused.contains("3 on 127.0.0.1"), "{refused}");
+        assert!(refused.contains(&format!("3 on {}", own_address())), "{refused}");
     }
 
     #[test]
     fn a_dropped_pair_is_free_again() {
-        let pool = PortPool::new(LOCAL, 24_410..=24_411);
+        let pool = PortPool::new(own_address(), 24_410..=24_411);
         for _ in 0..3 {
             assert_eq!(pool.reserve().unwrap().rtp_port(), 24_410);
         }
@@ -156,16 +184,39 @@ mod tests {
 
     #[test]
     fn what_waited_before_the_session_is_drained() {
-        let ports = PortPool::new(LOCAL, 24_412..=24_413).reserve().unwrap();
-        let sender = UdpSocket::bind((LOCAL, 0)).unwrap();
-        sender.send_to(b"stale", (LOCAL, ports.rtp_port())).unwrap();
+        let ports = PortPool::new(own_address(), 24_412..=24_413).reserve().unwrap();
+        let sender = UdpSocket::bind((own_address(), 0)).unwrap();
+        sender.send_to(b"stale", (own_address(), ports.rtp_port())).unwrap();
         ports.drain();
         let mut buffer = [0u8; 8];
         assert!(recv(&ports.rtp, &mut buffer[..], RecvFlags::DONTWAIT).is_err());
     }
 
     #[test]
+    fn ports_that_the_kernel_may_lend_are_named() {
+        let ephemeral = "32768\t60999\n";
+        let cases = [
+            (20_000..=29_999, "", None),
+            (30_000..=39_999, "", Some((32_768, 39_999))),
+            (30_000..=39_999, "30000-39999\n", None),
+            (30_000..=39_999, "22,30000-34999", Some((35_000, 39_999))),
+            (60_998..=65_535, "60998", Some((60_999, 60_999))),
+            (32_768..=32_769, "32768,32769", None),
+        ];
+        for (range, reserved, expected) in cases {
+            assert_eq!(lent(range.clone(), ephemeral, reserved), expected, "{range:?}, {reserved}");
+        }
+        assert_eq!(lent(1..=2, "", ""), None);
+    }
+
+    #[test]
     fn an_empty_range_gives_no_ports() {
-        assert_eq!(PortPool::new(LOCAL, 65_535..=65_535).reserve().unwrap_err().pairs, 0);
+        assert_eq!(PortPool::new(own_address(), 65_535..=65_535).reserve().unwrap_err().pairs, 0);
+    }
+
+    /// An address of the loopback network that no other test process uses.
+    fn own_address() -> IpAddr {
+        let [_, high, middle, low] = std::process::id().to_be_bytes();
+        Ipv4Addr::new(127, 128 | (high & 0x3F), middle, low).into()
     }
 }

@@ -120,17 +120,6 @@ mod tests {
     }
 
     #[test]
-    fn the_parser_agrees_with_rtp_rs_on_any_bytes() {
-        bolero::check!().for_each(|datagram: &[u8]| {
-            let Some(ours) = Header::parse(datagram) else { return };
-            let judge = rtp_rs::RtpReader::new(datagram).expect("what we take, rtp-rs takes");
-            assert_eq!(ours.payload_type, judge.payload_type());
-            assert_eq!(ours.timestamp, judge.timestamp());
-            assert_eq!(&datagram[ours.payload], judge.payload());
-        });
-    }
-
-    #[test]
     fn timestamps_are_ordered_across_the_wrap() {
         assert!(timestamp_before(0xFFFF_FFFF, 0));
         assert!(!timestamp_before(0, 0xFFFF_FFFF));

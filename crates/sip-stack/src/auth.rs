@@ -113,6 +113,16 @@ impl Challenge {
         Some(Self { proxy, realm, nonce, opaque, algorithm, qop_auth, stale })
     }
 
+    /// Whether both come from the same proxy, or from the peer itself.
+    pub(crate) fn is_of_realm_of(&self, other: &Self) -> bool {
+        (self.proxy, &self.realm) == (other.proxy, &other.realm)
+    }
+
+    /// Whether the answer to one has been the answer to the other.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.is_of_realm_of(other) && self.nonce == other.nonce
+    }
+
     /// Returns the header that the answer goes into.
     pub fn header(&self) -> HeaderName {
         if self.proxy { HeaderName::ProxyAuthorization } else { HeaderName::Authorization }

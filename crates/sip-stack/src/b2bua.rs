@@ -66,6 +66,18 @@ pub fn max_forwards(invite: &Request) -> u8 {
     hops.and_then(|hops| hops.trim().parse::<u8>().ok()).unwrap_or(HOPS).saturating_sub(1)
 }
 
+/// Returns the final code that the caller leg gets for that of the target leg.
+///
+/// A challenge is between the target and us, and a redirection is not followed: without their
+/// headers both would be malformed for the caller (RFC 3261 §21.4.2, §21.3).
+pub fn passed_back(status: u16) -> u16 {
+    match status {
+        300..=399 => 480,
+        401 | 407 => 403,
+        _ => status,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

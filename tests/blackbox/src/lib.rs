@@ -1,1 +1,22 @@
 //! Black-box tests: the binary, real sockets, programs of others.
+//!
+//! The tests themselves are in `crates/carom/tests`, where Cargo builds the binary for them. Each
+//! has a [`Place`] of its own (a folder, and addresses of 127.0.0.0/8 that no other test uses), so
+//! that all may use the usual ports and run side by side.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod baresip;
+mod ear;
+mod engine;
+mod place;
+mod sipp;
+pub mod sound;
+pub mod twilio;
+mod wire;
+
+pub use baresip::{Baresip, Softphone};
+pub use ear::{EVENTS, Ear, PCMA, PCMU, Packet, media_of};
+pub use engine::{Answer, CONFIG, Engine, FLOW, FORWARD, KEYS, call, fill, get};
+pub use place::{Place, eventually, eventually_within, go_on_for};
+pub use sipp::{Run, Scenario};
+pub use wire::{Ask, Wire, header, respond};

@@ -1,16 +1,36 @@
 //! `carom call`: a test phone on the command line.
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    fs::File,
+    io::BufWriter,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
-use crate::phone::{Ending, KeysBy, Phone, Plan, Press, Report, duration};
+use anyhow::Context as _;
+
+use crate::phone::{self, Ending, KeysBy, Phone, Plan, Press, Report, duration};
 
 /// RTP ports of the test phone, away from a node's own.
 const RTP: std::ops::RangeInclusive<u16> = 41_000..=41_999;
 
+/// What scripts go by.
+const EXIT_STATUS: &str = "\
+Exit status:
+  0   answered, and ended by the far end
+  1   nobody answered, or the call could not be made
+  2   refused
+  3   ended by us, because the time was over
+  64  wrong arguments";
+
 /// Arguments of `carom call`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_STATUS)]
 pub struct CallArgs {
     /// Whom to call, e.g. sip:100@127.0.0.1 or sip:100@127.0.0.1:5060;transport=tcp.
+    #[arg(value_parser = phone::dialable)]
     uri: String,
     /// A key and when it is pressed after the answer: 1@2s, #@500ms. May be given several times.
     #[arg(long, value_name = "KEY@TIME")]
@@ -30,9 +50,9 @@ pub struct CallArgs {
     /// Give up when nobody answers by then.
     #[arg(long, default_value = "60s", value_parser = time)]
     ring_for: Duration,
-    /// Address to call from.
-    #[arg(long, default_value = "127.0.0.1")]
-    bind: IpAddr,
+    /// Address to call from; left out, the one that the far end is reached from.
+    #[arg(long)]
+    bind: Option<IpAddr>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -43,8 +63,7 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 impl CallArgs {
-    /// Calls. Exit status 0: answered and ended by the far end; 1: nobody answered; 2: refused;
-    /// 3: we hung up because the time was over.
+    /// Calls; the exit status tells how it came out.
     ///
     /// # Errors
     /// The call could not be tried, or the recording not be written.
@@ -59,12 +78,18 @@ impl CallArgs {
             ring_for: self.ring_for,
             record: self.record.is_some(),
         };
+        // Before the call: nobody wants to ring in vain.
+        let wav = self.record.as_deref().map(create_wav).transpose()?;
         let report = super::run::runtime()?.block_on(async {
-            let mut phone = Phone::open((self.bind, 0).into(), RTP).await?;
+            let at = match self.bind {
+                Some(at) => at,
+                None => phone::local_towards(&plan.uri).await?,
+            };
+            let mut phone = Phone::open((at, 0).into(), RTP).await?;
             phone.dial(&plan).await
         })?;
-        if let Some(path) = &self.record {
-            write_wav(path, &report.heard)?;
+        if let Some(wav) = wav {
+            write_wav(wav, &report.heard)?;
         }
         if self.json {
             println!("{}", serde_json::to_string(&report)?);
@@ -100,17 +125,22 @@ fn print(report: &Report) {
     }
 }
 
-fn write_wav(path: &std::path::Path, samples: &[i16]) -> anyhow::Result<()> {
+type Wav = hound::WavWriter<BufWriter<File>>;
+
+fn create_wav(path: &Path) -> anyhow::Result<Wav> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 8_000,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
-    let mut wav = hound::WavWriter::create(path, spec)?;
+    hound::WavWriter::create(path, spec)
+        .with_context(|| format!("{} can't be written", path.display()))
+}
+
+fn write_wav(mut wav: Wav, samples: &[i16]) -> anyhow::Result<()> {
     for &sample in samples {
         wav.write_sample(sample)?;
     }
-    wav.finalize()?;
-    Ok(())
+    Ok(wav.finalize()?)
 }

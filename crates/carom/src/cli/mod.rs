@@ -20,7 +20,7 @@ pub use simulate::SimulateArgs;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use crate::config::{Config, Snapshot};
 
@@ -34,5 +34,6 @@ fn load(path: Option<&Path>) -> anyhow::Result<Snapshot> {
 
 /// Where the node of a configuration listens for commands.
 fn control_socket(path: Option<&Path>) -> anyhow::Result<PathBuf> {
-    Ok(load(path)?.config.control.socket)
+    let name = || path.map_or_else(String::new, |path| path.display().to_string());
+    Config::control_socket(path).with_context(name)
 }

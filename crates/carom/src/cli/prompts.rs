@@ -141,11 +141,14 @@ fn keep(
     text: Option<&str>,
     dir: &Path,
 ) -> anyhow::Result<()> {
-    for part in [language, name] {
-        let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/');
-        if part.is_empty() || !part.chars().all(plain) || part.split('/').any(str::is_empty) {
-            bail!("`{part}` is no name: letters, digits, `-`, `_` and `/` make one");
-        }
+    // As flows name languages.
+    let tag = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !language.starts_with(|c: char| c.is_ascii_alphabetic()) || !language.chars().all(tag) {
+        bail!("`{language}` is no language: write it as `en-GB` or `es`");
+    }
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/');
+    if !name.chars().all(plain) || name.split('/').any(str::is_empty) {
+        bail!("`{name}` is no name: letters, digits, `-`, `_` and `/` make one");
     }
     let wav = dir.join(language).join(format!("{name}.wav"));
     let folder = wav.parent().unwrap_or(dir);

@@ -111,7 +111,10 @@ fn tell(snapshot: &Snapshot, heard: &[Heard]) {
                     println!("  ♪ {name}: {}", said.trim());
                 }
             }
-            Heard::Text(text) => println!("  ✉ {}", text.message),
+            Heard::Text(text) => {
+                let url = text.links.first().map_or("", |link| link.url.as_str());
+                println!("  ✉ {}", text.message.replace("{link}", url));
+            }
             Heard::Forward { target } => println!("  → forwarded to {target}"),
             Heard::Rejected { status } => println!("  ✗ {status}"),
             Heard::HungUp => println!("  (we hang up)"),

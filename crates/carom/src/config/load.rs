@@ -12,7 +12,7 @@ use ivr_runtime::{
     flow::{self, PromptFacts, PromptIndex, Shared, model::Flow},
 };
 
-use super::{CheckReport, Config, Prompts, parse};
+use super::{CheckReport, Config, Control, Prompts, parse};
 
 /// The configuration that runs without `-c`, and its name in messages.
 const BUILT_IN: (&str, &str) = ("the built-in configuration", include_str!("builtin.toml"));
@@ -59,6 +59,17 @@ impl Config {
         let (snapshot, report) = check(path, &[]);
         snapshot.ok_or_else(|| Box::new(report))
     }
+
+    /// The control socket that `path` names, or the built-in configuration. Nothing else of the
+    /// file counts, so that a running node is reached however broken its files are by now.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn control_socket(path: Option<&Path>) -> std::io::Result<PathBuf> {
+        let text = path.map_or_else(|| Ok(BUILT_IN.1.to_owned()), fs::read_to_string)?;
+        let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        Ok(Control::socket_in(&text, base))
+    }
 }
 
 impl Snapshot {
@@ -84,7 +95,9 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
     report.add(&name, &text, diagnose::findings(problems, &name, &text));
     let Some(config) = config else { return (None, report) };
 
-    let (prompts, faults) = Prompts::load(config.prompts_dir.as_deref());
+    // A folder that is not there was told of where the file names it.
+    let prompts_dir = config.prompts_dir.as_deref().filter(|dir| dir.is_dir());
+    let (prompts, faults) = Prompts::load(prompts_dir);
     for fault in faults {
         report.findings.push(unreadable(&fault.path, Code::E07, &fault.cause.to_string()));
     }
@@ -93,6 +106,10 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
         [] => load_folder(config.flows_dir.as_deref(), &shared, &prompts, &mut report),
         files => load_files(files, &shared, &prompts, &mut report),
     };
+    if !report.has_errors() {
+        let flows: Vec<&Flow> = served.iter().map(|(flow, _)| &**flow).collect();
+        report.findings.extend(lost_ways(&config, &flows, &name, &text));
+    }
     let no_flow = no_flow(&config, &shared, &name, &text, &mut report);
     if report.has_errors() {
         return (None, report);
@@ -144,7 +161,8 @@ fn load_folder(
         .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     files.sort();
-    if files.is_empty() {
+    // A folder that is not there may have been told of where the file names it.
+    if files.is_empty() && (folder.is_dir() || !report.has_errors()) {
         report.findings.push(unreadable(folder, Code::E01, "there is no flow file in it"));
     }
     load_files(&files, shared, prompts, report)
@@ -210,6 +228,27 @@ fn holiday_files(text: &str, folder: &Path) -> BTreeMap<String, String> {
     names.filter_map(read).collect()
 }
 
+/// Ways out of shared targets that lead nowhere in any flow.
+fn lost_ways(config: &Config, flows: &[&Flow], name: &str, text: &str) -> Vec<Finding> {
+    let notes = Notes::default();
+    let steps = || flows.iter().flat_map(|flow| &flow.steps).map(|step| step.name.as_str());
+    let targets = || config.targets.iter().map(|target| target.name.value.as_str());
+    let known = || steps().chain(targets()).chain(["hangup"]);
+    for target in &config.targets {
+        let ways = [&target.if_busy, &target.if_no_answer, &target.if_fails, &target.when_closed];
+        for way in ways.into_iter().flatten() {
+            if known().any(|known| known == way.value) {
+                continue;
+            }
+            let message = format!("`{}` is no step of any flow, and no target here", way.value);
+            let help = diagnose::nearest(&way.value, known())
+                .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+            notes.note(Code::E01, way.span.clone(), message, help);
+        }
+    }
+    diagnose::findings(notes.into_problems(), name, text)
+}
+
 /// The way of a call that no flow takes: straight to `[fallback]`, unanswered.
 fn no_flow(
     config: &Config,
@@ -228,7 +267,7 @@ fn no_flow(
         let at = text.find("[fallback]").unwrap_or(0);
         let notes = Notes::default();
         let message = format!("the fallback must work without any flow: {}", fault.message);
-        notes.note(fault.code, at..at + "[fallback]".len(), message, "");
+        notes.note(fault.code, at..at + "[fallback]".len(), message, fault.help.as_str());
         report.findings.extend(diagnose::findings(notes.into_problems(), name, text));
     }
     checked.flow.map(Arc::new)
@@ -252,5 +291,10 @@ impl PromptIndex for Prompts {
         let prompt = self.set.find(language, name)?;
         let rate = self.set.rate_hz(language, name)?;
         Some(PromptFacts { len_ms: prompt.len_ms, rate, channels: 1 })
+    }
+
+    fn nearest(&self, language: &str, name: &str) -> Option<String> {
+        let names = self.names().filter(|(of, _)| *of == language).map(|(_, name)| name);
+        diagnose::nearest(name, names).map(str::to_owned)
     }
 }

@@ -37,6 +37,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let prompts_dir =
         root.folder("prompts").or_else(|| beside("prompts").filter(|folder| folder.is_dir()));
     let listeners = all(root, "listener", listener::read);
+    refuse_same_address(root.notes(), &listeners);
     let listeners: Vec<Listener> = listeners.into_iter().map(|(listener, _)| listener).collect();
     let trunks = all(root, "trunk", trunk::read);
     refuse_twins(root.notes(), &trunks);
@@ -44,10 +45,12 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let media = section(root, "media", media::read).unwrap_or_else(Media::default);
     refuse_unreachable_media(root, &listeners, &media);
     let targets = root.names_under("target");
-    let drafts = root.tables("target").into_iter();
-    let drafts = drafts.filter_map(|(name, table)| tables::target(name, table.into_inner()));
-    let drafts: Vec<TargetDraft> = drafts.collect();
-    let fallback = root.required("fallback", |t| t.table("fallback")).and_then(|fallback| {
+    let drafts = targets_with_places(root);
+    if !root.has("fallback") {
+        let help = "add it, with the `target` that takes every call when all else fails";
+        root.note(Code::E00, "fallback", "there is no `[fallback]`", help);
+    }
+    let fallback = root.table("fallback").and_then(|fallback| {
         let target = fallback.required("target", |t| t.reference("target", "target", &targets));
         fallback.finish();
         target
@@ -86,6 +89,10 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         let countries: BTreeSet<String> = trunks.iter().map(|t| t.country.clone()).collect();
         limits.countries = countries.into_iter().collect();
     }
+    for (target, place) in &drafts {
+        tables::refuse_numbers(target, place, &limits.countries, root.notes());
+    }
+    let drafts = drafts.into_iter().map(|(target, _)| target).collect();
     Some(Config {
         file: path.map(Path::to_owned),
         flows_dir,
@@ -112,6 +119,31 @@ fn section<'a, T>(root: &Table<'a>, key: &'a str, read: impl FnOnce(&Table<'_>) 
     let section = read(&table);
     table.finish();
     Some(section)
+}
+
+/// The targets, each with the place of its `sip`; the names of their hours are looked up.
+fn targets_with_places(root: &Table<'_>) -> Vec<(TargetDraft, Span)> {
+    let hours = root.names_under("hours");
+    let mut targets = Vec::new();
+    for (name, table) in root.tables("target") {
+        table.reference("hours", "hours", &hours);
+        let place = table.place("sip");
+        targets.extend(tables::target(name, table.into_inner()).map(|target| (target, place)));
+    }
+    targets
+}
+
+/// Two listeners at one address could not both be bound.
+fn refuse_same_address(notes: &Notes, listeners: &[(Listener, Span)]) {
+    for (i, (listener, place)) in listeners.iter().enumerate() {
+        let same = |(earlier, _): &&(Listener, Span)| {
+            (earlier.transport, earlier.bind) == (listener.transport, listener.bind)
+        };
+        if listener.bind.port() != 0 && listeners[..i].iter().any(|earlier| same(&earlier)) {
+            let message = format!("another listener has `{}` already", listener.bind);
+            notes.note(Code::E01, place.clone(), message, "leave one of them out");
+        }
+    }
 }
 
 /// Two trunks of one name could not be told apart in the records, two of one range on the wire.

@@ -40,7 +40,11 @@ pub async fn run(once: bool, json: bool) -> anyhow::Result<ExitCode> {
     for scene in scenes::ALL {
         let played = scene.play(&mut stage).await?;
         all_well &= played.outcome == Some(played.expected);
-        if json { print_json(&played) } else { print(&played) }
+        if json {
+            print_json(&played)?;
+        } else {
+            print(&played);
+        }
     }
     if once {
         stage.clear().await;
@@ -73,16 +77,25 @@ fn print(played: &Played) {
     println!("  ⇒ {word} after {:.1} s: {verdict}\n", played.ms as f64 / 1_000.0);
 }
 
-fn print_json(played: &Played) {
+fn print_json(played: &Played) -> anyhow::Result<()> {
     let call = played.call.as_ref().map(|(summary, _)| summary.call.clone());
-    println!(
-        "{}",
-        serde_json::json!({
-            "call": call,
-            "outcome": played.outcome.map(Outcome::as_str),
-            "digits": played.digits,
-            "message": played.message,
-            "ms": played.ms,
-        })
-    );
+    let line = JsonLine {
+        call,
+        outcome: played.outcome.map(Outcome::as_str),
+        digits: played.digits,
+        message: played.message.as_deref(),
+        ms: played.ms,
+    };
+    println!("{}", serde_json::to_string(&line)?);
+    Ok(())
+}
+
+/// What `--json` prints of a call.
+#[derive(serde::Serialize)]
+struct JsonLine<'a> {
+    call: Option<String>,
+    outcome: Option<&'static str>,
+    digits: &'static str,
+    message: Option<&'a str>,
+    ms: u64,
 }

@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr, UdpSocket},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -37,20 +37,16 @@ impl Stage {
     /// Starts the PBX and the engine. A demo that ends by itself leaves nothing behind.
     pub(super) async fn set(temporary: bool) -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("carom-demo-{}", std::process::id()));
-        std::fs::create_dir_all(folder.join("flows"))?;
-        let pbx = open_pbx(free_udp(PBX_PORT)).await.context("the demo's PBX")?;
-        let pbx_at = pbx.at();
-        let (sip, http) = (free_both(SIP_PORT), free_tcp(HTTP_PORT));
-        let fill = |text: &str| {
-            text.replace("{pbx}", &pbx_at.to_string())
-                .replace("{sip}", &sip.to_string())
-                .replace("{http}", &http.to_string())
+        let pbx = match open_pbx((Ipv4Addr::LOCALHOST, PBX_PORT).into()).await {
+            Ok(pbx) => pbx,
+            Err(_) => open_pbx((Ipv4Addr::LOCALHOST, 0).into()).await.context("the demo's PBX")?,
         };
-        let config = folder.join("carom.toml");
-        std::fs::write(&config, fill(include_str!("carom.toml")))?;
-        std::fs::write(folder.join("flows/demo.toml"), fill(include_str!("flow.toml")))?;
-        let snapshot = Config::load(Some(&config)).map_err(|report| anyhow::anyhow!("{report}"))?;
-        let node = Node::start(snapshot, Some(config)).await?;
+        let pbx_at = pbx.at();
+        let (node, sip) = match start(&folder.join("1"), pbx_at, true).await {
+            Ok(started) => started,
+            // The usual ports are taken, or were taken this very moment: any others will do.
+            Err(_) => start(&folder.join("2"), pbx_at, false).await?,
+        };
         Ok(Self { node, pbx: Some(pbx), pbx_at, sip, folder, temporary })
     }
 
@@ -136,30 +132,30 @@ async fn open_pbx(at: SocketAddr) -> std::io::Result<Pbx> {
     Pbx::open(at, PHONES, script).await
 }
 
-fn free_udp(port: u16) -> SocketAddr {
-    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    if UdpSocket::bind(at).is_ok() {
-        at
-    } else {
-        any(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|s| s.local_addr()), at)
-    }
+/// Starts the engine at the `usual` ports or at any; tells where its SIP is.
+async fn start(folder: &Path, pbx: SocketAddr, usual: bool) -> anyhow::Result<(Node, SocketAddr)> {
+    let port = |usual_port: u16| if usual { usual_port } else { 0 };
+    let sip = free_both(port(SIP_PORT)).context("no port is free for SIP")?;
+    let http = SocketAddr::from((Ipv4Addr::LOCALHOST, port(HTTP_PORT)));
+    std::net::TcpListener::bind(http).context("no port is free for HTTP")?;
+    let fill = |text: &str| {
+        text.replace("{pbx}", &pbx.to_string())
+            .replace("{sip}", &sip.to_string())
+            .replace("{http}", &http.to_string())
+    };
+    let config = folder.join("carom.toml");
+    std::fs::create_dir_all(folder.join("flows"))?;
+    std::fs::write(&config, fill(include_str!("carom.toml")))?;
+    std::fs::write(folder.join("flows/demo.toml"), fill(include_str!("flow.toml")))?;
+    let snapshot = Config::load(Some(&config)).map_err(|report| anyhow::anyhow!("{report}"))?;
+    Ok((Node::start(snapshot, Some(config)).await?, sip))
 }
 
-fn free_tcp(port: u16) -> SocketAddr {
-    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let bind = |port| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    if bind(port).is_ok() { at } else { any(bind(0).and_then(|s| s.local_addr()), at) }
-}
-
-/// A port that is free for UDP and TCP.
-fn free_both(port: u16) -> SocketAddr {
-    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    if UdpSocket::bind(at).is_ok() && std::net::TcpListener::bind(at).is_ok() {
-        return at;
-    }
-    (0..50).map(|_| free_tcp(0)).find(|at| UdpSocket::bind(at).is_ok()).unwrap_or(at)
-}
-
-fn any(found: std::io::Result<SocketAddr>, or: SocketAddr) -> SocketAddr {
-    found.unwrap_or(or)
+/// A port that is free for UDP and TCP; for port 0 any.
+fn free_both(port: u16) -> Option<SocketAddr> {
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    (0..50).find_map(|_| {
+        let udp = UdpSocket::bind(at(port)).ok()?.local_addr().ok()?;
+        std::net::TcpListener::bind(udp).ok().map(|_| udp)
+    })
 }

@@ -1,8 +1,11 @@
 //! The HTTP side of a node: health, metrics, the sandbox's inbox, and the providers' webhooks.
 //!
-//! It listens on loopback unless told otherwise. Webhooks are authenticated by their provider's
+//! It listens on loopback unless told otherwise. What shows calls, numbers or texts needs a token
+//! (see [`guard`]). Webhooks are authenticated by their provider's
 //! signature over the raw body before anything is parsed.
 
+mod context;
+mod guard;
 mod inbox;
 mod webhooks;
 
@@ -12,12 +15,15 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
     http::{StatusCode, header},
+    middleware::from_fn_with_state,
     response::IntoResponse,
     routing::{get, post},
 };
 use deflect_actions::{store::Store, text::TextService};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
+
+pub use self::guard::Tokens;
 
 /// Largest webhook body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -33,6 +39,8 @@ pub struct Site {
     pub texts: TextService,
     /// Whether new calls are taken.
     pub ready: watch::Receiver<bool>,
+    /// Who may see calls and texts.
+    pub tokens: Tokens,
 }
 
 /// Serves until the process ends; returns the address it listens on.
@@ -53,10 +61,12 @@ pub async fn serve(listen: SocketAddr, site: Site) -> io::Result<SocketAddr> {
 
 fn router(site: Site) -> Router {
     Router::new()
-        .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/sandbox", get(inbox::page))
+        .route("/v1/context/{call}", get(context::context))
+        .route_layer(from_fn_with_state(site.clone(), guard::guard))
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(readyz))
         .route("/webhooks/twilio/{provider}/status", post(webhooks::twilio_status))
         .route("/webhooks/twilio/{provider}/inbound", post(webhooks::twilio_inbound))
         .layer(DefaultBodyLimit::max(MAX_BODY))

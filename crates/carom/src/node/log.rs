@@ -19,6 +19,8 @@ pub enum Format {
 pub fn start(format: Format, default: &str) {
     let filter = EnvFilter::try_from_env("CAROM_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It would be told on standard error, which panics where the log goes to a full disk.
+    let builder = builder.log_internal_errors(false);
     let colours = std::io::stderr().is_terminal();
     let _ = match format {
         Format::Text => builder.with_ansi(colours).with_target(false).try_init(),

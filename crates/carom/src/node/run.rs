@@ -52,7 +52,7 @@ pub struct Node {
     pub(super) asks: mpsc::Sender<Ask>,
     pub(super) ready: watch::Sender<bool>,
     pub(super) requests: mpsc::Receiver<Asked>,
-    board: JoinHandle<()>,
+    pub(super) board: JoinHandle<()>,
     listeners: Vec<(Transport, std::net::SocketAddr)>,
     http: std::net::SocketAddr,
 }
@@ -88,12 +88,21 @@ impl Node {
         .context("[media] workers")?;
         let ports = config.media.ports;
         let ports = PortPool::new(config.media_bind(), ports.first()..=ports.last());
+        if let Some((first, last)) = ports.lent_by_kernel() {
+            tracing::warn!(
+                first,
+                last,
+                "other programs may be given these media ports; write the range to \
+                 net.ipv4.ip_local_reserved_ports"
+            );
+        }
         let (ready, is_ready) = watch::channel(true);
         let site = http::Site {
             metrics,
             store: services.store.clone(),
             texts: services.texts.clone(),
             ready: is_ready,
+            tokens: http::Tokens::of(&config.http),
         };
         let http = http::serve(config.http.listen, site)
             .await

@@ -35,7 +35,8 @@ impl Node {
     /// Serves until a signal or `drain` has ended it.
     ///
     /// # Errors
-    /// The system gives no signals.
+    /// The system gives no signals, or the switchboard has died: whoever started us must start
+    /// us anew, for a node without it only looks alive.
     pub async fn serve(mut self) -> std::io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -45,6 +46,9 @@ impl Node {
         loop {
             let mut stop = false;
             tokio::select! {
+                _ = &mut self.board => {
+                    return Err(std::io::Error::other("the switchboard has ended"));
+                }
                 Some(asked) = self.requests.recv() => stop = self.reply(asked).await,
                 () = heard(&mut terminate) => stop = true,
                 () = heard(&mut interrupt) => stop = true,

@@ -1,5 +1,7 @@
 //! What the store tells about calls and messages, for the CLI.
 
+use std::time::Duration;
+
 use deflect_actions::store::{CallTimeLine, MessageView, StoreError};
 use serde_json::{Value, json};
 
@@ -9,6 +11,9 @@ use crate::{
     control::Reply,
     switchboard::{CallSummary, Entry, TimeLine},
 };
+
+/// What a time line waits for the store.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Node {
     pub(super) async fn messages(&self, limit: u32) -> Reply {
@@ -47,7 +52,9 @@ impl Node {
 
     /// Adds what became of the call's messages to its time line.
     pub(crate) async fn add_messages(&self, call: &str, line: &mut TimeLine) {
-        let Ok(messages) = self.services.store.messages_of(call).await else { return };
+        let asked = self.services.store.messages_of(call);
+        // A database that is down must not hold up the node, nor who looks at a call.
+        let Ok(Ok(messages)) = tokio::time::timeout(PATIENCE, asked).await else { return };
         line.entries.extend(messages.iter().flat_map(message_entries));
         line.entries.sort_by_key(|entry| entry.at_ms);
     }

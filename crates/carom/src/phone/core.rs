@@ -103,8 +103,12 @@ impl Core {
     /// Starts or changes the media of a leg by what was agreed.
     pub(super) fn connect(&mut self, line: &mut Line) {
         let Some(agreed) = line.talk.current() else { return };
-        let rules =
-            StreamRules { media_nets: Vec::new(), timeout: TIMEOUT, in_band: InBandDtmf::IfNeeded };
+        let rules = StreamRules {
+            media_nets: Vec::new(),
+            timeout: TIMEOUT,
+            in_band: InBandDtmf::IfNeeded,
+            expects: true,
+        };
         let config = stream_config(agreed, &rules);
         if let Some(ports) = line.ports.take() {
             let (ssrc, seq) = (self.seed as u32, (self.seed >> 32) as u16);

@@ -9,4 +9,4 @@ mod ua;
 
 pub use pbx::{Pbx, Script};
 pub use plan::{Ending, KeysBy, Plan, Press, Report, duration};
-pub use ua::{Phone, PhoneError};
+pub use ua::{Phone, PhoneError, dialable, local_towards};

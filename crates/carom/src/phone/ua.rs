@@ -1,6 +1,11 @@
 //! The calling telephone: one call by a plan, and the report of it.
 
-use std::{io, net::SocketAddr, ops::RangeInclusive, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use dtmf_detector::info::{InfoKind, build};
 use rtp_media::{
@@ -31,6 +36,9 @@ pub enum PhoneError {
     /// What was dialled is no SIP URI with a host.
     #[error("`{0}` is no SIP address to call; write sip:100@127.0.0.1:5060")]
     Uri(String),
+    /// It is to be called over a transport that we have not.
+    #[error("`{0}` asks for a transport that is not available; UDP and TCP are")]
+    Transport(String),
     /// The host has no address.
     #[error("`{0}` has no address")]
     Unknown(String),
@@ -122,25 +130,56 @@ impl Phone {
     }
 
     async fn path(&self, uri: &str) -> Result<Path, PhoneError> {
-        let wrong = || PhoneError::Uri(uri.to_owned());
-        let parsed = Uri::parse(uri).map_err(|_| wrong())?;
-        if !parsed.is_sip() || parsed.host.is_empty() {
-            return Err(wrong());
-        }
-        let port = parsed.port.unwrap_or(5060);
-        let unknown = || PhoneError::Unknown(parsed.host.to_owned());
-        let remote = match parsed.ip() {
-            Some(ip) => SocketAddr::new(ip, port),
-            None => tokio::net::lookup_host((parsed.host, port))
-                .await
-                .map_err(|_| unknown())?
-                .next()
-                .ok_or_else(unknown)?,
-        };
-        let tcp = parsed.params.get("transport").is_some_and(|t| t.eq_ignore_ascii_case("tcp"));
+        let remote = look_up(uri).await?;
+        let tcp = Uri::parse(uri).is_ok_and(|uri| {
+            uri.params.get("transport").is_some_and(|t| t.eq_ignore_ascii_case("tcp"))
+        });
         let transport = if tcp { Transport::Tcp } else { Transport::Udp };
         Ok(Path { transport, local: self.core.at(), remote })
     }
+}
+
+/// Checks what somebody wants to dial.
+///
+/// # Errors
+/// It is no SIP URI with a host, or asks for TLS.
+pub fn dialable(uri: &str) -> Result<String, PhoneError> {
+    let wrong = || PhoneError::Uri(uri.to_owned());
+    let parsed = Uri::parse(uri).map_err(|_| wrong())?;
+    let transport = parsed.params.get("transport").unwrap_or("udp").to_ascii_lowercase();
+    if !parsed.is_sip() || parsed.host.is_empty() {
+        return Err(wrong());
+    }
+    if parsed.is_sips() || !["udp", "tcp"].contains(&transport.as_str()) {
+        return Err(PhoneError::Transport(uri.to_owned()));
+    }
+    Ok(uri.to_owned())
+}
+
+/// Our address, as the far end of a URI sees it.
+///
+/// # Errors
+/// The host has no address, or is out of reach.
+pub async fn local_towards(uri: &str) -> Result<IpAddr, PhoneError> {
+    let remote = look_up(uri).await?;
+    let any: IpAddr =
+        if remote.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    // Nothing is sent: the kernel only chooses the way.
+    let socket = tokio::net::UdpSocket::bind((any, 0)).await?;
+    socket.connect(remote).await?;
+    Ok(socket.local_addr()?.ip())
+}
+
+async fn look_up(uri: &str) -> Result<SocketAddr, PhoneError> {
+    dialable(uri)?;
+    let parsed = Uri::parse(uri).map_err(|_| PhoneError::Uri(uri.to_owned()))?;
+    let port = parsed.port.unwrap_or(5060);
+    if let Some(ip) = parsed.ip() {
+        return Ok(SocketAddr::new(ip, port));
+    }
+    let unknown = || PhoneError::Unknown(parsed.host.to_owned());
+    let found = tokio::net::lookup_host((parsed.host, port)).await;
+    found.map_err(|_| unknown())?.next().ok_or_else(unknown)
 }
 
 impl<'a> Dialling<'a> {
@@ -222,10 +261,17 @@ impl<'a> Dialling<'a> {
                 }
             }
             Event::Failed { status, response, .. } => {
-                self.note(now, format!("refused: {status}"));
-                self.report.status = response.is_some().then_some(status);
-                let answered = response.is_some();
-                self.ending = Some(if answered { Ending::Refused } else { Ending::NoAnswer });
+                if response.is_some() {
+                    self.note(now, format!("refused: {status}"));
+                    self.report.status = Some(status);
+                    self.ending = Some(Ending::Refused);
+                } else {
+                    // The stack's own word for it: 408 nothing came back, else nobody is there.
+                    let why =
+                        if status == 408 { "no reply at all" } else { "nobody listens there" };
+                    self.note(now, why);
+                    self.ending = Some(Ending::NoAnswer);
+                }
             }
             Event::Ended { reason, .. } => {
                 let why = reason.map_or(String::new(), |reason| format!(" ({reason})"));

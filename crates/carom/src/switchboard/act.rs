@@ -13,6 +13,7 @@ use super::{
     live::{CallNo, CallerState, Side},
 };
 use crate::node::clock::wall_ms;
+use sip_stack::b2bua;
 
 impl Switchboard {
     /// Tells the machine what happened and does what it wants then.
@@ -36,6 +37,7 @@ impl Switchboard {
             let acts = target.hunt.handle_timeout(now);
             self.act_on_hunt(no, acts);
         }
+        self.reoffer_due(no);
         let Some(call) = self.calls.get_mut(&no) else { return };
         if call.machine.is_none() && call.facts_due.is_some_and(|at| at <= now) {
             call.facts_due = None;
@@ -79,7 +81,7 @@ impl Switchboard {
             Output::Forward { target } => self.forward(no, target),
             Output::StopForward => self.stop_forward(no),
             Output::Reject { status } => {
-                let now = self.now();
+                let (now, status) = (self.now(), b2bua::passed_back(status));
                 let Some(call) = self.calls.get_mut(&no) else { return };
                 let leg = call.caller.leg;
                 call.caller.state = CallerState::Gone;
@@ -197,7 +199,13 @@ impl Switchboard {
                     call.line.note(wall_ms(), "media", format!("{side}: first RTP packet"));
                 }
             }
-            MediaEvent::Timeout { .. } => self.on_media_timeout(no, side),
+            MediaEvent::Timeout { .. } => {
+                let call = self.calls.get_mut(&no);
+                let current = call.and_then(|call| call.media_mut(side));
+                if current.is_some_and(|media| media.session == session) {
+                    self.on_media_timeout(no, side);
+                }
+            }
             MediaEvent::RelayKey { digit, duration_ms, .. } => {
                 self.relay_key_as_info(no, side, digit, duration_ms);
             }

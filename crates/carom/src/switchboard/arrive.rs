@@ -21,10 +21,7 @@ use super::{
     record::Ledger,
     timeline::TimeLine,
 };
-use crate::{
-    config::{Snapshot, Trunk},
-    node::clock::wall_ms,
-};
+use crate::config::{Snapshot, Trunk};
 
 /// Seconds after which a carrier may try a draining node again.
 const RETRY_AFTER: &str = "30";
@@ -72,18 +69,18 @@ impl Switchboard {
             return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
         };
         if !invite.body().is_empty() {
-            match media.first_answer(invite.body()) {
+            match media.take_offer(invite.body()) {
                 Ok(answer) => media.answer = Some(answer),
-                Err(rejected) => {
+                Err(status) => {
                     self.sessions.remove(&media.session);
                     self.sessions.remove(&spare.session);
-                    return self.endpoint.reject(now, leg, rejected.status(), None, Vec::new());
+                    return self.endpoint.reject(now, leg, status, None, Vec::new());
                 }
             }
         }
         let flow = Arc::clone(snapshot.flow_for(&who.called));
-        let call_id = uuid::Uuid::now_v7().to_string();
-        let started_ms = wall_ms();
+        let ledger = Ledger::open(trunk, &flow, &who, &invite, &snapshot, &self.services);
+        let started_ms = ledger.started_ms;
         let mut line = TimeLine::default();
         line.note(
             started_ms,
@@ -92,10 +89,9 @@ impl Switchboard {
         );
         line.note(started_ms, "sip", "caller → us  INVITE");
         line.note(started_ms, "sip", "us → caller  100 INVITE");
-        let ledger = Ledger::open(&call_id, started_ms, trunk, &flow, &who, &invite, &snapshot);
-        self.services.store(ledger.started(&self.services));
+        self.services.store(ledger.started());
         let call = Live {
-            call_id,
+            call_id: ledger.call_id.clone(),
             flow,
             trunk: trunk.clone(),
             machine: None,

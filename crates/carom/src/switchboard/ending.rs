@@ -93,7 +93,7 @@ impl Switchboard {
                 .increment(1);
         }
         metrics::histogram!("carom_call_seconds").record(seconds);
-        tracing::info!("{}", call.ledger.one_line());
+        call.ledger.log();
         let Some(call) = self.calls.remove(&no) else { return };
         if let Some(at) = call.deadline {
             self.deadlines.remove(&(at, no));

@@ -9,15 +9,17 @@ use ivr_runtime::{
 use rtp_media::{session::KeyRelay, tone::Country, worker::Command};
 use sip_stack::{
     b2bua,
-    endpoint::{Cause, LegId, OutgoingInvite, Transport},
-    message::{HeaderName, Response},
+    endpoint::{Cause, FALLBACK_AFTER, LegId, OutgoingInvite, Path, Transport},
+    message::{HeaderName, Headers, Response},
     offer_answer::AnswerKind,
+    transport::Transports,
 };
 
 use super::{
     Switchboard,
     hunt::{Act, Ending, Hunt},
-    live::{CallNo, CallerState, Live, Side, TargetLeg, TargetState},
+    live::{CallNo, CallerState, Media, Side, TargetLeg, TargetState},
+    way::Way,
 };
 
 /// The play id of local ringback, which no machine waits for.
@@ -43,6 +45,7 @@ impl Switchboard {
                 }
             },
         };
+        self.ringback(no);
         let Some(call) = self.calls.get_mut(&no) else { return };
         let (hunt, act) = Hunt::start(
             now,
@@ -62,12 +65,22 @@ impl Switchboard {
         self.act_on_hunt(no, vec![act]);
     }
 
+    /// A caller whom we have answered hears it ring at once, until the target is heard.
+    fn ringback(&mut self, no: CallNo) {
+        let Some(call) = self.calls.get(&no) else { return };
+        if call.caller.media.open {
+            let country = Country::from_code(&call.trunk.country);
+            let session = call.caller.media.session;
+            self.media_to(session, Command::Tone { id: RINGBACK, country });
+        }
+    }
+
     /// The machine wants the target leg given up.
     pub(super) fn stop_forward(&mut self, no: CallNo) {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(mut target) = call.target.take() else { return };
         let leg = target.leg.take();
-        call.put_back(target.media);
+        self.retire(no, target.media);
         self.drop_leg(leg, None);
         self.unbridge(no);
     }
@@ -99,10 +112,26 @@ impl Switchboard {
         self.endpoint.hang_up(now, leg, reason.map(str::to_owned));
     }
 
+    /// Keeps the ports of a target leg for the next target. A session that was open is closed,
+    /// so that the old peer hears nothing more and its silence is nobody's time-out.
+    pub(super) fn retire(&mut self, no: CallNo, media: Media) {
+        let Some(call) = self.calls.get(&no) else { return };
+        let near = call.caller.media.session;
+        let media = if media.open {
+            self.media_to(media.session, Command::Close);
+            self.reserve(no, Side::Target, Some(near))
+        } else {
+            Some(media)
+        };
+        if let Some(call) = self.calls.get_mut(&no) {
+            call.spare_media = media;
+        }
+    }
+
     fn hunt_over(&mut self, no: CallNo, ending: Ending) {
         let Some(call) = self.calls.get_mut(&no) else { return };
         if let Some(target) = call.target.take() {
-            call.put_back(target.media);
+            self.retire(no, target.media);
         }
         self.unbridge(no);
         let outcome = match ending {
@@ -121,6 +150,9 @@ impl Switchboard {
             return;
         };
         target.remote = found;
+        if let Some(at) = found {
+            self.health.learn(at);
+        }
         let acts = target.hunt.resolved(now, found.is_some());
         self.act_on_hunt(no, acts);
     }
@@ -131,30 +163,30 @@ impl Switchboard {
         let Some(target) = call.target.as_mut() else { return };
         let Some(remote) = target.remote else { return };
         let Some(facts) = call.flow.targets.get(usize::from(target.id.0)) else { return };
-        target.media.restart(call.caller.media.talk.current().map(|agreed| agreed.codec));
+        target.media.restart(&call.caller.media);
         let Some(sdp) = target.media.offer() else { return };
         let mut headers =
             b2bua::passed_on(&call.caller.invite, call.trunk.trusted, self.loop_guard.as_ref());
         for (name, template) in &facts.headers {
-            let value = template.replace("{call_id}", &call.call_id);
-            if !value.contains('{') {
-                headers.push((HeaderName::from(name.as_str()), value));
-            }
+            let context = call.snapshot.config.http.context_url(&call.call_id);
+            let value =
+                template.replace("{call_id}", &call.call_id).replace("{context_url}", &context);
+            headers.push((HeaderName::from(name.as_str()), value));
         }
         if !facts.headers.keys().any(|name| name.eq_ignore_ascii_case("X-Carom-Call")) {
             headers.push((HeaderName::from("X-Carom-Call"), call.call_id.clone()));
         }
         let size = estimate(&headers, sdp.len());
-        let by = |transport| self.wires.path(transport, remote);
-        let (path, fallback_path) = match facts.transport.as_str() {
-            "tcp" => (by(Transport::Tcp), None),
-            "auto" if size > LARGE_REQUEST => (by(Transport::Tcp), by(Transport::Udp)),
-            _ => (by(Transport::Udp), None),
-        };
-        let Some(path) = path.or(fallback_path) else {
+        let large = size > LARGE_REQUEST;
+        let (path, fallback_path) =
+            ways(&self.wires, target.hunt.address(), &facts.transport, large, remote);
+        let Some(path) = path else {
             let acts = target.hunt.failed(now, None);
             return self.act_on_hunt(no, acts);
         };
+        if fallback_path.is_some() {
+            target.hunt.allow(FALLBACK_AFTER);
+        }
         let uri = target.hunt.address().to_owned();
         let invite = OutgoingInvite {
             to: format!("<{uri}>"),
@@ -192,16 +224,11 @@ impl Switchboard {
             }
             self.configure(no, Side::Target);
             self.bridge(no);
-        } else if target_is_silent(call) {
-            if unanswered {
-                let leg = call.caller.leg;
-                call.caller.state = CallerState::Early;
-                self.endpoint.ring(now, leg, status, None, Vec::new());
-            } else {
-                let country = Country::from_code(&call.trunk.country);
-                let session = call.caller.media.session;
-                self.media_to(session, Command::Tone { id: RINGBACK, country });
-            }
+        } else if unanswered && target.state == TargetState::Calling {
+            // The carrier makes the ringback of a call that is not answered.
+            let leg = call.caller.leg;
+            call.caller.state = CallerState::Early;
+            self.endpoint.ring(now, leg, status, None, Vec::new());
         }
         self.tell(no, Input::Target(TargetOutcome::Ringing));
     }
@@ -220,7 +247,7 @@ impl Switchboard {
         self.configure(no, Side::Caller);
     }
 
-    pub(super) fn on_target_answered(&mut self, no: CallNo, sdp: Option<&[u8]>) {
+    pub(super) fn on_target_answered(&mut self, no: CallNo, sdp: Option<&[u8]>, headers: &Headers) {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(target) = call.target.as_mut() else { return };
         target.hunt.answered();
@@ -234,7 +261,8 @@ impl Switchboard {
             return self.hunt_over(no, Ending::Failed(Some(488)));
         }
         target.state = TargetState::Answered;
-        let human = call.flow.targets.get(usize::from(target.id.0)).is_some_and(answers_as_human);
+        let facts = call.flow.targets.get(usize::from(target.id.0));
+        let human = facts.is_some_and(answers_as_human) || call.hears_human(headers, false);
         let unanswered = matches!(call.caller.state, CallerState::Trying | CallerState::Early);
         if unanswered {
             self.answer_caller(no);
@@ -267,7 +295,7 @@ impl Switchboard {
     }
 
     /// Couples the two legs in the media worker.
-    fn bridge(&mut self, no: CallNo) {
+    pub(super) fn bridge(&mut self, no: CallNo) {
         let Some(call) = self.calls.get(&no) else { return };
         let Some(target) = &call.target else { return };
         let (a, b) = (call.caller.media.session, target.media.session);
@@ -276,6 +304,8 @@ impl Switchboard {
             _ => KeyRelay::Info,
         };
         let (a_keys, b_keys) = (wish(&call.caller.media), wish(&target.media));
+        // Whatever plays (ringback, a prompt cut short) would cover the target's voice.
+        self.media_to(a, Command::Stop);
         self.media_to(a, Command::ListenKeys(false));
         self.media_to(b, Command::ListenKeys(false));
         self.media_to(a, Command::Bridge { peer: b, keys: a_keys });
@@ -298,9 +328,23 @@ fn answers_as_human(target: &Target) -> bool {
     target.answered_means == AnsweredMeans::Human || target.human_signal == HumanSignal::Answer
 }
 
-/// No early media yet: the caller needs ringback from us or the carrier.
-fn target_is_silent(call: &Live) -> bool {
-    call.target.as_ref().is_some_and(|target| target.state == TargetState::Calling)
+/// The way to a target, and the way to fall back to: what its URI asks for (RFC 3261 §19.1.1),
+/// else what its `transport` says.
+pub(super) fn ways(
+    wires: &Transports,
+    uri: &str,
+    transport: &str,
+    large: bool,
+    remote: SocketAddr,
+) -> (Option<Path>, Option<Path>) {
+    let by = |transport| wires.path(transport, remote);
+    let (udp, tcp) = (by(Transport::Udp), by(Transport::Tcp));
+    match Way::to(uri, transport) {
+        Way::Udp => (udp, None),
+        Way::Tcp => (tcp, None),
+        Way::BySize if large && tcp.is_some() => (tcp, udp),
+        Way::BySize => (udp.or(tcp), None),
+    }
 }
 
 /// A rough size of the INVITE: what varies plus the fixed headers.

@@ -1,23 +1,41 @@
 //! Whether targets are there: an OPTIONS to each of their addresses now and then.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
-use sip_stack::endpoint::{PingId, Transport};
+use sip_stack::endpoint::PingId;
 
-use super::Switchboard;
+use super::{Switchboard, forward::ways};
 
-/// Between two rounds.
-const EVERY: Duration = Duration::from_secs(30);
+/// Targets that a reload has brought are seen within this long.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// What is known of the targets' addresses.
 #[derive(Debug, Default)]
 pub struct Health {
     next: Duration,
+    /// When each address is asked next.
+    due: BTreeMap<String, Duration>,
+    /// Targets' addresses: they may ask whether we are there.
+    known: BTreeSet<IpAddr>,
     /// Addresses that did not answer last time.
     down: BTreeSet<String>,
 }
 
 impl Health {
+    /// Whether a target is at this address.
+    pub fn is_target(&self, ip: IpAddr) -> bool {
+        self.known.contains(&ip)
+    }
+
+    /// Learns where a target is.
+    pub fn learn(&mut self, at: SocketAddr) {
+        self.known.insert(at.ip());
+    }
+
     /// When the next round is due.
     pub fn poll_timeout(&self) -> Duration {
         self.next
@@ -25,26 +43,43 @@ impl Health {
 }
 
 impl Switchboard {
-    /// Asks every address of every target once.
+    /// Asks each target's addresses as often as it says.
     pub(super) fn ping_targets(&mut self) {
         let now = self.now();
         if now < self.health.next {
             return;
         }
-        self.health.next = now + EVERY;
         let flows = self.snapshot.flows.iter().chain([&self.snapshot.no_flow]);
-        let targets = flows.flat_map(|flow| &flow.targets);
-        let uris: BTreeSet<String> =
-            targets.flat_map(|target| target.addresses.iter().cloned()).collect();
-        for uri in uris {
-            self.find_target(uri);
+        let mut every = BTreeMap::new();
+        for target in flows.flat_map(|flow| &flow.targets).filter(|t| t.ping_seconds > 0) {
+            let seconds = Duration::from_secs(target.ping_seconds.into());
+            every.extend(target.addresses.iter().map(|uri| (uri.clone(), seconds)));
         }
+        self.health.due.retain(|uri, _| every.contains_key(uri));
+        let mut next = now + LOOK;
+        for (uri, seconds) in every {
+            let due = self.health.due.entry(uri.clone()).or_insert(now);
+            if *due <= now {
+                *due = now + seconds;
+                next = next.min(*due);
+                self.find_target(uri);
+            } else {
+                next = next.min(*due);
+            }
+        }
+        self.health.next = next;
     }
 
     /// The address of a target's URI is known: ask it.
     pub(super) fn ping(&mut self, uri: String, found: Option<SocketAddr>) {
         let now = self.now();
-        let path = found.and_then(|remote| self.wires.path(Transport::Udp, remote));
+        if let Some(at) = found {
+            self.health.learn(at);
+        }
+        let flows = self.snapshot.flows.iter().chain([&self.snapshot.no_flow]);
+        let of = flows.flat_map(|flow| &flow.targets).find(|t| t.addresses.contains(&uri));
+        let transport = of.map_or("auto", |target| &target.transport);
+        let path = found.and_then(|remote| ways(&self.wires, &uri, transport, false, remote).0);
         let Some(path) = path else { return self.target_is(&uri, false) };
         let ping = self.endpoint.options(now, &uri, path);
         self.pings.insert(ping, uri);

@@ -90,6 +90,13 @@ impl Hunt {
         }
     }
 
+    /// The INVITE goes by TCP first and by UDP after `more`: silence counts from then on.
+    pub fn allow(&mut self, more: Duration) {
+        if let State::Calling { no_reply, .. } = &mut self.state {
+            *no_reply += more;
+        }
+    }
+
     /// A provisional response came. 100 shows that the address is alive, 18x that it rings.
     pub fn provisional(&mut self, _now: Duration, _status: u16) {
         if let State::Calling { ring, .. } = self.state {
@@ -223,6 +230,14 @@ mod tests {
         hunt.failed(S(1), Some(503));
         assert_eq!(hunt.resolved(S(1), false), vec![Act::Over(Ending::Failed(Some(503)))]);
         assert_eq!(hunt.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_path_that_falls_back_is_waited_for_longer() {
+        let mut hunt = two_addresses();
+        hunt.allow(S(3));
+        assert_eq!(hunt.handle_timeout(S(3)), vec![]);
+        assert_eq!(hunt.handle_timeout(S(6)), vec![Act::Cancel, Act::Resolve("sip:b".into())]);
     }
 
     #[test]

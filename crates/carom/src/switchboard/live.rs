@@ -5,13 +5,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use ivr_runtime::{
     call::{Call, Facts},
-    flow::model::{Flow, TargetId},
+    flow::model::{Flow, HumanSignal, TargetId},
 };
 use rtp_media::{ports::MediaPorts, session::SessionId};
 use sip_stack::{
     endpoint::LegId,
-    message::Request,
-    offer_answer::{AnswerKind, Codec, LocalMedia, Negotiation, Rejected},
+    message::{Headers, Request},
+    offer_answer::{AnswerKind, LocalMedia, Negotiation, OfferPending, Rejected},
     sdp::Direction,
 };
 
@@ -135,6 +135,12 @@ pub struct Media {
     pub talk: Negotiation,
     /// Our answer to the offer of the INVITE, sent in the 183 or 200.
     pub answer: Option<Bytes>,
+    /// Which way the peer wants media to flow, seen from it: `sendonly` holds the other leg.
+    pub wish: Direction,
+    /// The open offer of ours is one that the peer asked for.
+    pub asked: bool,
+    /// When to offer anew what the leg could not take.
+    pub reoffer_at: Option<Duration>,
 }
 
 impl Media {
@@ -151,13 +157,31 @@ impl Media {
             version: origin,
         };
         let talk = Negotiation::new(local);
-        Self { ports: Some(ports), session, open: false, talk, answer: None }
+        Self {
+            ports: Some(ports),
+            session,
+            open: false,
+            talk,
+            answer: None,
+            wish: Direction::SendRecv,
+            asked: false,
+            reoffer_at: None,
+        }
     }
 
-    /// Answers the offer of the INVITE.
-    pub fn first_answer(&mut self, offer: &[u8]) -> Result<Bytes, Rejected> {
-        self.talk.handle_offer(offer).map_err(|_| Rejected::NoOffer)?;
-        self.talk.answer().map(|(answer, _)| answer)
+    /// Answers an offer of the peer; else the status owed.
+    pub fn take_offer(&mut self, offer: &[u8]) -> Result<Bytes, u16> {
+        self.talk.handle_offer(offer).map_err(OfferPending::status)?;
+        let (answer, agreed) = self.talk.answer().map_err(Rejected::status)?;
+        self.wish = agreed.theirs;
+        Ok(answer)
+    }
+
+    /// Makes the offer that the peer asked for.
+    pub fn make_offer(&mut self) -> Option<Bytes> {
+        let offer = self.talk.offer().ok();
+        self.asked = offer.is_some();
+        offer
     }
 
     /// Our offer, again where it is out already.
@@ -171,17 +195,33 @@ impl Media {
             // A 200 repeats the answer that a reliable 183 has settled.
             return self.talk.current().is_some();
         }
-        self.talk.handle_answer(sdp, kind).is_ok()
+        let offered = self.talk.local().direction;
+        let agreed = self.talk.handle_answer(sdp, kind);
+        if let Ok(agreed) = &agreed {
+            // An answer cannot ask for more than was offered; that much stays open.
+            let sends = agreed.theirs.sends() || !offered.receives();
+            let receives = agreed.theirs.receives() || !offered.sends();
+            self.wish = Direction::from_flags(sends, receives);
+        }
+        agreed.is_ok()
     }
 
-    /// Starts over for another address of the same target.
-    pub fn restart(&mut self, prefer: Option<Codec>) {
+    /// Starts over for an address of a target, to offer it what the caller leg has.
+    pub fn restart(&mut self, caller: &Self) {
+        let prefer = caller.talk.current().map(|agreed| agreed.codec);
         let mut local = self.talk.local().clone();
         local.session_id = local.session_id.wrapping_add(1);
         local.version = local.session_id;
         // The caller's law first: the same on both legs means no conversion.
         local.codecs.sort_by_key(|codec| Some(*codec) != prefer);
+        local.direction = caller.wish;
         self.talk = Negotiation::new(local);
+        (self.wish, self.asked, self.reoffer_at) = (Direction::SendRecv, false, None);
+    }
+
+    /// Where media goes, and which way the peer wants it.
+    pub fn way(&self) -> Option<(Option<SocketAddr>, Direction)> {
+        self.talk.current().map(|agreed| (agreed.remote_rtp, agreed.theirs))
     }
 
     /// The address SDP named last.
@@ -196,7 +236,9 @@ impl Live {
         let machine = self.machine.as_ref().and_then(Call::poll_timeout);
         let hunt = self.target.as_ref().and_then(|target| target.hunt.poll_timeout());
         let facts = self.facts_due.filter(|_| self.machine.is_none());
-        [machine, hunt, facts].into_iter().flatten().min()
+        let target = self.target.as_ref().and_then(|target| target.media.reoffer_at);
+        let offers = [self.caller.media.reoffer_at, target];
+        [machine, hunt, facts].into_iter().chain(offers).flatten().min()
     }
 
     /// The media of one side.
@@ -207,11 +249,6 @@ impl Live {
         }
     }
 
-    /// Keeps a target leg's media for the next target.
-    pub fn put_back(&mut self, media: Media) {
-        self.spare_media = Some(media);
-    }
-
     /// What the configuration says of this leg's media.
     pub fn stream_rules(&self, side: Side) -> StreamRules {
         let media = &self.snapshot.config.media;
@@ -219,14 +256,27 @@ impl Live {
             Side::Caller => self.trunk.media_nets.iter().map(|n| (n.addr(), n.prefix())).collect(),
             Side::Target => Vec::new(),
         };
-        StreamRules { media_nets: nets, timeout: media.timeout, in_band: media.in_band_dtmf }
+        // Before the 200 nobody has to send us anything.
+        let expects = side == Side::Target
+            || matches!(self.caller.state, CallerState::Answered | CallerState::Confirmed);
+        StreamRules {
+            media_nets: nets,
+            timeout: media.timeout,
+            in_band: media.in_band_dtmf,
+            expects,
+        }
     }
 
-    /// Whether a request of the target says that a person is there now.
-    pub fn hears_human(&self, request: &Request) -> bool {
-        let Some(target) = &self.target else { return false };
-        let facts = self.flow.targets.get(usize::from(target.id.0));
-        facts.is_some_and(|facts| super::signal::human_signal(&facts.human_signal, request))
+    /// Whether what the target sent says that a person is there now. `moved`: it changed where
+    /// the caller's media goes, and not merely to hold or to refresh the session.
+    pub fn hears_human(&self, headers: &Headers, moved: bool) -> bool {
+        let target = self.target.as_ref();
+        let facts = target.and_then(|target| self.flow.targets.get(usize::from(target.id.0)));
+        match facts.map(|facts| &facts.human_signal) {
+            Some(HumanSignal::Reinvite) => moved,
+            Some(HumanSignal::Header(name)) => headers.first(name.as_str().into()).is_some(),
+            Some(HumanSignal::Answer | HumanSignal::None) | None => false,
+        }
     }
 
     /// The call in one line of a list.

@@ -19,6 +19,8 @@ pub struct StreamRules {
     pub timeout: Duration,
     /// When tones are listened for in the audio.
     pub in_band: InBandDtmf,
+    /// Whether media has to come at all by now.
+    pub expects: bool,
 }
 
 /// Translates one negotiated stream.
@@ -41,7 +43,7 @@ pub fn stream_config(negotiated: &Negotiated, rules: &StreamRules) -> StreamConf
         recv_pt: negotiated.recv_pt,
         events,
         may_send: negotiated.direction.sends(),
-        expect: negotiated.direction.receives(),
+        expect: rules.expects && negotiated.direction.receives(),
         media_nets: rules.media_nets.clone(),
         timeout: rules.timeout,
         inband,

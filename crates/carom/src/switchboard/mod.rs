@@ -13,9 +13,11 @@ mod live;
 mod media;
 mod numbers;
 mod record;
+mod reoffer;
 mod signal;
 mod tasks;
 mod timeline;
+mod way;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -197,8 +199,14 @@ impl Switchboard {
     }
 
     fn source(&self, path: &Path) -> Source {
-        let known = arrive::trunk_of(&self.snapshot, path.remote.ip()).is_some();
-        if known { Source::Trusted } else { Source::Stranger }
+        let ip = path.remote.ip();
+        if arrive::trunk_of(&self.snapshot, ip).is_some() {
+            Source::Trusted
+        } else if self.health.is_target(ip) {
+            Source::Target
+        } else {
+            Source::Stranger
+        }
     }
 
     fn on_time(&mut self) {

@@ -80,7 +80,15 @@ fn caller_user(invite: &Request, trunk: &Trunk) -> Option<String> {
 
 fn is_withheld(invite: &Request) -> bool {
     let privacy = text(invite, HeaderName::Privacy).to_ascii_lowercase();
-    privacy.split([';', ',']).any(|value| matches!(value.trim(), "id" | "user" | "header"))
+    let asked = |value: &str| matches!(value.trim(), "id" | "user" | "header" | "full" | "uri");
+    let rpid = invite.headers().values(HeaderName::RemotePartyId);
+    privacy.split([';', ',']).any(asked)
+        // The draft that Remote-Party-ID comes from says it in a parameter of its own.
+        || rpid.filter_map(|value| NameAddr::parse(value).ok()).any(|party| {
+            party.params.get("privacy").is_some_and(|value| {
+                value.to_ascii_lowercase().trim_matches('"').split(['-', ',']).any(asked)
+            })
+        })
 }
 
 /// `m=text` is a text phone (RFC 4103): it needs a person, not a prompt.

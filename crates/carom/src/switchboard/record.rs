@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use deflect_actions::store::{
-    CallEnded, CallInput, CallProgress, CallStarted, LocalTime, OfferRow, OutcomeRow, Row, StepRow,
+    CallEnded, CallInput, CallProgress, CallStarted, ConsentRow, LocalTime, OfferRow, OutcomeRow,
+    Row, StepRow,
 };
 use ivr_runtime::{
     call::{Input, OfferResponse, Record},
@@ -16,7 +17,10 @@ use sip_stack::message::Request;
 use uuid::Uuid;
 
 use super::{arrive::masked, numbers::Parties, tasks::Services};
-use crate::config::{Snapshot, Trunk};
+use crate::{
+    config::{Snapshot, Trunk},
+    node::clock::wall_ms,
+};
 
 /// What is known of a call so far, in the words of the store.
 #[derive(Debug)]
@@ -48,22 +52,28 @@ pub struct Ledger {
     steps: HashMap<u32, (String, String, i64)>,
     offers: HashMap<u32, OfferRow>,
     inputs: u32,
+    /// The step left last, and by which exit: what a consent answered.
+    last_exit: Option<(String, String)>,
+    /// The caller's hash, now and under the previous secret.
+    caller_keys: Option<(String, String)>,
 }
 
 impl Ledger {
     /// Opens the ledger of a call that just arrived.
     pub fn open(
-        call_id: &str,
-        started_ms: i64,
         trunk: &Trunk,
         flow: &Flow,
         who: &Parties,
         invite: &Request,
         snapshot: &Snapshot,
+        services: &Services,
     ) -> Self {
+        let started_ms = wall_ms();
         let business = snapshot.config.business(flow.business.as_deref());
+        let business_key = business.map_or("", |business| &business.key);
+        let caller_keys = who.caller.as_ref().map(|c| services.caller_keys(business_key, c));
         Self {
-            call_id: call_id.to_owned(),
+            call_id: Uuid::now_v7().to_string(),
             business: business.map_or_else(String::new, |business| business.key.clone()),
             brand: business.map_or_else(String::new, |business| business.brand.clone()),
             trunk: trunk.name.clone(),
@@ -90,18 +100,19 @@ impl Ledger {
             steps: HashMap::new(),
             offers: HashMap::new(),
             inputs: 0,
+            last_exit: None,
+            caller_keys,
         }
     }
 
     /// The row written at arrival.
-    pub fn started(&self, services: &Services) -> Row {
-        Row::CallStarted(self.started_row(services))
+    pub fn started(&self) -> Row {
+        Row::CallStarted(self.started_row())
     }
 
     /// The same, for the message that may be committed before it.
-    pub fn started_row(&self, services: &Services) -> CallStarted {
-        let keys = self.caller.as_ref().map(|caller| services.caller_keys(&self.business, caller));
-        let (caller_key, caller_key_prev) = keys.unzip();
+    pub fn started_row(&self) -> CallStarted {
+        let (caller_key, caller_key_prev) = self.caller_keys.clone().unzip();
         CallStarted {
             call_id: self.call_id.clone(),
             trunk: Some(self.trunk.clone()),
@@ -150,7 +161,12 @@ impl Ledger {
     /// Takes one record in; the rows to write now come out.
     pub fn take(&mut self, record: &Record) -> Vec<Row> {
         match record {
-            Record::Arm { holdout } => self.holdout = *holdout,
+            Record::Arm { holdout } => {
+                self.holdout = *holdout;
+                if self.holdout {
+                    return vec![self.progress()];
+                }
+            }
             Record::StepEntered { seq, step, kind, at_ms } => {
                 self.last_step.clone_from(step);
                 self.steps.insert(*seq, (step.clone(), kind.clone(), *at_ms));
@@ -159,6 +175,7 @@ impl Ledger {
                 let Some((step, kind, entered_ms)) = self.steps.remove(seq) else {
                     return Vec::new();
                 };
+                self.last_exit = Some((step.clone(), exit.clone()));
                 return vec![Row::Step(StepRow {
                     call_id: self.call_id.clone(),
                     seq: *seq,
@@ -228,8 +245,11 @@ impl Ledger {
                 self.end = Some((reason.as_str().to_owned(), handled.as_str().to_owned()));
                 return self.ended().into_iter().collect();
             }
+            Record::Consent { name, step, at_ms } => {
+                return self.consent(name, step, *at_ms).into_iter().collect();
+            }
+            // A flag that a flow sets holds for its call only.
             Record::Flag { .. }
-            | Record::Consent { .. }
             | Record::ForwardAnswered { .. }
             | Record::ForwardFailed { .. }
             | Record::Bypassed { .. } => {}
@@ -244,7 +264,30 @@ impl Ledger {
             forward_target: self.forward_target.clone(),
             forward_started_ms: self.forward_started_ms,
             human_answered_ms: self.human_answered_ms,
+            holdout: self.holdout,
         })
+    }
+
+    /// Consent is the caller's: without a number there is nobody to have given it.
+    fn consent(&self, purpose: &str, step: &str, at_ms: i64) -> Option<Row> {
+        let (dest_key, dest_key_prev) = self.caller_keys.clone()?;
+        let (asked, pressed) = match &self.last_exit {
+            Some((asked, exit)) => (asked.as_str(), Some(exit.clone())),
+            None => (step, None),
+        };
+        Some(Row::Consent(ConsentRow {
+            consent_id: Uuid::now_v7().to_string(),
+            call_id: self.call_id.clone(),
+            step: step.to_owned(),
+            prompt_id: asked.to_owned(),
+            prompt_hash: self.flow_rev.clone(),
+            language: self.language.clone(),
+            pressed: pressed.filter(|exit| exit.len() == 1),
+            purpose: purpose.to_owned(),
+            dest_key,
+            dest_key_prev: Some(dest_key_prev),
+            at_ms,
+        }))
     }
 
     /// What the machine was told, for a replay.
@@ -265,18 +308,21 @@ impl Ledger {
         self.ended_ms.unwrap_or(self.started_ms) - self.started_ms
     }
 
-    /// One line for the log.
-    pub fn one_line(&self) -> String {
+    /// One line for the log, by fields.
+    pub fn log(&self) {
         let (end, handled) = self.end.clone().unwrap_or_default();
-        format!(
-            "call {} on {} from {} to {}: {end}, {handled}, last step {}, {} ms",
-            self.call_id,
-            self.trunk,
-            masked(self.caller.as_ref()),
-            self.called,
-            if self.last_step.is_empty() { "-" } else { &self.last_step },
-            self.length_ms(),
-        )
+        tracing::info!(
+            call = self.call_id,
+            trunk = self.trunk,
+            caller = masked(self.caller.as_ref()),
+            called = self.called,
+            flow = self.flow,
+            last_step = self.last_step,
+            end,
+            handled,
+            ms = self.length_ms(),
+            "call ended"
+        );
     }
 }
 

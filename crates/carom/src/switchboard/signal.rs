@@ -1,18 +1,15 @@
 //! What the SIP endpoint reports, sorted by leg and told to the call.
 
-use ivr_runtime::{
-    call::{Input, TargetOutcome},
-    flow::model::HumanSignal,
-};
+use ivr_runtime::call::{Input, TargetOutcome};
 use sip_stack::{
-    endpoint::{EndedBy, Event, LegId, WireSummary},
-    message::Request,
+    endpoint::{EndedBy, Event, LegId, Source, WireSummary},
+    message::Method,
     offer_answer::AnswerKind,
 };
 
 use super::{
     Switchboard,
-    live::{CallNo, CallerState, Side},
+    live::{CallNo, CallerState, Side, TargetState},
 };
 use crate::node::clock::wall_ms;
 
@@ -27,8 +24,10 @@ impl Switchboard {
                     self.on_progress(no, status, sdp.as_deref());
                 }
             }
-            Event::Answered { leg, sdp, .. } => match self.current(leg) {
-                Some((no, Side::Target)) => self.on_target_answered(no, sdp.as_deref()),
+            Event::Answered { leg, sdp, response } => match self.current(leg) {
+                Some((no, Side::Target)) => {
+                    self.on_target_answered(no, sdp.as_deref(), response.headers());
+                }
                 Some((_, Side::Caller)) | None => {}
             },
             Event::Failed { leg, status, response, cause } => {
@@ -40,9 +39,7 @@ impl Switchboard {
                 self.on_offer(leg, sdp.as_deref(), &request);
             }
             Event::OfferAnswered { leg, status, sdp } => {
-                if (200..300).contains(&status) {
-                    self.on_answer_to_us(leg, sdp.as_deref());
-                }
+                self.on_offer_answered(leg, status, sdp.as_deref());
             }
             Event::Info { leg, content_type, body } => {
                 if let Some(&(no, side)) = self.legs.get(&leg) {
@@ -51,7 +48,11 @@ impl Switchboard {
             }
             Event::Ended { leg, by, reason, .. } => self.on_ended(leg, by, reason.as_deref()),
             Event::Pong { ping, status } => self.on_pong(ping, status),
-            Event::Dropped { reason, .. } => {
+            Event::Dropped { path, reason } => {
+                if self.source(&path) == Source::Stranger {
+                    // Over TCP a stranger keeps nothing open.
+                    self.wires.close(&path);
+                }
                 metrics::counter!("carom_sip_dropped_total", "reason" => reason.to_string())
                     .increment(1);
             }
@@ -60,7 +61,7 @@ impl Switchboard {
     }
 
     /// The call of a leg, unless the leg was given up for another attempt.
-    fn current(&self, leg: LegId) -> Option<(CallNo, Side)> {
+    pub(super) fn current(&self, leg: LegId) -> Option<(CallNo, Side)> {
         let &(no, side) = self.legs.get(&leg)?;
         let call = self.calls.get(&no)?;
         let current = match side {
@@ -82,47 +83,12 @@ impl Switchboard {
                 return self.end_caller(no, "SIP;cause=488;text=\"Not Acceptable Here\"");
             }
             self.configure(no, Side::Caller);
+            let target = self.calls.get(&no).and_then(|call| call.target.as_ref());
+            if target.is_some_and(|target| target.state != TargetState::Calling) {
+                self.bridge(no);
+            }
         }
         self.tell_if_waiting_for_answer(no);
-    }
-
-    fn on_offer(&mut self, leg: LegId, sdp: Option<&[u8]>, request: &Request) {
-        let now = self.now();
-        let Some((no, side)) = self.current(leg) else {
-            return self.endpoint.refuse_offer(now, leg, 488);
-        };
-        let Some(call) = self.calls.get_mut(&no) else { return };
-        let human = side == Side::Target && call.hears_human(request);
-        let Some(media) = call.media_mut(side) else { return };
-        match sdp {
-            Some(sdp) => match media.talk.handle_offer(sdp) {
-                Ok(()) => match media.talk.answer() {
-                    Ok((answer, _)) => {
-                        self.endpoint.accept_offer(now, leg, answer);
-                        self.configure(no, side);
-                    }
-                    Err(rejected) => self.endpoint.refuse_offer(now, leg, rejected.status()),
-                },
-                Err(pending) => self.endpoint.refuse_offer(now, leg, pending.status()),
-            },
-            None => match media.offer() {
-                Some(offer) => self.endpoint.accept_offer(now, leg, offer),
-                None => self.endpoint.refuse_offer(now, leg, 491),
-            },
-        }
-        if human {
-            self.tell(no, Input::Target(TargetOutcome::HumanAnswered));
-        }
-    }
-
-    fn on_answer_to_us(&mut self, leg: LegId, sdp: Option<&[u8]>) {
-        let Some((no, side)) = self.current(leg) else { return };
-        let Some(media) = self.calls.get_mut(&no).and_then(|call| call.media_mut(side)) else {
-            return;
-        };
-        if sdp.is_some_and(|sdp| media.conclude(sdp, AnswerKind::Final)) {
-            self.configure(no, side);
-        }
     }
 
     fn on_ended(&mut self, leg: LegId, by: EndedBy, reason: Option<&str>) {
@@ -155,7 +121,7 @@ impl Switchboard {
         if let Some(mut target) = call.target.take() {
             target.leg = None;
             call.goodbye = reason;
-            call.put_back(target.media);
+            self.retire(no, target.media);
         }
         self.unbridge(no);
         self.tell(no, Input::Target(TargetOutcome::Ended { by_caller: false }));
@@ -171,15 +137,9 @@ impl Switchboard {
             (Side::Target, true) => "us → target",
             (Side::Target, false) => "target → us",
         };
+        if side == Side::Target && sent && summary.method == Method::Invite {
+            call.ledger.sip_call_id_b = Some(summary.call_id.to_string());
+        }
         call.line.note(wall_ms(), "sip", format!("{arrow}  {summary}"));
-    }
-}
-
-/// Whether a request of the target says that a person is there now.
-pub fn human_signal(signal: &HumanSignal, request: &Request) -> bool {
-    match signal {
-        HumanSignal::Reinvite => true,
-        HumanSignal::Header(name) => request.headers().first(name.as_str().into()).is_some(),
-        HumanSignal::Answer | HumanSignal::None => false,
     }
 }

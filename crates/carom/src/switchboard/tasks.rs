@@ -164,13 +164,18 @@ impl Switchboard {
             Place::Nowhere => self.on_resolved(no, attempt, None),
             Place::At(addr) => self.on_resolved(no, attempt, Some(addr)),
             Place::Named(host, port) => {
-                let done = self.done.clone();
+                let (done, families) = (self.done.clone(), self.families());
                 tokio::spawn(async move {
-                    let found = look_up(&host, port).await;
+                    let found = look_up(&host, port, families).await;
                     let _ = done.send(Done::Resolved(no, attempt, found));
                 });
             }
         }
+    }
+
+    fn families(&self) -> Families {
+        let has = |v4| self.wires.listeners().iter().any(|(_, at)| at.is_ipv4() == v4);
+        Families { v4: has(true), v6: has(false) }
     }
 
     /// Looks a target's address up for an OPTIONS.
@@ -179,9 +184,9 @@ impl Switchboard {
             Place::Nowhere => self.ping(uri, None),
             Place::At(addr) => self.ping(uri, Some(addr)),
             Place::Named(host, port) => {
-                let done = self.done.clone();
+                let (done, families) = (self.done.clone(), self.families());
                 tokio::spawn(async move {
-                    let found = look_up(&host, port).await;
+                    let found = look_up(&host, port, families).await;
                     let _ = done.send(Done::Target(uri, found));
                 });
             }
@@ -205,7 +210,7 @@ impl Switchboard {
             .filter_map(|name| call.snapshot.prompts.transcript(&request.language, name));
         let prompt_hash = hex::encode(Sha256::digest(said.collect::<Vec<_>>().join("\n")));
         let order = TextOrder {
-            call: call.ledger.started_row(&self.services),
+            call: call.ledger.started_row(),
             offer: call.ledger.offer(request.offer),
             to,
             via: request.via,
@@ -214,7 +219,8 @@ impl Switchboard {
             step: request.asked_in,
             purpose: request.purpose,
             links: request.links.into_iter().map(|link| link.name).collect(),
-            topic: String::new(),
+            // An opt-out from a topic is one from texts of that intent.
+            topic: call.ledger.intent.clone().unwrap_or_default(),
             pressed: request.pressed.map(|key| key.to_string()),
             prompt_id: request.prompt,
             prompt_hash,
@@ -265,9 +271,17 @@ impl Place {
     }
 }
 
-async fn look_up(host: &str, port: u16) -> Option<SocketAddr> {
+/// Address families that a listener of ours can send to.
+#[derive(Debug, Clone, Copy)]
+struct Families {
+    v4: bool,
+    v6: bool,
+}
+
+/// The first address that can be reached from here.
+async fn look_up(host: &str, port: u16, families: Families) -> Option<SocketAddr> {
     let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host((host, port))).await;
-    found.ok()?.ok()?.next()
+    found.ok()?.ok()?.find(|at| if at.is_ipv4() { families.v4 } else { families.v6 })
 }
 
 fn told(history: store::History) -> History {

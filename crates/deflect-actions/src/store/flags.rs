@@ -37,7 +37,7 @@ impl Store {
     /// When the database fails.
     pub async fn served_flow(&self, rev: &str, flow: &str, source: &str) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
-        let new = sqlx::query(
+        sqlx::query(
             "INSERT INTO flow_rev (flow_rev, flow, source, first_served_ms) \
              VALUES ($1, $2, $3, $4) ON CONFLICT (flow_rev) DO NOTHING",
         )
@@ -46,10 +46,20 @@ impl Store {
         .bind(source.to_owned())
         .bind(self.now_ms())
         .execute(&mut *conn)
-        .await?
-        .rows_affected();
+        .await?;
+        let last: Option<String> = sqlx::query_scalar(
+            "SELECT value FROM change_marker WHERE kind = 'flow_rev' AND name = $1 \
+             ORDER BY at_ms DESC, marker_id DESC LIMIT 1",
+        )
+        .bind(flow.to_owned())
+        .fetch_optional(&mut *conn)
+        .await?;
         drop(conn);
-        if new > 0 { self.mark("flow_rev", flow, Some(rev), "reload").await } else { Ok(()) }
+        // An older revision that is served again is a change, too.
+        if last.as_deref() == Some(rev) {
+            return Ok(());
+        }
+        self.mark("flow_rev", flow, Some(rev), "reload").await
     }
 
     async fn mark(

@@ -31,7 +31,8 @@ pub use messages::MessageView;
 pub use queries::{Cell, Report, UnknownQuery};
 pub use retention::{Retention, Swept};
 pub use rows::{
-    CallEnded, CallInput, CallProgress, CallStarted, LocalTime, OfferRow, OutcomeRow, Row, StepRow,
+    CallEnded, CallInput, CallProgress, CallStarted, ConsentRow, LocalTime, OfferRow, OutcomeRow,
+    Row, StepRow,
 };
 pub use writer::{QueueFull, Writer, WriterFigures};
 

@@ -32,7 +32,8 @@ impl Store {
     }
 
     /// Closes the unfinished calls of this node's earlier starts and of nodes whose lease has
-    /// ended, never others'; returns how many.
+    /// ended, never others', and never its own running ones, however late the lease is renewed;
+    /// returns how many.
     ///
     /// # Errors
     /// When the database fails.
@@ -97,7 +98,8 @@ impl Store {
                WHERE n.node_id = call.node_id AND n.node_boot = call.node_boot), $2) \
              WHERE ended_ms IS NULL AND ((node_id = $3 AND node_boot <> $4) OR EXISTS ( \
                SELECT 1 FROM node n WHERE n.node_id = call.node_id \
-               AND n.node_boot = call.node_boot AND n.lease_until_ms < $5))",
+               AND n.node_boot = call.node_boot AND n.lease_until_ms < $5 \
+               AND NOT (n.node_id = $3 AND n.node_boot = $4)))",
         )
         .bind(lease)
         .bind(now)

@@ -15,6 +15,8 @@ pub enum Row {
     Offer(OfferRow),
     /// A fact learned later.
     Outcome(OutcomeRow),
+    /// The caller agreed to something that is not, or not yet, a text.
+    Consent(ConsentRow),
     /// What the call machine was told.
     CallInput(CallInput),
 }
@@ -78,6 +80,8 @@ pub struct CallProgress {
     pub forward_started_ms: Option<i64>,
     /// When a person was there.
     pub human_answered_ms: Option<i64>,
+    /// The caller is in the control group.
+    pub holdout: bool,
 }
 
 /// A call at its end.
@@ -180,6 +184,33 @@ pub struct OutcomeRow {
     pub at_ms: i64,
     /// Who says so.
     pub source: String,
+}
+
+/// A caller's consent by key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsentRow {
+    /// UUIDv7.
+    pub consent_id: String,
+    /// The call.
+    pub call_id: String,
+    /// The step that asked.
+    pub step: String,
+    /// What was asked: a prompt or step.
+    pub prompt_id: String,
+    /// Fixes the wording: a hash of the transcript, or the flow's revision.
+    pub prompt_hash: String,
+    /// Language it was asked in.
+    pub language: String,
+    /// The key pressed.
+    pub pressed: Option<String>,
+    /// What to.
+    pub purpose: String,
+    /// The caller's hash.
+    pub dest_key: String,
+    /// The same under the previous secret.
+    pub dest_key_prev: Option<String>,
+    /// When.
+    pub at_ms: i64,
 }
 
 /// An input of the call machine.

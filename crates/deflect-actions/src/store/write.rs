@@ -89,6 +89,23 @@ const OUTCOME: Table = Table {
     columns: &["outcome_id", "call_id", "kind", "csat", "at_ms", "source"],
     conflict: "ON CONFLICT (outcome_id) DO NOTHING",
 };
+const CONSENT: Table = Table {
+    name: "consent",
+    columns: &[
+        "consent_id",
+        "call_id",
+        "step",
+        "prompt_id",
+        "prompt_hash",
+        "language",
+        "pressed",
+        "purpose",
+        "dest_key",
+        "dest_key_prev",
+        "at_ms",
+    ],
+    conflict: "ON CONFLICT (consent_id) DO NOTHING",
+};
 const INPUT: Table = Table {
     name: "call_input",
     columns: &["call_id", "seq", "at_ms", "input"],
@@ -111,6 +128,7 @@ pub(super) async fn rows(
     let offers = newest_offers(rows).into_iter().map(offer).collect();
     insert(conn, &OFFER, offers).await?;
     insert(conn, &OUTCOME, pick(|_, row| outcome(row))).await?;
+    insert(conn, &CONSENT, pick(|_, row| consent(row))).await?;
     insert(conn, &INPUT, pick(|_, row| input(row))).await?;
     for row in rows {
         match row {
@@ -120,6 +138,7 @@ pub(super) async fn rows(
             | Row::Step(_)
             | Row::Offer(_)
             | Row::Outcome(_)
+            | Row::Consent(_)
             | Row::CallInput(_) => {}
         }
     }
@@ -285,6 +304,23 @@ fn outcome(row: &Row) -> Option<Vec<Value>> {
     ])
 }
 
+fn consent(row: &Row) -> Option<Vec<Value>> {
+    let Row::Consent(row) = row else { return None };
+    Some(vec![
+        text(&row.consent_id),
+        text(&row.call_id),
+        text(&row.step),
+        text(&row.prompt_id),
+        text(&row.prompt_hash),
+        text(&row.language),
+        Value::Text(row.pressed.clone()),
+        text(&row.purpose),
+        text(&row.dest_key),
+        Value::Text(row.dest_key_prev.clone()),
+        number(row.at_ms),
+    ])
+}
+
 fn input(row: &Row) -> Option<Vec<Value>> {
     let Row::CallInput(CallInput { call_id, seq, at_ms, input }) = row else { return None };
     Some(vec![text(call_id), number(*seq), number(*at_ms), text(input)])
@@ -295,7 +331,7 @@ async fn progress(conn: &mut AnyConnection, row: &CallProgress) -> Result<(), St
         "UPDATE call SET answered_ms = COALESCE($2, answered_ms), \
          forward_target = COALESCE($3, forward_target), \
          forward_started_ms = COALESCE(forward_started_ms, $4), \
-         human_answered_ms = COALESCE($5, human_answered_ms) \
+         human_answered_ms = COALESCE($5, human_answered_ms), arm = $6 \
          WHERE call_id = $1 AND ended_ms IS NULL",
     )
     .bind(row.call_id.clone())
@@ -303,11 +339,13 @@ async fn progress(conn: &mut AnyConnection, row: &CallProgress) -> Result<(), St
     .bind(row.forward_target.clone())
     .bind(row.forward_started_ms)
     .bind(row.human_answered_ms)
+    .bind(arm(row.holdout))
     .execute(conn)
     .await?;
     Ok(())
 }
 
+/// A call that another node closed while ours could not be reached has its true end after all.
 async fn ended(conn: &mut AnyConnection, row: &CallEnded) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE call SET sip_call_id_b = $2, answered_ms = COALESCE($3, answered_ms), \
@@ -316,7 +354,7 @@ async fn ended(conn: &mut AnyConnection, row: &CallEnded) -> Result<(), StoreErr
          forward_started_ms = COALESCE($10, forward_started_ms), \
          human_answered_ms = COALESCE($11, human_answered_ms), human_ended_ms = $12, \
          handled = $13, end_reason = $14, sip_final = $15 \
-         WHERE call_id = $1 AND ended_ms IS NULL",
+         WHERE call_id = $1 AND (ended_ms IS NULL OR end_reason = 'error')",
     )
     .bind(row.call_id.clone())
     .bind(row.sip_call_id_b.clone())
@@ -324,7 +362,7 @@ async fn ended(conn: &mut AnyConnection, row: &CallEnded) -> Result<(), StoreErr
     .bind(row.ended_ms)
     .bind(row.language.clone())
     .bind(row.intent.clone())
-    .bind(if row.holdout { "holdout" } else { "on" })
+    .bind(arm(row.holdout))
     .bind(row.last_step.clone())
     .bind(row.forward_target.clone())
     .bind(row.forward_started_ms)
@@ -336,4 +374,8 @@ async fn ended(conn: &mut AnyConnection, row: &CallEnded) -> Result<(), StoreErr
     .execute(conn)
     .await?;
     Ok(())
+}
+
+fn arm(holdout: bool) -> &'static str {
+    if holdout { "holdout" } else { "on" }
 }

@@ -79,7 +79,10 @@ pub fn tree<'a>(text: &'a str, notes: &Notes) -> Spanned<DeTable<'a>> {
     let (tree, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        notes.note(Code::E00, span, format!("not TOML: {}", error.message()), "");
+        // What else is wrong with the form is clear from the message and its place.
+        let twice = error.message().starts_with("duplicate key");
+        let help = if twice { "it stands above already: leave one of them out" } else { "" };
+        notes.note(Code::E00, span, format!("not TOML: {}", error.message()), help);
     }
     tree
 }

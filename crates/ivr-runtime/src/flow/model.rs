@@ -292,6 +292,8 @@ pub struct Target {
     pub no_reply_ms: u32,
     /// Ringing for so long is no answer, seconds.
     pub ring_seconds: u32,
+    /// Between two OPTIONS that ask whether it is there, seconds; 0: never asked.
+    pub ping_seconds: u32,
     /// `udp`, `tcp` or `auto`.
     pub transport: String,
     /// Opening hours; `None`: always open.

@@ -59,6 +59,11 @@ pub struct PromptFacts {
 pub trait PromptIndex {
     /// The facts of a prompt, by language and by name without suffix; `None`: there is none.
     fn has(&self, language: &str, name: &str) -> Option<PromptFacts>;
+
+    /// The name of a prompt that may have been meant by one that is not there.
+    fn nearest(&self, _language: &str, _name: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Takes every prompt as there: for flows looked at without a prompt set.

@@ -6,4 +6,4 @@ mod target;
 mod tests;
 
 pub use hours::{HoursDraft, ScheduleDraft, hours, resolve_hours};
-pub use target::{TargetDraft, target};
+pub use target::{TargetDraft, refuse_numbers, target};

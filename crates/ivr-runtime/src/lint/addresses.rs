@@ -1,5 +1,7 @@
 //! E08: targets are SIP addresses, and none is a number that must not be dialled.
 
+use message_text::{E164, LineType};
+
 /// Emergency and crisis numbers, and the test number beside them, that mean the same wherever a
 /// trunk leads. A PBX may well have an extension 100 or 110; those are refused by country.
 const EMERGENCY: [&str; 6] = ["000", "112", "911", "933", "988", "999"];
@@ -37,7 +39,13 @@ pub(crate) fn problem(address: &str) -> Option<(String, &'static str)> {
         Some((user, host)) => (Some(user), host),
         None => (None, rest),
     };
-    let host = host.split([';', '?']).next().unwrap_or("");
+    let (host, params) = host.split_at(host.find([';', '?']).unwrap_or(host.len()));
+    if let Some(transport) = transport(params)
+        && !["udp", "tcp"].iter().any(|known| transport.eq_ignore_ascii_case(known))
+    {
+        let message = format!("`transport={transport}` is not served");
+        return Some((message, "write `;transport=udp`, `;transport=tcp` or neither"));
+    }
     if !is_host_port(host) || user.is_some_and(|user| !is_user(user)) {
         return Some((format!("`{address}` is no SIP address"), FORM));
     }
@@ -48,24 +56,57 @@ pub(crate) fn problem(address: &str) -> Option<(String, &'static str)> {
     None
 }
 
-/// Whether an address is an emergency number of one of these countries (ISO codes).
-pub(crate) fn is_emergency_in(address: &str, countries: &[String]) -> bool {
-    let user = address.split_once(':').and_then(|(_, rest)| rest.rsplit_once('@'));
-    let Some((user, _)) = user else { return false };
+fn transport(params: &str) -> Option<&str> {
+    let params = params.split('?').next()?.split(';');
+    params
+        .filter_map(|param| param.split_once('='))
+        .find_map(|(name, value)| name.eq_ignore_ascii_case("transport").then_some(value))
+}
+
+/// Why an address must not be dialled where calls come from these countries (ISO codes): it is
+/// an emergency number there, costs extra, or leads into another country.
+pub(crate) fn refused_in(address: &str, countries: &[String]) -> Option<(String, &'static str)> {
+    const PERSON: &str = "name the extension or queue of a person instead";
+    let (user, _) = address.split_once(':')?.1.rsplit_once('@')?;
     let digits = dialled(user);
-    EMERGENCY_IN.iter().any(|(country, numbers)| {
-        countries.iter().any(|c| c == country) && numbers.contains(&digits.as_str())
-    })
+    let listed = |country: &str| countries.iter().any(|listed| listed == country);
+    if EMERGENCY_IN
+        .iter()
+        .any(|(country, numbers)| listed(country) && numbers.contains(&digits.as_str()))
+    {
+        return Some((format!("`{address}` is an emergency number"), PERSON));
+    }
+    if !digits.bytes().all(|b| b.is_ascii_digit() || b == b'+') {
+        return None;
+    }
+    let mut read = countries.iter().filter_map(|country| E164::parse(&digits, country).ok());
+    if read.clone().any(|number| number.line_type() == LineType::Premium) {
+        return Some((format!("`{address}` is a premium number"), PERSON));
+    }
+    let abroad = read.find(|number| digits.starts_with('+') && !listed(number.region()))?;
+    let message = format!("`{address}` is a number of {}", abroad.region());
+    Some((message, "add the country to `[limits] countries` in carom.toml, if it is meant"))
 }
 
 fn is_emergency(user: &str) -> bool {
     EMERGENCY.contains(&dialled(user).as_str())
 }
 
-/// The user part without parameters, password and visual separators.
+/// The user part as a PBX reads it: without escapes, parameters, password, visual separators.
 fn dialled(user: &str) -> String {
-    let user = user.split([';', ':']).next().unwrap_or("");
+    let user = unescaped(user.split([';', ':']).next().unwrap_or(""));
     user.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')')).collect()
+}
+
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut plain = parts.next().unwrap_or("").to_owned();
+    for part in parts {
+        let code = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        plain.extend(code.map(char::from));
+        plain.push_str(part.get(2..).unwrap_or(""));
+    }
+    plain
 }
 
 /// RFC 3261 §25.1, user and password.

@@ -56,7 +56,12 @@ fn one(lint: &Lint<'_>, name: &str, told: &mut BTreeSet<String>, place: impl Fn(
         match lint.prompts.has(language, name) {
             None => {
                 let message = format!("there is no prompt `{name}` in {language}");
-                let help = format!("add it: carom prompts import {name}.wav --language {language}");
+                let help = match lint.prompts.nearest(language, name) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => {
+                        format!("add it: carom prompts import {name}.wav --language {language}")
+                    }
+                };
                 lint.note(Code::E07, place(), message, help);
             }
             Some(facts) => {

@@ -13,7 +13,8 @@ use crate::{
 pub(super) fn check(lint: &Lint<'_>) {
     for (at, step) in graph::steps(lint.flow) {
         for (key, to) in exits_of_step(&step.does) {
-            exit(lint, at, key, to, step.fallback, || lint.step_place(step, key));
+            let what = format!("`{key}`");
+            exit(lint, at, &what, to, step.fallback, || lint.step_place(step, key));
         }
     }
     for (at, target) in graph::targets(lint.flow) {
@@ -24,8 +25,12 @@ pub(super) fn check(lint: &Lint<'_>) {
             ("if_fails", target.if_fails),
         ];
         for (key, to) in exits {
+            let what = match lint.is_own("target", &target.name) {
+                true => format!("`{key}`"),
+                false => format!("`{key}` of `{}` in carom.toml", target.name),
+            };
             if let Some(to) = to {
-                exit(lint, at, key, to, target.fallback, || lint.target_place(target, key));
+                exit(lint, at, &what, to, target.fallback, || lint.target_place(target, key));
             }
         }
     }
@@ -53,18 +58,18 @@ fn exits_of_step(does: &Does) -> Vec<(&'static str, Go)> {
 fn exit(
     lint: &Lint<'_>,
     from: Go,
-    key: &str,
+    what: &str,
     to: Go,
     tries_fallback: bool,
     place: impl Fn() -> Span,
 ) {
     if let Some(circle) = comes_back(lint, from, to) {
-        let message = format!("`{key}` comes back to where it failed: {circle}");
+        let message = format!("{what} comes back to where it failed: {circle}");
         lint.note(Code::E04, place(), message, "lead it to somebody else");
     } else if tries_fallback && let Some(end) = hang_up(lint, to) {
         let message = match end {
-            Go::HangUp => format!("`{key}` ends the call without a person"),
-            end => format!("`{key}` ends the call at `{}`", graph::name(lint.flow, end)),
+            Go::HangUp => format!("{what} ends the call without a person"),
+            end => format!("{what} ends the call at `{}`", graph::name(lint.flow, end)),
         };
         let help = "lead it to a target, or write `fallback = false` there to say that it is meant";
         lint.note(Code::E04, place(), message, help);

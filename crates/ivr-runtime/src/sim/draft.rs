@@ -195,6 +195,7 @@ fn target(name: &str) -> Target {
         addresses: vec![format!("sip:{name}@pbx.example.net")],
         no_reply_ms: 3_000,
         ring_seconds: 45,
+        ping_seconds: 30,
         transport: "auto".into(),
         hours: None,
         when_closed: None,

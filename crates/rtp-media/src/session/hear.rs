@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dtmf_detector::{EventHeader, KeyEvent};
+use dtmf_detector::{Digit, EventHeader, KeyEvent};
 
 use crate::rtcp::{self, Part};
 use crate::rtp::Header;
 
 use super::config::{MediaEvent, StreamConfig};
 use super::latch::Verdict;
-use super::leg::{KeyEdge, Session};
+use super::leg::{HeldKey, KeyEdge, Session};
 use super::receiver::Receiver;
 use super::relay::Audio;
 
@@ -150,27 +150,37 @@ impl Session {
     pub(super) fn take_keys(&mut self, now: Duration, events: &mut Vec<MediaEvent>) {
         while let Some(key) = self.keys.as_mut().and_then(|keys| keys.poll_output()) {
             match key {
-                KeyEvent::Down { digit, .. } => {
-                    self.stats.keys += 1;
-                    if self.relays_keys() {
-                        self.keys_for_peer.push(KeyEdge::Press(digit));
-                    } else if self.listening {
-                        if self.player.as_ref().is_some_and(|player| player.barge_in()) {
-                            self.stop(events);
-                        }
-                        events.push(MediaEvent::KeyDown { session: self.id, digit, at: now });
-                    }
-                }
+                KeyEvent::Down { digit, .. } => self.key_down(now, digit, events),
                 KeyEvent::Up { digit, duration_ms, .. } => {
-                    if self.relays_keys() {
-                        self.keys_for_peer.push(KeyEdge::Release(digit, duration_ms));
-                    } else if self.listening {
-                        let session = self.id;
-                        events.push(MediaEvent::KeyUp { session, digit, duration_ms, at: now });
+                    match std::mem::replace(&mut self.held_key, HeldKey::Nobodys) {
+                        HeldKey::Peers => {
+                            self.keys_for_peer.push(KeyEdge::Release(digit, duration_ms));
+                        }
+                        HeldKey::Reported => {
+                            let session = self.id;
+                            events.push(MediaEvent::KeyUp { session, digit, duration_ms, at: now });
+                        }
+                        HeldKey::Nobodys => {}
                     }
                 }
             }
         }
+    }
+
+    fn key_down(&mut self, now: Duration, digit: Digit, events: &mut Vec<MediaEvent>) {
+        self.stats.keys += 1;
+        self.held_key = if self.relays_keys() {
+            self.keys_for_peer.push(KeyEdge::Press(digit));
+            HeldKey::Peers
+        } else if self.listening {
+            if self.player.as_ref().is_some_and(|player| player.barge_in()) {
+                self.stop(events);
+            }
+            events.push(MediaEvent::KeyDown { session: self.id, digit, at: now });
+            HeldKey::Reported
+        } else {
+            HeldKey::Nobodys
+        };
     }
 
     fn relays_keys(&self) -> bool {

@@ -74,6 +74,14 @@ impl KeyOut {
         }
     }
 
+    /// Whoever pressed keys will not release them.
+    pub fn release_all(&mut self) {
+        let current = self.current.as_mut().map(|event| &mut event.key);
+        for key in self.queue.iter_mut().chain(current) {
+            key.length.get_or_insert(0);
+        }
+    }
+
     fn enqueue(&mut self, key: Waiting) {
         if self.queue.len() < QUEUE {
             self.queue.push_back(key);

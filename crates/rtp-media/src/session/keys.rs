@@ -5,12 +5,15 @@ use std::time::Duration;
 use dtmf_detector::info::InfoKey;
 use dtmf_detector::{EventHeader, InbandDetector, KeyEvent, KeyMerge, TelephoneEvents};
 
-use crate::codec::{FRAME, Law};
+use crate::codec::{CLOCK_HZ, FRAME, Law};
 
 /// Audio missing for this long ends a tone.
 const AUDIO_CEASED: Duration = Duration::from_millis(60);
 /// Lost audio up to this many samples is heard as silence; more is a pause.
 const LONGEST_GAP: u32 = 800;
+/// A packet at most this many samples behind is late: its time has been filled with silence.
+/// Further behind the sender has a new time base.
+const LATEST: u32 = CLOCK_HZ / 5;
 
 /// Detectors and arbiter of one leg; made when there is the first thing to detect.
 #[derive(Debug, Default)]
@@ -30,13 +33,15 @@ struct Inband {
 }
 
 impl Keys {
-    /// Turns listening for tones on or off.
-    pub fn listen_inband(&mut self, on: bool) {
-        if on != self.inband.is_some() {
-            self.inband = on.then(|| {
-                let detector = InbandDetector::new();
-                Box::new(Inband { detector, next_timestamp: None, last_audio: Duration::ZERO })
-            });
+    /// Turns listening for tones on or off; a tone that sounds then ends.
+    pub fn listen_inband(&mut self, now: Duration, on: bool) {
+        if on && self.inband.is_none() {
+            let detector = InbandDetector::new();
+            let inband = Inband { detector, next_timestamp: None, last_audio: Duration::ZERO };
+            self.inband = Some(Box::new(inband));
+        } else if !on && let Some(mut inband) = self.inband.take() {
+            let Self { merge, heard, .. } = self;
+            inband.detector.finish(|tone| merge.handle_tone(now, tone, |key| heard.push(key)));
         }
     }
 
@@ -59,8 +64,8 @@ impl Keys {
         let Some(inband) = inband else { return };
         inband.last_audio = now;
         let gap = inband.next_timestamp.map_or(0, |next| timestamp.wrapping_sub(next));
-        if gap > u32::MAX / 2 {
-            return; // late: its time has been filled with silence
+        if gap.wrapping_neg() <= LATEST && gap != 0 {
+            return;
         }
         let mut out = |tone| merge.handle_tone(now, tone, |key| heard.push(key));
         if gap <= LONGEST_GAP {

@@ -40,6 +40,7 @@ pub struct Session {
     pub(super) keys: Option<Box<Keys>>,
     pub(super) listening: bool,
     pub(super) keys_for_peer: Vec<KeyEdge>,
+    pub(super) held_key: HeldKey,
     pub(super) key_out: Option<Box<KeyOut>>,
     pub(super) recorder: Option<Box<Recorder>>,
     pub(super) voice: Voice,
@@ -52,6 +53,15 @@ pub(super) enum Voice {
     Silence,
     Prompt,
     Peer,
+}
+
+/// Whose the key is that is down: a key goes whole to whoever was meant when it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeldKey {
+    /// Nobody's: none is down, or nobody listened.
+    Nobodys,
+    Reported,
+    Peers,
 }
 
 /// A key of one leg, on its way to the other.
@@ -82,6 +92,7 @@ impl Session {
             keys: None,
             listening: true,
             keys_for_peer: Vec::new(),
+            held_key: HeldKey::Nobodys,
             key_out: None,
             recorder: None,
             voice: Voice::Silence,
@@ -100,7 +111,7 @@ impl Session {
         self.watch.expect(now, config.expect);
         self.reporter.start(now);
         if config.inband || self.keys.is_some() {
-            self.keys.get_or_insert_default().listen_inband(config.inband);
+            self.keys.get_or_insert_default().listen_inband(now, config.inband);
         }
         self.config = Some(config);
     }
@@ -150,6 +161,13 @@ impl Session {
         self.relay = None;
         self.key_relay = KeyRelay::Rfc4733;
         self.keys_for_peer.clear();
+        if self.held_key == HeldKey::Peers {
+            self.held_key = HeldKey::Nobodys;
+        }
+        // The peer's release will not come any more.
+        if let Some(keys) = &mut self.key_out {
+            keys.release_all();
+        }
         self.listening = true;
     }
 

@@ -1,9 +1,9 @@
 //! One leg's media as a plain state machine: packets and moments in, packets and facts out.
 //!
 //! [`Session`] only routes between parts that each have one concern and are tested alone:
-//! [`sender`] the outgoing stream, [`latch`] the source, [`receiver`] its counts, [`play`]
-//! prompts, [`relay`] the peer's audio, [`keys`] heard, [`key_out`] sent, [`record`], [`report`]
-//! RTCP, [`watch`] the time-out.
+//! `sender` the outgoing stream, `latch` the source, `receiver` its counts, `play`
+//! prompts, `relay` the peer's audio, `keys` heard, `key_out` sent, `record`, `report`
+//! RTCP, `watch` the time-out.
 
 mod config;
 mod hear;

@@ -116,7 +116,7 @@ impl Sender {
         samples: usize,
         marker: bool,
     ) {
-        let marker = marker || std::mem::take(&mut self.interrupted);
+        let marker = std::mem::take(&mut self.interrupted) || marker;
         self.advance_to(timestamp.wrapping_add(samples as u32));
         self.stamp(header, payload_type, timestamp, samples, marker);
     }

@@ -16,6 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use self::timers::{Timers, Who};
 pub use self::types::*;
@@ -29,11 +30,11 @@ use crate::{
 /// What Allow says.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 /// What Accept says.
-const ACCEPT: &str =
+pub(crate) const ACCEPT: &str =
     "application/sdp, application/dtmf-relay, application/dtmf, application/telephone-event";
 
 /// A client transaction with what it is for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct ClientTxn {
     machine: ClientMachine,
     path: Path,
@@ -42,14 +43,14 @@ struct ClientTxn {
     method: Method,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 enum ClientMachine {
     Invite(InviteClient),
     Other(Client),
 }
 
 /// Who hears of a client transaction's outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum User {
     Leg(LegId, Purpose),
     Ping(PingId),
@@ -58,7 +59,7 @@ enum User {
 }
 
 /// A server transaction with whom its requests are for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct ServerTxn {
     machine: ServerMachine,
     /// Where responses go (RFC 3261 §18.2.2, RFC 3581).
@@ -70,14 +71,17 @@ struct ServerTxn {
     method: Method,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 enum ServerMachine {
     Invite(InviteServer),
     Other(Server),
 }
 
 /// All legs and transactions of a node.
-#[derive(Debug)]
+///
+/// It can be saved and restored, by another process too: drain the outputs first, and let the
+/// clock go on from the same epoch.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Endpoint {
     config: EndpointConfig,
     random: Random,
@@ -89,6 +93,7 @@ pub struct Endpoint {
     timers: Timers,
     next_ping: u64,
     draining: bool,
+    #[serde(skip)]
     outputs: VecDeque<Output>,
 }
 
@@ -283,6 +288,17 @@ impl Endpoint {
     /// Legs that are not over for the network.
     pub fn legs(&self) -> usize {
         self.legs.len()
+    }
+
+    /// Everything that the endpoint holds; all zero when nothing is going on.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            legs: self.legs.len(),
+            clients: self.clients.len(),
+            servers: self.servers.len(),
+            origins: self.origins.len(),
+            timers: self.timers.len(),
+        }
     }
 
     /// Transactions under way.

@@ -47,7 +47,12 @@ impl Endpoint {
         if *request.method() == Method::Cancel {
             return self.on_cancel(now, path, reply_path, source, key, &request);
         }
-        if source == Source::Stranger && leg.is_none() {
+        let may_ask = match source {
+            Source::Trusted => true,
+            Source::Target => *request.method() == Method::Options,
+            Source::Stranger => false,
+        };
+        if !may_ask && leg.is_none() {
             return self.drop_message(path, Dropped::Stranger);
         }
         if self.refuse(now, key, reply_path, leg, &request) {
@@ -99,9 +104,8 @@ impl Endpoint {
             if let ServerMachine::Invite(machine) = &mut txn.machine {
                 machine.handle_input(now, server_invite::Input::Ack);
             }
-            self.note(owner, false, Method::Ack, None, cseq);
             if !self.drain_server(now, key) {
-                return;
+                return self.note(owner, false, Method::Ack, None, cseq);
             }
             leg = owner;
         }
@@ -126,7 +130,7 @@ impl Endpoint {
     ) {
         let invite = ServerKey::of_cancelled(request, self.config.seed)
             .filter(|key| self.servers.contains_key(key));
-        if invite.is_none() && source == Source::Stranger {
+        if invite.is_none() && source != Source::Trusted {
             return self.drop_message(path, Dropped::Stranger);
         }
         let found = invite.and_then(|key| self.servers.get(&key).map(|txn| (key, txn)));

@@ -1,6 +1,9 @@
 //! What is answered before anybody else hears of it (RFC 3261 §8.2.1 to §8.2.3, §16.3).
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
 
 use super::{
     ACCEPT, ALLOW, Endpoint,
@@ -33,7 +36,8 @@ impl Endpoint {
     fn refusal(&self, leg: Option<LegId>, request: &Request) -> Option<(u16, ExtraHeaders)> {
         let method = request.method();
         if !is_allowed(method) {
-            return Some((405, vec![(HeaderName::Allow, ALLOW.to_owned())]));
+            let status = if matches!(method, Method::Other(_)) { 501 } else { 405 };
+            return Some((status, vec![(HeaderName::Allow, ALLOW.to_owned())]));
         }
         let uri = request.parsed_uri();
         if !uri.is_ok_and(|uri| uri.is_sip() || is_service_urn(request.uri())) {
@@ -135,6 +139,12 @@ impl Endpoint {
             let mut request = request.clone();
             let reply = super::receive::stamp_via(&mut request, path).unwrap_or(path);
             let mut response = Response::for_request(&request, status, reason);
+            let to = response.headers().first(HeaderName::To).unwrap_or("").to_owned();
+            if !to.is_empty() {
+                // Without a transaction, the tag must come from the request (§8.2.7).
+                let tag = LegId(stateless_tag(&request, self.config.seed)).to_string();
+                response.headers_mut().set(HeaderName::To, tagged(&to, &tag));
+            }
             response.headers_mut().push(HeaderName::Server, &self.config.user_agent);
             self.outputs.push_back(Output::Transmit { path: reply, bytes: response.to_bytes() });
         }
@@ -142,6 +152,12 @@ impl Endpoint {
             self.drop_message(path, Dropped::Malformed);
         }
     }
+}
+
+fn stateless_tag(request: &Request, seed: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (seed, request.to_bytes()).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn is_allowed(method: &Method) -> bool {

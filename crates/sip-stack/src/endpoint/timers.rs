@@ -5,11 +5,13 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::LegId;
 use crate::transaction::{ClientKey, ServerKey};
 
 /// Whose deadline it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Who {
     Client(ClientKey),
     Server(ServerKey),
@@ -17,7 +19,8 @@ pub(super) enum Who {
 }
 
 /// The next deadline of each, soonest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(from = "Vec<(Who, Duration)>", into = "Vec<(Who, Duration)>")]
 pub(super) struct Timers {
     queue: BTreeSet<(Duration, Who)>,
     set: HashMap<Who, Duration>,
@@ -41,6 +44,10 @@ impl Timers {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.set.len()
+    }
+
     pub(super) fn next(&self) -> Option<Duration> {
         self.queue.first().map(|(at, _)| *at)
     }
@@ -51,5 +58,18 @@ impl Timers {
         self.queue.remove(&(at, who));
         self.set.remove(&who);
         Some(who)
+    }
+}
+
+impl From<Vec<(Who, Duration)>> for Timers {
+    fn from(saved: Vec<(Who, Duration)>) -> Self {
+        let queue = saved.iter().map(|(who, at)| (*at, *who)).collect();
+        Self { queue, set: saved.into_iter().collect() }
+    }
+}
+
+impl From<Timers> for Vec<(Who, Duration)> {
+    fn from(timers: Timers) -> Self {
+        timers.queue.into_iter().map(|(at, who)| (who, at)).collect()
     }
 }

@@ -1,12 +1,27 @@
 //! What goes into the endpoint and comes out of it.
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use crate::auth::Credentials;
 use crate::message::{HeaderName, Method, Request, Response};
+
+/// What an endpoint holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Legs that are not over for the network.
+    pub legs: usize,
+    /// Client transactions.
+    pub clients: usize,
+    /// Server transactions.
+    pub servers: usize,
+    /// Requests outside a dialog whose merged copies would be known.
+    pub origins: usize,
+    /// Deadlines.
+    pub timers: usize,
+}
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,8 +61,10 @@ pub struct Path {
 /// Whether the sender of a message is one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// A trunk or a target.
+    /// A trunk: may call us.
     Trusted,
+    /// A target: heard within what exists, and when it asks by OPTIONS whether we are there.
+    Target,
     /// Anybody else: heard only within a dialog or transaction that exists.
     Stranger,
 }
@@ -200,6 +217,10 @@ pub struct OutgoingInvite {
     /// What to answer a 401 or 407 with.
     pub auth: Option<Credentials>,
 }
+
+/// An INVITE that has a path to fall back to falls back when the first has not answered for this
+/// long.
+pub const FALLBACK_AFTER: Duration = Duration::from_secs(3);
 
 /// How a new offer within a dialog is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -356,7 +377,8 @@ pub enum Event {
     },
     /// The peer's word on our offer: to a `reoffer`, or in the ACK to an offer that it asked for.
     /// Without an offer of ours in the re-INVITE, `sdp` is its offer and
-    /// [`acknowledge`](super::Endpoint::acknowledge) is awaited.
+    /// [`acknowledge`](super::Endpoint::acknowledge) is awaited. 491: it met the peer's offer,
+    /// which follows, and is not tried again.
     OfferAnswered {
         /// The leg.
         leg: LegId,

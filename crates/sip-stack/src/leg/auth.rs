@@ -6,17 +6,31 @@ use super::{Leg, Purpose, State};
 use crate::{
     auth::{Challenge, Credentials},
     endpoint::{EndpointConfig, Path},
-    message::{CSeq, HeaderName, Request, Response},
+    message::{CSeq, HeaderName, Method, Request, Response},
     transaction::ClientKey,
 };
+
+/// How often a request may be sent again because its nonce is too old.
+const STALE: usize = 2;
+/// Challenges that one request answers at most: proxies and the peer may each have theirs.
+const CHALLENGES: usize = 6;
 
 /// Our credentials with one peer, and what has been sent with them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Auth {
     who: Credentials,
-    challenge: Option<Challenge>,
-    count: u32,
+    known: Vec<Known>,
     sent: Vec<Sent>,
+    /// What the last INVITE was signed with.
+    on_invite: Vec<(HeaderName, String)>,
+}
+
+/// The last challenge of one realm.
+#[derive(Debug, Serialize, Deserialize)]
+struct Known {
+    challenge: Challenge,
+    /// How often its nonce was used.
+    count: u32,
 }
 
 /// A request that may yet be challenged.
@@ -25,26 +39,58 @@ struct Sent {
     key: ClientKey,
     path: Path,
     request: Request,
-    /// The nonce it was sent with.
-    nonce: Option<Challenge>,
+    /// What it was signed for.
+    signed: Vec<Challenge>,
+    /// The challenges that it was sent again for.
+    answers: Vec<Challenge>,
+}
+
+impl Sent {
+    /// Whether our credentials may still satisfy this challenge.
+    fn may_answer(&self, challenge: &Challenge) -> bool {
+        let known = self.signed.iter().any(|signed| signed.is_same(challenge));
+        let before = self.answers.iter().filter(|answer| answer.is_of_realm_of(challenge)).count();
+        let refused = if challenge.stale { before > STALE } else { before > 0 };
+        !known && !refused && self.answers.len() < CHALLENGES
+    }
 }
 
 impl Auth {
     pub(super) fn new(who: Credentials) -> Self {
-        Self { who, challenge: None, count: 0, sent: Vec::new() }
+        Self { who, known: Vec::new(), sent: Vec::new(), on_invite: Vec::new() }
     }
 
-    /// Signs an ACK, which repeats the credentials of its INVITE (§22.1).
-    pub(super) fn sign_ack(&mut self, ack: &mut Request, cnonce: &str) {
-        self.sign(ack, cnonce);
+    /// Signs an ACK, which repeats the credentials of its INVITE as they are (§22.1).
+    pub(super) fn sign_ack(&self, ack: &mut Request) {
+        for (name, value) in &self.on_invite {
+            ack.headers_mut().push(name.clone(), value);
+        }
     }
 
+    /// Signs a request where challenges are known.
     fn sign(&mut self, request: &mut Request, cnonce: &str) {
-        let Some(challenge) = &self.challenge else { return };
-        self.count += 1;
-        let value =
-            challenge.answer(&self.who, request.method(), request.uri(), self.count, cnonce);
-        request.headers_mut().set(challenge.header(), value);
+        let mut lines = Vec::new();
+        for Known { challenge, count } in &mut self.known {
+            *count += 1;
+            let (method, uri) = (request.method(), request.uri());
+            let value = challenge.answer(&self.who, method, uri, *count, cnonce);
+            lines.push((challenge.header(), value));
+        }
+        let headers = request.headers_mut();
+        for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+            headers.remove(name);
+        }
+        for (name, value) in &lines {
+            headers.push(name.clone(), value);
+        }
+        if *request.method() == Method::Invite {
+            self.on_invite = lines;
+        }
+    }
+
+    fn learn(&mut self, challenge: Challenge) {
+        self.known.retain(|known| !known.challenge.is_of_realm_of(&challenge));
+        self.known.push(Known { challenge, count: 0 });
     }
 }
 
@@ -54,8 +100,9 @@ impl Leg {
         let Some(auth) = &mut self.auth else { return };
         let cnonce = format!("{:016x}", self.random.number());
         auth.sign(request, &cnonce);
-        let nonce = auth.challenge.clone();
-        auth.sent.push(Sent { key, path, request: request.clone(), nonce });
+        let signed = auth.known.iter().map(|known| known.challenge.clone()).collect();
+        let (request, answers) = (request.clone(), Vec::new());
+        auth.sent.push(Sent { key, path, request, signed, answers });
     }
 
     /// Answers a challenge; returns whether the request is on its way again.
@@ -73,15 +120,17 @@ impl Leg {
         let Some(at) = auth.sent.iter().position(|sent| sent.key == key) else { return false };
         let sent = auth.sent.swap_remove(at);
         let Some(challenge) = Challenge::of(response) else { return false };
-        if sent.nonce.is_some() && !challenge.stale {
-            return false; // the credentials are wrong, or the challenge is another one's
-        }
         let over = matches!(self.state, State::Over(_));
-        if over && purpose != Purpose::Bye {
+        if !sent.may_answer(&challenge) || (over && purpose != Purpose::Bye) {
             return false;
         }
-        (auth.challenge, auth.count) = (Some(challenge), 0);
+        let mut answers = sent.answers;
+        answers.push(challenge.clone());
+        auth.learn(challenge);
         self.send_again(config, purpose, sent.path, sent.request);
+        if let Some(again) = self.auth.as_mut().and_then(|auth| auth.sent.last_mut()) {
+            again.answers = answers;
+        }
         true
     }
 

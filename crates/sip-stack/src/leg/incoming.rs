@@ -166,6 +166,7 @@ impl Leg {
         if let State::Incoming(incoming) = &mut self.state {
             match incoming.dialog.take_seq(seq) {
                 Order::Next => {}
+                Order::Same if *request.method() == Method::Bye => {}
                 Order::Same | Order::Late => return self.respond(config, txn, &request, 500),
             }
         }
@@ -176,12 +177,15 @@ impl Leg {
                 self.cancelled(now, reason);
             }
             (Method::Info, _) => self.take_info(config, txn, &request),
-            (Method::Options, _) => self.respond(config, txn, &request, 200),
+            (Method::Options, _) => self.answer_options(config, txn, &request),
             (Method::Update, _) if request.body().is_empty() => {
+                if let State::Incoming(incoming) = &mut self.state {
+                    incoming.dialog.refresh_target(request.headers());
+                }
                 self.accept_update(config, txn, &request, None);
             }
-            // Our answer, or the peer's, to the INVITE is still owed (RFC 3311 §5.2).
-            (Method::Update, State::Incoming(_)) => {
+            // Our answer, or the peer's, to the INVITE is still owed (§14.2, RFC 3311 §5.2).
+            (Method::Update | Method::Invite, State::Incoming(_)) => {
                 self.busy_with_offer(config, txn, &request);
             }
             (Method::Update | Method::Invite, _) => self.respond(config, txn, &request, 491),

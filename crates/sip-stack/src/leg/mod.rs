@@ -335,12 +335,14 @@ impl Leg {
         request: Request,
         path: Path,
     ) {
-        match &self.state {
+        match &mut self.state {
             State::Session(_) => self.session_request(now, config, txn, request, path),
             State::Incoming(_) | State::Outgoing(_) => {
                 self.early_request(now, config, txn, request);
             }
-            State::Over(_) if *request.method() == Method::Bye => {
+            State::Over(over) if *request.method() == Method::Bye => {
+                // The ACK that our own BYE waited for is not coming, and neither is needed.
+                over.unacked = None;
                 self.respond(config, txn, &request, 200);
             }
             State::Over(_) | State::Moving => self.respond(config, txn, &request, 481),

@@ -124,6 +124,12 @@ impl Leg {
     fn take_offer(&mut self, trying_at: Option<Duration>, txn: ServerKey, request: Request) {
         let State::Session(session) = &mut self.state else { return };
         session.dialog.refresh_target(request.headers());
+        if matches!(session.ours, Ours::Later { .. }) {
+            // The peer came first after the glare: ours gives way, for it may be stale by now.
+            session.ours = Ours::Idle;
+            self.event(Event::OfferAnswered { leg: self.id, status: 491, sdp: None });
+        }
+        let State::Session(session) = &mut self.state else { return };
         session.theirs = Some(Theirs { txn, request: request.clone(), trying_at });
         let sdp = (!request.body().is_empty()).then(|| request.body().clone());
         let method = request.method().clone();

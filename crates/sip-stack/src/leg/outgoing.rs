@@ -8,13 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{Leg, Output, Purpose, State, auth::Auth, over::Over, session::Session};
 use crate::{
     dialog::Dialog,
-    endpoint::{Cause, EndedBy, EndpointConfig, Event, OutgoingInvite, Path},
+    endpoint::{Cause, EndedBy, EndpointConfig, Event, FALLBACK_AFTER, OutgoingInvite, Path},
     message::{HeaderName, Method, Request, Response},
     transaction::{ClientKey, LIMIT, sooner},
 };
-
-/// How long a fallback path waits for the first one (TCP to a peer that has none).
-const FALLBACK_AFTER: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Outgoing {
@@ -271,8 +268,8 @@ impl Leg {
         if let Some(sdp) = sdp {
             ack.set_body("application/sdp", sdp);
         }
-        if let Some(auth) = &mut self.auth {
-            auth.sign_ack(&mut ack, "0");
+        if let Some(auth) = &self.auth {
+            auth.sign_ack(&mut ack);
         }
         let bytes = ack.to_bytes();
         self.acks.keep(now, seq, dialog.remote_tag(), path, bytes.clone());

@@ -75,6 +75,8 @@ impl Leg {
         let seq = request.cseq().map_or(0, |cseq| cseq.seq);
         match session.dialog.take_seq(seq) {
             Order::Next => {}
+            // There are peers whose BYE shares the number of the request before it.
+            Order::Same if *request.method() == Method::Bye => {}
             Order::Same => return self.respond(config, txn, &request, 482),
             Order::Late => return self.respond(config, txn, &request, 500),
         }
@@ -86,7 +88,7 @@ impl Leg {
             Method::Invite => self.peer_invite(now, config, txn, request),
             Method::Update => self.peer_update(config, txn, request),
             Method::Info => self.take_info(config, txn, &request),
-            Method::Options => self.respond(config, txn, &request, 200),
+            Method::Options => self.answer_options(config, txn, &request),
             // What is not in Allow has been answered with 405 before.
             _ => self.respond(config, txn, &request, 481),
         }

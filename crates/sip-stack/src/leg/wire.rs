@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{ExtraHeaders, Leg, Output, Purpose};
 use crate::{
     dialog::tagged,
-    endpoint::{ALLOW, EndpointConfig, LegId, Path},
+    endpoint::{ACCEPT, ALLOW, EndpointConfig, LegId, Path},
     message::{HeaderName, Request, Response},
     transaction::{ClientKey, ServerKey},
 };
@@ -57,6 +57,21 @@ impl Leg {
     ) {
         let mut response = bare(self.id, request, status);
         response.headers_mut().push(HeaderName::Server, &config.user_agent);
+        self.push_response(txn, &response);
+    }
+
+    /// Answers OPTIONS within the dialog as one outside is answered (RFC 3261 §11.2).
+    pub(super) fn answer_options(
+        &mut self,
+        config: &EndpointConfig,
+        txn: ServerKey,
+        request: &Request,
+    ) {
+        let mut response = bare(self.id, request, 200);
+        let headers = response.headers_mut();
+        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Accept, ACCEPT);
+        headers.push(HeaderName::Server, &config.user_agent);
         self.push_response(txn, &response);
     }
 

@@ -61,6 +61,7 @@ pub(super) fn settle(offer: &[u8], local: &LocalMedia) -> Result<(Shape, Negotia
             .map(|(send_pt, _)| TelephoneEvent { send_pt, recv_pts: peer.events.clone() }),
         direction: peer.direction.reversed().and(local.direction),
         ptime_ms: peer.ptime_ms(local),
+        theirs: peer.direction,
         hold: peer.holds(),
     };
     Ok((Shape { time: session.time(), lines }, negotiated))
@@ -91,6 +92,7 @@ pub(super) fn conclude_shape(
         telephone_event: agreed_events(ours, &peer),
         direction: peer.direction.reversed().and(local.direction),
         ptime_ms: peer.ptime_ms(local),
+        theirs: peer.direction,
         hold: peer.holds(),
     })
 }

@@ -103,6 +103,8 @@ pub struct Negotiated {
     pub direction: Direction,
     /// How much audio to send in a packet, in milliseconds.
     pub ptime_ms: u8,
+    /// Which way the peer wants media to flow, seen from it.
+    pub theirs: Direction,
     /// Whether the peer put us on hold: it takes no media from us.
     pub hold: bool,
 }

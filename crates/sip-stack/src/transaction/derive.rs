@@ -6,6 +6,9 @@ use crate::message::{CSeq, HeaderName, Method, Request, Response};
 pub fn ack(invite: &Request, response: &Response) -> Request {
     let mut ack = like(invite, Method::Ack);
     ack.headers_mut().copy_from(response.headers(), HeaderName::To);
+    for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+        ack.headers_mut().copy_from(invite.headers(), name); // §22.1
+    }
     ack
 }
 

@@ -9,7 +9,7 @@ mod udp;
 use std::{io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::endpoint::{Path, Transport, TransportError};
 
@@ -35,12 +35,15 @@ pub enum Incoming {
     },
 }
 
-/// The sockets of a node, sending side.
+/// The sockets of a node, sending side. When the last clone is dropped, nothing is listened to any
+/// more; streams that are open end with their peers.
 #[derive(Debug, Clone)]
 pub struct Transports {
     udp: Arc<Vec<udp::Udp>>,
     tcp: Arc<tcp::Tcp>,
     listeners: Arc<Vec<(Transport, SocketAddr)>>,
+    /// What reads the sockets, ended with them.
+    _readers: Arc<JoinSet<()>>,
 }
 
 impl Transports {
@@ -52,7 +55,7 @@ impl Transports {
         listeners: &[(Transport, SocketAddr)],
     ) -> io::Result<(Self, mpsc::Receiver<Incoming>)> {
         let (incoming, received) = mpsc::channel(QUEUE);
-        let (mut udp, mut bound) = (Vec::new(), Vec::new());
+        let (mut udp, mut bound, mut readers) = (Vec::new(), Vec::new(), JoinSet::new());
         let tcp = tcp::Tcp::new(incoming.clone());
         for (transport, at) in listeners {
             let named = |error: io::Error| {
@@ -61,18 +64,18 @@ impl Transports {
             };
             let local = match transport {
                 Transport::Udp => {
-                    let socket = udp::Udp::bind(*at, incoming.clone()).map_err(named)?;
+                    let socket =
+                        udp::Udp::bind(*at, incoming.clone(), &mut readers).map_err(named)?;
                     let local = socket.local();
                     udp.push(socket);
                     local
                 }
-                Transport::Tcp => tcp.listen(*at).await.map_err(named)?,
+                Transport::Tcp => tcp.listen(*at, &mut readers).await.map_err(named)?,
             };
             bound.push((*transport, local));
         }
-        let transports =
-            Self { udp: Arc::new(udp), tcp: Arc::new(tcp), listeners: Arc::new(bound) };
-        Ok((transports, received))
+        let (udp, tcp, listeners) = (Arc::new(udp), Arc::new(tcp), Arc::new(bound));
+        Ok((Self { udp, tcp, listeners, _readers: Arc::new(readers) }, received))
     }
 
     /// The listeners as bound.
@@ -101,6 +104,11 @@ impl Transports {
             }
             Transport::Tcp => self.tcp.send(*path, bytes),
         }
+    }
+
+    /// Closes the connection of a path where it has one.
+    pub fn close(&self, path: &Path) {
+        self.tcp.close(path);
     }
 }
 

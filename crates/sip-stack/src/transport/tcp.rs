@@ -14,6 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream, tcp::OwnedReadHalf},
     sync::mpsc,
+    task::JoinSet,
 };
 
 use super::{Incoming, failure};
@@ -31,6 +32,9 @@ const CONNECTIONS: usize = 10_000;
 /// A peer that sends nothing whole for so long is hung up on; dialogs reconnect.
 const IDLE: Duration = Duration::from_secs(600);
 
+/// A connection that brought no whole message in this time is no SIP peer's.
+const FIRST: Duration = Duration::from_secs(10);
+
 type Connections = Arc<Mutex<HashMap<Path, mpsc::Sender<Bytes>>>>;
 
 /// All connections of a node.
@@ -45,7 +49,11 @@ impl Tcp {
         Self { connections: Connections::default(), incoming }
     }
 
-    pub(super) async fn listen(&self, at: SocketAddr) -> io::Result<SocketAddr> {
+    pub(super) async fn listen(
+        &self,
+        at: SocketAddr,
+        readers: &mut JoinSet<()>,
+    ) -> io::Result<SocketAddr> {
         let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
@@ -54,7 +62,7 @@ impl Tcp {
         let listener = TcpListener::from_std(socket.into())?;
         let local = listener.local_addr()?;
         let (connections, incoming) = (Arc::clone(&self.connections), self.incoming.clone());
-        tokio::spawn(async move {
+        readers.spawn(async move {
             loop {
                 match listener.accept().await {
                     Ok((stream, remote)) => {
@@ -82,13 +90,21 @@ impl Tcp {
         }
     }
 
+    /// Closes the connection of `path`, if there is one.
+    pub(super) fn close(&self, path: &Path) {
+        // Its writer ends with the queue, and the reader with the writer.
+        lock(&self.connections).remove(path);
+    }
+
     fn open(&self, path: Path) -> mpsc::Sender<Bytes> {
         let (queue, messages) = mpsc::channel(QUEUE);
         lock(&self.connections).insert(path, queue.clone());
         let (connections, incoming) = (Arc::clone(&self.connections), self.incoming.clone());
         tokio::spawn(async move {
             match tokio::time::timeout(CONNECT, connect(path)).await {
-                Ok(Ok(stream)) => serve(path, stream, messages, connections, incoming).await,
+                Ok(Ok(stream)) => {
+                    serve(path, stream, IDLE, messages, connections, incoming).await;
+                }
                 Ok(Err(error)) => {
                     lock(&connections).remove(&path);
                     report(&incoming, path, failure(&error));
@@ -116,7 +132,8 @@ fn accept(
     }
     open.insert(path, queue);
     drop(open);
-    tokio::spawn(serve(path, stream, messages, Arc::clone(connections), incoming.clone()));
+    let connections = Arc::clone(connections);
+    tokio::spawn(serve(path, stream, FIRST, messages, connections, incoming.clone()));
 }
 
 /// Connects from the listener's address, but from a port of its own (RFC 3261 §18.1).
@@ -132,6 +149,7 @@ async fn connect(path: Path) -> io::Result<TcpStream> {
 async fn serve(
     path: Path,
     stream: TcpStream,
+    patience: Duration,
     mut messages: mpsc::Receiver<Bytes>,
     connections: Connections,
     incoming: mpsc::Sender<Incoming>,
@@ -139,13 +157,15 @@ async fn serve(
     let _ = stream.set_nodelay(true);
     let (reader, mut writer) = stream.into_split();
     let (pongs, mut owed) = mpsc::channel(8);
-    let reading = read(path, reader, incoming.clone(), pongs);
+    let reading = read(path, reader, patience, incoming.clone(), pongs);
     let writing = async {
         loop {
             let bytes = tokio::select! {
-                Some(bytes) = messages.recv() => bytes,
+                message = messages.recv() => match message {
+                    Some(bytes) => bytes,
+                    None => return TransportError::Closed,
+                },
                 Some(()) = owed.recv() => Bytes::from_static(b"\r\n"),
-                else => return TransportError::Closed,
             };
             if let Err(error) = writer.write_all(&bytes).await {
                 return failure(&error);
@@ -163,27 +183,31 @@ async fn serve(
 async fn read(
     path: Path,
     mut reader: OwnedReadHalf,
+    mut patience: Duration,
     incoming: mpsc::Sender<Incoming>,
     pongs: mpsc::Sender<()>,
 ) -> TransportError {
     let mut framer = StreamFramer::new();
     let mut buffer = vec![0; 16 * 1_024];
     loop {
-        let read = tokio::time::timeout(IDLE, reader.read(&mut buffer)).await;
+        let read = tokio::time::timeout(patience, reader.read(&mut buffer)).await;
         match read {
             Ok(Ok(0)) | Err(_) => return TransportError::Closed,
             Ok(Ok(len)) => framer.push(&buffer[..len]),
             Ok(Err(error)) => return failure(&error),
         }
+        let known = patience == IDLE;
         while let Some(message) = framer.next() {
             // What cannot be cut into messages is no SIP peer's: an HTTP probe, a scanner.
             let Ok(bytes) = message else { return TransportError::Closed };
+            patience = IDLE;
             if incoming.send(Incoming::Message { path, bytes }).await.is_err() {
                 return TransportError::Closed;
             }
         }
-        // Two line ends are a ping, one is its pong (RFC 5626 §4.4.1).
-        for _ in 0..framer.take_pings() {
+        // Two line ends are a ping, one is its pong (RFC 5626 §4.4.1): for those we have heard of.
+        let pings = framer.take_pings();
+        for _ in (0..pings).filter(|_| known) {
             let _ = pongs.try_send(());
         }
     }

@@ -13,6 +13,7 @@ use tokio::{
     io::{Interest, unix::AsyncFd},
     net::UdpSocket,
     sync::mpsc,
+    task::JoinSet,
 };
 
 use super::{Incoming, failure};
@@ -32,7 +33,11 @@ pub(super) struct Udp {
 }
 
 impl Udp {
-    pub(super) fn bind(at: SocketAddr, incoming: mpsc::Sender<Incoming>) -> io::Result<Self> {
+    pub(super) fn bind(
+        at: SocketAddr,
+        incoming: mpsc::Sender<Incoming>,
+        readers: &mut JoinSet<()>,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
         // Less than asked for is no reason not to start.
@@ -42,12 +47,12 @@ impl Udp {
         socket.bind(&at.into())?;
         let socket = Arc::new(UdpSocket::from_std(socket.into())?);
         let local = socket.local_addr()?;
-        tokio::spawn(read(Arc::clone(&socket), local, incoming.clone()));
+        readers.spawn(read(Arc::clone(&socket), local, incoming.clone()));
         // A descriptor of its own, so that it can be waited for by errors alone.
         let own = socket.as_fd().try_clone_to_owned()?;
         // SAFETY: an `OwnedFd` is open, and the same, as long as it lives; the `AsyncFd` owns it.
         let errors = unsafe { AsyncFd::register_with_interest(own, Interest::ERROR)? };
-        tokio::spawn(listen_to_icmp(errors, local, incoming.clone()));
+        readers.spawn(listen_to_icmp(errors, local, incoming.clone()));
         Ok(Self { socket, local, incoming })
     }
 

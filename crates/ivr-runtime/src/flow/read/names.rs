@@ -73,6 +73,11 @@ impl Names {
         self.targets.get(name).copied()
     }
 
+    /// Opening hours; without a note.
+    pub fn hours(&self, name: &str) -> Option<HoursId> {
+        self.hours.get(name).copied()
+    }
+
     /// A step; without a note.
     pub fn step(&self, name: &str) -> Option<StepId> {
         self.steps.get(name).copied()
@@ -150,7 +155,7 @@ impl super::Reader<'_> {
 
     /// Opening hours, which must be there.
     pub fn hours_to(&self, name: &Text) -> Option<HoursId> {
-        let found = self.names.hours.get(&name.value).copied();
+        let found = self.names.hours(&name.value);
         if found.is_none() {
             self.unknown("hours", name, self.names.hours.keys().map(String::as_str));
         }

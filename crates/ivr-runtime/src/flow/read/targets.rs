@@ -9,7 +9,6 @@ use crate::{
         tables::{self, TargetDraft},
     },
     hours::Hours,
-    lint::addresses,
 };
 
 /// The flow's own hours, then the shared ones.
@@ -38,13 +37,7 @@ pub(super) fn drafts(root: &Table<'_>, shared: &Shared) -> Vec<TargetDraft> {
         // One that can't be used keeps its name, so that nobody is told that it is not there.
         let draft = tables::target(name.clone(), table)
             .unwrap_or_else(|| TargetDraft { name, ..TargetDraft::default() });
-        for address in &draft.addresses {
-            if addresses::is_emergency_in(address, &shared.countries) {
-                let message = format!("`{address}` is an emergency number");
-                let help = "name the extension or queue of a person instead";
-                root.notes().note(Code::E08, place.clone(), message, help);
-            }
-        }
+        tables::refuse_numbers(&draft, &place, &shared.countries, root.notes());
         drafts.push(draft);
     }
     drafts.into_iter().chain(shared.targets.iter().cloned()).collect()
@@ -61,7 +54,8 @@ fn redefined(root: &Table<'_>, kind: &str, name: &Text) {
 }
 
 /// Looks up a target's names. Those of a shared target that lead nowhere in this flow are left
-/// out: its way out then goes on with `human` and `[fallback]`.
+/// out (they may lead to a step of another): its way out then goes on with `human` and
+/// `[fallback]`.
 pub(super) fn resolve(draft: &TargetDraft, reader: &Reader<'_>) -> Target {
     let shared = reader.shared.targets.iter().any(|target| target.name == draft.name);
     let go = |name: &Option<Text>| -> Option<Go> {
@@ -73,8 +67,11 @@ pub(super) fn resolve(draft: &TargetDraft, reader: &Reader<'_>) -> Target {
         addresses: draft.addresses.clone(),
         no_reply_ms: draft.no_reply_ms,
         ring_seconds: draft.ring_seconds,
+        ping_seconds: draft.ping_seconds,
         transport: draft.transport.clone(),
-        hours: draft.hours.as_ref().and_then(|name| reader.hours_to(name)),
+        hours: draft.hours.as_ref().and_then(|name| {
+            if shared { reader.names.hours(&name.value) } else { reader.hours_to(name) }
+        }),
         when_closed: go(&draft.when_closed),
         answered_means: draft.answered_means,
         human_signal: draft.human_signal.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    diagnose::{Code, Table, Text},
+    diagnose::{Code, Notes, Span, Table, Text},
     flow::model::{AnsweredMeans, HumanSignal},
     lint::addresses,
 };
@@ -19,6 +19,8 @@ pub struct TargetDraft {
     pub no_reply_ms: u32,
     /// Ringing for so long is no answer, seconds.
     pub ring_seconds: u32,
+    /// Between two OPTIONS, seconds; 0: none.
+    pub ping_seconds: u32,
     /// `udp`, `tcp` or `auto`.
     pub transport: String,
     /// Name of its hours.
@@ -49,6 +51,7 @@ impl Default for TargetDraft {
             addresses: Vec::new(),
             no_reply_ms: 3_000,
             ring_seconds: 45,
+            ping_seconds: 30,
             transport: "auto".to_owned(),
             hours: None,
             when_closed: None,
@@ -88,6 +91,7 @@ pub fn target(name: Text, table: Table<'_>) -> Option<TargetDraft> {
         name,
         addresses: addresses.unwrap_or_default(),
         no_reply_ms: table.number("no_reply_ms", 100..=60_000).unwrap_or(usual.no_reply_ms),
+        ping_seconds: table.number("ping_seconds", 0..=3_600).unwrap_or(usual.ping_seconds),
         ring_seconds: table.number("ring_seconds", 1..=600).unwrap_or(usual.ring_seconds),
         transport: table.choice("transport", &transports, &["tls"]).unwrap_or("auto").to_owned(),
         hours,
@@ -105,6 +109,16 @@ pub fn target(name: Text, table: Table<'_>) -> Option<TargetDraft> {
     };
     table.finish();
     (!draft.addresses.is_empty()).then_some(draft)
+}
+
+/// Notes the addresses of a target that must not be dialled where calls come from these
+/// countries; `place` is that of its `sip`.
+pub fn refuse_numbers(target: &TargetDraft, place: &Span, countries: &[String], notes: &Notes) {
+    for address in &target.addresses {
+        if let Some((message, help)) = addresses::refused_in(address, countries) {
+            notes.note(Code::E08, place.clone(), message, help);
+        }
+    }
 }
 
 fn addresses(table: &Table<'_>) -> Option<Vec<String>> {

@@ -1,0 +1,92 @@
+//! Who may see what shows calls, numbers or texts.
+
+use std::net::SocketAddr;
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::Site;
+use crate::config::Http;
+
+/// Headers by which a proxy says that a request comes from elsewhere.
+const FORWARDED: [&str; 4] = ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"];
+
+/// The tokens of `[http]`, as hashes.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens(Vec<[u8; 32]>);
+
+impl Tokens {
+    /// Those of the configuration.
+    #[must_use]
+    pub fn of(http: &Http) -> Self {
+        Self(http.tokens.iter().map(|token| digest(token.secret.reveal())).collect())
+    }
+
+    /// With tokens, who bears one; without any, who asks on this machine, past no proxy.
+    fn admit(&self, headers: &HeaderMap, from: SocketAddr) -> bool {
+        if self.0.is_empty() {
+            let proxied = FORWARDED.iter().any(|name| headers.contains_key(*name));
+            return from.ip().is_loopback() && !proxied;
+        }
+        let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Some(token) = value.and_then(|value| value.strip_prefix("Bearer ")) else {
+            return false;
+        };
+        let given = digest(token.trim());
+        // All are compared, so that the time tells nothing.
+        self.0.iter().fold(false, |found, one| found | bool::from(one.ct_eq(&given)))
+    }
+}
+
+fn digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// Lets through whom the tokens admit; the others get 401.
+pub(super) async fn guard(
+    State(site): State<Site>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if site.tokens.admit(request.headers(), from) {
+        return next.run(request).await;
+    }
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    (StatusCode::UNAUTHORIZED, challenge, "a token is needed\n").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn without_tokens_only_this_machine_and_no_proxy_is_admitted() {
+        let open = Tokens::default();
+        let (here, there) = ("127.0.0.1:9".parse().unwrap(), "192.0.2.1:9".parse().unwrap());
+        assert!(open.admit(&headers(&[]), here));
+        assert!(!open.admit(&headers(&[]), there));
+        assert!(!open.admit(&headers(&[("x-forwarded-for", "192.0.2.1")]), here));
+        assert!(!open.admit(&headers(&[("authorization", "Bearer ")]), there));
+    }
+
+    #[test]
+    fn with_tokens_everybody_needs_one() {
+        let tokens = Tokens(vec![digest("one"), digest("two")]);
+        let here = "127.0.0.1:9".parse().unwrap();
+        let bears = |value: &str| tokens.admit(&headers(&[("authorization", value)]), here);
+        assert!(bears("Bearer one") && bears("Bearer two"));
+        assert!(!bears("Bearer three") && !bears("one") && !bears("Bearer "));
+        assert!(!tokens.admit(&headers(&[]), here));
+    }
+}

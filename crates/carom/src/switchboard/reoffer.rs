@@ -1,0 +1,141 @@
+//! New offers within a call: each leg answers its peer's for itself, since the media run through
+//! us, and a change of direction is passed on to the other leg, so that a held party knows.
+
+use std::time::Duration;
+
+use ivr_runtime::call::{Input, TargetOutcome};
+use sip_stack::{
+    endpoint::{LegId, ReofferMethod},
+    message::Request,
+    offer_answer::{AnswerKind, Direction},
+};
+
+use super::{
+    Switchboard,
+    live::{CallNo, Side, TargetState},
+};
+use crate::node::clock::wall_ms;
+
+/// A leg that could not take our offer is asked again after this long.
+const AGAIN: Duration = Duration::from_millis(250);
+/// The status of an offer of ours that gave way to the peer's (RFC 3261 §14.2).
+const GAVE_WAY: u16 = 491;
+
+impl Switchboard {
+    /// The peer of a leg wants to change the session, or asks for an offer.
+    pub(super) fn on_offer(&mut self, leg: LegId, sdp: Option<&[u8]>, request: &Request) {
+        let now = self.now();
+        let Some((no, side)) = self.current(leg) else {
+            return self.endpoint.refuse_offer(now, leg, 488);
+        };
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(media) = call.media_mut(side) else { return };
+        let before = media.way();
+        let reply = match sdp {
+            Some(sdp) => media.take_offer(sdp),
+            None => media.make_offer().ok_or(491),
+        };
+        match reply {
+            Ok(ours) => {
+                self.endpoint.accept_offer(now, leg, ours);
+                if sdp.is_some() {
+                    // The answer says what a new offer of ours would.
+                    media.reoffer_at = None;
+                    self.session_changed(no, side);
+                    self.pass_direction(no, side);
+                }
+            }
+            Err(status) => self.endpoint.refuse_offer(now, leg, status),
+        }
+        let Some(call) = self.calls.get_mut(&no).filter(|_| side == Side::Target) else { return };
+        let after = call.media_mut(side).and_then(|media| media.way());
+        let moved = after != before && after.is_some_and(|(_, way)| way == Direction::SendRecv);
+        if call.hears_human(request.headers(), moved) {
+            self.tell(no, Input::Target(TargetOutcome::HumanAnswered));
+        }
+    }
+
+    /// The peer's word on an offer of ours.
+    pub(super) fn on_offer_answered(&mut self, leg: LegId, status: u16, sdp: Option<&[u8]>) {
+        let now = self.now();
+        let Some((no, side)) = self.current(leg) else { return };
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(media) = call.media_mut(side) else { return };
+        let asked = std::mem::take(&mut media.asked);
+        let agreed = (200..300).contains(&status)
+            && sdp.is_some_and(|sdp| media.conclude(sdp, AnswerKind::Final));
+        if agreed {
+            self.session_changed(no, side);
+            if asked {
+                // The peer wanted to say something, and this is it.
+                self.pass_direction(no, side);
+            }
+            return;
+        }
+        media.talk.withdraw();
+        if status == GAVE_WAY {
+            media.reoffer_at = Some(now + AGAIN);
+            self.reschedule(no);
+        } else {
+            call.line.note(wall_ms(), "sip", format!("{side}: our offer was refused ({status})"));
+        }
+    }
+
+    /// Offers again where an earlier try found the leg busy.
+    pub(super) fn reoffer_due(&mut self, no: CallNo) {
+        let now = self.now();
+        for side in [Side::Caller, Side::Target] {
+            let media = self.calls.get_mut(&no).and_then(|call| call.media_mut(side));
+            let due = media.and_then(|media| media.reoffer_at.take_if(|at| *at <= now));
+            if due.is_some() {
+                self.reoffer(no, side);
+            }
+        }
+    }
+
+    fn session_changed(&mut self, no: CallNo, side: Side) {
+        self.configure(no, side);
+        let bridged = self.calls.get(&no).and_then(|call| call.target.as_ref());
+        if bridged.is_some_and(|target| target.state != TargetState::Calling) {
+            // Whether keys are events or INFO may have changed.
+            self.bridge(no);
+        }
+    }
+
+    /// Tells the other leg of an answered forward which way its peer's peer wants media to flow.
+    fn pass_direction(&mut self, no: CallNo, from: Side) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        if !call.target.as_ref().is_some_and(|target| target.state == TargetState::Answered) {
+            return;
+        }
+        let wish = call.media_mut(from).map(|media| media.wish);
+        let to = match from {
+            Side::Caller => Side::Target,
+            Side::Target => Side::Caller,
+        };
+        let (Some(wish), Some(media)) = (wish, call.media_mut(to)) else { return };
+        let ours = &mut media.talk.local_mut().direction;
+        if std::mem::replace(ours, wish) != wish {
+            self.reoffer(no, to);
+        }
+    }
+
+    fn reoffer(&mut self, no: CallNo, side: Side) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let leg = match side {
+            Side::Caller => Some(call.caller.leg),
+            Side::Target => call.target.as_ref().and_then(|target| target.leg),
+        };
+        let (Some(leg), Some(media)) = (leg, call.media_mut(side)) else { return };
+        let sent = media.talk.offer().is_ok_and(|offer| {
+            let sent = self.endpoint.reoffer(now, leg, Some(offer), ReofferMethod::Invite).is_ok();
+            if !sent {
+                media.talk.withdraw();
+            }
+            sent
+        });
+        media.reoffer_at = (!sent).then(|| now + AGAIN);
+        self.reschedule(no);
+    }
+}

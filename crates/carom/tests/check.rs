@@ -1,0 +1,198 @@
+//! What `carom check` says of bad files, word for word, and of the examples.
+//!
+//! Each file in `tests/bad` has the mistakes that one table can have.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use carom::config::{CheckReport, check};
+use carom_blackbox::{CONFIG, Engine, Place, call};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+const MINIMAL: &str = include_str!("../../ivr-runtime/tests/fixtures/minimal.toml");
+
+#[test]
+fn every_bad_configuration_is_told_what_is_wrong_where_and_how_to_mend_it() {
+    let mut seen = 0;
+    for file in files("tests/bad") {
+        let (snapshot, report) = check(Some(&file), &[]);
+        assert!(snapshot.is_none() && report.has_errors(), "{}: {report}", file.display());
+        underlined(&report);
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(name, report.to_string());
+        });
+        seen += 1;
+    }
+    assert!(seen >= 24, "{seen} files only");
+}
+
+#[test]
+fn every_bad_flow_is_told_by_its_code_at_its_line() {
+    let mut codes = Vec::new();
+    for file in files("../ivr-runtime/tests/bad") {
+        let (snapshot, report) =
+            check(Some(Path::new("tests/fixtures/plain.toml")), std::slice::from_ref(&file));
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let code = name.split('_').next().unwrap().to_owned();
+        assert!(report.findings.iter().any(|f| f.code.to_string() == code), "{name}: {report}");
+        assert_eq!(snapshot.is_some(), code.starts_with('W'), "{name}: {report}");
+        underlined(&report);
+        codes.push(code);
+    }
+    for code in ["E00", "E01", "E02", "E03", "E04", "E05", "E06", "E07", "E08", "E13", "E15"] {
+        assert!(codes.iter().any(|seen| seen == code), "{code}");
+    }
+}
+
+/// Each finding is shown with its place, its line, the place in it underlined, and help if any.
+fn underlined(report: &CheckReport) {
+    let text = report.to_string();
+    for finding in &report.findings {
+        let place = format!("--> {}:{}:{}\n", finding.file, finding.line, finding.column);
+        assert!(text.contains(&place), "{place}\n{text}");
+        let help = format!("= help: {}", finding.help);
+        assert!(finding.help.is_empty() || text.contains(&help), "{text}");
+    }
+    let marks = |line: &&str| line.trim_start_matches([' ', '|']).starts_with('^');
+    assert_eq!(text.lines().filter(marks).count(), report.findings.len(), "{text}");
+}
+
+#[test]
+fn the_command_prints_the_findings_and_ends_with_status_1() {
+    let (_, report) = check(Some(Path::new("tests/bad/trunk.toml")), &[]);
+    let told = carom(&["check", "-c", "tests/bad/trunk.toml"]);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    let text = String::from_utf8(told.stdout).unwrap();
+    let found = report.errors();
+    assert_eq!(text, format!("{report}{found} errors, 0 warnings\n"));
+
+    let told = carom(&["check", "-c", "tests/bad/trunk.toml", "--format", "json"]);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    let lines = String::from_utf8(told.stdout).unwrap();
+    for (line, finding) in lines.lines().zip(&report.findings) {
+        let json: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(json["code"], finding.code.to_string());
+        assert_eq!(json["file"], "tests/bad/trunk.toml");
+        assert_eq!(json["line"], finding.line);
+        assert_eq!(json["column"], finding.column);
+        assert_eq!(json["message"], finding.message);
+        assert_eq!(json["help"], finding.help);
+        assert_eq!(json["severity"], "error");
+    }
+    assert_eq!(lines.lines().count(), found);
+}
+
+#[test]
+fn what_is_wrong_is_told_by_run_too_and_nothing_is_served() {
+    let told = carom(&["run", "-c", "tests/bad/limits.toml"]);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    let text = String::from_utf8(told.stderr).unwrap();
+    assert!(text.contains("`calls` is 0; it takes 1 to 1000000"), "{text}");
+    assert!(text.contains("--> tests/bad/limits.toml:"), "{text}");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_told_by_name() {
+    let place = Place::new();
+    let config = place.write("carom.toml", &carom_blackbox::fill(&place, CONFIG));
+    place.write("flows/a-folder.toml/x", "");
+    let latin1 = place.folder().join("flows/latin1.toml");
+    fs::write(&latin1, b"# caf\xe9\n").unwrap();
+    let told = carom(&["check", "-c", config.to_str().unwrap()]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert_eq!(told.status.code(), Some(1), "{text}");
+    assert!(text.contains("flows/a-folder.toml\n"), "{text}");
+    assert!(text.contains("flows/latin1.toml\n") && text.contains("UTF-8"), "{text}");
+    for missing in ["no/such/carom.toml", place.folder().to_str().unwrap()] {
+        let told = carom(&["check", "-c", missing]);
+        let text = String::from_utf8(told.stdout).unwrap();
+        assert_eq!(told.status.code(), Some(1), "{text}");
+        assert!(text.contains(&format!("--> {missing}\n")), "{text}");
+    }
+}
+
+#[test]
+fn two_flows_for_one_number_and_missing_prompts_are_told() {
+    let place = Place::new();
+    let config = place.write("carom.toml", &carom_blackbox::fill(&place, CONFIG));
+    place.write("flows/one.toml", MINIMAL);
+    place.write("flows/two.toml", &MINIMAL.replace("welcome.wav", "welcom.wav"));
+    let three = MINIMAL.replace("[target.agents]", "[target.pbx]");
+    place.write("flows/three.toml", &three.replace("agents", "pbx"));
+    let told = carom(&["check", "-c", config.to_str().unwrap()]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert_eq!(told.status.code(), Some(1), "{text}");
+    for what in [
+        "there is no prompt `welcom` in en-GB",
+        "`[target.pbx]` stands in carom.toml already",
+        "did you mean `welcome`?",
+    ] {
+        assert!(text.contains(what), "{what}: {text}");
+    }
+    place.write("flows/two.toml", MINIMAL);
+    fs::remove_file(place.folder().join("flows/three.toml")).unwrap();
+    let told = carom(&["check", "-c", config.to_str().unwrap()]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert_eq!(told.status.code(), Some(1), "{text}");
+    for what in ["the number `+442079460019` belongs to the flow in", "the name `Main line`"] {
+        assert!(text.contains(what), "{what}: {text}");
+    }
+}
+
+#[test]
+fn lp_04_the_minimal_example_runs_as_printed_with_exactly_one_warning() {
+    let place = Place::new();
+    let engine = Engine::start_with(BIN, &place, CONFIG, MINIMAL);
+    let told = engine.cli(&["check"]);
+    assert!(told.status.success(), "{told:?}");
+    assert!(told.out.contains("warning[W03]"), "{told:?}");
+    assert!(told.out.contains("0 errors, 1 warning; 1 flow (Main line), "), "{told:?}");
+    let uri = format!("sip:+442079460019@{}", place.engine());
+    let heard = call(BIN, &place, &uri, &["--press", "1@1500ms"]);
+    assert!(heard.status.success(), "{heard:?}");
+    let calls = engine.cli(&["calls"]);
+    assert!(calls.out.contains("deflected"), "{calls:?}");
+    let messages = engine.cli(&["messages"]);
+    let text = "Example: here is the chat link you asked for: https://help.example.com/chat";
+    assert!(messages.out.contains(text), "{messages:?}");
+}
+
+#[test]
+fn the_documented_configuration_is_refused_by_the_names_of_what_is_not_available_yet() {
+    let place = Place::new();
+    let config = place.write("carom.toml", include_str!("fixtures/carom.toml"));
+    fs::create_dir(place.folder().join("prompts")).unwrap();
+    place.write("flows/minimal.toml", MINIMAL);
+    let told = Command::new(BIN)
+        .args(["check", "--format", "json", "-c"])
+        .arg(&config)
+        .envs([("TWILIO_ACCOUNT_SID", "AC1"), ("TWILIO_AUTH_TOKEN", "x")])
+        .output()
+        .unwrap();
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    let lines = String::from_utf8(told.stdout).unwrap();
+    let findings = lines.lines().map(|line| {
+        let finding: serde_json::Value = serde_json::from_str(line).unwrap();
+        let word = |key: &str| finding[key].as_str().unwrap().to_owned();
+        format!("{} line {}: {}", word("code"), finding["line"], word("message"))
+    });
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("documented", findings.collect::<Vec<_>>().join("\n"));
+    });
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
+    files.sort();
+    files
+}
+
+fn carom(args: &[&str]) -> Output {
+    Command::new(BIN).args(args).output().unwrap()
+}

@@ -1,0 +1,208 @@
+//! `carom prompts`: recordings of any kind become prompts that callers hear.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use carom_blackbox::{
+    CONFIG, Engine, FLOW, Place, call,
+    sound::{self, tenths_of_tone},
+};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+
+#[test]
+fn recordings_of_every_format_become_masters_with_their_transcripts() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for (file, format) in [
+        ("cd.wav", "-r 44100 -c 2 -b 16"),
+        ("studio.flac", "-r 48000 -c 1 -b 24"),
+        ("phone.wav", "-r 8000 -c 1 -e a-law"),
+        ("web.ogg", "-r 32000 -c 2"),
+        ("music.mp3", "-r 22050 -c 1"),
+    ] {
+        sox(at, file, format, "synth 2 sine 440 gain -20");
+        fs::write(at.join(file).with_extension("txt"), format!("This is {file}.\n")).unwrap();
+    }
+    let files = ["cd.wav", "studio.flac", "phone.wav", "web.ogg", "music.mp3"];
+    let told = carom(at, &[&["prompts", "import", "--language", "en-GB"][..], &files].concat());
+    let text = out(&told);
+    assert!(told.status.success(), "{text}");
+    assert_eq!(text.matches("-23.0 LUFS (was ").count(), files.len(), "{text}");
+    let list = out(&carom(at, &["prompts", "list", "--language", "en-GB"]));
+    for (name, rate) in
+        [("cd", 48_000), ("studio", 48_000), ("phone", 16_000), ("web", 16_000), ("music", 16_000)]
+    {
+        let wav = hound::WavReader::open(at.join(format!("prompts/en-GB/{name}.wav"))).unwrap();
+        let spec = wav.spec();
+        assert_eq!((spec.channels, spec.sample_rate, spec.bits_per_sample), (1, rate, 16));
+        let line = list.lines().find(|line| line.contains(&format!("  {name} "))).unwrap();
+        assert!(line.contains("  own ") && line.contains(&format!("This is {name}.")), "{line}");
+        assert!(carom(at, &["prompts", "play", name]).status.success());
+        let heard = sound::read(&at.join(format!("{name}.wav"))).unwrap();
+        assert!(tenths_of_tone(&heard, 440.0) >= 18, "{name}");
+    }
+}
+
+#[test]
+fn what_callers_would_hear_as_a_fault_is_refused_with_its_reason_and_the_rest_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let format = "-r 16000 -c 1 -b 16";
+    sox(at, "silence.wav", format, "trim 0 2");
+    sox(at, "clipped.wav", format, "synth 2 sine 440 gain 12");
+    sox(at, "long.wav", format, "synth 61 sine 440 gain -12");
+    sox(at, "short.wav", format, "synth 0.1 sine 440 gain -12");
+    sox(at, "good.wav", format, "synth 1 sine 440 gain -12");
+    let good = fs::read(at.join("good.wav")).unwrap();
+    fs::write(at.join("header.wav"), &good[..30]).unwrap();
+    fs::write(at.join("half.wav"), &good[..good.len() / 2]).unwrap();
+    fs::write(at.join("text.mp3"), "no sound at all").unwrap();
+    let files: Vec<String> = names(at);
+    let files: Vec<&str> = files.iter().map(String::as_str).chain(["missing.wav"]).collect();
+    let told = carom(at, &[&["prompts", "import", "--language", "en-GB"][..], &files].concat());
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    let text = String::from_utf8(told.stderr).unwrap();
+    for reason in [
+        "silence.wav: is silent (the loudest part is at -",
+        "clipped.wav: is clipped in ",
+        "long.wav: is 61000 ms long; a prompt has at most 60000 ms",
+        "short.wav: is 100 ms long; a prompt has at least 200 ms",
+        "header.wav: has a broken header",
+        "half.wav: is truncated: its header promises 16000 samples",
+        "text.mp3: is no WAV, FLAC, MP3 or Ogg Vorbis sound",
+        "missing.wav: cannot be read: No such file",
+    ] {
+        assert!(text.contains(reason), "{reason}: {text}");
+    }
+    assert_eq!(text.lines().count(), 8, "{text}");
+    assert_eq!(names(&at.join("prompts/en-GB")), ["good.wav"]);
+}
+
+#[test]
+fn the_shipped_prompts_are_clean_and_the_same_in_both_languages() {
+    let told = carom(Path::new("../.."), &["prompts", "check"]);
+    let text = out(&told);
+    assert!(told.status.success(), "{text}");
+    assert!(text.ends_with(" prompts checked, 0 problems\n"), "{text}");
+    let list = |language| {
+        let list = out(&carom(Path::new("/"), &["prompts", "list", "--language", language]));
+        let names = list.lines().map(|line| line.split_whitespace().nth(1).unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert!(list("en-GB").len() > 50);
+    assert_eq!(list("en-GB"), list("es-ES"));
+}
+
+#[test]
+fn the_check_finds_what_was_put_there_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for language in ["en-GB", "es-ES"] {
+        fs::create_dir_all(at.join("prompts").join(language)).unwrap();
+    }
+    let format = "-r 16000 -c 1 -b 16";
+    sox(&at.join("prompts/en-GB"), "loud.wav", format, "synth 1 sine 440 gain -6");
+    sox(&at.join("prompts/es-ES"), "loud.wav", format, "synth 1 sine 440 gain -20");
+    sox(&at.join("prompts/es-ES"), "solo.wav", format, "synth 1 sine 440 gain -20");
+    sox(&at.join("prompts/en-GB"), "rate.wav", "-r 11025 -c 1 -b 16", "synth 1 sine 440");
+    sox(&at.join("prompts/en-GB"), "stereo.wav", "-r 16000 -c 2 -b 16", "synth 1 sine 440");
+    for text in ["en-GB/loud.txt", "es-ES/loud.txt"] {
+        fs::write(at.join("prompts").join(text), "Loud.").unwrap();
+    }
+    let told = carom(at, &["prompts", "check"]);
+    let text = out(&told);
+    assert_eq!(told.status.code(), Some(1), "{text}");
+    for problem in [
+        "prompts/en-GB/loud.wav: is 13 LU louder than the other prompts: import it again",
+        "prompts/es-ES/solo.wav: has no transcript beside it",
+        "prompts/es-ES/solo.wav: is missing in en-GB",
+        "prompts/en-GB/rate.wav: 11025 Hz; a prompt has 8,000, 16,000 or 48,000 Hz",
+        "prompts/en-GB/stereo.wav: 2 channels; a prompt is mono",
+    ] {
+        assert!(text.contains(problem), "{problem}: {text}");
+    }
+    assert!(text.ends_with("3 prompts checked, 5 problems\n"), "{text}");
+}
+
+#[test]
+fn a_prompt_is_made_from_text_and_a_caller_hears_the_folders_own() {
+    let place = Place::new();
+    let at = place.folder();
+    let say = ["prompts", "say", "Good morning, this is a test.", "--name", "morning"];
+    let told = carom(at, &say);
+    assert!(told.status.success(), "{told:?}");
+    let transcript = fs::read_to_string(at.join("prompts/en-GB/morning.txt")).unwrap();
+    assert_eq!(transcript, "Good morning, this is a test.\n");
+    let spanish = ["prompts", "say", "Buenos días.", "--name", "morning", "--language", "es-ES"];
+    assert!(carom(at, &spanish).status.success());
+    assert_eq!(out(&carom(at, &["prompts", "check"])), "2 prompts checked, 0 problems\n");
+
+    // Over the built-in prompt of that name.
+    sox(at, "tone.wav", "-r 16000 -c 1 -b 16", "synth 3 sine 440 gain -20");
+    let import =
+        ["prompts", "import", "tone.wav", "--language", "en-GB", "--name", "welcome", "--text"];
+    let told = carom(at, &[&import[..], &["For a text press 1, for a person press 0."]].concat());
+    assert!(told.status.success(), "{told:?}");
+    let _engine = Engine::start_with(BIN, &place, CONFIG, FLOW);
+    let wav = at.join("heard.wav");
+    let uri = format!("sip:100@{}", place.engine());
+    let args = ["--hang-up-after", "2s", "--record", wav.to_str().unwrap()];
+    assert_eq!(call(BIN, &place, &uri, &args).status.code(), Some(3));
+    assert!(tenths_of_tone(&sound::read(&wav).unwrap(), 440.0) >= 15);
+}
+
+#[test]
+fn what_cannot_be_done_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    sox(at, "a.wav", "-r 16000 -c 1 -b 16", "synth 1 sine 440 gain -12");
+    for (args, told) in [
+        (&["import", "a.wav", "--language", "en_GB"][..], "`en_GB` is no language"),
+        (&["import", "a.wav", "--language", "../en"], "`../en` is no language"),
+        (&["import", "a.wav", "--language", "en", "--name", "../../a"], "is no name"),
+        (&["import", "a.wav", "b.wav", "--language", "en", "--name", "x"], "are for one file"),
+        (&["play", "nothing"], "there is no prompt `nothing` in en-GB"),
+        (
+            &["play", "welcome", "--out", "no/such/folder.wav"],
+            "no/such/folder.wav can't be written",
+        ),
+        (&["say", "x", "--name", "x", "--language", "xx"], "espeak-ng: "),
+        (&["check"], "prompts is no folder"),
+    ] {
+        let said = carom(at, &[&["prompts"][..], args].concat());
+        let text = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert_eq!(said.status.code(), Some(1), "{args:?}: {said:?}");
+        assert!(text.contains(told), "{args:?}: {text}");
+    }
+    let mut without = Command::new(BIN);
+    without.args(["prompts", "say", "x", "--name", "x"]).current_dir(at).env("PATH", "");
+    let text = String::from_utf8(without.output().unwrap().stderr).unwrap();
+    assert!(text.contains("espeak-ng is not installed (Debian: apt-get install"), "{text}");
+}
+
+fn carom(at: &Path, args: &[&str]) -> Output {
+    Command::new(BIN).args(args).current_dir(at).output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn sox(at: &Path, file: &str, format: &str, effects: &str) {
+    let mut sox = Command::new("sox");
+    sox.args(["-D", "-n"]).args(format.split(' ')).arg(at.join(file)).args(effects.split(' '));
+    let made = sox.output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,79 @@
+//! Reloading a running node: new calls take the new files, running ones keep theirs, and broken
+//! files change nothing.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use carom_blackbox::{CONFIG, Ear, Engine, KEYS, Place, Scenario, eventually};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+
+#[test]
+fn a_running_call_keeps_its_flow_and_the_next_one_takes_the_new() {
+    let place = Place::new();
+    let engine = Engine::start_with(BIN, &place, CONFIG, KEYS);
+    let phone = Ear::at(place.carrier());
+    let old = Scenario::new("carrier-waits", place.carrier()).ear(&phone).call(&place);
+    let engine_rtp = phone.meets();
+    // Key 1 forwards now, and key 2 hangs up.
+    engine.rewrite(&place, "flows/main.toml", |flow| {
+        flow.replace("1 = \"hangup\"", "2 = \"hangup\"")
+    });
+    let told = engine.cli(&["reload"]);
+    assert!(told.status.success() && told.out.contains("serving 1 flow"), "{told:?}");
+
+    let other = Ear::at(place.ip(5));
+    let new = Scenario::new("carrier-waits", place.ip(5)).ear(&other).call(&place);
+    let engine_rtp_of_new = other.meets();
+    phone.presses(engine_rtp, 1);
+    old.succeeds();
+    other.presses(engine_rtp_of_new, 2);
+    new.succeeds();
+    engine.idle();
+}
+
+#[test]
+fn a_broken_file_is_refused_with_the_reason_and_the_old_one_serves_on() {
+    let place = Place::new();
+    let engine = Engine::start_with(BIN, &place, CONFIG, KEYS);
+    engine.rewrite(&place, "flows/main.toml", |flow| flow.replace("welcome.wav", "welcom.wav"));
+    let told = engine.cli(&["reload"]);
+    assert!(!told.status.success(), "{told:?}");
+    for part in ["nothing was changed", "E07", "main.toml:", "welcom"] {
+        assert!(told.err.contains(part), "{part}: {told:?}");
+    }
+    assert!(engine.metric(&place, "carom_reloads_total{outcome=\"refused\"}") > 0.0);
+
+    // The node is reached even where carom.toml itself cannot be read any more.
+    engine.rewrite(&place, "carom.toml", |config| config.replace("[media]", "[media"));
+    let told = engine.cli(&["reload"]);
+    assert!(!told.status.success() && told.err.contains("carom.toml:"), "{told:?}");
+    assert!(engine.cli(&["status"]).status.success());
+    engine.signal("HUP");
+    eventually("the refusal in the log", || {
+        engine.log().contains("the old configuration serves on").then_some(())
+    });
+
+    let phone = Ear::at(place.carrier());
+    let carrier = Scenario::new("carrier-waits", place.carrier()).ear(&phone).call(&place);
+    phone.presses(phone.meets(), 1);
+    carrier.succeeds();
+    engine.idle();
+}
+
+#[test]
+fn sighup_reloads_and_a_trunk_that_is_gone_gets_no_answer() {
+    let place = Place::new();
+    let engine = Engine::start_with(BIN, &place, CONFIG, KEYS);
+    let carrier = format!("{}/31", place.carrier());
+    let other = format!("{}/32", place.ip(20));
+    engine.rewrite(&place, "carom.toml", |config| config.replace(&carrier, &other));
+    engine.signal("HUP");
+    eventually("the reload in the log", || engine.log().contains("serving 1 flow").then_some(()));
+
+    let gone = carom_blackbox::Wire::at(&place, place.carrier());
+    let new = carom_blackbox::Wire::at(&place, place.ip(20));
+    let options = carom_blackbox::Ask::new(&place, "OPTIONS");
+    gone.send(&options.text(place.carrier()));
+    let reply = new.ask(&carom_blackbox::Ask::new(&place, "OPTIONS"));
+    assert!(reply.starts_with("SIP/2.0 200"), "{reply}");
+    assert!(gone.is_silent());
+}

@@ -1,0 +1,95 @@
+//! `carom simulate`: a flow played with typed keys, and by random callers.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::{
+    io::Write as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+const MINIMAL: &str = "crates/ivr-runtime/tests/fixtures/minimal.toml";
+
+#[test]
+fn a_flow_is_played_with_typed_keys() {
+    for (name, keys) in [
+        ("a_text_is_accepted", "1\n"),
+        ("a_person_is_asked_for", "0\n"),
+        ("nothing_is_pressed", "\n\n\n"),
+        ("a_question_is_answered_in_spanish", "2\n2\n1\n9\n8\n1\nh\n"),
+        ("a_key_that_is_none_and_one_that_leads_nowhere", "x\n7\nh\n"),
+    ] {
+        let told = play(&["simulate"], keys);
+        assert!(told.status.success(), "{told:?}");
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(name, String::from_utf8(told.stdout).unwrap());
+        });
+    }
+}
+
+#[test]
+fn ten_thousand_random_callers_of_each_shipped_flow_reach_an_end_or_a_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = folder.path().join("demo.toml");
+    let text = include_str!("../src/demo/flow.toml").replace("{pbx}", "127.0.0.1:5080");
+    std::fs::write(&demo, text).unwrap();
+    let demo = demo.to_str().unwrap();
+    for args in [&["-c", "config/carom.toml"][..], &[], &[MINIMAL], &[demo]] {
+        let random = ["simulate", "--random", "10000", "--seed", "20261125"];
+        let told = play(&[&random, args].concat(), "");
+        let text = String::from_utf8(told.stdout).unwrap();
+        assert!(told.status.success(), "{args:?}: {text}");
+        assert!(text.starts_with("10000 callers, seed 20261125\n"), "{args:?}: {text}");
+        assert!(!text.contains("LOST"), "{args:?}: {text}");
+        let ends = counts(&text).into_iter().filter(|(what, _)| is_an_end(what));
+        assert_eq!(ends.map(|(_, n)| n).sum::<u64>(), 10_000, "{args:?}: {text}");
+        for end in ["deflected", "forwarded", "apology", "caller_hangup"] {
+            assert!(counts(&text).iter().any(|(what, n)| what == end && *n > 0), "{end}: {text}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_callers_and_another_others() {
+    let run = |seed| play(&["simulate", "--random", "500", "--seed", seed], "").stdout;
+    assert_eq!(run("7"), run("7"));
+    assert_ne!(run("7")[25..], run("8")[25..]);
+}
+
+#[test]
+fn a_flow_that_traps_its_callers_is_not_played() {
+    for flow in ["E02_no_end", "E03_no_person", "E05_loop"] {
+        let file = format!("crates/ivr-runtime/tests/bad/{flow}.toml");
+        for args in [&["simulate", &file][..], &["simulate", &file, "--random", "10"]] {
+            let told = play(args, "1\n");
+            assert_eq!(told.status.code(), Some(1), "{told:?}");
+            let text = String::from_utf8_lossy(&told.stderr).into_owned();
+            assert!(text.contains(&format!("error[{}]", &flow[..3])), "{flow}: {text}");
+        }
+    }
+}
+
+/// Runs it at the top of the repository with keys typed.
+fn play(args: &[&str], keys: &str) -> Output {
+    let mut child = Command::new(BIN)
+        .args(args)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may end before it has read them all.
+    let _ = child.stdin.take().unwrap().write_all(keys.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// `  123  deflected` of each line.
+fn counts(text: &str) -> Vec<(String, u64)> {
+    let lines = text.lines().filter_map(|line| line.trim().split_once("  "));
+    lines.filter_map(|(n, what)| Some((what.to_owned(), n.parse().ok()?))).collect()
+}
+
+fn is_an_end(what: &str) -> bool {
+    !what.starts_with("offers") && what != "in the control group"
+}

@@ -1,0 +1,151 @@
+//! baresip as the caller and as the PBX: prompts and people are heard, keys arrive.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::process::Command;
+
+use carom_blackbox::{
+    Baresip, CONFIG, Engine, FLOW, Place, Softphone, eventually, go_on_for,
+    sound::{self, likeness, tenths_of_tone},
+};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+/// What the caller's phone speaks, and what the PBX does.
+const CALLER_HZ: f64 = 1_000.0;
+const PBX_HZ: f64 = 700.0;
+
+#[test]
+fn over_udp_caller_and_pbx_hear_each_other_and_the_pbx_hears_keys() {
+    bridge("udp");
+}
+
+#[test]
+fn over_tcp_caller_and_pbx_hear_each_other_and_the_pbx_hears_keys() {
+    bridge("tcp");
+}
+
+/// The legs differ in codec; the PBX hangs up.
+fn bridge(transport: &str) {
+    let place = Place::new();
+    let engine = engine(&place, transport);
+    let mut pbx = pbx(&place).codec("PCMA").start(&place);
+    let caller = forwarded(&place, &pbx, transport);
+    go_on_for(1_000);
+    for (key, so_far) in [('5', "5"), ('#', "5#"), ('9', "5#9")] {
+        caller.press(key);
+        eventually("the PBX hears the key", || (pbx.keys() == so_far).then_some(()));
+    }
+    pbx.hang_up();
+    let (by_caller, by_pbx) = (caller.heard(), pbx.heard());
+    let alike = likeness(&by_caller, &prompt("welcome"));
+    assert!(alike > 0.95, "the caller hears the prompt: {alike}");
+    // Less of the caller is heard, who presses keys meanwhile.
+    for (who, heard, hertz, least) in
+        [("caller", &by_caller, PBX_HZ, 12), ("PBX", &by_pbx, CALLER_HZ, 8)]
+    {
+        let tenths = tenths_of_tone(heard, hertz);
+        assert!(tenths >= least, "the {who} hears the other for {tenths} tenths of a second");
+    }
+    assert_eq!(tenths_of_tone(&by_pbx, PBX_HZ), 0, "and not itself");
+    let via = format!("SIP/2.0/{}", transport.to_uppercase());
+    for phone in [&caller, &pbx] {
+        assert!(phone.log().contains(&via), "it spoke {transport}");
+    }
+    assert_eq!(pbx.keys(), "5#9");
+    engine.idle();
+}
+
+#[test]
+fn kh_03_a_softphone_presses_1_hears_that_the_text_was_sent_and_is_hung_up_on() {
+    let place = Place::new();
+    let engine = engine(&place, "udp");
+    let caller = answered(&place, "udp");
+    caller.press('1');
+    let heard = caller.heard();
+    for name in ["welcome", "one-moment", "sent"] {
+        let alike = likeness(&heard, &prompt(name));
+        assert!(alike > 0.95, "the caller hears {name}: {alike}");
+    }
+    let messages = engine.cli(&["messages"]);
+    assert!(messages.out.contains("https://help.example.com/chat"), "{messages:?}");
+    engine.idle();
+}
+
+/// baresip records no further than to the first re-INVITE, so it is keys that tell.
+#[test]
+fn a_call_that_the_pbx_holds_is_held_to_the_caller_too_and_goes_on_afterwards() {
+    let place = Place::new();
+    let engine = engine(&place, "udp");
+    let mut pbx = pbx(&place).start(&place);
+    let mut caller = forwarded(&place, &pbx, "udp");
+    go_on_for(500);
+    pbx.hold();
+    caller.saw_times("CALL_REMOTE_SDP", 2);
+    eventually("the caller answers", || caller.log().contains("a=recvonly").then_some(()));
+    pbx.resume();
+    caller.saw_times("CALL_REMOTE_SDP", 3);
+    go_on_for(500);
+    caller.press('4');
+    eventually("the PBX hears the key", || (pbx.keys() == "4").then_some(()));
+    caller.hang_up();
+    pbx.saw("CALL_CLOSED");
+    let calls = engine.cli(&["calls"]);
+    assert!(calls.out.contains("forwarded"), "{calls:?}");
+    engine.idle();
+}
+
+#[test]
+fn a_caller_who_gives_up_while_the_pbx_rings_ends_both_legs() {
+    let place = Place::new();
+    let engine = engine(&place, "udp");
+    let pbx = pbx(&place).rings_only().start(&place);
+    let mut caller = answered(&place, "udp");
+    caller.press('0');
+    pbx.saw("CALL_INCOMING");
+    caller.hang_up();
+    pbx.saw("CALL_CLOSED");
+    let calls = engine.cli(&["calls"]);
+    assert!(calls.out.contains("caller_hangup"), "{calls:?}");
+    engine.idle();
+}
+
+fn engine(place: &Place, transport: &str) -> Engine {
+    let via =
+        |text: &str| text.replace("@{pbx}:5060", &format!("@{{pbx}}:5060;transport={transport}"));
+    // baresip's media and its TCP come from 127.0.0.1, whatever its SDP says: as behind a NAT.
+    let config = CONFIG
+        .replace("sources    = [\"{carrier}/31\"]", "sources = [\"{carrier}/31\", \"127.0.0.1\"]")
+        .replace("media_nets = [\"{carrier}/31\"]", "media_nets = [\"127.0.0.1\"]");
+    assert_eq!(config.matches("127.0.0.1").count(), 2);
+    Engine::start_with(BIN, place, &via(&config), &via(FLOW))
+}
+
+fn pbx(place: &Place) -> Softphone {
+    Softphone::new(place.pbx(), PBX_HZ).user("agents")
+}
+
+/// A caller whom the engine has answered.
+fn answered(place: &Place, transport: &str) -> Baresip {
+    let mut caller = Softphone::new(place.carrier(), CALLER_HZ).user("+447700900123").start(place);
+    caller.dial(&format!("sip:100@{};transport={transport}", place.engine()));
+    caller.saw("CALL_ESTABLISHED");
+    go_on_for(1_500);
+    caller
+}
+
+/// A caller who pressed 0 and was put through.
+fn forwarded(place: &Place, pbx: &Baresip, transport: &str) -> Baresip {
+    let caller = answered(place, transport);
+    caller.press('0');
+    pbx.saw("CALL_ESTABLISHED");
+    caller
+}
+
+/// A fifth of a second of a prompt as callers should hear it.
+fn prompt(name: &str) -> Vec<i16> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("prompt.wav");
+    let mut play = Command::new(BIN);
+    play.args(["prompts", "play", name, "--out"]).arg(&file);
+    assert!(play.output().unwrap().status.success());
+    sound::read(&file).unwrap()[4_000..5_600].to_vec()
+}

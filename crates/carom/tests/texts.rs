@@ -1,0 +1,299 @@
+//! Texts through the whole program, with a provider that speaks Twilio's form and misbehaves.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::{collections::BTreeMap, process::Command, thread, time::Duration};
+
+use carom_blackbox::{
+    CONFIG, Engine, Place, Run, Scenario, call, eventually,
+    sound::{self, likeness},
+    twilio::{Does, TOKEN, Twilio, post},
+};
+use deflect_actions::provider::twilio::signature;
+use serde_json::Value;
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+/// What a caller of a text can hear of it.
+const VERDICTS: [&str; 4] = ["sent", "not-sent", "may-still-arrive", "you-opted-out"];
+
+const FLOW: &str = r#"
+version = 1
+
+[flow]
+name           = "Test line"
+default        = true
+start          = "welcome"
+human          = "agents"
+ask_again_days = 0
+
+[target.agents]
+sip            = "sip:agents@{pbx}:5060"
+answered_means = "human"
+ring_seconds   = 5
+ping_seconds   = 0
+
+[link.chat]
+url      = "https://help.example.com/chat"
+staffing = "self-service"
+intents  = ["any"]
+
+[step.welcome]
+do       = "offer"
+link     = "chat"
+play     = "welcome.wav"
+press    = { 1 = "text_me", 0 = "agents" }
+accept   = ["1"]
+no_input = "agents"
+if_not_offered = "agents"
+
+[step.text_me]
+do               = "text"
+link             = "chat"
+message          = "Example: here is the chat link you asked for: {link}"
+accept_within_ms = 2500
+attempt_ms       = 1200
+then             = "hangup"
+if_fails         = "agents"
+"#;
+
+#[test]
+fn kh_03_a_text_that_the_provider_accepts_is_said_to_be_sent_and_ends_the_call() {
+    let site = Site::new();
+    let heard = site.call("+447700900101", &["--press", "1@1200ms"]);
+    assert_eq!(heard.verdicts, ["sent"]);
+    assert_eq!(site.end_of("01"), "deflected");
+    assert_eq!(site.message_to("01")["state"], "accepted");
+    let posted = site.twilio.posted();
+    assert_eq!(posted.len(), 1);
+    assert_eq!(posted[0]["To"], "+447700900101");
+    assert_eq!(posted[0]["From"], "+447700900999");
+    let link = "https://help.example.com/chat";
+    assert!(posted[0]["Body"].contains(link), "{posted:?}");
+    let id = site.message_to("01")["message_id"].as_str().unwrap().to_owned();
+    assert!(posted[0]["StatusCallback"].ends_with(&format!("?message={id}")), "{posted:?}");
+    assert!(!site.pbx.messages().contains("INVITE"), "no person was asked for");
+
+    // The provider's receipt moves the message on.
+    let path = posted[0]["StatusCallback"].split_once(":8080").unwrap().1.to_owned();
+    let sid = site.twilio.taken()[0]["sid"].as_str().unwrap().to_owned();
+    let form = [("MessageSid", sid.as_str()), ("MessageStatus", "delivered")];
+    assert!(site.webhook(&path, &form).starts_with("HTTP/1.1 204"));
+    assert_eq!(site.message_to("01")["state"], "delivered");
+}
+
+/// What becomes of one caller's text.
+struct Case {
+    does: Does,
+    hears: &'static str,
+    state: &'static str,
+    requests: std::ops::RangeInclusive<usize>,
+}
+
+#[test]
+fn x_03_a_text_that_fails_is_told_and_the_caller_is_put_through_to_a_person() {
+    let site = Site::new();
+    let case = |does, hears, state, requests| Case { does, hears, state, requests };
+    let cases = BTreeMap::from([
+        ("11", case(Does::Refuse(400, 21211), "not-sent", "failed", 1..=1)),
+        ("12", case(Does::Refuse(400, 21614), "not-sent", "failed", 1..=1)),
+        ("13", case(Does::Refuse(400, 21610), "you-opted-out", "failed", 1..=1)),
+        ("14", case(Does::Refuse(401, 20003), "not-sent", "failed", 1..=1)),
+        // Tried again while the caller waits, and later on.
+        ("15", case(Does::Refuse(500, 0), "may-still-arrive", "queued", 2..=9)),
+    ]);
+    site.fail(cases);
+}
+
+#[test]
+fn x_03_a_text_whose_answer_is_lost_is_written_once_and_the_caller_is_put_through_to_a_person() {
+    let site = Site::new();
+    // With its list the provider would tell that it has them.
+    site.twilio.hides_its_list(true);
+    let unsure =
+        |does| Case { does, hears: "may-still-arrive", state: "ambiguous", requests: 1..=1 };
+    let cases = BTreeMap::from([
+        ("21", unsure(Does::Reset)),
+        ("22", unsure(Does::TakeAndReset)),
+        ("23", unsure(Does::Slow(Duration::from_secs(4)))),
+        ("24", unsure(Does::Garbage)),
+    ]);
+    site.fail(cases);
+}
+
+#[test]
+fn x_03_a_text_that_the_providers_list_has_after_a_lost_answer_is_said_to_be_sent() {
+    let site = Site::new();
+    site.twilio.does("+447700900131", Does::TakeAndReset);
+    let heard = site.call("+447700900131", &["--press", "1@1200ms"]);
+    assert_eq!(heard.verdicts, ["sent"]);
+    assert_eq!(site.end_of("31"), "deflected");
+    assert_eq!(site.twilio.posted().len(), 1);
+}
+
+#[test]
+fn x_04_after_a_broken_promise_the_next_call_gets_no_offer_but_a_person() {
+    let site = Site::new();
+    site.twilio.hides_its_list(true);
+    site.twilio.does("+447700900142", Does::TakeAndReset);
+    // One learns after the hang-up that the text failed, the other hangs up before it is known.
+    let first = site.call("+447700900141", &["--press", "1@1200ms"]);
+    assert_eq!(first.verdicts, ["sent"]);
+    let posted = site.twilio.posted_to("+447700900141");
+    let path = posted[0]["StatusCallback"].split_once(":8080").unwrap().1.to_owned();
+    let sid = site.twilio.taken()[0]["sid"].as_str().unwrap().to_owned();
+    let failed =
+        [("MessageSid", sid.as_str()), ("MessageStatus", "undelivered"), ("ErrorCode", "30003")];
+    assert!(site.webhook(&path, &failed).starts_with("HTTP/1.1 204"));
+    let hasty = ["--press", "1@1200ms", "--hang-up-after", "1600ms"];
+    let _ = site.call("+447700900142", &hasty);
+    eventually("it is known that nothing is known", || {
+        (site.message_to("42")["state"] == "ambiguous").then_some(())
+    });
+
+    for (number, last) in [("+447700900141", "41"), ("+447700900142", "42")] {
+        let heard = site.call(number, &["--press", "1@1200ms"]);
+        assert_eq!(heard.verdicts, [""; 0]);
+        assert_eq!(site.end_of(last), "forwarded");
+        let line = site.line_of(last);
+        assert!(line.contains("suppressed (failed_promise)"), "{line}");
+        assert_eq!(site.twilio.posted_to(number).len(), 1, "no further text");
+    }
+}
+
+#[test]
+fn x_05_after_stop_no_text_is_sent_and_the_caller_hears_why() {
+    let site = Site::new();
+    let inbound = "/webhooks/twilio/twilio/inbound";
+    let stop = [("From", "+447700900151"), ("To", "+447700900999"), ("Body", "Stop.")];
+    for wrong in ["", "AAAA", &signature("other", &site.url(inbound), &owned(&stop))] {
+        let refused = post(&site.place, inbound, &stop, wrong);
+        assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    }
+    let heard = site.call("+447700900151", &["--press", "1@1200ms"]);
+    assert_eq!(heard.verdicts, ["sent"], "a STOP that nobody signed is none");
+
+    let taken = site.webhook(inbound, &stop);
+    assert!(taken.starts_with("HTTP/1.1 200") && taken.contains("<Response"), "{taken}");
+    let heard = site.call("+447700900151", &["--press", "1@1200ms"]);
+    assert_eq!(heard.verdicts, ["you-opted-out"]);
+    assert_eq!(site.end_of("51"), "forwarded");
+    assert_eq!(site.twilio.posted().len(), 1, "no further text");
+
+    let start = [("From", "+447700900151"), ("To", "+447700900999"), ("Body", "START")];
+    assert!(site.webhook(inbound, &start).starts_with("HTTP/1.1 200"));
+    // Another text of the same words within its window is no second one.
+    let heard = site.call("+447700900151", &["--press", "1@1200ms"]);
+    assert_eq!(heard.verdicts, ["sent"]);
+}
+
+/// An engine with its provider and a PBX that answers and soon hangs up.
+struct Site {
+    place: Place,
+    twilio: Twilio,
+    engine: Engine,
+    pbx: Run,
+}
+
+struct Heard {
+    verdicts: Vec<&'static str>,
+    ended_by_far_end: bool,
+}
+
+impl Site {
+    fn new() -> Self {
+        let place = Place::new();
+        let twilio = Twilio::start(&place);
+        let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
+        let http = http.split_once("[http]").unwrap().1;
+        let config = format!(
+            "{before}{}\n[http]\npublic_url = \"http://{{engine}}:8080\"{http}",
+            twilio.config(&place)
+        );
+        let engine = Engine::start_with(BIN, &place, &config, FLOW);
+        let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(50).listen(&place);
+        Self { place, twilio, engine, pbx }
+    }
+
+    fn call(&self, from: &str, args: &[&str]) -> Heard {
+        let wav = self.place.folder().join(format!("{from}.wav"));
+        let uri = format!("sip:100@{}", self.place.engine());
+        let usual = ["--from", from, "--record", wav.to_str().unwrap()];
+        let answer = call(BIN, &self.place, &uri, &[&usual, args].concat());
+        let heard = sound::read(&wav).unwrap_or_default();
+        let verdicts = VERDICTS.into_iter().filter(|name| likeness(&heard, &prompt(name)) > 0.9);
+        Heard { verdicts: verdicts.collect(), ended_by_far_end: answer.status.success() }
+    }
+
+    /// All at once.
+    fn fail(&self, cases: BTreeMap<&str, Case>) {
+        let number = |last: &str| format!("+4477009001{last}");
+        for (last, case) in &cases {
+            self.twilio.does(&number(last), case.does);
+        }
+        thread::scope(|scope| {
+            for (last, case) in &cases {
+                scope.spawn(move || {
+                    let heard = self.call(&number(last), &["--press", "1@1200ms"]);
+                    let does = case.does;
+                    assert_eq!(heard.verdicts, [case.hears], "{does:?}");
+                    assert!(heard.ended_by_far_end, "{does:?}");
+                    assert_eq!(self.end_of(last), "forwarded", "{does:?}");
+                    assert_eq!(self.message_to(last)["state"], case.state, "{does:?}");
+                    let requests = self.twilio.posted_to(&number(last)).len();
+                    assert!(case.requests.contains(&requests), "{does:?}: {requests}");
+                });
+            }
+        });
+        self.engine.idle();
+        let invites = self.pbx.messages().matches("INVITE sip:agents@").count();
+        assert!(invites >= cases.len(), "{invites}");
+    }
+
+    /// The newest call of the number that ends so.
+    fn call_of(&self, last: &str) -> Value {
+        let calls = self.engine.calls();
+        let is = |call: &&Value| call["caller"].as_str().unwrap().ends_with(last);
+        calls.iter().find(is).unwrap_or_else(|| panic!("{last}: {calls:?}")).clone()
+    }
+
+    fn end_of(&self, last: &str) -> String {
+        eventually("the call's end", || {
+            let call = self.call_of(last);
+            (!call["ended_ms"].is_null()).then(|| call["end"].as_str().unwrap().to_owned())
+        })
+    }
+
+    fn line_of(&self, last: &str) -> String {
+        self.engine.cli(&["calls", self.call_of(last)["call"].as_str().unwrap()]).out
+    }
+
+    /// The newest message to the number that ends so.
+    fn message_to(&self, last: &str) -> Value {
+        let told = self.engine.cli(&["messages", "--json"]);
+        let messages: Vec<Value> = serde_json::from_str(&told.out).unwrap();
+        let is = |message: &&Value| message["to"].as_str().is_some_and(|to| to.ends_with(last));
+        messages.iter().find(is).unwrap_or_else(|| panic!("{last}: {told:?}")).clone()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}:8080{path}", self.place.engine())
+    }
+
+    fn webhook(&self, path: &str, form: &[(&str, &str)]) -> String {
+        let signature = signature(TOKEN, &self.url(path), &owned(form));
+        post(&self.place, path, form, &signature)
+    }
+}
+
+fn owned(form: &[(&str, &str)]) -> Vec<(String, String)> {
+    form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A fifth of a second of a prompt as callers should hear it.
+fn prompt(name: &str) -> Vec<i16> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("prompt.wav");
+    let mut play = Command::new(BIN);
+    play.args(["prompts", "play", name, "--out"]).arg(&file);
+    assert!(play.output().unwrap().status.success());
+    sound::read(&file).unwrap()[8_000..9_600].to_vec()
+}

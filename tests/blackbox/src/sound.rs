@@ -1,0 +1,70 @@
+//! Sound as tests judge it: 16-bit linear, mono, 8 kHz.
+
+use std::{f64::consts::TAU, path::Path};
+
+const RATE: u32 = 8_000;
+/// A tenth of a second.
+const BLOCK: usize = 800;
+
+/// A tone at a quarter of full scale.
+#[must_use]
+pub fn tone(hertz: f64, seconds: u32) -> Vec<i16> {
+    let step = TAU * hertz / f64::from(RATE);
+    (0..RATE * seconds).map(|n| (8_000.0 * (step * f64::from(n)).sin()) as i16).collect()
+}
+
+/// Writes a WAV file.
+pub fn write(path: &Path, samples: &[i16]) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(path, spec).unwrap();
+    samples.iter().for_each(|&sample| wav.write_sample(sample).unwrap());
+    wav.finalize().unwrap();
+}
+
+/// Reads a WAV file of that form; `None` while it is not whole.
+#[must_use]
+pub fn read(path: &Path) -> Option<Vec<i16>> {
+    let mut wav = hound::WavReader::open(path).ok()?;
+    assert_eq!((wav.spec().channels, wav.spec().sample_rate), (1, RATE));
+    let samples: Vec<i16> = wav.samples().collect::<Result<_, _>>().ok()?;
+    (!samples.is_empty()).then_some(samples)
+}
+
+/// For how long a tone is heard, in tenths of a second, above a hundredth of full scale.
+#[must_use]
+pub fn tenths_of_tone(heard: &[i16], hertz: f64) -> usize {
+    let loud = |block: &&[i16]| energy(block) / BLOCK as f64 > 300.0f64.powi(2);
+    heard.chunks_exact(BLOCK).filter(loud).filter(|block| share(block, hertz) > 0.8).count()
+}
+
+/// How alike the best place of `heard` is to `piece`: 1.0 is the same at any loudness.
+#[must_use]
+pub fn likeness(heard: &[i16], piece: &[i16]) -> f64 {
+    let floats = |samples: &[i16]| samples.iter().map(|&x| f32::from(x)).collect::<Vec<_>>();
+    let (heard, piece) = (floats(heard), floats(piece));
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let own = dot(&piece, &piece).sqrt();
+    let places = heard.windows(piece.len());
+    let alike = places.map(|place| dot(place, &piece) / (own * dot(place, place).sqrt() + 1.0));
+    f64::from(alike.fold(0.0, f32::max))
+}
+
+fn energy(block: &[i16]) -> f64 {
+    block.iter().map(|&x| f64::from(x).powi(2)).sum()
+}
+
+/// The share of a block's energy that is at `hertz`.
+fn share(block: &[i16], hertz: f64) -> f64 {
+    let step = TAU * hertz / f64::from(RATE);
+    let (mut re, mut im) = (0.0, 0.0);
+    for (n, &x) in block.iter().enumerate() {
+        re += f64::from(x) * (step * n as f64).cos();
+        im += f64::from(x) * (step * n as f64).sin();
+    }
+    2.0 * (re * re + im * im) / (block.len() as f64 * energy(block).max(1.0))
+}
