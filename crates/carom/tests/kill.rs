@@ -15,6 +15,13 @@ use carom_blackbox::{
 use serde_json::Value;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
+/// Texts are not limited; receipts could come.
+const PLENTY: &str = r#"public_url = "http://{engine}:8080"
+
+[limits]
+texts_per_prefix = { per_hour = 100000, prefix_digits = 7 }
+texts_per_line   = { per_minute = 100000 }
+"#;
 /// Engines that are killed side by side.
 const ENGINES: u64 = 3;
 /// Callers of an engine at once.
@@ -47,7 +54,7 @@ fn killed(kills: u64, mut random: Random) -> usize {
     let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
     let http = http.split_once("[http]").unwrap().1;
     let config = format!("{before}{}\n[http]{http}", twilio.config(&place));
-    let config = format!("{config}public_url = \"http://{{engine}}:8080\"\n");
+    let config = format!("{config}{PLENTY}");
     let mut engine = Engine::start_with(BIN, &place, &config, FLOW);
     for round in 0..kills {
         let mut callers: Vec<_> = (0..CALLERS)
