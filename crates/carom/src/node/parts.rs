@@ -49,12 +49,16 @@ fn secret(reference: &SecretRef) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Who this node is: its name stays over restarts, kept beside the store's key.
+/// Who this node is: its name stays over restarts, kept beside the store's key, or beside the
+/// control socket where that key is in no file.
 ///
 /// # Errors
 /// The name can be neither read nor made.
 pub fn node_info(config: &Config) -> anyhow::Result<NodeInfo> {
-    let path = config.base().join("var/node-id");
+    let path = match &config.store.aead_key {
+        SecretRef::File(key) => key.with_file_name("node-id"),
+        SecretRef::Env(_) => config.control.socket.with_file_name("node-id"),
+    };
     let id = secret_file(&path).with_context(|| format!("{}", path.display()))?;
     let id = String::from_utf8_lossy(&id);
     Ok(NodeInfo {

@@ -1,0 +1,48 @@
+//! The shipped configuration, and the files that a node makes.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use carom_blackbox::{Engine, Place, call};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+const CONFIG: &str = include_str!("../../../config/carom.toml");
+const FLOW: &str = include_str!("../../../config/flows/main.toml");
+
+#[test]
+fn the_shipped_configuration_serves_and_its_files_are_where_it_says_and_private() {
+    let place = Place::new();
+    let config = CONFIG
+        .replace("\"127.0.0.0/8\"", "\"{carrier}/31\"")
+        .replace("127.0.0.1", "{engine}")
+        .replace("../var/", "elsewhere/")
+        // Open at any time, so that the test is.
+        .replace("mon-fri  = \"08:00-20:00\"", "mon-fri = \"00:00-24:00\"\nsun = \"00:00-24:00\"")
+        .replace("sat      = \"09:00-17:00\"", "sat = \"00:00-24:00\"")
+        .replace("holidays = ", "# holidays = ");
+    let flow = FLOW.replace("127.0.0.1", "{pbx}");
+    let engine = Engine::start_with(BIN, &place, &config, &flow);
+    let uri = format!("sip:100@{}", place.engine());
+    let heard =
+        call(BIN, &place, &uri, &["--press", "2@2s", "--press", "1@3s", "--hang-up-after", "4s"]);
+    assert_eq!(heard.status.code(), Some(3), "{heard:?}");
+    let calls = engine.cli(&["calls"]);
+    assert!(calls.out.contains("  hours"), "{calls:?}");
+
+    let own = ["carom.toml", "elsewhere", "flows", "log.json"].map(str::to_owned);
+    assert_eq!(names(place.folder()), BTreeSet::from(own));
+    let elsewhere = place.folder().join("elsewhere");
+    assert!(names(&elsewhere).contains("carom.db"));
+    let keys = ["example.key", "example-optout.key", "store.key"];
+    for file in
+        keys.map(|key| format!("keys/{key}")).iter().map(String::as_str).chain(["control.sock"])
+    {
+        let mode = fs::metadata(elsewhere.join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}: {mode:o}");
+    }
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    entries.map(|name| name.into_string().unwrap()).collect()
+}
