@@ -113,6 +113,12 @@ impl Engine {
         assert!(done.success());
     }
 
+    /// The process's id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end.
     pub fn ended(&mut self) -> ExitStatus {
         eventually("the engine's end", || self.child.try_wait().unwrap())

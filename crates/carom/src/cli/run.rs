@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::ConfigArg;
 use crate::node::{Node, log};
 
@@ -22,6 +24,7 @@ impl RunArgs {
     /// What keeps the node from serving.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         log::start(self.log_format, "info");
+        raise_file_limit();
         let snapshot = super::load(self.config.config.as_deref())?;
         for finding in &snapshot.report.findings {
             tracing::warn!(
@@ -47,4 +50,16 @@ impl RunArgs {
 /// The runtime of signalling, store and HTTP; media has threads of its own.
 pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+/// A call has four sockets and more; the limit that a shell or systemd sets is meant for programs
+/// of another kind, and may be raised up to the hard one.
+fn raise_file_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit on open files is not raised");
+    }
 }
