@@ -11,7 +11,7 @@ use axum::{
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Site;
+use super::{Site, patience::Peer};
 use crate::config::Http;
 
 /// Headers by which a proxy says that a request comes from elsewhere.
@@ -51,7 +51,7 @@ fn digest(secret: &str) -> [u8; 32] {
 /// Lets through whom the tokens admit; the others get 401.
 pub(super) async fn guard(
     State(site): State<Site>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -7,6 +7,7 @@
 mod context;
 mod guard;
 mod inbox;
+mod patience;
 mod webhooks;
 
 use std::{io, net::SocketAddr};
@@ -18,12 +19,14 @@ use axum::{
     middleware::from_fn_with_state,
     response::IntoResponse,
     routing::{get, post},
+    serve::Listener,
 };
 use deflect_actions::{store::Store, text::TextService};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 pub use self::guard::Tokens;
+use self::patience::{Patient, Peer};
 
 /// Largest webhook body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -48,9 +51,9 @@ pub struct Site {
 /// # Errors
 /// When the address cannot be bound.
 pub async fn serve(listen: SocketAddr, site: Site) -> io::Result<SocketAddr> {
-    let listener = tokio::net::TcpListener::bind(listen).await?;
-    let at = listener.local_addr()?;
-    let router = router(site).into_make_service_with_connect_info::<SocketAddr>();
+    let listener = Patient::bind(listen).await?;
+    let at = Listener::local_addr(&listener)?;
+    let router = router(site).into_make_service_with_connect_info::<Peer>();
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "HTTP server ended");
