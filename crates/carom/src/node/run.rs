@@ -41,6 +41,9 @@ const MEDIA_EVENTS: usize = 65_536;
 const FLAGS_EVERY: Duration = Duration::from_secs(5);
 /// The store is waited for this long before the first call is taken.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
+/// What the store is asked now and then is waited for this long: a dead host lets questions that
+/// were under way hang.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Rows that wait at the end are given this long.
 const LAST_ROWS: Duration = Duration::from_secs(10);
 
@@ -219,17 +222,27 @@ async fn read_flags(store: Store, flags: Arc<RwLock<Option<Vec<String>>>>) {
     loop {
         tokio::time::sleep(FLAGS_EVERY).await;
         refresh_flags(&store, &flags).await;
-        if let Err(error) = store.renew_lease().await {
-            tracing::warn!(%error, "the node's lease is not renewed");
+        match tokio::time::timeout(PATIENCE, store.renew_lease()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the node's lease is not renewed"),
+            Err(_) => tracing::warn!("the node's lease is not renewed: the store says nothing"),
         }
     }
 }
 
 pub(super) async fn refresh_flags(store: &Store, flags: &RwLock<Option<Vec<String>>>) {
-    let set = match store.prepare().await {
-        Ok(()) => store.flags().await.ok(),
-        Err(error) => {
+    let asked = async {
+        store.prepare().await?;
+        store.flags().await
+    };
+    let set = match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(set)) => Some(set),
+        Ok(Err(error)) => {
             tracing::error!(%error, "the store is down: calls go to people");
+            None
+        }
+        Err(_) => {
+            tracing::error!("the store says nothing: calls go to people");
             None
         }
     };

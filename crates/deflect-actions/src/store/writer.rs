@@ -21,6 +21,8 @@ const QUEUE: usize = 16_384;
 const BATCH: usize = 512;
 /// After the first row of a batch others are waited for this long.
 const LINGER: Duration = Duration::from_millis(10);
+/// A commit that takes longer is given up and tried again: a dead host lets it hang.
+const COMMIT: Duration = Duration::from_secs(30);
 /// Between two tries of a batch.
 const RETRY: [Duration; 5] = [
     Duration::from_millis(100),
@@ -164,7 +166,7 @@ async fn commit(store: &Store, rows: Vec<Row>, figures: &Figures) {
     let mut waits = RETRY.iter();
     let mut wait = RETRY[0];
     loop {
-        match write_all(store, &rows).await {
+        match write_in_time(store, &rows).await {
             Ok(()) => {
                 figures.written.fetch_add(rows.len() as u64, Ordering::Relaxed);
                 return;
@@ -187,7 +189,7 @@ async fn commit(store: &Store, rows: Vec<Row>, figures: &Figures) {
 
 async fn one_by_one(store: &Store, rows: Vec<Row>, figures: &Figures) {
     for row in rows {
-        match write_all(store, std::slice::from_ref(&row)).await {
+        match write_in_time(store, std::slice::from_ref(&row)).await {
             Ok(()) => figures.written.fetch_add(1, Ordering::Relaxed),
             Err(error) => {
                 tracing::error!(%error, "store: row refused");
@@ -196,6 +198,12 @@ async fn one_by_one(store: &Store, rows: Vec<Row>, figures: &Figures) {
             }
         };
     }
+}
+
+/// Rows written twice are written once: whether a commit that timed out took place does not matter.
+async fn write_in_time(store: &Store, rows: &[Row]) -> Result<(), StoreError> {
+    let late = |_| Err(sqlx::Error::PoolTimedOut.into());
+    tokio::time::timeout(COMMIT, write_all(store, rows)).await.unwrap_or_else(late)
 }
 
 async fn write_all(store: &Store, rows: &[Row]) -> Result<(), StoreError> {
