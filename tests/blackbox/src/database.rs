@@ -35,7 +35,9 @@ impl Database {
         Self::at(format!("{}/{name}", base.rsplit_once('/').unwrap().0))
     }
 
-    fn at(url: String) -> Self {
+    /// The one at `url`.
+    #[must_use]
+    pub fn at(url: String) -> Self {
         sqlx::any::install_default_drivers();
         Self { url, runtime: Builder::new_current_thread().enable_all().build().unwrap() }
     }
@@ -66,6 +68,20 @@ impl Database {
         })
     }
 
+    /// Takes the lock that a writer needs, from another process than the engine, until it is
+    /// dropped.
+    #[must_use]
+    pub fn lock(&self) -> Locked<'_> {
+        let conn = self.runtime.block_on(async {
+            let mut conn = self.connect().await;
+            // Whoever is writing is waited for.
+            conn.execute("PRAGMA busy_timeout = 10000").await.unwrap();
+            conn.execute("BEGIN EXCLUSIVE").await.unwrap();
+            conn
+        });
+        Locked { database: self, conn: Some(conn) }
+    }
+
     fn execute(&self, sql: &str) {
         self.runtime.block_on(async {
             let mut conn = self.connect().await;
@@ -75,5 +91,20 @@ impl Database {
 
     async fn connect(&self) -> AnyConnection {
         AnyConnection::connect(&self.url).await.unwrap()
+    }
+}
+
+/// A database that nobody else can write to.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    database: &'a Database,
+    conn: Option<AnyConnection>,
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        if let Some(mut conn) = self.conn.take() {
+            let _ = self.database.runtime.block_on(conn.execute("ROLLBACK"));
+        }
     }
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 mod baresip;
+mod cluster;
 mod database;
 mod ear;
 mod engine;
@@ -16,7 +17,8 @@ pub mod twilio;
 mod wire;
 
 pub use baresip::{Baresip, Softphone};
-pub use database::Database;
+pub use cluster::Cluster;
+pub use database::{Database, Locked};
 pub use ear::{EVENTS, Ear, PCMA, PCMU, Packet, media_of};
 pub use engine::{Answer, CONFIG, Engine, FLOW, FORWARD, KEYS, call, fill, get};
 pub use place::{Place, eventually, eventually_within, go_on_for};

@@ -1,0 +1,191 @@
+//! The provider and the database fail under callers: each gets the text or a person, and what
+//! happened is written once it can be (X-08, lesson 30).
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::{net::TcpListener, thread, time::Duration};
+
+use carom_blackbox::{
+    CONFIG, Cluster, Database, Engine, FLOW, Place, Run, Scenario, call, eventually,
+    eventually_within, go_on_for,
+};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+/// A text's prompts are short, so that many calls fit into a test.
+const BRIEF: &str = "
+accept_within_ms = 2500
+attempt_ms    = 1200
+wait_prompt   = \"none\"
+sent_prompt   = \"goodbye.wav\"
+failed_prompt = \"goodbye.wav\"
+unsure_prompt = \"goodbye.wav\"
+";
+
+#[test]
+fn x_03_with_the_provider_out_of_reach_callers_get_a_person() {
+    // Nobody listens; somebody listens and takes nothing; the name is none.
+    let place = Place::new();
+    let silent = TcpListener::bind((place.ip(23), 0)).unwrap();
+    let silent = format!("http://{}", silent.local_addr().unwrap());
+    let urls = [format!("http://{}:9", place.ip(23)), silent, "https://nowhere.invalid".to_owned()];
+    let places = [place, Place::new(), Place::new()];
+    thread::scope(|scope| {
+        for (place, url) in places.iter().zip(&urls) {
+            scope.spawn(move || {
+                place.write("token", "s3cret");
+                let provider = format!(
+                    "[provider.sandbox]\nkind = \"twilio\"\naccount = \"AC1\"\n\
+                     secret = \"file:token\"\nurl = \"{url}\""
+                );
+                let config = CONFIG.replace("[provider.sandbox]\nkind = \"sandbox\"", &provider);
+                let site = Site::new(place, &config);
+                site.calls(&["1", "1"]);
+                assert_eq!(site.ends(), ["forwarded"; 2], "{url}");
+                assert_eq!(site.persons(), 2, "{url}");
+            });
+        }
+    });
+}
+
+#[test]
+fn x_08_with_the_database_locked_callers_get_a_person_and_the_rows_are_written_later() {
+    let place = Place::new();
+    let site = Site::new(&place, CONFIG);
+    let database = Database::of(&place);
+    site.calls(&["1"]);
+    assert_eq!(site.ends(), ["deflected"]);
+    let locked = database.lock();
+    site.calls(&["1", "0", "1", ""]);
+    assert_eq!(site.persons(), 4);
+    assert_eq!(database.number(ENDED), 1, "nothing is written meanwhile");
+    drop(locked);
+    site.all_is_written(&database, 5);
+    assert_eq!(database.number("SELECT COUNT(*) FROM message WHERE state <> 'delivered'"), 0);
+    site.calls(&["1"]);
+    assert_eq!(site.ends()[0], "deflected");
+}
+
+#[test]
+fn x_08_postgresql_is_stopped_and_started_under_callers_and_none_is_trapped() {
+    let place = Place::new();
+    let cluster = Cluster::start(&place);
+    let config = format!("{CONFIG}\n[store]\nurl = \"{}\"\n", cluster.url());
+    let site = Site::new(&place, &config);
+    let keys: Vec<&str> = ["1", "0", "1", ""].into_iter().cycle().take(24).collect();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            go_on_for(2_500);
+            cluster.down();
+            go_on_for(2_500);
+            cluster.up();
+        });
+        site.calls(&keys);
+    });
+    let ends = site.ends();
+    assert_eq!(ends.len(), 24);
+    let deflected = ends.iter().filter(|end| *end == "deflected").count();
+    assert_eq!(site.persons(), 24 - deflected, "{ends:?}");
+    assert!(deflected > 0 && deflected < 12, "some before and after, not all: {ends:?}");
+    let database = Database::at(cluster.url());
+    site.all_is_written(&database, 24);
+    // Of a commit whose answer was lost nobody knows; its text is sent all the same, once.
+    let sent = "SELECT COUNT(*) FROM message WHERE state = 'delivered'";
+    assert!(database.number(sent) >= i64::try_from(deflected).unwrap());
+    eventually("the store is seen again", || {
+        (site.engine.metric(&place, "carom_store_up") as i64 == 1).then_some(())
+    });
+    site.calls(&["1"]);
+    assert_eq!(site.ends()[0], "deflected");
+}
+
+#[test]
+fn x_08_postgresql_that_falls_silent_is_down_and_up_again_when_it_speaks() {
+    let place = Place::new();
+    let cluster = Cluster::start(&place);
+    let config = format!("{CONFIG}\n[store]\nurl = \"{}\"\n", cluster.url());
+    let site = Site::new(&place, &config);
+    site.calls(&["1"]);
+    assert_eq!(site.ends(), ["deflected"]);
+    cluster.freeze();
+    site.calls(&["1", "0", ""]);
+    let up = |is: i64| {
+        eventually_within(Duration::from_secs(30), "the store's state is seen", || {
+            (site.engine.metric(&place, "carom_store_up") as i64 == is).then_some(())
+        });
+    };
+    up(0);
+    site.calls(&["1"]);
+    assert!(site.engine.time_line().contains("store-down"), "{}", site.engine.time_line());
+    assert_eq!(site.persons(), 4);
+    cluster.thaw();
+    up(1);
+    site.all_is_written(&Database::at(cluster.url()), 5);
+    site.calls(&["1"]);
+    assert_eq!(site.ends()[0], "deflected");
+}
+
+const ENDED: &str = "SELECT COUNT(*) FROM call WHERE end_reason IN ('deflected', 'forwarded')";
+
+/// An engine and a PBX that answers and soon hangs up.
+struct Site<'a> {
+    place: &'a Place,
+    engine: Engine,
+    pbx: Run,
+}
+
+impl<'a> Site<'a> {
+    fn new(place: &'a Place, config: &str) -> Self {
+        let hasty = "no_input = \"agents\"\ntries = 1\ntimeout_ms = 5000";
+        let flow =
+            FLOW.replace("no_input = \"agents\"", hasty).replace("welcome.wav", "goodbye.wav");
+        let engine = Engine::start_with(BIN, place, config, &format!("{flow}{BRIEF}"));
+        let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(50).listen(place);
+        Self { place, engine, pbx }
+    }
+
+    /// Calls, one after the other and side by side, each with its key or none; every caller is
+    /// answered, and hung up on.
+    fn calls(&self, keys: &[&str]) {
+        let before = self.engine.calls().len();
+        let uri = format!("sip:100@{}", self.place.engine());
+        thread::scope(|scope| {
+            for (n, key) in keys.iter().enumerate() {
+                let from = format!("+447700900{:03}", (before + n) % 1_000);
+                let press = match *key {
+                    "1" => "1@1200ms".to_owned(),
+                    "" => "9@20s".to_owned(),
+                    key => format!("{key}@400ms"),
+                };
+                let uri = &uri;
+                scope.spawn(move || {
+                    let answer = call(BIN, self.place, uri, &["--from", &from, "--press", &press]);
+                    assert!(answer.status.success(), "{from} {press}: {answer:?}");
+                });
+                go_on_for(300);
+            }
+        });
+        self.engine.idle();
+    }
+
+    /// How the calls ended, the newest first.
+    fn ends(&self) -> Vec<String> {
+        let told = self.engine.cli(&["calls", "--json", "--limit", "100"]);
+        let calls: Vec<serde_json::Value> = serde_json::from_str(&told.out).unwrap();
+        calls.iter().map(|call| call["end"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// How often a person was rung.
+    fn persons(&self) -> usize {
+        let messages = self.pbx.messages();
+        let invites = messages.lines().filter(|line| line.starts_with("INVITE sip:"));
+        invites.count()
+    }
+
+    fn all_is_written(&self, database: &Database, calls: i64) {
+        eventually_within(Duration::from_secs(30), "all is written", || {
+            (database.number(ENDED) == calls).then_some(())
+        });
+        let rows = &self.engine.status()["rows"];
+        assert_eq!(rows["lost"], 0, "{rows}");
+        assert!(!self.engine.log().contains("row refused"), "{}", self.engine.log());
+    }
+}
