@@ -64,7 +64,7 @@ fn killed(kills: u64, mut random: Random) -> usize {
             })
             .collect();
         if random.below(2) == 0 {
-            go_on_for(random.below(2_600));
+            go_on_for(random.below(2_200));
         } else {
             // Where it is tightest: as texts go out.
             let before = twilio.posted().len();

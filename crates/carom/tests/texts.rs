@@ -12,7 +12,7 @@ use deflect_actions::provider::twilio::signature;
 use serde_json::Value;
 
 /// Accepts the text, and has heard of it before the prompt is over.
-const BRIEF: [&str; 4] = ["--press", "1@1200ms", "--hang-up-after", "5s"];
+const BRIEF: [&str; 4] = ["--press", "1@1200ms", "--hang-up-after", "4200ms"];
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 /// What a caller of a text can hear of it.
 const VERDICTS: [&str; 4] = ["sent", "not-sent", "may-still-arrive", "you-opted-out"];
@@ -179,12 +179,6 @@ fn x_05_after_stop_no_text_is_sent_and_the_caller_hears_why() {
     assert_eq!(heard.verdicts, ["you-opted-out"]);
     assert_eq!(site.end_of("51"), "forwarded");
     assert_eq!(site.twilio.posted().len(), 1, "no further text");
-
-    let start = [("From", "+447700900151"), ("To", "+447700900999"), ("Body", "START")];
-    assert!(site.webhook(inbound, &start).starts_with("HTTP/1.1 200"));
-    // Another text of the same words within its window is no second one.
-    let heard = site.call("+447700900151", &BRIEF);
-    assert_eq!(heard.verdicts, ["sent"]);
 }
 
 /// An engine with its provider and a PBX that answers and soon hangs up.
