@@ -1,0 +1,146 @@
+//! The report queries against a slow reference and against known answers, on both databases.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod common;
+mod reference;
+
+use common::Db;
+use deflect_actions::{Clock, store::Cell};
+use reference::{
+    Past, Range, Sent, key,
+    past::{DAY, MONDAY, RATES, Random, any_call, forwarded, stored, texted},
+};
+
+/// Calls of the random past.
+const CALLS: u64 = 600;
+
+on_both!(
+    dp_11_dp_12_reports_say_what_a_slow_reference_says,
+    dp_01_three_hundred_and_fifty_of_a_thousand_are_35_percent,
+    kh_18_intents_are_counted_with_their_outcomes,
+    what_is_no_deflection_is_counted_as_none,
+    x_04_a_broken_promise_is_found_under_the_old_key_and_for_a_day,
+);
+
+async fn dp_11_dp_12_reports_say_what_a_slow_reference_says(db: Db) {
+    let seed = std::env::var("CAROM_SEED").map_or_else(
+        |_| u64::from(std::process::id()) << 20 ^ Clock::default().now_ms().unsigned_abs(),
+        |seed| seed.parse().unwrap(),
+    );
+    println!("again with CAROM_SEED={seed}");
+    let mut random = Random(seed);
+    let all: Vec<_> = (0..CALLS).map(|n| any_call(n, &mut random)).collect();
+    let store = stored(&db, &all).await;
+    for range in [
+        Range { from: MONDAY, to: MONDAY + 14 * DAY, cut: MONDAY + 12 * DAY, window: 7 * DAY },
+        Range { from: MONDAY + 3 * DAY, to: MONDAY + 9 * DAY, cut: MONDAY + 8 * DAY, window: DAY },
+    ] {
+        let asked = [range.from, range.to, range.cut, range.window].map(Cell::Number);
+        let flow = [asked[0].clone(), asked[1].clone(), Cell::Text("main".to_owned())];
+        for (name, parameters, expected) in [
+            ("funnel", &asked[..2], reference::funnel(&all, range)),
+            ("deflection_rate", &asked[..2], reference::deflection_rate(&all, range)),
+            ("containment", &asked[..], reference::containment(&all, range)),
+            ("net_savings", &asked[..], reference::net_savings(&all, range, &RATES)),
+            ("recall_by_arm", &asked[..], reference::recall_by_arm(&all, range)),
+            ("menu_use", &flow[..], reference::menu_use(&all, range)),
+            ("drop_off", &flow[..], reference::drop_off(&all, range)),
+            ("heat_map", &asked[..2], reference::heat_map(&all, range)),
+            ("intervals", &asked[..2], reference::intervals(&all, range)),
+            ("asa", &asked[..2], reference::asa(&all, range)),
+        ] {
+            let report = store.report(name, parameters).await.unwrap();
+            same(name, &report.rows, &expected);
+        }
+    }
+}
+
+async fn dp_01_three_hundred_and_fifty_of_a_thousand_are_35_percent(db: Db) {
+    let all: Vec<_> = (0..1_000)
+        .map(|n| if n < 350 { texted(n) } else { forwarded(n, "human") })
+        // What is not eligible changes nothing.
+        .chain((1_000..1_100).map(|n| Past { end: "rejected", ..texted(n) }))
+        .collect();
+    let store = stored(&db, &all).await;
+    let range = [Cell::Number(MONDAY), Cell::Number(MONDAY + 7 * DAY)];
+    let report = store.report("deflection_rate", &range).await.unwrap();
+    assert_eq!(report.columns, ["eligible", "deflected", "deflection_pct"]);
+    let expected = [Cell::Number(1_000), Cell::Number(350), Cell::Share(35.0)];
+    same("deflection_rate", &report.rows, &[expected.to_vec()]);
+}
+
+async fn kh_18_intents_are_counted_with_their_outcomes(db: Db) {
+    let all: Vec<_> =
+        (0..30).map(|n| if n % 3 == 0 { texted(n) } else { forwarded(n, "human") }).collect();
+    let _ = stored(&db, &all).await;
+    // Intents are those of the call's number: see `intent`.
+    let count = async |intent: &str, end: &str| {
+        let sql = format!(
+            "SELECT COUNT(*) FROM v_eligible WHERE intent = '{intent}' AND end_reason = '{end}'"
+        );
+        db.number(&sql).await.unwrap()
+    };
+    assert_eq!(count("billing", "deflected").await, 5);
+    assert_eq!(count("billing", "forwarded").await, 10);
+    assert_eq!(count("orders", "deflected").await, 5);
+    assert_eq!(count("orders", "forwarded").await, 10);
+}
+
+async fn what_is_no_deflection_is_counted_as_none(db: Db) {
+    let answered = Past { outcomes: vec!["answered_in_ivr"], message: None, ..texted(1) };
+    let unsure = Sent { state: "ambiguous", accepted: false, delivered: false, micros: 0 };
+    let day = DAY - 60_000;
+    let all = [
+        // These are: a menu with a text, an answer that was heard to its end.
+        texted(0),
+        Past { offers: vec![], ..answered.clone() },
+        // These are not: work moved, nobody knows, never sent, never accepted, a person after all.
+        Past { end: "callback_booked", ..texted(2) },
+        Past { end: "voicemail", ..answered.clone() }.at(3),
+        forwarded(4, "unknown"),
+        Past { handled: "unknown", ..texted(5) },
+        Past { message: Some(unsure), ..texted(6) },
+        Past { offers: vec!["declined"], message: None, ..texted(7) },
+        Past { handled: "human", ..answered.clone() }.at(8),
+        // Who calls again after the key has changed has bounced.
+        Past { caller: Some((0, 1)), ..forwarded(0, "human") }.later("again", day),
+    ];
+    let store = stored(&db, &all).await;
+    let asked = [MONDAY, MONDAY + 7 * DAY, MONDAY + 9 * DAY, 7 * DAY].map(Cell::Number);
+    let rate = store.report("deflection_rate", &asked[..2]).await.unwrap();
+    assert_eq!(rate.cell(0, "deflected"), Some(&Cell::Number(2)));
+    let contained = store.report("containment", &asked).await.unwrap();
+    assert_eq!(contained.cell(0, "bounced"), Some(&Cell::Number(1)));
+    assert_eq!(contained.cell(0, "contained"), Some(&Cell::Number(1)));
+    let funnel = store.report("funnel", &asked[..2]).await.unwrap();
+    assert_eq!(funnel.cell(0, "handled_unknown"), Some(&Cell::Number(2)));
+}
+
+async fn x_04_a_broken_promise_is_found_under_the_old_key_and_for_a_day(db: Db) {
+    let failed = Sent { state: "undelivered", accepted: true, delivered: false, micros: 0 };
+    let broken = Past { message: Some(failed), ..texted(1) };
+    let store = stored(&db, &[broken.clone(), texted(2)]).await;
+    let asked = async |caller: u64, epoch: u64, since: i64| {
+        let keys = [key(caller, epoch), key(caller, epoch.wrapping_sub(1))];
+        let [now, before] = keys.map(Cell::Text);
+        let report = store.report("failed_promise", &[now, before, Cell::Number(since)]).await;
+        report.unwrap().rows[0][0].clone()
+    };
+    let sent = broken.started + 9_000;
+    assert_eq!(asked(1, 0, sent - DAY).await, Cell::Number(1));
+    assert_eq!(asked(1, 1, sent - DAY).await, Cell::Number(1), "the key has changed since");
+    assert_eq!(asked(1, 0, sent + 1).await, Cell::Number(0), "more than a day ago");
+    assert_eq!(asked(2, 0, sent - DAY).await, Cell::Number(0), "another caller");
+}
+
+fn same(name: &str, rows: &[Vec<Cell>], expected: &[Vec<Cell>]) {
+    assert_eq!(rows.len(), expected.len(), "{name}: {rows:?}\n{expected:?}");
+    for (row, expected) in rows.iter().zip(expected) {
+        let alike = |(a, b): (&Cell, &Cell)| match (a, b) {
+            (Cell::Share(a), Cell::Share(b)) => (a - b).abs() < 1e-6,
+            (a, b) => a == b,
+        };
+        let same = row.len() == expected.len() && row.iter().zip(expected).all(alike);
+        assert!(same, "{name}: {row:?}, and the reference says {expected:?}");
+    }
+}
