@@ -93,7 +93,7 @@ impl Past {
                 && next.id != self.id
                 && next.started > ended
                 && next.started <= ended + window
-                && !["rejected", "test_call"].contains(&next.end)
+                && (next.ended.is_none() || !["rejected", "test_call"].contains(&next.end))
         })
     }
 
