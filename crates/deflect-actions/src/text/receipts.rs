@@ -184,7 +184,22 @@ impl Word {
     }
 }
 
+/// The form, if its provider signed it; what is not believed is counted.
 fn genuine(
+    config: &TextConfig,
+    provider: &str,
+    path: &str,
+    signature: Option<&str>,
+    body: &[u8],
+) -> Result<Vec<(String, String)>, WebhookError> {
+    signed(config, provider, path, signature, body).inspect_err(|error| {
+        if matches!(error, WebhookError::Untrusted) {
+            metrics::counter!("carom_webhooks_untrusted_total").increment(1);
+        }
+    })
+}
+
+fn signed(
     config: &TextConfig,
     provider: &str,
     path: &str,
@@ -201,12 +216,8 @@ fn genuine(
     // What is no form cannot have been signed as one.
     let form = twilio::form(body).map_err(|_| WebhookError::Untrusted)?;
     let url = format!("{}{path}", base.trim_end_matches('/'));
-    if twilio::is_genuine(twilio.token(), &url, &form, claimed) {
-        Ok(form)
-    } else {
-        metrics::counter!("carom_webhooks_untrusted_total").increment(1);
-        Err(WebhookError::Untrusted)
-    }
+    let genuine = twilio::is_genuine(twilio.token(), &url, &form, claimed);
+    genuine.then_some(form).ok_or(WebhookError::Untrusted)
 }
 
 /// Our id in the address of a callback.
