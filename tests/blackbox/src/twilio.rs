@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{Place, go_on_for};
+use crate::{CONFIG, Place, go_on_for};
 
 /// The account it serves, and the token that requests and webhooks are known by.
 pub const ACCOUNT: &str = "AC00000000000000000000000000000001";
@@ -31,6 +31,8 @@ pub enum Does {
     Reset,
     /// Refuses it with this status and Twilio's code.
     Refuse(u16, u32),
+    /// Refuses the first with 429 and this `Retry-After`, in seconds, and takes the next.
+    Busy(u32),
     /// Says 200 with something that is no JSON, as a hotel's network does.
     Garbage,
 }
@@ -53,6 +55,8 @@ struct Inner {
     posted: Vec<Form>,
     taken: Vec<Value>,
     hides: bool,
+    /// Told with 429.
+    retry_after: Option<u32>,
 }
 
 impl Twilio {
@@ -88,6 +92,15 @@ impl Twilio {
              provider = \"twilio\"\nfrom = \"+447700900999\"\nregions = [\"GB\"]\n",
             self.at
         )
+    }
+
+    /// The usual configuration with this provider in place of the sandbox.
+    #[must_use]
+    pub fn engine_config(&self, place: &Place) -> String {
+        let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
+        let http = http.split_once("[http]").unwrap().1;
+        let url = "public_url = \"http://{engine}:8080\"";
+        format!("{before}{}\n[http]\n{url}{http}", self.config(place))
     }
 
     /// What it does with messages to `number` from now on.
@@ -133,9 +146,11 @@ impl Twilio {
             let request = Request::read(&mut reader)?;
             let (status, body) = self.answer(&request)?;
             let mut stream = stream;
+            let busy = self.lock().retry_after.filter(|_| status == 429);
+            let busy = busy.map_or(String::new(), |seconds| format!("Retry-After: {seconds}\r\n"));
             write!(
                 stream,
-                "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\n\
+                "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\n{busy}\
                  Content-Length: {}\r\n\r\n{body}",
                 body.len()
             )
@@ -175,6 +190,12 @@ impl Twilio {
                 None
             }
             Does::Reset => None,
+            Does::Busy(seconds) => {
+                let mut inner = self.lock();
+                inner.retry_after = Some(seconds);
+                inner.does.insert(request.form["To"].clone(), Does::Accept);
+                Some((429, json!({ "code": 20429, "status": 429 }).to_string()))
+            }
             Does::Refuse(status, code) => Some((
                 status,
                 json!({ "code": code, "message": "no", "status": status }).to_string(),
