@@ -1,0 +1,108 @@
+//! The writer while the database does not write: kept up to a bound, counted beyond it, written
+//! when it can be; and a database that is not ours to write to.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Db, call, ended, info, keys, mobile};
+use deflect_actions::{
+    Clock,
+    store::{OutcomeRow, Row, Store, StoreError, Writer},
+};
+use sqlx::Executor;
+
+on_both!(
+    x_08_rows_wait_for_a_locked_database_up_to_a_bound_and_are_then_written,
+    a_row_that_the_database_refuses_costs_no_other_row,
+    a_database_of_a_newer_program_is_refused_and_left_alone,
+    nodes_that_start_together_make_the_tables_once,
+);
+
+/// Rows that wait at most, and those of the commit that is being tried.
+const WAITING: usize = 16_384 + 512;
+
+async fn x_08_rows_wait_for_a_locked_database_up_to_a_bound_and_are_then_written(db: Db) {
+    let store = db.store().await;
+    let call = call(store.clock().now_ms(), Some(&mobile(1)));
+    let mut conn = db.raw().await;
+    let lock = if db.url.starts_with("sqlite") {
+        "BEGIN EXCLUSIVE"
+    } else {
+        "BEGIN; LOCK TABLE call, outcome IN ACCESS EXCLUSIVE MODE"
+    };
+    conn.execute(sqlx::raw_sql(lock)).await.unwrap();
+    let writer = Writer::start(store);
+    writer.try_write(Row::CallStarted(call.clone())).unwrap();
+    let mut taken = 0;
+    for n in 0..20_000 {
+        let row = OutcomeRow {
+            outcome_id: format!("o{n}"),
+            call_id: call.call_id.clone(),
+            kind: "rated".to_owned(),
+            csat: Some(5),
+            at_ms: n,
+            source: "test".to_owned(),
+        };
+        taken += usize::from(writer.try_write(Row::Outcome(row)).is_ok());
+        if n % 100 == 0 {
+            // The caller never waits; the writing task gets its turn all the same.
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!((16_384 - 1..=WAITING).contains(&taken), "{taken}");
+    let lost = 20_000 - u64::try_from(taken).unwrap();
+    assert_eq!((writer.figures().lost, writer.figures().written), (lost, 0));
+    assert!(!writer.flush(Duration::from_millis(200)).await, "nothing can be written yet");
+
+    conn.execute(sqlx::raw_sql("ROLLBACK")).await.unwrap();
+    assert!(writer.flush(Duration::from_secs(30)).await);
+    let rows = db.number("SELECT COUNT(*) FROM outcome").await.unwrap();
+    assert_eq!(usize::try_from(rows).unwrap(), taken);
+    let figures = writer.figures();
+    assert_eq!((figures.lost, figures.refused, figures.waiting), (lost, 0, 0));
+    assert_eq!(figures.written, u64::try_from(taken).unwrap() + 1);
+}
+
+async fn a_row_that_the_database_refuses_costs_no_other_row(db: Db) {
+    let store = db.store().await;
+    let now = store.clock().now_ms();
+    let calls: Vec<_> = (0..20).map(|n| call(now, Some(&mobile(n)))).collect();
+    let writer = Writer::start(store);
+    for (n, call) in calls.iter().enumerate() {
+        writer.try_write(Row::CallStarted(call.clone())).unwrap();
+        let reason = if n == 7 { "of no kind that the schema knows" } else { "forwarded" };
+        writer.try_write(ended(call, "human", reason)).unwrap();
+    }
+    assert!(writer.flush(Duration::from_secs(10)).await);
+    let figures = writer.figures();
+    assert_eq!((figures.refused, figures.lost, figures.written), (1, 0, 39));
+    let over = "SELECT COUNT(*) FROM call WHERE end_reason = 'forwarded'";
+    assert_eq!(db.number(over).await, Some(19));
+    assert_eq!(db.number("SELECT COUNT(*) FROM call").await, Some(20));
+}
+
+async fn a_database_of_a_newer_program_is_refused_and_left_alone(db: Db) {
+    drop(db.store().await);
+    let newer = "INSERT INTO schema_version (version, applied_ms) VALUES (999, 0)";
+    db.execute(newer).await.unwrap();
+    let store = Store::connect(&db.url, keys(), info("n1", "b2"), Clock::default()).unwrap();
+    let error = store.prepare().await.unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 999, known } if known < 999), "{error}");
+    assert!(error.to_string().contains("run the newer program"), "{error}");
+    assert!(!store.is_up().await);
+    let starts = "SELECT COUNT(*) FROM node WHERE node_boot = 'b2'";
+    assert_eq!(db.number(starts).await, Some(0));
+}
+
+async fn nodes_that_start_together_make_the_tables_once(db: Db) {
+    let start = |node: &'static str| db.store_as(node, "b1");
+    let (a, b, c, d) = tokio::join!(start("n1"), start("n2"), start("n3"), start("n4"));
+    for store in [a, b, c, d] {
+        assert!(store.is_up().await);
+    }
+    let versions = "SELECT COUNT(*) FROM schema_version";
+    assert_eq!(db.number(versions).await, Some(1));
+    assert_eq!(db.number("SELECT COUNT(*) FROM node").await, Some(4));
+}
