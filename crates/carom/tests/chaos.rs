@@ -15,9 +15,9 @@ const BRIEF: &str = "
 accept_within_ms = 2500
 attempt_ms    = 1200
 wait_prompt   = \"none\"
-sent_prompt   = \"goodbye.wav\"
-failed_prompt = \"goodbye.wav\"
-unsure_prompt = \"goodbye.wav\"
+sent_prompt   = \"beep.wav\"
+failed_prompt = \"beep.wav\"
+unsure_prompt = \"beep.wav\"
 ";
 
 #[test]
@@ -135,8 +135,8 @@ struct Site<'a> {
 impl<'a> Site<'a> {
     fn new(place: &'a Place, config: &str) -> Self {
         let hasty = "no_input = \"agents\"\ntries = 1\ntimeout_ms = 5000";
-        let flow =
-            FLOW.replace("no_input = \"agents\"", hasty).replace("welcome.wav", "goodbye.wav");
+        let flow = FLOW.replace("no_input = \"agents\"", hasty).replace("welcome.wav", "beep.wav");
+        place.beep();
         let engine = Engine::start_with(BIN, place, config, &format!("{flow}{BRIEF}"));
         let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(50).listen(place);
         Self { place, engine, pbx }

@@ -19,12 +19,12 @@ const BIN: &str = env!("CARGO_BIN_EXE_carom");
 /// Texts without many words, and takes opt-outs.
 const STEPS: &str = r#"
 wait_prompt   = "none"
-sent_prompt   = "goodbye.wav"
-failed_prompt = "goodbye.wav"
+sent_prompt   = "beep.wav"
+failed_prompt = "beep.wav"
 
 [step.no_texts]
 do       = "opt-out"
-play     = "goodbye.wav"
+play     = "beep.wav"
 then     = "hangup"
 no_input = "hangup"
 "#;
@@ -174,8 +174,9 @@ struct Site<'a> {
 
 impl<'a> Site<'a> {
     fn new(place: &'a Place) -> Self {
+        place.beep();
         let twilio = Twilio::start(place);
-        let flow = FLOW.replace("welcome.wav", "goodbye.wav");
+        let flow = FLOW.replace("welcome.wav", "beep.wav");
         let flow = flow.replace("0 = \"agents\"", "8 = \"no_texts\", 0 = \"agents\"");
         let flow = format!("{flow}{STEPS}");
         let engine = Engine::start_with(BIN, place, &twilio.engine_config(place), &flow);

@@ -56,7 +56,7 @@ intents  = ["any"]
 [step.deal]
 do             = "offer"
 link           = "chat"
-play           = "goodbye.wav"
+play           = "beep.wav"
 press          = { 1 = "text_me", 0 = "agents" }
 accept         = ["1"]
 no_input       = "agents"
@@ -67,8 +67,8 @@ do          = "text"
 link        = "chat"
 message     = "Example: {link}"
 wait_prompt = "none"
-sent_prompt = "goodbye.wav"
-failed_prompt = "goodbye.wav"
+sent_prompt = "beep.wav"
+failed_prompt = "beep.wav"
 then        = "hangup"
 if_fails    = "agents"
 "#;
@@ -274,6 +274,7 @@ impl<'a> Site<'a> {
             };
             text.to_owned() + &targets.split(' ').map(target).collect::<String>()
         };
+        place.beep();
         for (name, text, targets) in &flows[1..] {
             place.write(&format!("flows/{name}.toml"), &with_targets(text, targets));
         }

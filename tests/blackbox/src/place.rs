@@ -74,6 +74,25 @@ impl Place {
         self.folder.path()
     }
 
+    /// Puts a prompt `beep.wav` of a quarter of a second beside the configuration, for tests in
+    /// which nobody listens.
+    pub fn beep(&self) {
+        let folder = self.folder().join("prompts/en-GB");
+        std::fs::create_dir_all(&folder).unwrap();
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 8_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut wav = hound::WavWriter::create(folder.join("beep.wav"), spec).unwrap();
+        for n in 0..2_000 {
+            let wave = (f64::from(n) * std::f64::consts::TAU / 20.0).sin();
+            wav.write_sample((wave * 6_000.0) as i16).unwrap();
+        }
+        wav.finalize().unwrap();
+    }
+
     /// Writes a file into the folder.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder().join(name);
