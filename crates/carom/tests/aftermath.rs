@@ -1,7 +1,9 @@
 //! Nothing is left of calls, however they ended and whoever ended them.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use carom_blackbox::{Ask, CONFIG, Ear, Engine, FORWARD, KEYS, Place, Scenario, Wire, respond};
+use carom_blackbox::{
+    Ask, CONFIG, Ear, Engine, FORWARD, KEYS, Place, Scenario, Wire, get, respond,
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -54,6 +56,9 @@ fn every_gauge_is_zero_after_calls_that_ended_in_every_way() {
     let bye = mute.receive_until("BYE");
     mute.send(&respond(&bye, "200 OK"));
     engine.empty();
-    assert_eq!(engine.metric(&place, "carom_calls") as i64, 0);
+    let page = get(&place, "/metrics");
+    for gauge in ["calls", "sip_legs", "sip_transactions", "media_sessions", "store_rows_waiting"] {
+        assert!(page.contains(&format!("\ncarom_{gauge} 0\n")), "{gauge}: {page}");
+    }
     assert_eq!(engine.calls().len(), 14);
 }

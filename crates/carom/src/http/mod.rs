@@ -7,6 +7,7 @@
 mod context;
 mod guard;
 mod inbox;
+mod metrics;
 mod patience;
 mod webhooks;
 
@@ -15,18 +16,22 @@ use std::{io, net::SocketAddr};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
-    http::{StatusCode, header},
+    http::StatusCode,
     middleware::from_fn_with_state,
     response::IntoResponse,
     routing::{get, post},
     serve::Listener,
 };
-use deflect_actions::{store::Store, text::TextService};
+use deflect_actions::{
+    store::{Store, Writer},
+    text::TextService,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 pub use self::guard::Tokens;
 use self::patience::{Patient, Peer};
+use crate::switchboard::Ask;
 
 /// Largest webhook body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -40,6 +45,10 @@ pub struct Site {
     pub store: Store,
     /// Takes receipts and inbound texts.
     pub texts: TextService,
+    /// Its rows wait for the store.
+    pub writer: Writer,
+    /// Asks the switchboard, which ends when nobody else can.
+    pub asks: mpsc::WeakSender<Ask>,
     /// Whether new calls are taken.
     pub ready: watch::Receiver<bool>,
     /// Who may see calls and texts.
@@ -64,7 +73,7 @@ pub async fn serve(listen: SocketAddr, site: Site) -> io::Result<SocketAddr> {
 
 fn router(site: Site) -> Router {
     Router::new()
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics::page))
         .route("/sandbox", get(inbox::page))
         .route("/v1/context/{call}", get(context::context))
         .route_layer(from_fn_with_state(site.clone(), guard::guard))
@@ -85,8 +94,4 @@ async fn readyz(State(site): State<Site>) -> impl IntoResponse {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("draining, store {store}\n"))
     }
-}
-
-async fn metrics(State(site): State<Site>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], site.metrics.render())
 }

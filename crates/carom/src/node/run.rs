@@ -100,10 +100,13 @@ impl Node {
             );
         }
         let (ready, is_ready) = watch::channel(true);
+        let (asks, asked) = mpsc::channel(64);
         let site = http::Site {
             metrics,
             store: services.store.clone(),
             texts: services.texts.clone(),
+            writer: services.writer.clone(),
+            asks: asks.downgrade(),
             ready: is_ready,
             tokens: http::Tokens::of(&config.http),
         };
@@ -112,7 +115,6 @@ impl Node {
             .with_context(|| format!("[http] listen {}", config.http.listen))?;
         let snapshot = Arc::new(snapshot);
         record_flows(&services.store, &snapshot);
-        let (asks, asked) = mpsc::channel(64);
         let drives = Drives { wires, incoming, media, media_events, ports };
         let guard = parts::loop_guard(&listeners);
         let board = tokio::spawn(Switchboard::run(
