@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 mod baresip;
+mod database;
 mod ear;
 mod engine;
 mod place;
@@ -15,6 +16,7 @@ pub mod twilio;
 mod wire;
 
 pub use baresip::{Baresip, Softphone};
+pub use database::Database;
 pub use ear::{EVENTS, Ear, PCMA, PCMU, Packet, media_of};
 pub use engine::{Answer, CONFIG, Engine, FLOW, FORWARD, KEYS, call, fill, get};
 pub use place::{Place, eventually, eventually_within, go_on_for};

@@ -154,8 +154,8 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "43:9 N01 sources are not available yet | remove it, and the rules that name it",
         ),
         (
-            "[media]|[http]\ntokens = []\n[media]",
-            "19:1 N01 `tokens` (the HTTP API) is not available yet | leave it out for now",
+            "[media]|[http]\nwebhooks = []\n[media]",
+            "19:1 N01 `webhooks` (event webhooks) is not available yet | leave it out for now",
         ),
         // Secrets.
         (

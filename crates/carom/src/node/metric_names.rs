@@ -2,23 +2,109 @@
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+use Kind::{Counter, Gauge, Histogram};
+
+/// Name, kind, meaning with the labels.
+const METRICS: &[(&str, Kind, &str)] = &[
+    ("carom_calls_total", Counter, "Calls taken, by trunk"),
+    ("carom_calls_refused_total", Counter, "Calls refused, by reason"),
+    ("carom_calls_ended_total", Counter, "Calls ended, by reason and handled"),
+    ("carom_calls", Gauge, "Calls between their INVITE and their end"),
+    ("carom_call_seconds", Histogram, "From the INVITE to the end"),
+    ("carom_sip_dropped_total", Counter, "SIP messages dropped without an answer, by reason"),
+    ("carom_target_up", Gauge, "1: the target's address answers OPTIONS; by address"),
+    ("carom_prompts_missing_total", Counter, "Prompts that could not be played"),
+    ("carom_rtp_packets_sent_total", Counter, "RTP packets sent by ended sessions"),
+    ("carom_rtp_packets_received_total", Counter, "RTP packets accepted by ended sessions"),
+    ("carom_rtp_packets_lost_total", Counter, "RTP packets that never came"),
+    ("carom_rtp_packets_late_total", Counter, "RTP packets sent over 5 ms late"),
+    ("carom_media_commands_lost_total", Counter, "Commands that a full media worker refused"),
+    ("carom_media_events_lost_total", Counter, "Media events that found the queue full"),
+    ("carom_texts_accepted_total", Counter, "Texts that a provider accepted"),
+    ("carom_texts_ambiguous_total", Counter, "Texts written and not answered, by sender"),
+    (
+        "carom_text_attempts_failed_total",
+        Counter,
+        "Attempts that definitely failed, by sender and class",
+    ),
+    (
+        "carom_webhooks_untrusted_total",
+        Counter,
+        "Webhooks refused because their signature is wrong",
+    ),
+    ("carom_store_up", Gauge, "1: the database answers"),
+    ("carom_store_retries_total", Counter, "Commits that failed and were tried again"),
+    ("carom_store_rows_lost_total", Counter, "Rows that found the store's queue full"),
+    ("carom_store_rows_refused_total", Counter, "Rows that the database refused for good"),
+    ("carom_reloads_total", Counter, "Reloads, by outcome"),
+];
+
 /// Tells the recorder.
 pub fn describe() {
-    describe_counter!("carom_calls_total", "Calls taken, by trunk");
-    describe_counter!("carom_calls_refused_total", "Calls refused, by reason");
-    describe_counter!("carom_calls_ended_total", "Calls ended, by end_reason and handled");
-    describe_gauge!("carom_calls", "Calls between their INVITE and their end");
-    describe_histogram!("carom_call_seconds", "From the INVITE to the end");
-    describe_counter!("carom_sip_dropped_total", "SIP messages dropped without an answer");
-    describe_gauge!("carom_target_up", "1: the target's address answers OPTIONS");
-    describe_counter!("carom_prompts_missing_total", "Prompts that could not be played");
-    describe_counter!("carom_rtp_packets_sent_total", "RTP packets sent by ended sessions");
-    describe_counter!("carom_rtp_packets_received_total", "RTP packets accepted");
-    describe_counter!("carom_rtp_packets_lost_total", "RTP packets that never came");
-    describe_counter!("carom_rtp_packets_late_total", "RTP packets sent over 5 ms late");
-    describe_counter!("carom_media_commands_lost_total", "Commands a full media worker refused");
-    describe_counter!("carom_media_events_lost_total", "Media events that found the queue full");
-    describe_counter!("carom_store_rows_lost_total", "Rows that found the store's queue full");
-    describe_gauge!("carom_store_up", "1: the database answers");
-    describe_counter!("carom_reloads_total", "Reloads, by outcome");
+    for &(name, ref kind, meaning) in METRICS {
+        match kind {
+            Counter => describe_counter!(name, meaning),
+            Gauge => describe_gauge!(name, meaning),
+            Histogram => describe_histogram!(name, meaning),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_every_metric_with_its_meaning() {
+        let docs = include_str!("../../../../docs/operations.md");
+        let rows: Vec<&str> = docs.lines().filter(|line| line.starts_with("| `carom_")).collect();
+        let expected: Vec<String> = METRICS
+            .iter()
+            .map(|(name, kind, meaning)| {
+                let kind = match kind {
+                    Counter => "counter",
+                    Gauge => "gauge",
+                    Histogram => "summary",
+                };
+                format!("| `{name}` | {kind} | {meaning} |")
+            })
+            .collect();
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn every_metric_of_the_code_is_described_and_no_other() {
+        let mut used = BTreeSet::new();
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for name in fs::read_dir(crates).unwrap() {
+            look(&name.unwrap().path().join("src"), &mut used);
+        }
+        let described: BTreeSet<_> = METRICS.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        assert_eq!(used, described);
+    }
+
+    /// The names given to the macros in the sources under `path`.
+    fn look(path: &Path, used: &mut BTreeSet<String>) {
+        if path.is_dir() {
+            for entry in fs::read_dir(path).unwrap() {
+                look(&entry.unwrap().path(), used);
+            }
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = fs::read_to_string(path).unwrap();
+            for kind in ["counter!(", "gauge!(", "histogram!("] {
+                for after in text.split(kind).skip(1) {
+                    let name = after.trim_start().strip_prefix('"').and_then(|a| a.split_once('"'));
+                    let name = name.map(|(name, _)| name.to_owned());
+                    used.extend(name.filter(|name| name.starts_with("carom_")));
+                }
+            }
+        }
+    }
 }

@@ -155,10 +155,13 @@ impl Node {
         let (reply, calls) = oneshot::channel();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let _ = self.asks.send(Ask::Calls(limit, reply)).await;
-        match calls.await {
-            Ok(calls) => data(&calls),
-            Err(_) => Reply::Error("the node is stopping".into()),
+        let Ok(mut calls) = calls.await else {
+            return Reply::Error("the node is stopping".into());
+        };
+        if calls.len() < limit {
+            self.add_calls_of_before(&mut calls, limit).await;
         }
+        data(&calls)
     }
 
     async fn call(&self, id: String) -> Reply {

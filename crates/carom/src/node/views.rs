@@ -1,8 +1,8 @@
 //! What the store tells about calls and messages, for the CLI.
 
-use std::time::Duration;
+use std::{cmp::Reverse, collections::HashSet, time::Duration};
 
-use deflect_actions::store::{CallTimeLine, MessageView, StoreError};
+use deflect_actions::store::{CallRow, CallTimeLine, MessageView, StoreError};
 use serde_json::{Value, json};
 
 use super::{run::Node, serve::data};
@@ -59,6 +59,16 @@ impl Node {
         line.entries.sort_by_key(|entry| entry.at_ms);
     }
 
+    /// Adds calls that only the store has, of earlier starts and of other nodes, up to `limit`.
+    pub(super) async fn add_calls_of_before(&self, calls: &mut Vec<CallSummary>, limit: usize) {
+        let asked = self.services.store.calls(u32::try_from(limit).unwrap_or(u32::MAX));
+        let Ok(Ok(stored)) = tokio::time::timeout(PATIENCE, asked).await else { return };
+        let known: HashSet<String> = calls.iter().map(|call| call.call.clone()).collect();
+        calls.extend(stored.into_iter().filter(|c| !known.contains(&c.call_id)).map(summary));
+        calls.sort_by_key(|call| Reverse(call.started_ms));
+        calls.truncate(limit);
+    }
+
     /// A call of the past, from the store alone.
     pub(super) async fn stored_call(
         &self,
@@ -88,12 +98,16 @@ fn from_store(stored: CallTimeLine) -> (CallSummary, TimeLine) {
     }
     line.entries.extend(messages.iter().flat_map(message_entries));
     line.entries.sort_by_key(|entry| entry.at_ms);
-    let end = call.end_reason.unwrap_or_else(|| "running".into());
     if let Some(at) = call.ended_ms {
-        let handled = call.handled.clone().unwrap_or_default();
+        let handled = call.handled.as_deref().unwrap_or_default();
+        let end = call.end_reason.as_deref().unwrap_or_default();
         line.note(at, "end", format!("{end}, {handled}"));
     }
-    let summary = CallSummary {
+    (summary(call), line)
+}
+
+fn summary(call: CallRow) -> CallSummary {
+    CallSummary {
         call: call.call_id,
         started_ms: call.started_ms,
         ended_ms: call.ended_ms,
@@ -102,9 +116,8 @@ fn from_store(stored: CallTimeLine) -> (CallSummary, TimeLine) {
         caller: call.caller_region.unwrap_or_else(|| "withheld".into()),
         flow: call.flow.unwrap_or_default(),
         step: call.last_step.unwrap_or_default(),
-        end,
-    };
-    (summary, line)
+        end: call.end_reason.unwrap_or_else(|| "running".into()),
+    }
 }
 
 fn message_entries(message: &MessageView) -> Vec<Entry> {

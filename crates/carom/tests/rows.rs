@@ -1,0 +1,66 @@
+//! A deflected and a forwarded call leave their rows, on both databases.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, Scenario, call, eventually};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+
+#[test]
+fn ex_29_on_sqlite_each_call_leaves_its_rows_and_the_text_its_consent() {
+    let place = Place::new();
+    let engine = Engine::start(BIN, &place);
+    leaves_rows(&place, &engine, &Database::of(&place));
+}
+
+#[test]
+fn ex_29_on_postgresql_each_call_leaves_its_rows_and_the_text_its_consent() {
+    let place = Place::new();
+    let database = Database::postgres();
+    let config = format!("{CONFIG}\n[store]\nurl = \"{}\"\n", database.url());
+    let engine = Engine::start_with(BIN, &place, &config, FLOW);
+    leaves_rows(&place, &engine, &database);
+}
+
+fn leaves_rows(place: &Place, engine: &Engine, database: &Database) {
+    let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(50).listen_once(place);
+    let uri = format!("sip:100@{}", place.engine());
+    for (from, key) in [("+447700900601", "1@1200ms"), ("+447700900602", "0@300ms")] {
+        let heard =
+            call(BIN, place, &uri, &["--from", from, "--press", key, "--hang-up-after", "6s"]);
+        assert!(heard.out.contains("\"status\":200"), "{heard:?}");
+    }
+    pbx.succeeds();
+    engine.idle();
+    // Written behind the call, not by it.
+    let ended = "SELECT COUNT(*) FROM call WHERE ended_ms IS NOT NULL";
+    eventually("both calls are written", || (database.number(ended) == 2).then_some(()));
+    for (expected, sql) in [
+        (
+            vec!["trunk 100 deflected no_human ", "trunk 100 forwarded human agents"],
+            "SELECT origin || ' ' || did || ' ' || end_reason || ' ' || handled || ' ' || \
+             COALESCE(forward_target, '') FROM call ORDER BY started_ms",
+        ),
+        (
+            vec!["welcome menu 1", "text_me text hangup", "welcome menu 0"],
+            "SELECT s.step || ' ' || s.kind || ' ' || s.exit FROM step s \
+             JOIN call c ON c.call_id = s.call_id ORDER BY c.started_ms, s.seq",
+        ),
+        (
+            vec!["text_me menu accepted 1 deflected"],
+            "SELECT o.step || ' ' || o.stage || ' ' || o.response || ' ' || o.pressed || ' ' || \
+             c.end_reason FROM offer o JOIN call c ON c.call_id = o.call_id",
+        ),
+        (
+            vec!["delivered sandbox deflected"],
+            "SELECT m.state || ' ' || m.sender || ' ' || c.end_reason FROM message m \
+             JOIN call c ON c.call_id = m.call_id",
+        ),
+        (
+            vec!["welcome 1 link en-GB delivered"],
+            "SELECT n.step || ' ' || n.pressed || ' ' || n.purpose || ' ' || n.language || ' ' || \
+             m.state FROM consent n JOIN message m ON m.consent_id = n.consent_id",
+        ),
+    ] {
+        assert_eq!(database.texts(sql), expected, "{sql}");
+    }
+}
