@@ -172,6 +172,7 @@ fn the_documented_configuration_is_refused_by_the_names_of_what_is_not_available
         .args(["check", "--format", "json", "-c"])
         .arg(&config)
         .envs([("TWILIO_ACCOUNT_SID", "AC1"), ("TWILIO_AUTH_TOKEN", "x")])
+        .envs([("CAROM_CONSOLE_TOKEN", "x"), ("CAROM_IVR_TOKEN", "y")])
         .output()
         .unwrap();
     assert_eq!(told.status.code(), Some(1), "{told:?}");
