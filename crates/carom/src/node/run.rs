@@ -89,6 +89,12 @@ impl Node {
             }),
         )
         .context("[media] workers")?;
+        if !media.is_realtime() {
+            tracing::info!(
+                "media runs without real-time scheduling: a busy machine may make packets late \
+                 (give the service an RLIMIT_RTPRIO of 1)"
+            );
+        }
         let ports = config.media.ports;
         let ports = PortPool::new(config.media_bind(), ports.first()..=ports.last());
         if let Some((first, last)) = ports.lent_by_kernel() {
@@ -272,7 +278,13 @@ fn media_config(config: &Config, clock: Clock) -> MediaConfig {
         0 => cores.saturating_sub(1).max(1),
         workers => usize::from(workers),
     };
-    MediaConfig { workers, pin: Vec::new(), queue: 16_384, epoch: clock.epoch() }
+    MediaConfig {
+        workers,
+        pin: Vec::new(),
+        realtime: true,
+        queue: 16_384,
+        epoch: clock.epoch(),
+    }
 }
 
 /// One recorder a process; a second node in it (the demo's tests) shares it.

@@ -60,29 +60,30 @@ impl Store {
         let now = self.now_ms();
         let (key, previous) = self.keys().caller_keys(business, caller, now);
         let mut conn = self.conn().await?;
-        let mut times = async |sql: &'static str| -> Result<Vec<i64>, StoreError> {
-            let rows = sqlx::query(sql)
-                .bind(key.clone())
-                .bind(previous.clone())
-                .bind(business.to_owned())
-                .bind(call_id.to_owned())
-                .bind(since_ms)
-                .fetch_all(&mut *conn)
-                .await?;
-            Ok(rows.iter().map(|row| row.try_get("at_ms")).collect::<Result<_, _>>()?)
-        };
-        let calls_ms = times(queries::HISTORY_CALLS).await?;
-        let deflected_ms = times(queries::HISTORY_DEFLECTED).await?;
-        let declined_ms = times(queries::HISTORY_DECLINED).await?.first().copied();
-        let broken: i64 = sqlx::query(queries::named("failed_promise").unwrap_or_default())
+        let rows = sqlx::query(&**queries::HISTORY)
             .bind(key)
             .bind(previous)
             .bind(now - PROMISE_MS)
-            .fetch_one(&mut *conn)
-            .await?
-            .try_get("n")?;
-        drop(conn);
-        let opted_out = self.is_opted_out(business, caller, "").await?;
-        Ok(History { calls_ms, deflected_ms, failed_promise: broken > 0, declined_ms, opted_out })
+            .bind(business.to_owned())
+            .bind(call_id.to_owned())
+            .bind(since_ms)
+            .bind(self.keys().opt_key(business, caller))
+            .bind(self.keys().brand(business).to_owned())
+            .fetch_all(&mut *conn)
+            .await?;
+        let mut history = History::default();
+        for row in &rows {
+            let value: i64 = row.try_get("value")?;
+            match row.try_get("what")? {
+                "call" => history.calls_ms.push(value),
+                "deflected" => history.deflected_ms.push(value),
+                "declined" => history.declined_ms = history.declined_ms.max(Some(value)),
+                "broken promises" => history.failed_promise = value > 0,
+                _ => history.opted_out = value > 0,
+            }
+        }
+        history.calls_ms.sort_unstable_by(|a, b| b.cmp(a));
+        history.deflected_ms.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(history)
     }
 }

@@ -1,23 +1,33 @@
 //! The named queries: reports, and the look-ups that are written as they are in the schema.
 
+use std::sync::LazyLock;
+
 use sqlx::{AssertSqlSafe, Column, Row, TypeInfo, ValueRef, any::AnyRow};
 
 use super::{Store, StoreError};
 
 const TEXT: &str = include_str!("queries.sql");
 
-/// $1, $2: caller_key, caller_key_prev; $3: business; $4: not this call; $5: since.
-pub(super) const HISTORY_CALLS: &str = "SELECT started_ms AS at_ms FROM call \
-    WHERE caller_key IN ($1, $2) AND business = $3 AND call_id <> $4 AND started_ms >= $5 \
-    AND origin = 'trunk' AND COALESCE(end_reason, '') NOT IN ('rejected','test_call') \
-    ORDER BY started_ms DESC";
-pub(super) const HISTORY_DEFLECTED: &str = "SELECT started_ms AS at_ms FROM v_deflected \
-    WHERE caller_key IN ($1, $2) AND business = $3 AND call_id <> $4 AND started_ms >= $5 \
-    ORDER BY started_ms DESC";
-pub(super) const HISTORY_DECLINED: &str = "SELECT o.offered_ms AS at_ms FROM offer o \
-    JOIN call c ON c.call_id = o.call_id WHERE c.caller_key IN ($1, $2) AND c.business = $3 \
-    AND c.call_id <> $4 AND o.offered_ms >= $5 AND o.response = 'declined' \
-    ORDER BY o.offered_ms DESC";
+/// All that is known of a caller, in one statement: a new call waits for it.
+///
+/// $1, $2: caller_key, caller_key_prev; $3: promises since; $4: business; $5: not this call;
+/// $6: calls since; $7: opt_key; $8: brand.
+pub(super) static HISTORY: LazyLock<String> = LazyLock::new(|| {
+    let failed_promise = named("failed_promise").unwrap_or_default();
+    format!(
+        "SELECT 'call' AS what, started_ms AS value FROM call \
+         WHERE caller_key IN ($1, $2) AND business = $4 AND call_id <> $5 AND started_ms >= $6 \
+         AND origin = 'trunk' AND COALESCE(end_reason, '') NOT IN ('rejected','test_call') \
+         UNION ALL SELECT 'deflected', started_ms FROM v_deflected \
+         WHERE caller_key IN ($1, $2) AND business = $4 AND call_id <> $5 AND started_ms >= $6 \
+         UNION ALL SELECT 'declined', o.offered_ms FROM offer o \
+         JOIN call c ON c.call_id = o.call_id WHERE c.caller_key IN ($1, $2) AND c.business = $4 \
+         AND c.call_id <> $5 AND o.offered_ms >= $6 AND o.response = 'declined' \
+         UNION ALL SELECT 'broken promises', n FROM ({failed_promise}) promises \
+         UNION ALL SELECT 'opted out', COUNT(*) FROM opt_out \
+         WHERE opt_key = $7 AND brand = $8 AND topic = '' AND revoked_ms IS NULL"
+    )
+});
 
 /// The answer to a named query.
 #[derive(Debug, Clone, Default, PartialEq)]

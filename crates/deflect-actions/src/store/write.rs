@@ -1,6 +1,11 @@
-//! Rows as SQL: many rows a statement where they are new, one where they change another.
+//! Rows as SQL, many a statement: what crosses to the database is few statements, not many rows.
 
-use sqlx::{AnyConnection, AssertSqlSafe, any::AnyArguments, query::Query};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::OnceLock,
+};
+
+use sqlx::{AnyConnection, any::AnyArguments, query::Query};
 
 use super::{
     NodeInfo, StoreError,
@@ -8,7 +13,7 @@ use super::{
 };
 
 /// Rows of one statement: few sizes, so that prepared statements are found again.
-const SIZES: [usize; 3] = [64, 8, 1];
+const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// A value to bind.
 #[derive(Debug, Clone)]
@@ -17,100 +22,86 @@ enum Value {
     Number(Option<i64>),
 }
 
-/// A table that rows are added to.
-struct Table {
-    name: &'static str,
-    columns: &'static [&'static str],
-    conflict: &'static str,
+/// A statement for many rows: text, the rows' values, text.
+struct Bulk {
+    before: &'static str,
+    /// One row; each `?` is a value.
+    row: &'static str,
+    after: &'static str,
+    /// The whole, by size.
+    texts: [OnceLock<String>; SIZES.len()],
 }
 
-const CALL: Table = Table {
-    name: "call",
-    columns: &[
-        "call_id",
-        "node_id",
-        "node_boot",
-        "trunk",
-        "did",
-        "business",
-        "flow",
-        "flow_rev",
-        "sip_call_id_a",
-        "started_ms",
-        "local_date",
-        "local_dow",
-        "local_hour",
-        "local_quarter",
-        "caller_key",
-        "caller_key_prev",
-        "caller_region",
-        "caller_line_type",
-        "language",
-    ],
+static CALL: Bulk = Bulk::new(
+    "INSERT INTO call (call_id, node_id, node_boot, trunk, did, business, flow, flow_rev, \
+     sip_call_id_a, started_ms, local_date, local_dow, local_hour, local_quarter, caller_key, \
+     caller_key_prev, caller_region, caller_line_type, language) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     // The outbox may have written it already.
-    conflict: "ON CONFLICT (call_id) DO NOTHING",
-};
-const STEP: Table = Table {
-    name: "step",
-    columns: &[
-        "call_id",
-        "seq",
-        "step",
-        "kind",
-        "entered_ms",
-        "left_ms",
-        "first_key_ms",
-        "exit",
-        "note",
-        "tries",
-    ],
-    conflict: "ON CONFLICT (call_id, seq) DO NOTHING",
-};
-const OFFER: Table = Table {
-    name: "offer",
-    columns: &[
-        "offer_id",
-        "call_id",
-        "step",
-        "stage",
-        "intent",
-        "offered_ms",
-        "response",
-        "pressed",
-        "reason",
-        "channel",
-    ],
-    conflict: "ON CONFLICT (offer_id) DO UPDATE SET response = excluded.response, \
-               pressed = excluded.pressed, reason = excluded.reason, \
-               channel = COALESCE(excluded.channel, offer.channel)",
-};
-const OUTCOME: Table = Table {
-    name: "outcome",
-    columns: &["outcome_id", "call_id", "kind", "csat", "at_ms", "source"],
-    conflict: "ON CONFLICT (outcome_id) DO NOTHING",
-};
-const CONSENT: Table = Table {
-    name: "consent",
-    columns: &[
-        "consent_id",
-        "call_id",
-        "step",
-        "prompt_id",
-        "prompt_hash",
-        "language",
-        "pressed",
-        "purpose",
-        "dest_key",
-        "dest_key_prev",
-        "at_ms",
-    ],
-    conflict: "ON CONFLICT (consent_id) DO NOTHING",
-};
-const INPUT: Table = Table {
-    name: "call_input",
-    columns: &["call_id", "seq", "at_ms", "input"],
-    conflict: "ON CONFLICT (call_id, seq) DO NOTHING",
-};
+    " ON CONFLICT (call_id) DO NOTHING",
+);
+static STEP: Bulk = Bulk::new(
+    "INSERT INTO step (call_id, seq, step, kind, entered_ms, left_ms, first_key_ms, exit, note, \
+     tries) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?)",
+    " ON CONFLICT (call_id, seq) DO NOTHING",
+);
+static OFFER: Bulk = Bulk::new(
+    "INSERT INTO offer (offer_id, call_id, step, stage, intent, offered_ms, response, pressed, \
+     reason, channel) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?)",
+    " ON CONFLICT (offer_id) DO UPDATE SET response = excluded.response, \
+     pressed = excluded.pressed, reason = excluded.reason, \
+     channel = COALESCE(excluded.channel, offer.channel)",
+);
+static OUTCOME: Bulk = Bulk::new(
+    "INSERT INTO outcome (outcome_id, call_id, kind, csat, at_ms, source) VALUES ",
+    "(?,?,?,?,?,?)",
+    " ON CONFLICT (outcome_id) DO NOTHING",
+);
+static CONSENT: Bulk = Bulk::new(
+    "INSERT INTO consent (consent_id, call_id, step, prompt_id, prompt_hash, language, pressed, \
+     purpose, dest_key, dest_key_prev, at_ms) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?)",
+    " ON CONFLICT (consent_id) DO NOTHING",
+);
+static INPUT: Bulk = Bulk::new(
+    "INSERT INTO call_input (call_id, seq, at_ms, input) VALUES ",
+    "(?,?,?,?)",
+    " ON CONFLICT (call_id, seq) DO NOTHING",
+);
+// PostgreSQL takes the types of the new values from their casts.
+static PROGRESS: Bulk = Bulk::new(
+    "WITH new (call_id, answered_ms, forward_target, forward_started_ms, human_answered_ms, arm) \
+     AS (VALUES ",
+    "(CAST(? AS TEXT),CAST(? AS BIGINT),CAST(? AS TEXT),CAST(? AS BIGINT),CAST(? AS BIGINT),\
+     CAST(? AS TEXT))",
+    ") UPDATE call SET answered_ms = COALESCE(new.answered_ms, call.answered_ms), \
+     forward_target = COALESCE(new.forward_target, call.forward_target), \
+     forward_started_ms = COALESCE(call.forward_started_ms, new.forward_started_ms), \
+     human_answered_ms = COALESCE(new.human_answered_ms, call.human_answered_ms), arm = new.arm \
+     FROM new WHERE call.call_id = new.call_id AND call.ended_ms IS NULL",
+);
+// A call that another node closed while ours could not be reached has its true end after all.
+static ENDED: Bulk = Bulk::new(
+    "WITH new (call_id, sip_call_id_b, answered_ms, ended_ms, language, intent, arm, last_step, \
+     forward_target, forward_started_ms, human_answered_ms, human_ended_ms, handled, end_reason, \
+     sip_final) AS (VALUES ",
+    "(CAST(? AS TEXT),CAST(? AS TEXT),CAST(? AS BIGINT),CAST(? AS BIGINT),CAST(? AS TEXT),\
+     CAST(? AS TEXT),CAST(? AS TEXT),CAST(? AS TEXT),CAST(? AS TEXT),CAST(? AS BIGINT),\
+     CAST(? AS BIGINT),CAST(? AS BIGINT),CAST(? AS TEXT),CAST(? AS TEXT),CAST(? AS BIGINT))",
+    ") UPDATE call SET sip_call_id_b = new.sip_call_id_b, \
+     answered_ms = COALESCE(new.answered_ms, call.answered_ms), ended_ms = new.ended_ms, \
+     language = COALESCE(new.language, call.language), intent = new.intent, arm = new.arm, \
+     last_step = new.last_step, \
+     forward_target = COALESCE(new.forward_target, call.forward_target), \
+     forward_started_ms = COALESCE(new.forward_started_ms, call.forward_started_ms), \
+     human_answered_ms = COALESCE(new.human_answered_ms, call.human_answered_ms), \
+     human_ended_ms = new.human_ended_ms, handled = new.handled, end_reason = new.end_reason, \
+     sip_final = new.sip_final \
+     FROM new WHERE call.call_id = new.call_id \
+     AND (call.ended_ms IS NULL OR call.end_reason = 'error')",
+);
 
 /// Writes rows in one transaction of the caller's. A call's start is written before what refers
 /// to it, its end after; within one kind the order is kept.
@@ -122,27 +113,18 @@ pub(super) async fn rows(
     let pick = |values: fn(&NodeInfo, &Row) -> Option<Vec<Value>>| {
         rows.iter().filter_map(move |row| values(node, row)).collect::<Vec<_>>()
     };
-    insert(conn, &CALL, pick(|node, row| started_of(row).map(|row| started(node, row)))).await?;
-    insert(conn, &STEP, pick(|_, row| step(row))).await?;
-    // The newest state of an offer only: a statement may not change one row twice.
+    write(conn, &CALL, pick(|node, row| started_of(row).map(|row| started(node, row)))).await?;
+    write(conn, &STEP, pick(|_, row| step(row))).await?;
+    // A statement may not change one row twice: of an offer only the newest state, of a call
+    // all that was learned, unless it has ended and its end tells the same.
     let offers = newest_offers(rows).into_iter().map(offer).collect();
-    insert(conn, &OFFER, offers).await?;
-    insert(conn, &OUTCOME, pick(|_, row| outcome(row))).await?;
-    insert(conn, &CONSENT, pick(|_, row| consent(row))).await?;
-    insert(conn, &INPUT, pick(|_, row| input(row))).await?;
-    for row in rows {
-        match row {
-            Row::CallProgress(row) => progress(conn, row).await?,
-            Row::CallEnded(row) => ended(conn, row).await?,
-            Row::CallStarted(_)
-            | Row::Step(_)
-            | Row::Offer(_)
-            | Row::Outcome(_)
-            | Row::Consent(_)
-            | Row::CallInput(_) => {}
-        }
-    }
-    Ok(())
+    write(conn, &OFFER, offers).await?;
+    write(conn, &OUTCOME, pick(|_, row| outcome(row))).await?;
+    write(conn, &CONSENT, pick(|_, row| consent(row))).await?;
+    write(conn, &INPUT, pick(|_, row| input(row))).await?;
+    let ends = ends(rows);
+    write(conn, &PROGRESS, merged_progress(rows, &ends).iter().map(progress).collect()).await?;
+    write(conn, &ENDED, ends.into_values().map(ended).collect()).await
 }
 
 /// Writes a call's start, unless it is there.
@@ -151,28 +133,26 @@ pub(crate) async fn call(
     node: &NodeInfo,
     row: &CallStarted,
 ) -> Result<(), StoreError> {
-    insert(conn, &CALL, vec![started(node, row)]).await
+    write(conn, &CALL, vec![started(node, row)]).await
 }
 
 /// Writes an offer, or its newer state.
 pub(crate) async fn offer_row(conn: &mut AnyConnection, row: &OfferRow) -> Result<(), StoreError> {
-    insert(conn, &OFFER, vec![offer(row)]).await
+    write(conn, &OFFER, vec![offer(row)]).await
 }
 
-async fn insert(
+async fn write(
     conn: &mut AnyConnection,
-    table: &Table,
-    rows: Vec<Vec<Value>>,
+    bulk: &'static Bulk,
+    mut rows: Vec<Vec<Value>>,
 ) -> Result<(), StoreError> {
-    let mut rest = &rows[..];
-    for size in SIZES {
-        while rest.len() >= size {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let sql = insert_sql(table, size);
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for value in now.iter().flatten() {
-                query = bind(query, value.clone());
+    let mut rows = rows.drain(..);
+    for (size, text) in SIZES.into_iter().zip(&bulk.texts) {
+        while rows.len() >= size {
+            let sql: &'static str = text.get_or_init(|| bulk.text(size));
+            let mut query = sqlx::query(sql);
+            for value in rows.by_ref().take(size).flatten() {
+                query = bind(query, value);
             }
             query.execute(&mut *conn).await?;
         }
@@ -180,20 +160,28 @@ async fn insert(
     Ok(())
 }
 
-fn insert_sql(table: &Table, rows: usize) -> String {
-    let width = table.columns.len();
-    let tuple = |row: usize| {
-        let values: Vec<_> = (1..=width).map(|n| format!("${}", row * width + n)).collect();
-        format!("({})", values.join(","))
-    };
-    let tuples: Vec<_> = (0..rows).map(tuple).collect();
-    format!(
-        "INSERT INTO {} ({}) VALUES {} {}",
-        table.name,
-        table.columns.join(","),
-        tuples.join(","),
-        table.conflict
-    )
+impl Bulk {
+    const fn new(before: &'static str, row: &'static str, after: &'static str) -> Self {
+        Self { before, row, after, texts: [const { OnceLock::new() }; SIZES.len()] }
+    }
+
+    fn text(&self, rows: usize) -> String {
+        let mut text = self.before.to_owned();
+        let mut value = 0;
+        for row in 0..rows {
+            text.push_str(if row == 0 { "" } else { "," });
+            for part in self.row.split_inclusive('?') {
+                let end = part.strip_suffix('?');
+                text.push_str(end.unwrap_or(part));
+                if end.is_some() {
+                    value += 1;
+                    text.push_str(&format!("${value}"));
+                }
+            }
+        }
+        text.push_str(self.after);
+        text
+    }
 }
 
 fn bind(
@@ -326,54 +314,68 @@ fn input(row: &Row) -> Option<Vec<Value>> {
     Some(vec![text(call_id), number(*seq), number(*at_ms), text(input)])
 }
 
-async fn progress(conn: &mut AnyConnection, row: &CallProgress) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE call SET answered_ms = COALESCE($2, answered_ms), \
-         forward_target = COALESCE($3, forward_target), \
-         forward_started_ms = COALESCE(forward_started_ms, $4), \
-         human_answered_ms = COALESCE($5, human_answered_ms), arm = $6 \
-         WHERE call_id = $1 AND ended_ms IS NULL",
-    )
-    .bind(row.call_id.clone())
-    .bind(row.answered_ms)
-    .bind(row.forward_target.clone())
-    .bind(row.forward_started_ms)
-    .bind(row.human_answered_ms)
-    .bind(arm(row.holdout))
-    .execute(conn)
-    .await?;
-    Ok(())
+/// The end of each call, by its id.
+fn ends(rows: &[Row]) -> BTreeMap<&str, &CallEnded> {
+    let ends = rows.iter().filter_map(|row| match row {
+        Row::CallEnded(end) => Some((end.call_id.as_str(), end)),
+        _ => None,
+    });
+    ends.collect()
 }
 
-/// A call that another node closed while ours could not be reached has its true end after all.
-async fn ended(conn: &mut AnyConnection, row: &CallEnded) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE call SET sip_call_id_b = $2, answered_ms = COALESCE($3, answered_ms), \
-         ended_ms = $4, language = COALESCE($5, language), intent = $6, arm = $7, \
-         last_step = $8, forward_target = COALESCE($9, forward_target), \
-         forward_started_ms = COALESCE($10, forward_started_ms), \
-         human_answered_ms = COALESCE($11, human_answered_ms), human_ended_ms = $12, \
-         handled = $13, end_reason = $14, sip_final = $15 \
-         WHERE call_id = $1 AND (ended_ms IS NULL OR end_reason = 'error')",
-    )
-    .bind(row.call_id.clone())
-    .bind(row.sip_call_id_b.clone())
-    .bind(row.answered_ms)
-    .bind(row.ended_ms)
-    .bind(row.language.clone())
-    .bind(row.intent.clone())
-    .bind(arm(row.holdout))
-    .bind(row.last_step.clone())
-    .bind(row.forward_target.clone())
-    .bind(row.forward_started_ms)
-    .bind(row.human_answered_ms)
-    .bind(row.human_ended_ms)
-    .bind(row.handled.clone())
-    .bind(row.end_reason.clone())
-    .bind(row.sip_final.map(i64::from))
-    .execute(conn)
-    .await?;
-    Ok(())
+/// What was learned of each call that has not ended.
+fn merged_progress(rows: &[Row], ends: &BTreeMap<&str, &CallEnded>) -> Vec<CallProgress> {
+    let mut merged: Vec<CallProgress> = Vec::new();
+    let mut places = HashMap::new();
+    for row in rows {
+        let Row::CallProgress(news) = row else { continue };
+        if ends.contains_key(news.call_id.as_str()) {
+            continue;
+        }
+        let Some(&place) = places.get(news.call_id.as_str()) else {
+            places.insert(news.call_id.as_str(), merged.len());
+            merged.push(news.clone());
+            continue;
+        };
+        let known: &mut CallProgress = &mut merged[place];
+        known.answered_ms = news.answered_ms.or(known.answered_ms);
+        known.forward_target = news.forward_target.clone().or(known.forward_target.take());
+        known.forward_started_ms = known.forward_started_ms.or(news.forward_started_ms);
+        known.human_answered_ms = news.human_answered_ms.or(known.human_answered_ms);
+        known.holdout = news.holdout;
+    }
+    merged
+}
+
+fn progress(row: &CallProgress) -> Vec<Value> {
+    vec![
+        text(&row.call_id),
+        Value::Number(row.answered_ms),
+        Value::Text(row.forward_target.clone()),
+        Value::Number(row.forward_started_ms),
+        Value::Number(row.human_answered_ms),
+        text(arm(row.holdout)),
+    ]
+}
+
+fn ended(row: &CallEnded) -> Vec<Value> {
+    vec![
+        text(&row.call_id),
+        Value::Text(row.sip_call_id_b.clone()),
+        Value::Number(row.answered_ms),
+        number(row.ended_ms),
+        Value::Text(row.language.clone()),
+        Value::Text(row.intent.clone()),
+        text(arm(row.holdout)),
+        Value::Text(row.last_step.clone()),
+        Value::Text(row.forward_target.clone()),
+        Value::Number(row.forward_started_ms),
+        Value::Number(row.human_answered_ms),
+        Value::Number(row.human_ended_ms),
+        text(&row.handled),
+        text(&row.end_reason),
+        Value::Number(row.sip_final.map(i64::from)),
+    ]
 }
 
 fn arm(holdout: bool) -> &'static str {

@@ -7,6 +7,7 @@
 mod command;
 mod driver;
 mod io;
+mod thread;
 mod wheel;
 
 use std::sync::Arc;
@@ -33,6 +34,9 @@ pub struct MediaConfig {
     pub workers: usize,
     /// The core of each worker, in order; those without an entry run anywhere.
     pub pin: Vec<usize>,
+    /// Ask for real-time scheduling: other threads then cannot make packets late. A system that
+    /// refuses it is no error; [`MediaPool::is_realtime`] tells.
+    pub realtime: bool,
     /// Commands that may wait for one worker before [`MediaPool::send`] refuses.
     pub queue: usize,
     /// The zero of all times reported; give the switchboard's own.
@@ -41,7 +45,7 @@ pub struct MediaConfig {
 
 impl Default for MediaConfig {
     fn default() -> Self {
-        Self { workers: 1, pin: Vec::new(), queue: 4_096, epoch: Instant::now() }
+        Self { workers: 1, pin: Vec::new(), realtime: false, queue: 4_096, epoch: Instant::now() }
     }
 }
 
@@ -83,6 +87,8 @@ struct Shared {
     /// Commands wait and the bell was rung for them.
     rung: AtomicBool,
     sessions: AtomicUsize,
+    /// The system gave it real-time scheduling.
+    realtime: AtomicBool,
 }
 
 impl MediaPool {
@@ -138,6 +144,11 @@ impl MediaPool {
         self.workers.iter().map(|w| w.shared.sessions.load(Ordering::Relaxed)).sum()
     }
 
+    /// Whether the system gave all workers the real-time scheduling that was asked for.
+    pub fn is_realtime(&self) -> bool {
+        self.workers.iter().all(|worker| worker.shared.realtime.load(Ordering::Relaxed))
+    }
+
     fn worker_of(&self, session: SessionId) -> usize {
         (session.0 % self.workers.len() as u64) as usize
     }
@@ -174,8 +185,12 @@ fn start_worker(
     let (sender, commands) = bounded(config.queue.max(1));
     let bell = Bell::new()?;
     let poller = Poller::new(&bell)?;
-    let (rung, sessions) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let shared = Arc::new(Shared { bell, rung, sessions });
+    let shared = Arc::new(Shared {
+        bell,
+        rung: AtomicBool::new(false),
+        sessions: AtomicUsize::new(0),
+        realtime: AtomicBool::new(false),
+    });
     let clock = Clock(config.epoch);
     let worker = Worker {
         commands,
@@ -189,26 +204,23 @@ fn start_worker(
         legs: Legs::default(),
         events: Vec::new(),
     };
-    let core = config.pin.get(index).copied();
+    let (core, realtime) = (config.pin.get(index).copied(), config.realtime);
+    let seen = shared.clone();
+    // What the thread is given is known when the pool is.
+    let (began, has_begun) = bounded(1);
     let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
         if let Some(core) = core {
-            pin_to(core);
+            thread::pin_to(core);
         }
+        seen.realtime.store(realtime && thread::run_in_real_time(), Ordering::Relaxed);
+        let _ = began.send(());
         worker.run();
     })?;
+    let _ = has_begun.recv();
     Ok(Handle { commands: Some(sender), shared, thread: Some(thread) })
 }
 
 fn wall_clock_at_zero(clock: Clock) -> Duration {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     since_1970.saturating_sub(clock.now())
-}
-
-/// A wish: a core that is not ours to use leaves the thread where it is.
-fn pin_to(core: usize) {
-    let mut cores = rustix::thread::CpuSet::new();
-    if core < rustix::thread::CpuSet::MAX_CPU {
-        cores.set(core);
-        let _ = rustix::thread::sched_setaffinity(None, &cores);
-    }
 }
