@@ -1,5 +1,4 @@
 //! A target's addresses, tried in order: when the next one is tried, and when it is not.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{Ask, CONFIG, Ear, Engine, FORWARD, Place, Run, Scenario, Wire, respond};
 

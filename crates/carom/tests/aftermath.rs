@@ -1,5 +1,4 @@
 //! Nothing is left of calls, however they ended and whoever ended them.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{
     Ask, CONFIG, Ear, Engine, FORWARD, KEYS, Place, Scenario, Wire, get, respond,

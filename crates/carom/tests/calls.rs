@@ -1,5 +1,4 @@
 //! Whole calls through the binary: its own test phone as the caller, SIPp as the PBX.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     net::{SocketAddr, UdpSocket},

@@ -1,5 +1,4 @@
 //! SIPp as the carrier: calls answered by the flow, their keys, and how they end.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{CONFIG, Ear, Engine, KEYS, PCMA, PCMU, Place, Scenario, media_of};
 

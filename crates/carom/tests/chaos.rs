@@ -1,6 +1,5 @@
 //! The provider and the database fail under callers: each gets the text or a person, and what
 //! happened is written once it can be (X-08, lesson 30).
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{net::TcpListener, thread, time::Duration};
 

@@ -1,7 +1,6 @@
 //! What `carom check` says of bad files, word for word, and of the examples.
 //!
 //! Each file in `tests/bad` has the mistakes that one table can have.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
 //! Files that somebody's hand or editor damaged: they load or are told what is wrong, always.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::path::{Path, PathBuf};
 

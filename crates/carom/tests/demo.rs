@@ -1,5 +1,4 @@
 //! `carom demo`: three calls with nothing configured, whatever else runs on the machine.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     io::{BufRead as _, BufReader},

@@ -1,5 +1,4 @@
 //! The documents say what the program does: every key, every code, every command, the examples.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

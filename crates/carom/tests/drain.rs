@@ -1,5 +1,4 @@
 //! A node on its way out: what new calls and running ones get.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{
     Ask, CONFIG, Ear, Engine, KEYS, Place, Scenario, Wire, eventually, get, header,

@@ -1,5 +1,4 @@
 //! With the database failing, calls still go to people.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     fs,

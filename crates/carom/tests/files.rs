@@ -1,5 +1,4 @@
 //! The shipped configuration, and the files that a node makes.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path};
 

@@ -1,5 +1,4 @@
 //! Forwarding to a PBX: how the target leg is set up, and what the caller gets of it.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{
     Ask, CONFIG, Ear, Engine, FORWARD, KEYS, PCMA, PCMU, Place, Scenario, Wire, header, media_of,

@@ -1,6 +1,5 @@
 //! New offers on a bridge, from either side: hold and resume reach the other party, new addresses
 //! and codecs are followed.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{Ask, Ear, Engine, PCMA, Place, Scenario, Wire, header, media_of, respond};
 

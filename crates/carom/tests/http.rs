@@ -1,5 +1,4 @@
 //! HTTP clients of every kind: what they get, and that they disturb no call.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},

@@ -1,5 +1,4 @@
 //! `kill -9` at any moment: nothing committed is lost, nothing is sent twice.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,4 @@
 //! RTP as a carrier meets it: where it is sent, whom it is taken from, and that it never stops.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{
     Ask, CONFIG, Ear, Engine, KEYS, PCMA, Place, Scenario, Wire, eventually, media_of,

@@ -1,5 +1,4 @@
 //! Too many calls, and calls of strangers.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     io::{Read as _, Write as _},

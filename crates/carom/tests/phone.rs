@@ -1,5 +1,4 @@
 //! `carom call`: what it prints, records and ends with.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{net::UdpSocket, process::Command};
 

@@ -1,5 +1,4 @@
 //! What personal data is nowhere to be found (decisions §1).
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{fs, path::Path};
 

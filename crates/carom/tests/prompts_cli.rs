@@ -1,5 +1,4 @@
 //! `carom prompts`: recordings of any kind become prompts that callers hear.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     fs,

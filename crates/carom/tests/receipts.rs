@@ -1,5 +1,4 @@
 //! What a provider tells afterwards: receipts in any order, refusals learned late, STOP by key.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     io::{Read as _, Write as _},

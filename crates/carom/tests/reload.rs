@@ -1,6 +1,5 @@
 //! Reloading a running node: new calls take the new files, running ones keep theirs, and broken
 //! files change nothing.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{CONFIG, Ear, Engine, KEYS, Place, Scenario, eventually};
 

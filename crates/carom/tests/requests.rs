@@ -1,6 +1,5 @@
 //! Single requests of a carrier, written by hand: what is refused with which code, and what is
 //! read of an INVITE.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{Ask, CONFIG, Engine, KEYS, Place, Wire, header};
 

@@ -1,5 +1,4 @@
 //! What happens while the target rings: early media, ringback, giving up, late answers.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{Ask, CONFIG, Ear, Engine, KEYS, PCMA, Place, Scenario, Wire, media_of};
 

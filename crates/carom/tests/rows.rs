@@ -1,5 +1,4 @@
 //! A deflected and a forwarded call leave their rows, on both databases.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, Scenario, call, eventually};
 

@@ -1,6 +1,5 @@
 //! Rules by what really happened: calls before, flags, hours, numbers. The branch a call takes is
 //! seen by the address that is rung.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use carom_blackbox::{
     Ask, CONFIG, Database, Engine, Place, Run, Scenario, Wire, call, eventually, header,

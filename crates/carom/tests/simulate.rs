@@ -1,5 +1,4 @@
 //! `carom simulate`: a flow played with typed keys, and by random callers.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{
     io::Write as _,

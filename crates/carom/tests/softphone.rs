@@ -1,5 +1,4 @@
 //! baresip as the caller and as the PBX: prompts and people are heard, keys arrive.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::process::Command;
 

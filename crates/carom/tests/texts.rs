@@ -1,5 +1,4 @@
 //! Texts through the whole program, with a provider that speaks Twilio's form and misbehaves.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::{collections::BTreeMap, process::Command, thread, time::Duration};
 

@@ -1,5 +1,4 @@
 //! What callers did in each step, as the rows tell it, on both databases.
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::thread;
 

@@ -278,13 +278,7 @@ fn media_config(config: &Config, clock: Clock) -> MediaConfig {
         0 => cores.saturating_sub(1).max(1),
         workers => usize::from(workers),
     };
-    MediaConfig {
-        workers,
-        pin: Vec::new(),
-        realtime: true,
-        queue: 16_384,
-        epoch: clock.epoch(),
-    }
+    MediaConfig { workers, pin: Vec::new(), realtime: true, queue: 16_384, epoch: clock.epoch() }
 }
 
 /// One recorder a process; a second node in it (the demo's tests) shares it.

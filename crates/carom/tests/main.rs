@@ -1,0 +1,37 @@
+//! The program as its users and peers see it: real sockets, real files, other programs.
+//!
+//! One test program: each that is linked takes its seconds and its disk.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod addresses;
+mod aftermath;
+mod calls;
+mod carrier;
+mod chaos;
+mod check;
+mod damage;
+mod demo;
+mod docs;
+mod drain;
+mod failing;
+mod files;
+mod forward;
+mod hold;
+mod http;
+mod kill;
+mod media;
+mod overload;
+mod phone;
+mod privacy;
+mod prompts_cli;
+mod receipts;
+mod reload;
+mod requests;
+mod ringing;
+mod rows;
+mod rules;
+mod simulate;
+mod softphone;
+mod texts;
+mod visits;
