@@ -47,9 +47,11 @@ impl RunArgs {
     }
 }
 
-/// The runtime of signalling, store and HTTP; media has threads of its own.
+/// The runtime of signalling, store and HTTP; media has threads of its own. A second thread keeps
+/// a report from holding up the calls; on one core it would only cost switches between the two.
 pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(cores.min(2)).enable_all().build()
 }
 
 /// A call has four sockets and more; the limit that a shell or systemd sets is meant for programs

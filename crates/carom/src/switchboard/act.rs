@@ -153,7 +153,7 @@ impl Switchboard {
 
     /// Sends a command to a worker; a full queue is counted, the call lives on by its deadlines.
     pub(super) fn media_to(&mut self, session: SessionId, command: Command) {
-        if let Err(error) = self.media.send(session, command) {
+        if let Err(error) = self.media.queue(session, command) {
             metrics::counter!("carom_media_commands_lost_total").increment(1);
             tracing::warn!(session = session.0, %error, "media command lost");
         }

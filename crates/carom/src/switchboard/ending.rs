@@ -74,7 +74,7 @@ impl Switchboard {
         }
         drop((target, spare));
         for session in open {
-            if self.media.send(session, Command::Close).is_err() {
+            if self.media.queue(session, Command::Close).is_err() {
                 self.sessions.remove(&session);
             }
         }

@@ -112,6 +112,7 @@ pub struct Switchboard {
     legs: HashMap<LegId, (CallNo, Side)>,
     sessions: HashMap<SessionId, (CallNo, Side)>,
     deadlines: BTreeSet<(Duration, CallNo)>,
+    calls_gauge: metrics::Gauge,
     health: Health,
     pings: HashMap<PingId, String>,
     loop_guard: Option<LoopGuard>,
@@ -149,6 +150,7 @@ impl Switchboard {
             legs: HashMap::new(),
             sessions: HashMap::new(),
             deadlines: BTreeSet::new(),
+            calls_gauge: metrics::gauge!("carom_calls"),
             health: Health::default(),
             pings: HashMap::new(),
             loop_guard,
@@ -233,7 +235,8 @@ impl Switchboard {
                 Output::Event(event) => self.on_signal(event),
             }
         }
-        metrics::gauge!("carom_calls").set(self.calls.len() as f64);
+        self.media.wake();
+        self.calls_gauge.set(self.calls.len() as f64);
     }
 
     /// Puts the call's next deadline into the queue.

@@ -118,12 +118,23 @@ impl MediaPool {
         SessionId(count * workers + worker)
     }
 
-    /// Hands a command to the session's worker. Never blocks; a refused command is dropped, and
-    /// with a refused `Open` its ports.
+    /// Hands a command to the session's worker and wakes it. Never blocks; a refused command is
+    /// dropped, and with a refused `Open` its ports.
     ///
     /// # Errors
     /// The queue is full, the worker gone, or a bridge would cross workers.
     pub fn send(&self, session: SessionId, command: Command) -> Result<(), SendError> {
+        self.queue(session, command)?;
+        self.workers[self.worker_of(session)].shared.wake();
+        Ok(())
+    }
+
+    /// Like [`send`](Self::send), but the worker need not hear of it before [`wake`](Self::wake):
+    /// commands that belong together cost it one wake-up.
+    ///
+    /// # Errors
+    /// As those of `send`.
+    pub fn queue(&self, session: SessionId, command: Command) -> Result<(), SendError> {
         if let Command::Bridge { peer, .. } = command
             && self.worker_of(peer) != self.worker_of(session)
         {
@@ -134,9 +145,16 @@ impl MediaPool {
         commands.try_send((session, command)).map_err(|error| match error {
             TrySendError::Full(_) => SendError::Overloaded,
             TrySendError::Disconnected(_) => SendError::Ended,
-        })?;
-        worker.shared.wake();
-        Ok(())
+        })
+    }
+
+    /// Wakes the workers that have commands.
+    pub fn wake(&self) {
+        for worker in &self.workers {
+            if worker.commands.as_ref().is_some_and(|commands| !commands.is_empty()) {
+                worker.shared.wake();
+            }
+        }
     }
 
     /// Sessions open now, on all workers.
