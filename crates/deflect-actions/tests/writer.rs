@@ -9,11 +9,12 @@ use std::time::Duration;
 use common::{Db, call, ended, info, keys, mobile};
 use deflect_actions::{
     Clock,
-    store::{OutcomeRow, Row, Store, StoreError, Writer},
+    store::{OutcomeRow, Row, StepRow, Store, StoreError, Writer},
 };
-use sqlx::Executor;
+use sqlx::{AnyConnection, Executor};
 
 on_both!(
+    when_room_runs_out_steps_make_room_for_how_calls_ended,
     x_08_rows_wait_for_a_locked_database_up_to_a_bound_and_are_then_written,
     a_row_that_the_database_refuses_costs_no_other_row,
     a_database_of_a_newer_program_is_refused_and_left_alone,
@@ -26,13 +27,7 @@ const WAITING: usize = 16_384 + 512;
 async fn x_08_rows_wait_for_a_locked_database_up_to_a_bound_and_are_then_written(db: Db) {
     let store = db.store().await;
     let call = call(store.clock().now_ms(), Some(&mobile(1)));
-    let mut conn = db.raw().await;
-    let lock = if db.url.starts_with("sqlite") {
-        "BEGIN EXCLUSIVE"
-    } else {
-        "BEGIN; LOCK TABLE call, outcome IN ACCESS EXCLUSIVE MODE"
-    };
-    conn.execute(sqlx::raw_sql(lock)).await.unwrap();
+    let mut conn = locked(&db).await;
     let writer = Writer::start(store);
     writer.try_write(Row::CallStarted(call.clone())).unwrap();
     let mut taken = 0;
@@ -63,6 +58,46 @@ async fn x_08_rows_wait_for_a_locked_database_up_to_a_bound_and_are_then_written
     let figures = writer.figures();
     assert_eq!((figures.lost, figures.refused, figures.waiting), (lost, 0, 0));
     assert_eq!(figures.written, u64::try_from(taken).unwrap() + 1);
+}
+
+/// Nothing can be written until it rolls back.
+async fn locked(db: &Db) -> AnyConnection {
+    let mut conn = db.raw().await;
+    let lock = if db.url.starts_with("sqlite") {
+        "BEGIN EXCLUSIVE"
+    } else {
+        "BEGIN; LOCK TABLE call, outcome IN ACCESS EXCLUSIVE MODE"
+    };
+    conn.execute(sqlx::raw_sql(lock)).await.unwrap();
+    conn
+}
+
+async fn when_room_runs_out_steps_make_room_for_how_calls_ended(db: Db) {
+    let store = db.store().await;
+    let call = call(store.clock().now_ms(), Some(&mobile(1)));
+    let mut conn = locked(&db).await;
+    let writer = Writer::start(store);
+    writer.try_write(Row::CallStarted(call.clone())).unwrap();
+    let step = |seq| StepRow {
+        call_id: call.call_id.clone(),
+        seq,
+        step: "menu".to_owned(),
+        kind: "menu".to_owned(),
+        entered_ms: 0,
+        left_ms: None,
+        first_key_ms: None,
+        exit: None,
+        note: None,
+        tries: 1,
+    };
+    let taken = (0..20_000).filter(|&seq| writer.try_write(Row::Step(step(seq))).is_ok()).count();
+    assert!(taken <= WAITING - 16_384 / 4, "{taken}");
+    writer.try_write(ended(&call, "human", "forwarded")).unwrap();
+    conn.execute(sqlx::raw_sql("ROLLBACK")).await.unwrap();
+    assert!(writer.flush(Duration::from_secs(30)).await);
+    let ends = "SELECT COUNT(*) FROM call WHERE end_reason = 'forwarded'";
+    assert_eq!(db.number(ends).await, Some(1));
+    assert_eq!(writer.figures().lost, 20_000 - taken as u64);
 }
 
 async fn a_row_that_the_database_refuses_costs_no_other_row(db: Db) {

@@ -204,6 +204,36 @@ fn a_draining_endpoint_refuses_calls_and_options_with_503_and_keeps_its_calls() 
 }
 
 #[test]
+fn an_endpoint_that_sheds_refuses_new_calls_without_a_trace_and_keeps_its_calls() {
+    let mut scene = Incoming::established();
+    let before = scene.net.see(scene.carom).counts();
+    scene.net.with(scene.carom, |carom, _| carom.shed(Some(480)));
+    let mut phone = Phone::new("10.0.0.2:5060", "new");
+    let invite = phone.request("INVITE", "", SDP);
+    scene.send(&invite);
+    let refused = scene.net.expect(scene.ann, "480 INVITE").text;
+    assert!(text::header(&refused, "To").contains(";tag="));
+    scene.net.with(scene.carom, |carom, _| carom.shed(None));
+    scene.send(&invite);
+    let again = scene.net.expect(scene.ann, "480 INVITE").text;
+    assert_eq!(again, refused, "a copy that was under way is no other call");
+    scene.send(&text::of_invite(&invite, "ACK", text::header(&refused, "To")));
+    scene.net.run_ms(1_000);
+    assert_eq!(scene.net.see(scene.carom).counts(), before, "nothing is kept");
+    let events = scene.net.events(scene.carom);
+    assert!(matches!(events[..], [(_, Event::Shed { .. })]), "counted once: {events:?}");
+
+    scene.net.with(scene.carom, |carom, _| carom.shed(Some(503)));
+    let hold = scene.phone.request("INVITE", "", SDP);
+    scene.send(&hold);
+    scene.net.expect(scene.ann, "100 INVITE");
+    scene.net.with(scene.carom, |carom, _| carom.shed(None));
+    scene.send(&phone.request("INVITE", "", SDP));
+    let rings = |event: &Event| matches!(event, Event::Incoming { .. }).then_some(());
+    scene.net.event(scene.carom, rings);
+}
+
+#[test]
 fn our_options_are_answered_or_time_out() {
     let mut net = Net::new(1);
     let (carom, pbx) = (net.endpoint("10.0.0.1:5060"), net.peer("10.0.0.3:5060"));

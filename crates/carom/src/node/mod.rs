@@ -6,6 +6,7 @@ mod metric_names;
 mod parts;
 mod run;
 mod serve;
+mod upkeep;
 mod views;
 
 pub use run::Node;

@@ -27,7 +27,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{clock::Clock, parts};
+use super::{clock::Clock, parts, upkeep};
 use crate::{
     config::{Config, Snapshot},
     control::{self, Asked},
@@ -107,6 +107,7 @@ impl Node {
         }
         let (ready, is_ready) = watch::channel(true);
         let (asks, asked) = mpsc::channel(64);
+        tokio::spawn(upkeep::keep_house(metrics.clone(), asks.downgrade()));
         let site = http::Site {
             metrics,
             store: services.store.clone(),

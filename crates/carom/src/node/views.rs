@@ -121,7 +121,7 @@ fn summary(call: CallRow) -> CallSummary {
 }
 
 fn message_entries(message: &MessageView) -> Vec<Entry> {
-    let entry = |at_ms, text: String| Entry { at_ms, kind: "message".into(), text };
+    let entry = |at_ms, text: String| Entry { at_ms, kind: "message".into(), text: text.into() };
     let sender = message.sender.as_deref().unwrap_or("no sender");
     let mut entries = vec![entry(
         message.created_ms,

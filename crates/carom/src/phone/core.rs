@@ -152,7 +152,7 @@ impl Core {
     fn take(&mut self, message: Incoming) {
         let now = self.now();
         match message {
-            Incoming::Message { path, bytes } => {
+            Incoming::Message { path, bytes, .. } => {
                 self.endpoint.handle_received(now, path, Source::Trusted, &bytes);
             }
             Incoming::Failed { path, error } => {

@@ -161,7 +161,7 @@ impl Switchboard {
 
     pub(super) fn on_media(&mut self, event: MediaEvent) {
         let session = session_of(&event);
-        let Some(&(no, side)) = self.sessions.get(&session) else { return };
+        let Some((no, side)) = self.sessions.get(session) else { return };
         match event {
             MediaEvent::KeyDown { digit, .. } => {
                 if let (Side::Caller, Some(key)) = (side, key_of(digit)) {
@@ -210,7 +210,7 @@ impl Switchboard {
                 self.relay_key_as_info(no, side, digit, duration_ms);
             }
             MediaEvent::Closed { stats, .. } => {
-                self.sessions.remove(&session);
+                self.sessions.remove(session);
                 self.note_stats(no, side, &stats);
             }
         }

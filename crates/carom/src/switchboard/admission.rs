@@ -41,16 +41,25 @@ impl Admission {
         Self { tokens: full(limits), filled: now }
     }
 
-    /// Judges one new call while `running` are up.
-    pub fn judge(&mut self, now: Duration, limits: Limits, running: usize) -> Verdict {
+    /// Whether a new call would be refused now.
+    pub fn is_exhausted(&self, now: Duration, limits: Limits, running: usize) -> bool {
+        running as u64 >= u64::from(limits.calls) || self.tokens_at(now, limits) < 1_000_000
+    }
+
+    fn tokens_at(&self, now: Duration, limits: Limits) -> u64 {
         let elapsed =
             u64::try_from(now.saturating_sub(self.filled).as_micros()).unwrap_or(u64::MAX);
-        self.filled = now;
         let refill = elapsed.saturating_mul(u64::from(limits.per_second));
-        self.tokens = self.tokens.saturating_add(refill).min(full(limits));
-        if running as u64 >= u64::from(limits.calls) || self.tokens < 1_000_000 {
+        self.tokens.saturating_add(refill).min(full(limits))
+    }
+
+    /// Judges one new call while `running` are up.
+    pub fn judge(&mut self, now: Duration, limits: Limits, running: usize) -> Verdict {
+        if self.is_exhausted(now, limits, running) {
             return Verdict::Refuse;
         }
+        self.tokens = self.tokens_at(now, limits);
+        self.filled = now;
         self.tokens -= 1_000_000;
         let busy = running as u64 * 100 >= u64::from(limits.calls) * SKIP_FLOW_AT;
         let rushed = self.tokens * 100 < full(limits) * (100 - SKIP_FLOW_AT);

@@ -63,7 +63,7 @@ impl Switchboard {
             return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
         };
         let Some(spare) = self.reserve(no, Side::Target, Some(media.session)) else {
-            self.sessions.remove(&media.session);
+            self.sessions.remove(media.session);
             metrics::counter!("carom_calls_refused_total", "reason" => "no_media_port")
                 .increment(1);
             return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
@@ -72,8 +72,8 @@ impl Switchboard {
             match media.take_offer(invite.body()) {
                 Ok(answer) => media.answer = Some(answer),
                 Err(status) => {
-                    self.sessions.remove(&media.session);
-                    self.sessions.remove(&spare.session);
+                    self.sessions.remove(media.session);
+                    self.sessions.remove(spare.session);
                     return self.endpoint.reject(now, leg, status, None, Vec::new());
                 }
             }
@@ -136,7 +136,7 @@ impl Switchboard {
     ) -> Option<Media> {
         let ports = self.ports.reserve().inspect_err(|error| tracing::warn!(%error)).ok()?;
         let session = self.media.allocate(near);
-        self.sessions.insert(session, (no, side));
+        self.sessions.insert(session, no, side);
         let origin = self.services.number() >> 2; // a 62-bit number every parser takes
         Some(Media::new(ports, session, &self.snapshot.config, origin))
     }

@@ -69,13 +69,13 @@ impl Switchboard {
             if is_open {
                 open.push(session);
             } else {
-                self.sessions.remove(&session);
+                self.sessions.remove(session);
             }
         }
         drop((target, spare));
         for session in open {
             if self.media.queue(session, Command::Close).is_err() {
-                self.sessions.remove(&session);
+                self.sessions.remove(session);
             }
         }
         self.finish_if_closed(no);
@@ -84,7 +84,7 @@ impl Switchboard {
     /// The last session of an ended call is closed: it moves to the ended ones.
     pub(super) fn finish_if_closed(&mut self, no: CallNo) {
         let Some(call) = self.calls.get(&no).filter(|call| call.closing) else { return };
-        if self.sessions.values().any(|(of, _)| *of == no) {
+        if self.sessions.of(no) {
             return;
         }
         let seconds = call.ledger.length_ms() as f64 / 1_000.0;

@@ -5,6 +5,7 @@
 mod act;
 mod admission;
 mod arrive;
+mod backlog;
 mod ending;
 mod forward;
 mod health;
@@ -14,6 +15,7 @@ mod media;
 mod numbers;
 mod record;
 mod reoffer;
+mod sessions;
 mod signal;
 mod tasks;
 mod timeline;
@@ -25,11 +27,7 @@ use std::{
     time::Duration,
 };
 
-use rtp_media::{
-    ports::PortPool,
-    session::{MediaEvent, SessionId},
-    worker::MediaPool,
-};
+use rtp_media::{ports::PortPool, session::MediaEvent, worker::MediaPool};
 use sip_stack::{
     endpoint::{Endpoint, LegId, LoopGuard, Output, Path, PingId, Source},
     transport::{Incoming, Transports},
@@ -38,8 +36,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::{
     admission::Admission,
+    backlog::Backlog,
     health::Health,
     live::{CallNo, Live, Side},
+    sessions::Sessions,
     timeline::Ended,
 };
 pub use self::{
@@ -108,9 +108,12 @@ pub struct Switchboard {
     snapshot: Arc<Snapshot>,
     services: Services,
     admission: Admission,
+    backlog: Backlog,
+    /// Why new calls are refused now.
+    shedding: Option<&'static str>,
     calls: HashMap<CallNo, Live>,
     legs: HashMap<LegId, (CallNo, Side)>,
-    sessions: HashMap<SessionId, (CallNo, Side)>,
+    sessions: Sessions,
     deadlines: BTreeSet<(Duration, CallNo)>,
     calls_gauge: metrics::Gauge,
     health: Health,
@@ -146,9 +149,11 @@ impl Switchboard {
             snapshot,
             services,
             admission: Admission::new(clock.now(), limits),
+            backlog: Backlog::default(),
+            shedding: None,
             calls: HashMap::new(),
             legs: HashMap::new(),
-            sessions: HashMap::new(),
+            sessions: Sessions::default(),
             deadlines: BTreeSet::new(),
             calls_gauge: metrics::gauge!("carom_calls"),
             health: Health::default(),
@@ -190,7 +195,8 @@ impl Switchboard {
     fn on_wire(&mut self, message: Incoming) {
         let now = self.now();
         match message {
-            Incoming::Message { path, bytes } => {
+            Incoming::Message { path, bytes, at } => {
+                self.shed(now, at.saturating_duration_since(self.clock.epoch()), &path);
                 let source = self.source(&path);
                 self.endpoint.handle_received(now, path, source, &bytes);
             }
@@ -198,6 +204,26 @@ impl Switchboard {
                 self.endpoint.handle_transport_error(now, path, error);
             }
         }
+    }
+
+    /// Says whether new calls may come in, before a message is looked at: what is refused then
+    /// costs the least.
+    fn shed(&mut self, now: Duration, arrived: Duration, path: &Path) {
+        let behind = self.backlog.is_behind(now, arrived);
+        let limits = arrive::limits(&self.snapshot);
+        self.shedding = if self.draining {
+            None // told with a Retry-After
+        } else if behind {
+            Some("behind")
+        } else if self.admission.is_exhausted(now, limits, self.calls.len()) {
+            Some("overload")
+        } else {
+            None
+        };
+        let status = self.shedding.and_then(|_| {
+            arrive::trunk_of(&self.snapshot, path.remote.ip()).map(|trunk| trunk.overload_code)
+        });
+        self.endpoint.shed(status);
     }
 
     fn source(&self, path: &Path) -> Source {
@@ -217,6 +243,9 @@ impl Switchboard {
         if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
             self.endpoint.handle_timeout(now);
         }
+        shrink(&mut self.calls);
+        shrink(&mut self.legs);
+        self.sessions.shrink();
         while let Some(&(at, no)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, no));
             if let Some(call) = self.calls.get_mut(&no) {
@@ -292,6 +321,13 @@ impl Switchboard {
             return Some((call.summary(), call.line.clone()));
         }
         self.ended.newest().find(|(summary, _)| summary.call.starts_with(id)).cloned()
+    }
+}
+
+/// Gives back the room of a map that was much fuller once; a no-op else.
+fn shrink<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>) {
+    if map.capacity() > 1_024 && map.len() < map.capacity() / 8 {
+        map.shrink_to(map.len() * 2);
     }
 }
 

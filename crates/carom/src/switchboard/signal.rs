@@ -48,6 +48,10 @@ impl Switchboard {
             }
             Event::Ended { leg, by, reason, .. } => self.on_ended(leg, by, reason.as_deref()),
             Event::Pong { ping, status } => self.on_pong(ping, status),
+            Event::Shed { .. } => {
+                let reason = self.shedding.unwrap_or("overload");
+                metrics::counter!("carom_calls_refused_total", "reason" => reason).increment(1);
+            }
             Event::Dropped { path, reason } => {
                 if self.source(&path) == Source::Stranger {
                     // Over TCP a stranger keeps nothing open.

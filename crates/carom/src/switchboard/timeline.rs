@@ -1,6 +1,6 @@
 //! What happened to a call, as an engineer reads it: a bounded memory, never a number or a digit.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +15,9 @@ pub struct Entry {
     /// Milliseconds UTC.
     pub at_ms: i64,
     /// `sip`, `step`, `key`, `media`, `message`, `forward`, `end`.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// The fact in words.
-    pub text: String,
+    pub text: Cow<'static, str>,
 }
 
 /// The time line of one call.
@@ -31,7 +31,7 @@ pub struct TimeLine {
 
 impl TimeLine {
     /// Adds one entry.
-    pub fn note(&mut self, at_ms: i64, kind: &str, text: impl Into<String>) {
+    pub fn note(&mut self, at_ms: i64, kind: &'static str, text: impl Into<Cow<'static, str>>) {
         if self.entries.len() < MAX_ENTRIES {
             self.entries.push(Entry { at_ms, kind: kind.into(), text: text.into() });
         } else {

@@ -1,6 +1,6 @@
 //! Where the two databases differ.
 
-use std::{fmt::Write, io, path::Path};
+use std::{fmt::Write, io, path::Path, time::Duration};
 
 use sqlx::{
     Any, AnyConnection, AnyPool, Connection, Executor, Transaction, any::AnyPoolOptions,
@@ -11,6 +11,8 @@ use super::ACQUIRE;
 
 /// Connections of a node; its call path needs none.
 const CONNECTIONS: u32 = 8;
+/// One that nobody needed for so long is closed: each of SQLite's has a cache and a thread.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,7 @@ pub(super) fn pool(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
     let options = AnyPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE)
+        .idle_timeout(IDLE)
         .test_before_acquire(dialect == Dialect::Postgres)
         .after_connect(move |conn, _| {
             Box::pin(async move {

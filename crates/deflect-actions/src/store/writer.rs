@@ -17,10 +17,12 @@ use super::{Row, Store, StoreError, write};
 
 /// Rows waiting at most.
 const QUEUE: usize = 16_384;
+/// Of them kept for the rows that matter most.
+const SPARED: usize = QUEUE / 4;
 /// Rows of one commit.
 const BATCH: usize = 512;
 /// After the first row of a batch others are waited for this long.
-const LINGER: Duration = Duration::from_millis(10);
+const LINGER: Duration = Duration::from_millis(50);
 /// A commit that takes longer is given up and tried again: a dead host lets it hang.
 const COMMIT: Duration = Duration::from_secs(30);
 /// Between two tries of a batch.
@@ -88,11 +90,17 @@ impl Writer {
     /// # Errors
     /// When the queue is full.
     pub fn try_write(&self, row: Row) -> Result<(), QueueFull> {
-        self.rows.try_send(Job::Row(Box::new(row))).map_err(|_| {
-            self.figures.lost.fetch_add(1, Ordering::Relaxed);
-            metrics::counter!("carom_store_rows_lost_total").increment(1);
-            QueueFull
-        })
+        // When room runs out, what a report can do without makes room for how calls ended.
+        if matches!(row, Row::Step(_) | Row::CallInput(_)) && self.rows.capacity() < SPARED {
+            return self.lose();
+        }
+        self.rows.try_send(Job::Row(Box::new(row))).or_else(|_| self.lose())
+    }
+
+    fn lose(&self) -> Result<(), QueueFull> {
+        self.figures.lost.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("carom_store_rows_lost_total").increment(1);
+        Err(QueueFull)
     }
 
     /// Waits until what was handed over before is committed, at most `limit`; says whether it

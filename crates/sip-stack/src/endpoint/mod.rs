@@ -7,6 +7,7 @@
 mod drive;
 mod receive;
 mod refuse;
+mod shed;
 mod timers;
 mod types;
 
@@ -94,6 +95,8 @@ pub struct Endpoint {
     next_ping: u64,
     draining: bool,
     #[serde(skip)]
+    shed: shed::Shed,
+    #[serde(skip)]
     outputs: VecDeque<Output>,
 }
 
@@ -110,12 +113,15 @@ impl Endpoint {
             timers: Timers::default(),
             next_ping: 0,
             draining: false,
+            shed: shed::Shed::default(),
             outputs: VecDeque::new(),
         }
     }
 
     /// Does what is due; early calls are harmless.
     pub fn handle_timeout(&mut self, now: Duration) {
+        self.shrink();
+        self.shed.forget(now);
         while let Some(who) = self.timers.due(now) {
             match who {
                 Who::Leg(id) => {
@@ -128,6 +134,15 @@ impl Endpoint {
                 Who::Server(key) => self.server_timeout(now, key),
             }
         }
+    }
+
+    /// Gives back the room of a busier time.
+    fn shrink(&mut self) {
+        shrink(&mut self.legs);
+        shrink(&mut self.clients);
+        shrink(&mut self.servers);
+        shrink(&mut self.origins);
+        self.timers.shrink();
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
@@ -328,5 +343,12 @@ impl Endpoint {
 
     fn event(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
+    }
+}
+
+/// Gives back the room of a map that was much fuller once; a no-op else.
+fn shrink<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>) {
+    if map.capacity() > 1_024 && map.len() < map.capacity() / 8 {
+        map.shrink_to(map.len() * 2);
     }
 }

@@ -55,6 +55,9 @@ impl Endpoint {
         if !may_ask && leg.is_none() {
             return self.drop_message(path, Dropped::Stranger);
         }
+        if leg.is_none() && self.sheds(now, key, reply_path, &request) {
+            return;
+        }
         if self.refuse(now, key, reply_path, leg, &request) {
             return;
         }
@@ -110,6 +113,9 @@ impl Endpoint {
             leg = owner;
         }
         let Some(id) = leg.or_else(|| self.leg_of(&ack)) else {
+            if self.acks_shed(key) {
+                return;
+            }
             return self.drop_message(path, Dropped::StrayAck);
         };
         self.note(Some(id), false, Method::Ack, None, cseq);

@@ -154,7 +154,7 @@ impl Endpoint {
     }
 }
 
-fn stateless_tag(request: &Request, seed: u64) -> u64 {
+pub(super) fn stateless_tag(request: &Request, seed: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     (seed, request.to_bytes()).hash(&mut hasher);
     hasher.finish()

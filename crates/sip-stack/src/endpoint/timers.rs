@@ -44,6 +44,11 @@ impl Timers {
         }
     }
 
+    /// Gives back the room of a busier time.
+    pub(super) fn shrink(&mut self) {
+        super::shrink(&mut self.set);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.set.len()
     }

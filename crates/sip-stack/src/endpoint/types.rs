@@ -414,6 +414,11 @@ pub enum Event {
         /// The final status; `None`: no answer.
         status: Option<u16>,
     },
+    /// A new call was refused because of [`shed`](super::Endpoint::shed).
+    Shed {
+        /// Where it came from.
+        path: Path,
+    },
     /// A message was dropped without an answer.
     Dropped {
         /// Where it came from.

@@ -25,6 +25,8 @@ pub enum Incoming {
         path: Path,
         /// The bytes.
         bytes: Bytes,
+        /// When it was read from the socket.
+        at: std::time::Instant,
     },
     /// A path does not work.
     Failed {
@@ -110,6 +112,11 @@ impl Transports {
     pub fn close(&self, path: &Path) {
         self.tcp.close(path);
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a driver reads the clock")]
+fn message(path: Path, bytes: Bytes) -> Incoming {
+    Incoming::Message { path, bytes, at: std::time::Instant::now() }
 }
 
 fn failure(error: &io::Error) -> TransportError {

@@ -201,7 +201,7 @@ async fn read(
             // What cannot be cut into messages is no SIP peer's: an HTTP probe, a scanner.
             let Ok(bytes) = message else { return TransportError::Closed };
             patience = IDLE;
-            if incoming.send(Incoming::Message { path, bytes }).await.is_err() {
+            if incoming.send(super::message(path, bytes)).await.is_err() {
                 return TransportError::Closed;
             }
         }

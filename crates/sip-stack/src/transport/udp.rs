@@ -16,7 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Incoming, failure};
+use super::{Incoming, failure, message};
 use crate::endpoint::{Path, Transport, TransportError};
 
 /// The kernel's buffer each way, in bytes: bursts of a busy second.
@@ -47,7 +47,9 @@ impl Udp {
         socket.bind(&at.into())?;
         let socket = Arc::new(UdpSocket::from_std(socket.into())?);
         let local = socket.local_addr()?;
-        readers.spawn(read(Arc::clone(&socket), local, incoming.clone()));
+        // What waits is stamped at once, however busy the endpoint is.
+        let reading = read(Arc::clone(&socket), local, incoming.clone());
+        readers.spawn(tokio::task::unconstrained(reading));
         // A descriptor of its own, so that it can be waited for by errors alone.
         let own = socket.as_fd().try_clone_to_owned()?;
         // SAFETY: an `OwnedFd` is open, and the same, as long as it lives; the `AsyncFd` owns it.
@@ -88,7 +90,7 @@ async fn read(socket: Arc<UdpSocket>, local: SocketAddr, incoming: mpsc::Sender<
         let Ok((len, remote)) = socket.recv_from(&mut buffer).await else { continue };
         let path = Path { transport: Transport::Udp, local, remote };
         let bytes = Bytes::copy_from_slice(&buffer[..len]);
-        if incoming.send(Incoming::Message { path, bytes }).await.is_err() {
+        if incoming.send(message(path, bytes)).await.is_err() {
             return;
         }
     }

@@ -219,7 +219,9 @@ impl Crowd {
                     legs.insert((side, *leg));
                     continue;
                 }
-                Event::Wire { leg: None, .. } | Event::Dropped { .. } => continue,
+                Event::Wire { leg: None, .. } | Event::Dropped { .. } | Event::Shed { .. } => {
+                    continue;
+                }
                 Event::Incoming { leg, .. } => {
                     self.rings(side, *leg);
                     continue;

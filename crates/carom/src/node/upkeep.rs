@@ -1,0 +1,47 @@
+//! What has to be done now and then, whether anybody asks or not.
+
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::switchboard::Ask;
+
+const EVERY: Duration = Duration::from_secs(5);
+/// Calls, legs, transactions and sessions: fewer are not worth the work.
+const WORTH_IT: usize = 1_000;
+
+/// Folds samples of histograms, which would pile up where nobody reads `/metrics`, and gives
+/// memory back after a busy time. Ends with the switchboard.
+pub(super) async fn keep_house(metrics: PrometheusHandle, asks: mpsc::WeakSender<Ask>) {
+    let mut peak = 0;
+    let mut every = tokio::time::interval(EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        metrics.run_upkeep();
+        let (reply, gauges) = oneshot::channel();
+        let Some(asks) = asks.upgrade() else { return };
+        if asks.send(Ask::Gauges(reply)).await.is_err() {
+            return;
+        }
+        drop(asks);
+        let Ok(gauges) = gauges.await else { return };
+        let now = gauges.calls + gauges.legs + gauges.transactions + gauges.sessions;
+        if now < peak / 4 {
+            let _ = tokio::task::spawn_blocking(give_back_memory).await;
+            peak = if now < WORTH_IT { 0 } else { now };
+        } else if now >= WORTH_IT {
+            peak = peak.max(now);
+        }
+    }
+}
+
+/// The allocator keeps what was freed in the middle of its heaps, for good if it is not asked.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes the allocator's own locks and touches freed memory only.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
