@@ -99,7 +99,7 @@ impl Switchboard {
             self.deadlines.remove(&(at, no));
         }
         let summary = call.summary();
-        self.ended.keep(summary, call.line);
+        self.ended.keep(&summary, &call.line);
     }
 
     pub(super) fn note_stats(&mut self, no: CallNo, side: Side, stats: &SessionStats) {

@@ -296,7 +296,8 @@ impl Switchboard {
                 let running = self.calls.values().map(Live::summary);
                 let mut list: Vec<_> = running.collect();
                 list.sort_by_key(|call| std::cmp::Reverse(call.started_ms));
-                list.extend(self.ended.newest().map(|(summary, _)| summary.clone()));
+                let more = limit.saturating_sub(list.len());
+                list.extend(self.ended.newest().take(more).map(|(summary, _)| summary));
                 list.truncate(limit);
                 let _ = reply.send(list);
             }
@@ -320,7 +321,7 @@ impl Switchboard {
         if let Some(call) = running {
             return Some((call.summary(), call.line.clone()));
         }
-        self.ended.newest().find(|(summary, _)| summary.call.starts_with(id)).cloned()
+        self.ended.find(id)
     }
 }
 

@@ -63,23 +63,83 @@ pub struct CallSummary {
     pub end: String,
 }
 
-/// The last ended calls, oldest first.
+/// The last ended calls, oldest first, as JSON in one run of bytes: a thousand calls that each
+/// left dozens of small pieces all over the heap would keep it from ever shrinking.
 #[derive(Debug, Default)]
 pub struct Ended {
-    calls: VecDeque<(CallSummary, TimeLine)>,
+    bytes: VecDeque<u8>,
+    /// Bytes of each call.
+    lengths: VecDeque<usize>,
 }
 
 impl Ended {
     /// Keeps one more, letting the oldest go when full.
-    pub fn keep(&mut self, summary: CallSummary, line: TimeLine) {
-        if self.calls.len() == MAX_ENDED {
-            self.calls.pop_front();
+    pub fn keep(&mut self, summary: &CallSummary, line: &TimeLine) {
+        if self.lengths.len() == MAX_ENDED
+            && let Some(oldest) = self.lengths.pop_front()
+        {
+            self.bytes.drain(..oldest);
         }
-        self.calls.push_back((summary, line));
+        // Texts and numbers: nothing that JSON could refuse.
+        let Ok(text) = serde_json::to_vec(&(summary, line)) else { return };
+        self.bytes.extend(&text);
+        self.lengths.push_back(text.len());
     }
 
     /// Newest first.
-    pub fn newest(&self) -> impl Iterator<Item = &(CallSummary, TimeLine)> {
-        self.calls.iter().rev()
+    pub fn newest(&self) -> impl Iterator<Item = (CallSummary, TimeLine)> {
+        self.texts().filter_map(|text| serde_json::from_slice(&text).ok())
+    }
+
+    /// The newest whose id begins so.
+    pub fn find(&self, id: &str) -> Option<(CallSummary, TimeLine)> {
+        let begin = format!("[{{\"call\":\"{id}");
+        let found = self.texts().find(|text| text.starts_with(begin.as_bytes()))?;
+        serde_json::from_slice(&found).ok()
+    }
+
+    fn texts(&self) -> impl Iterator<Item = Vec<u8>> {
+        let mut end = self.bytes.len();
+        self.lengths.iter().rev().map(move |length| {
+            let begin = end - length;
+            let text = self.bytes.range(begin..end).copied().collect();
+            end = begin;
+            text
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_thousand_are_kept_and_found_by_the_begin_of_their_id() {
+        let mut ended = Ended::default();
+        for n in 0..1_500 {
+            let summary = CallSummary {
+                call: format!("{n:04}-abc"),
+                started_ms: n,
+                ended_ms: Some(n + 1),
+                trunk: "carrier".to_owned(),
+                called: "+442071838750".to_owned(),
+                caller: "a \"caller\"".to_owned(),
+                flow: "demo".to_owned(),
+                step: "welcome".to_owned(),
+                end: "deflected".to_owned(),
+            };
+            let mut line = TimeLine::default();
+            (0..n % 7).for_each(|at| line.note(at, "sip", format!("→ {at} of {n}")));
+            ended.keep(&summary, &line);
+        }
+        let all: Vec<_> = ended.newest().collect();
+        assert_eq!(all.len(), 1_000);
+        assert_eq!((&*all[0].0.call, &*all[999].0.call), ("1499-abc", "0500-abc"));
+        assert_eq!(all[1].1.entries.len(), 0);
+        let (found, line) = ended.find("0503").unwrap();
+        assert_eq!((&*found.caller, line.entries.len()), ("a \"caller\"", 503 % 7));
+        assert_eq!(line.entries[5].text, "→ 5 of 503");
+        assert_eq!(ended.find("0499-abc"), None);
+        assert_eq!(ended.find("\""), None);
     }
 }

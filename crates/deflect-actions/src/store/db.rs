@@ -9,9 +9,11 @@ use sqlx::{
 
 use super::ACQUIRE;
 
-/// Connections of a node; its call path needs none.
+/// Connections of a node. Each of SQLite's has a thread, a cache and its own prepared statements,
+/// and one of them writes at a time.
 const CONNECTIONS: u32 = 8;
-/// One that nobody needed for so long is closed: each of SQLite's has a cache and a thread.
+const CONNECTIONS_OF_A_FILE: u32 = 3;
+/// One that nobody needed for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// Which database.
@@ -71,7 +73,10 @@ pub(super) fn pool(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
         _ => return Err(StoreError::Url(hide_password(url))),
     };
     let options = AnyPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(match dialect {
+            Dialect::Sqlite => CONNECTIONS_OF_A_FILE,
+            Dialect::Postgres => CONNECTIONS,
+        })
         .acquire_timeout(ACQUIRE)
         .idle_timeout(IDLE)
         .test_before_acquire(dialect == Dialect::Postgres)
