@@ -44,7 +44,36 @@ fn a_body_that_is_no_sdp_gets_415_with_accept() {
     let refused =
         answer_to(|phone| phone.request("INVITE", "Content-Type: text/plain\r\n", "hello there"));
     assert_eq!(text::name(&refused), "415 INVITE");
-    assert_eq!(text::header(&refused, "Accept"), "application/sdp");
+    assert_eq!(text::header(&refused, "Accept"), "application/sdp, multipart/mixed");
+}
+
+#[test]
+fn several_parts_without_a_session_description_or_with_one_to_be_understood_get_415() {
+    let isup = "Content-Type: application/ISUP\r\n\
+                Content-Disposition: signal;handling=required\r\n\r\n\u{1}";
+    let sdp = format!("Content-Type: application/sdp\r\n\r\n{SDP}");
+    for parts in [format!("--b\r\n{isup}\r\n"), format!("--b\r\n{sdp}\r\n--b\r\n{isup}\r\n")] {
+        let kind = "Content-Type: multipart/mixed;boundary=b\r\n";
+        let refused = answer_to(|phone| phone.request("INVITE", kind, &format!("{parts}--b--")));
+        assert_eq!(text::name(&refused), "415 INVITE");
+    }
+}
+
+#[test]
+fn the_offer_is_found_among_several_parts() {
+    let parts = format!(
+        "--b\r\nContent-Type: application/ISUP\r\nContent-Disposition: signal;handling=optional\
+         \r\n\r\n\u{1}\r\n--b\r\nContent-Type: application/sdp\r\n\r\n{SDP}\r\n--b--\r\n"
+    );
+    let mut net = Net::new(1);
+    let (carom, ann) = (net.endpoint("10.0.0.1:5060"), net.peer("10.0.0.2:5060"));
+    let kind = "Content-Type: multipart/mixed;boundary=b\r\n";
+    net.send(ann, carom, &Phone::new("10.0.0.2:5060", "c1").request("INVITE", kind, &parts));
+    let offer = net.event(carom, |event| match event {
+        Event::Incoming { request, .. } => Some(request.body().clone()),
+        _ => None,
+    });
+    assert_eq!(offer, SDP);
 }
 
 #[test]

@@ -31,8 +31,7 @@ use crate::{
 /// What Allow says.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 /// What Accept says.
-pub(crate) const ACCEPT: &str =
-    "application/sdp, application/dtmf-relay, application/dtmf, application/telephone-event";
+pub(crate) const ACCEPT: &str = "application/sdp, multipart/mixed, application/dtmf-relay, application/dtmf, application/telephone-event";
 
 /// A client transaction with what it is for.
 #[derive(Debug, Serialize, Deserialize)]

@@ -17,8 +17,14 @@ impl Endpoint {
     /// that exists; else it gets no answer.
     pub fn handle_received(&mut self, now: Duration, path: Path, source: Source, bytes: &[u8]) {
         match Message::parse(bytes) {
-            Ok(Message::Request(request)) => self.on_request(now, path, source, request),
-            Ok(Message::Response(response)) => self.on_response(now, path, response),
+            Ok(Message::Request(mut request)) => {
+                request.reduce_body();
+                self.on_request(now, path, source, request);
+            }
+            Ok(Message::Response(mut response)) => {
+                response.reduce_body();
+                self.on_response(now, path, response);
+            }
             Err(error) => self.malformed(path, source, &error),
         }
     }

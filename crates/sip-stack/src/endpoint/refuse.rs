@@ -88,7 +88,10 @@ impl Endpoint {
             let kind = headers.first(HeaderName::ContentType).unwrap_or("application/sdp");
             let kind = kind.split(';').next().unwrap_or_default().trim();
             if !kind.eq_ignore_ascii_case("application/sdp") {
-                return Some((415, vec![(HeaderName::Accept, "application/sdp".to_owned())]));
+                return Some((
+                    415,
+                    vec![(HeaderName::Accept, "application/sdp, multipart/mixed".to_owned())],
+                ));
             }
         }
         let encoding = headers.first(HeaderName::ContentEncoding).unwrap_or("identity");

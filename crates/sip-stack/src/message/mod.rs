@@ -5,6 +5,7 @@ mod cseq;
 mod error;
 mod headers;
 mod method;
+mod multipart;
 mod name;
 mod name_addr;
 mod params;

@@ -59,6 +59,11 @@ impl Request {
         self.body = Bytes::copy_from_slice(body);
     }
 
+    /// Makes the session description the body where it is one of several parts.
+    pub(crate) fn reduce_body(&mut self) {
+        super::multipart::reduce(&mut self.headers, &mut self.body);
+    }
+
     /// Returns the wire form.
     pub fn to_bytes(&self) -> Bytes {
         let mut out =

@@ -92,6 +92,11 @@ impl Response {
         &self.body
     }
 
+    /// Makes the session description the body where it is one of several parts.
+    pub(crate) fn reduce_body(&mut self) {
+        super::multipart::reduce(&mut self.headers, &mut self.body);
+    }
+
     /// Gives the response a body and its Content-Type.
     pub fn set_body(&mut self, content_type: &str, body: &[u8]) {
         self.headers.set(HeaderName::ContentType, content_type);
