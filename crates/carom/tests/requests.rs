@@ -1,7 +1,7 @@
 //! Single requests of a carrier, written by hand: what is refused with which code, and what is
 //! read of an INVITE.
 
-use carom_blackbox::{Ask, CONFIG, Engine, KEYS, Place, Wire, header};
+use carom_blackbox::{Ask, CONFIG, Database, Engine, KEYS, Place, Wire, eventually, header};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -48,12 +48,21 @@ fn what_nobody_can_serve_is_refused_with_its_code() {
             "420" => {
                 assert!(["100rel", "nonsense"].contains(&header(&reply, "Unsupported")), "{reply}")
             }
-            "415" => assert_eq!(header(&reply, "Accept"), "application/sdp"),
+            "415" => assert_eq!(header(&reply, "Accept"), "application/sdp, multipart/mixed"),
             _ => {}
         }
     }
-    assert_eq!(engine.calls().len(), 0, "none of them became a call");
+    let calls = engine.calls();
+    assert!(calls.iter().all(|call| call["end"] == "rejected"), "none was taken: {calls:?}");
+    assert_eq!(calls.len(), 3, "those whose offer had nothing for us are told");
+    assert!(engine.time_line().contains("488 INVITE"), "{}", engine.time_line());
+    let refused = "carom_calls_refused_total{reason=\"no_common_media\"}";
+    assert_eq!(engine.metric(&place, refused), 3.0);
     engine.idle();
+    let rows = "SELECT COUNT(*) FROM call WHERE end_reason = 'rejected' AND sip_final = 488 \
+                AND ended_ms IS NOT NULL AND answered_ms IS NULL";
+    let database = Database::of(&place);
+    eventually("they are written", || (database.number(rows) == 3).then_some(()));
 }
 
 #[test]

@@ -68,17 +68,19 @@ impl Switchboard {
                 .increment(1);
             return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
         };
+        let flow = Arc::clone(snapshot.flow_for(&who.called));
         if !invite.body().is_empty() {
             match media.take_offer(invite.body()) {
                 Ok(answer) => media.answer = Some(answer),
                 Err(status) => {
                     self.sessions.remove(media.session);
                     self.sessions.remove(spare.session);
-                    return self.endpoint.reject(now, leg, status, None, Vec::new());
+                    let ledger =
+                        Ledger::open(trunk, &flow, &who, &invite, &snapshot, &self.services);
+                    return self.turn_away(leg, ledger, status);
                 }
             }
         }
-        let flow = Arc::clone(snapshot.flow_for(&who.called));
         let ledger = Ledger::open(trunk, &flow, &who, &invite, &snapshot, &self.services);
         let started_ms = ledger.started_ms;
         let mut line = TimeLine::default();
@@ -114,6 +116,24 @@ impl Switchboard {
         metrics::counter!("carom_calls_total", "trunk" => trunk.name.clone()).increment(1);
         let bypass = (verdict == Verdict::SkipFlow).then_some(Bypass::Overload);
         self.look_up_facts(no, &who, bypass);
+    }
+
+    /// A call that nobody could have heard: its offer has nothing that we can speak.
+    fn turn_away(&mut self, leg: LegId, mut ledger: Ledger, status: u16) {
+        metrics::counter!("carom_calls_refused_total", "reason" => "no_common_media").increment(1);
+        ledger.end = Some(("rejected".to_owned(), "no_human".to_owned()));
+        ledger.ended_ms = Some(ledger.started_ms);
+        ledger.sip_final = Some(status);
+        self.services.store(ledger.started());
+        if let Some(ended) = ledger.ended() {
+            self.services.store(ended);
+        }
+        ledger.log();
+        let mut line = TimeLine::default();
+        line.note(ledger.started_ms, "sip", "caller → us  INVITE");
+        line.note(ledger.started_ms, "sip", format!("us → caller  {status} INVITE"));
+        self.ended.keep(&ledger.summary(), &line);
+        self.endpoint.reject(self.now(), leg, status, None, Vec::new());
     }
 
     /// The facts are in: the flow begins.

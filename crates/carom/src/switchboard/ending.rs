@@ -98,7 +98,7 @@ impl Switchboard {
         if let Some(at) = call.deadline {
             self.deadlines.remove(&(at, no));
         }
-        let summary = call.summary();
+        let summary = call.ledger.summary();
         self.ended.keep(&summary, &call.line);
     }
 

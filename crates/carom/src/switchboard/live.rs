@@ -19,7 +19,7 @@ use super::{
     hunt::Hunt,
     media::StreamRules,
     record::Ledger,
-    timeline::{CallSummary, TimeLine},
+    timeline::TimeLine,
 };
 use crate::config::{Config, Snapshot, Trunk};
 
@@ -276,21 +276,6 @@ impl Live {
             Some(HumanSignal::Reinvite) => moved,
             Some(HumanSignal::Header(name)) => headers.first(name.as_str().into()).is_some(),
             Some(HumanSignal::Answer | HumanSignal::None) | None => false,
-        }
-    }
-
-    /// The call in one line of a list.
-    pub fn summary(&self) -> CallSummary {
-        CallSummary {
-            call: self.call_id.clone(),
-            started_ms: self.ledger.started_ms,
-            ended_ms: self.ledger.ended_ms,
-            trunk: self.trunk.name.clone(),
-            called: self.ledger.called.clone(),
-            caller: super::arrive::masked(self.ledger.caller.as_ref()),
-            flow: self.flow.name.clone(),
-            step: self.ledger.last_step.clone(),
-            end: self.ledger.end.as_ref().map_or("running", |(end, _)| end).to_owned(),
         }
     }
 }

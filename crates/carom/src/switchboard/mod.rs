@@ -293,7 +293,7 @@ impl Switchboard {
             Ask::BridgeAll => self.bridge_all(),
             Ask::EndAll => self.end_all(),
             Ask::Calls(limit, reply) => {
-                let running = self.calls.values().map(Live::summary);
+                let running = self.calls.values().map(|call| call.ledger.summary());
                 let mut list: Vec<_> = running.collect();
                 list.sort_by_key(|call| std::cmp::Reverse(call.started_ms));
                 let more = limit.saturating_sub(list.len());
@@ -319,7 +319,7 @@ impl Switchboard {
     fn time_line(&self, id: &str) -> Option<(CallSummary, TimeLine)> {
         let running = self.calls.values().find(|call| call.call_id.starts_with(id));
         if let Some(call) = running {
-            return Some((call.summary(), call.line.clone()));
+            return Some((call.ledger.summary(), call.line.clone()));
         }
         self.ended.find(id)
     }

@@ -16,7 +16,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use sip_stack::message::Request;
 use uuid::Uuid;
 
-use super::{arrive::masked, numbers::Parties, tasks::Services};
+use super::{arrive::masked, numbers::Parties, tasks::Services, timeline::CallSummary};
 use crate::{
     config::{Snapshot, Trunk},
     node::clock::wall_ms,
@@ -102,6 +102,21 @@ impl Ledger {
             inputs: 0,
             last_exit: None,
             caller_keys,
+        }
+    }
+
+    /// The call in one line of a list.
+    pub fn summary(&self) -> CallSummary {
+        CallSummary {
+            call: self.call_id.clone(),
+            started_ms: self.started_ms,
+            ended_ms: self.ended_ms,
+            trunk: self.trunk.clone(),
+            called: self.called.clone(),
+            caller: masked(self.caller.as_ref()),
+            flow: self.flow.clone(),
+            step: self.last_step.clone(),
+            end: self.end.as_ref().map_or("running", |(end, _)| end).to_owned(),
         }
     }
 
