@@ -19,8 +19,8 @@ impl Call {
         let Some(target) = flow.targets.get(usize::from(id.0)) else { return Some(Way::Apology) };
         let at_ms = self.state.desk.at_ms(now);
         self.state.keys.flush();
-        // Whoever asks for a person was not served by the text or the answer.
-        self.state.progress.answer_heard = false;
+        // Whoever asks for a person was not served in the flow.
+        self.state.progress.answered_in_ivr = false;
         self.state.progress.text_sent = false;
         if self.state.route.mode != Mode::Direct {
             if !self.state.route.take_step() {

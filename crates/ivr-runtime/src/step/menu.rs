@@ -138,7 +138,7 @@ impl Running {
         match played {
             Played::ToTheEnd => {
                 if matches!(step.does, Does::Answer { .. }) {
-                    context.progress.answer_heard = true;
+                    context.progress.answered_in_ivr = true;
                 }
             }
             // The media side stopped it for a key we are about to hear of.
