@@ -93,6 +93,20 @@ impl Call {
         }
     }
 
+    /// When a caller for whom the target has no person yet is taken on to somebody else.
+    pub(super) fn leave_queue_at(&self, forwarding: &Forwarding) -> Option<Duration> {
+        let target = self.flow.targets.get(usize::from(forwarding.target.0))?;
+        let waits = forwarding.stage == Stage::Queued && !targets::never_tells(target);
+        waits.then(|| self.state.route.leave_queue_at(&self.flow, forwarding.target)).flatten()
+    }
+
+    pub(super) fn leave_queue(&mut self, now: Duration, id: TargetId) {
+        let Some(way) = self.state.route.leave_queue(now, &self.flow, id) else { return };
+        self.state.desk.push(Output::StopForward);
+        self.record(Record::Bypassed { why: "max_minutes".into() });
+        self.advance(now, way);
+    }
+
     pub(super) fn operator_bridge(&mut self, now: Duration) {
         match &mut self.state.phase {
             Phase::Answering { then, .. } => {
