@@ -10,6 +10,7 @@ mod forward;
 mod health;
 mod hunt;
 mod live;
+mod local_time;
 mod media;
 mod numbers;
 mod record;
