@@ -26,7 +26,8 @@ use crate::{
 pub struct SimulateArgs {
     #[command(flatten)]
     config: ConfigArg,
-    /// The flow file; left out, the configuration's first flow.
+    /// The flow file; left out, the configuration's flows: all of them with `--random`, else one
+    /// that is asked for.
     flow: Option<PathBuf>,
     /// Run so many random callers instead of playing in the terminal.
     #[arg(long, value_name = "N")]
@@ -50,18 +51,48 @@ impl SimulateArgs {
         let Some(snapshot) = snapshot else {
             bail!("the flow has errors:\n{report}");
         };
-        let Some(flow) = snapshot.flows.first() else { bail!("there is no flow") };
         match self.random {
-            Some(callers) => Ok(random(flow, callers, self.seed)),
-            None => play(&snapshot, flow, &self.from),
+            Some(callers) => Ok(random(&snapshot.flows, callers, self.seed)),
+            None => play(&snapshot, choose(&snapshot.flows)?, &self.from),
         }
     }
 }
 
-fn random(flow: &Arc<Flow>, callers: u64, seed: u64) -> ExitCode {
-    let tally = run_random(flow, callers, seed, Faults::SOME);
-    print!("{tally}");
-    if tally.lost.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// Each flow in turn.
+fn random(flows: &[Arc<Flow>], callers: u64, seed: u64) -> ExitCode {
+    let mut lost = 0;
+    for flow in flows {
+        if flows.len() > 1 {
+            println!("flow {}", flow.name);
+        }
+        let tally = run_random(flow, callers, seed, Faults::SOME);
+        print!("{tally}");
+        lost += tally.lost.len();
+    }
+    if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Which of several flows is to be played, by its number in a list or its name.
+fn choose(flows: &[Arc<Flow>]) -> anyhow::Result<&Arc<Flow>> {
+    if let [only] = flows {
+        return Ok(only);
+    }
+    for (n, flow) in (1..).zip(flows) {
+        println!("{n:3}  {}", flow.name);
+    }
+    let mut lines = io::stdin().lock().lines();
+    loop {
+        print!("flow> ");
+        io::stdout().flush()?;
+        let Some(line) = lines.next() else { bail!("no flow was chosen") };
+        let line = line?;
+        let typed = line.trim();
+        let by_number = typed.parse::<usize>().ok().and_then(|n| flows.get(n.checked_sub(1)?));
+        match by_number.or_else(|| flows.iter().find(|flow| flow.name == typed)) {
+            Some(flow) => return Ok(flow),
+            None => println!("there is no flow `{typed}`"),
+        }
+    }
 }
 
 fn play(snapshot: &Snapshot, flow: &Arc<Flow>, from: &str) -> anyhow::Result<ExitCode> {
