@@ -7,12 +7,13 @@ use std::{
     sync::Arc,
 };
 
+use deflect_actions::text::TextConfig;
 use ivr_runtime::{
     diagnose::{self, Code, Finding, Notes, Severity},
     flow::{self, PromptFacts, PromptIndex, Shared, model::Flow},
 };
 
-use super::{CheckReport, Config, Control, Prompts, parse};
+use super::{CheckReport, Config, Control, Prompts, parse, texts};
 
 /// The configuration that runs without `-c`, and its name in messages.
 const BUILT_IN: (&str, &str) = ("the built-in configuration", include_str!("builtin.toml"));
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub sources: Vec<FlowSource>,
     /// The prompts.
     pub prompts: Arc<Prompts>,
+    /// What texts are sent by.
+    pub texts: Arc<TextConfig>,
     /// Warnings.
     pub report: CheckReport,
 }
@@ -115,9 +118,11 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
         return (None, report);
     }
     let Some(no_flow) = no_flow else { return (None, report) };
-    let (flows, sources) = served.into_iter().unzip();
-    let prompts = Arc::new(prompts);
-    let snapshot = Snapshot { config, flows, no_flow, sources, prompts, report: report.clone() };
+    let (flows, sources): (Vec<_>, _) = served.into_iter().unzip();
+    let (prompts, texts) = (Arc::new(prompts), Arc::new(texts::config(&config, &flows)));
+    let report_kept = report.clone();
+    let snapshot =
+        Snapshot { config, flows, no_flow, sources, prompts, texts, report: report_kept };
     (Some(snapshot), report)
 }
 

@@ -21,6 +21,7 @@ mod sender;
 mod store;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod trunk;
 
 use std::{

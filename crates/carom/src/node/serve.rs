@@ -136,7 +136,7 @@ impl Node {
         let old = self.snapshot.load_full();
         let restart = needs_restart(&old.config, &snapshot.config);
         let snapshot = Arc::new(snapshot);
-        self.services.texts.reconfigure(super::parts::text_config(&snapshot));
+        self.services.texts.reconfigure(Arc::clone(&snapshot.texts));
         record_flows(&self.services.store, &snapshot);
         self.snapshot.store(Arc::clone(&snapshot));
         let flows = snapshot.flows.len();

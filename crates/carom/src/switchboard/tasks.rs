@@ -231,8 +231,9 @@ impl Switchboard {
             repeat_after_minutes: request.repeat_after_minutes,
         };
         let (texts, done) = (self.services.texts.clone(), self.done.clone());
+        let by = Arc::clone(&call.snapshot.texts);
         tokio::spawn(async move {
-            let outcome = texts.send(order).await;
+            let outcome = texts.send_by(by, order).await;
             let _ = done.send(Done::Input(no, Input::Text(outcome_told(outcome))));
         });
     }
