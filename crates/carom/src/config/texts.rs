@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deflect_actions::{
     provider::{self, twilio::Twilio},
-    text::{Sender, TextConfig, TextLimits},
+    text::{TextConfig, TextLimits},
 };
 use ivr_runtime::flow::model::Flow;
 
@@ -22,7 +22,7 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
     });
     TextConfig {
         providers: config.providers.iter().map(|p| (p.name.clone(), provider(p, config))).collect(),
-        senders: config.senders.iter().map(sender).collect(),
+        senders: config.senders.clone(),
         limits: TextLimits {
             caller_hour: limits.texts_per_caller_hour,
             caller_day: limits.texts_per_caller_day,
@@ -62,16 +62,5 @@ fn provider(provider: &super::Provider, config: &Config) -> provider::Provider {
             let (account, secret) = (account.reveal(), secret.reveal());
             provider::Provider::Twilio(Twilio::new(account, secret, url.as_deref(), callback))
         }
-    }
-}
-
-fn sender(sender: &super::Sender) -> Sender {
-    Sender {
-        name: sender.name.clone(),
-        provider: sender.provider.clone(),
-        from: sender.from.clone(),
-        regions: sender.regions.clone(),
-        auto_reply: sender.auto_reply,
-        per_second: sender.per_second,
     }
 }
