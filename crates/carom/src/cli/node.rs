@@ -27,7 +27,7 @@ pub struct NodeArgs {
 pub struct CallsArgs {
     #[command(flatten)]
     node: NodeArgs,
-    /// A call's id, or a unique beginning of it: prints its time line.
+    /// A call's id, a unique beginning of it, or a SIP Call-ID: prints its time line.
     id: Option<String>,
     /// How many calls to list.
     #[arg(long, default_value_t = 20)]

@@ -89,7 +89,8 @@ impl Services {
         z ^ (z >> 31)
     }
 
-    fn flags(&self) -> Option<Vec<String>> {
+    /// The flags that are set; `None` while the store can't say.
+    pub fn flags(&self) -> Option<Vec<String>> {
         self.flags.read().ok().and_then(|flags| flags.clone())
     }
 }
