@@ -141,6 +141,25 @@ fn files_that_cannot_be_read_are_told_by_name() {
 }
 
 #[test]
+fn who_gives_a_configuration_for_a_flow_or_a_flow_for_a_configuration_is_told_just_that() {
+    let place = Place::new();
+    let config = place.write("carom.toml", &carom_blackbox::fill(&place, CONFIG));
+    let flow = place.write("flows/one.toml", MINIMAL);
+    let (config, flow) = (config.to_str().unwrap(), flow.to_str().unwrap());
+    for (args, said) in [
+        (&["check", config][..], "this is a configuration, not a flow"),
+        (&["check", "-c", flow], "this is a flow, not a configuration"),
+        (&["check", "-c", flow, config], "this is a flow, not a configuration"),
+    ] {
+        let told = carom(args);
+        let text = String::from_utf8(told.stdout).unwrap();
+        assert_eq!(told.status.code(), Some(1), "{text}");
+        assert!(text.contains(said) && text.contains("carom check -c"), "{text}");
+        assert!(text.ends_with("1 error, 0 warnings\n"), "{text}");
+    }
+}
+
+#[test]
 fn two_flows_for_one_number_and_missing_prompts_are_told() {
     let place = Place::new();
     let config = place.write("carom.toml", &carom_blackbox::fill(&place, CONFIG));

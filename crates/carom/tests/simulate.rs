@@ -98,6 +98,12 @@ fn the_same_seed_gives_the_same_callers_and_another_others() {
 }
 
 #[test]
+fn a_run_without_callers_proves_nothing_and_is_refused() {
+    let told = play(&["simulate", "--random", "0"], "");
+    assert_eq!(told.status.code(), Some(64), "{told:?}");
+}
+
+#[test]
 fn a_flow_that_traps_its_callers_is_not_played() {
     for flow in ["E02_no_end", "E03_no_person", "E05_loop"] {
         let file = format!("crates/ivr-runtime/tests/bad/{flow}.toml");

@@ -254,6 +254,10 @@ impl Site {
                     assert!(heard.ended_by_far_end, "{does:?}");
                     assert_eq!(self.end_of(last), "forwarded", "{does:?}");
                     assert_eq!(self.message_to(last)["state"], case.state, "{does:?}");
+                    if let (Does::Refuse(_, code @ 1..), "failed") = (does, case.state) {
+                        let listed = self.engine.cli(&["messages"]).out;
+                        assert!(listed.contains(&format!("({code})")), "{does:?}: {listed}");
+                    }
                     let requests = self.twilio.posted_to(&number(last)).len();
                     assert!(case.requests.contains(&requests), "{does:?}: {requests}");
                 });

@@ -30,7 +30,7 @@ pub struct SimulateArgs {
     /// that is asked for.
     flow: Option<PathBuf>,
     /// Run so many random callers instead of playing in the terminal.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     random: Option<u64>,
     /// Seed of the random callers.
     #[arg(long, default_value_t = 1)]

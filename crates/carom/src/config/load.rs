@@ -73,6 +73,18 @@ impl Config {
         let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
         Ok(Control::socket_in(&text, base))
     }
+
+    /// The folder of prompts of the configuration `path`, there or not. As with
+    /// [`Config::control_socket`], nothing else of the file counts.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn prompts_folder(path: &Path) -> std::io::Result<PathBuf> {
+        let text = fs::read_to_string(path)?;
+        let tree = diagnose::tree(&text, &Notes::default());
+        let named = tree.get_ref().get("prompts").and_then(|folder| folder.get_ref().as_str());
+        Ok(path.parent().unwrap_or(Path::new("")).join(named.unwrap_or("prompts")))
+    }
 }
 
 impl Snapshot {
