@@ -98,6 +98,20 @@ fn the_same_seed_gives_the_same_callers_and_another_others() {
 }
 
 #[test]
+fn a_caller_whom_no_text_can_reach_is_played_as_such() {
+    for from in ["+442079460123", "020 7946 0123", "anonymous"] {
+        let told = play(&["simulate", "--from", from], "h\n");
+        let text = String::from_utf8(told.stdout).unwrap();
+        assert!(told.status.success() && text.contains("suppressed ("), "{from}: {text}");
+    }
+    let told = play(&["simulate", "--from", "07700 900123"], "h\n");
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success() && !text.contains("suppressed ("), "{text}");
+    let told = play(&["simulate", "--from", "abc"], "");
+    assert_eq!(told.status.code(), Some(64), "{told:?}");
+}
+
+#[test]
 fn a_run_without_callers_proves_nothing_and_is_refused() {
     let told = play(&["simulate", "--random", "0"], "");
     assert_eq!(told.status.code(), Some(64), "{told:?}");

@@ -15,6 +15,8 @@ use ivr_runtime::{
     sim::{Faults, Heard, Obedient, Player, run_random},
 };
 
+use message_text::{E164, NumberProblem};
+
 use super::ConfigArg;
 use crate::{
     config::{self, Snapshot},
@@ -35,10 +37,17 @@ pub struct SimulateArgs {
     /// Seed of the random callers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The caller's number.
-    #[arg(long, default_value = "+447700900123")]
-    from: String,
+    /// The caller's number; `anonymous`: withheld.
+    #[arg(long, default_value = "+447700900123", value_parser = caller)]
+    from: Caller,
 }
+
+/// Whose call is played; `None`: a number that is withheld.
+#[derive(Debug, Clone)]
+struct Caller(Option<E164>);
+
+/// Numbers without a country are read in this one.
+const COUNTRY: &str = "GB";
 
 impl SimulateArgs {
     /// Plays; with `--random` the exit status is 1 where a caller was lost.
@@ -95,13 +104,25 @@ fn choose(flows: &[Arc<Flow>]) -> anyhow::Result<&Arc<Flow>> {
     }
 }
 
-fn play(snapshot: &Snapshot, flow: &Arc<Flow>, from: &str) -> anyhow::Result<ExitCode> {
+/// The number as a trunk of the built-in configuration's country would send it.
+fn caller(text: &str) -> Result<Caller, String> {
+    match E164::parse(text, COUNTRY) {
+        Ok(number) => Ok(Caller(Some(number))),
+        Err(NumberProblem::Withheld) => Ok(Caller(None)),
+        Err(why) => Err(format!("{why}; write it as +447700900123, or `anonymous`")),
+    }
+}
+
+fn play(snapshot: &Snapshot, flow: &Arc<Flow>, from: &Caller) -> anyhow::Result<ExitCode> {
+    let from = from.0.as_ref();
     let called = flow.numbers.first().or(flow.extensions.first()).cloned().unwrap_or_default();
     let facts = Facts {
         call_id: "simulated".into(),
         called,
-        caller: Some(from.to_owned()),
-        can_receive_text: Some(true),
+        caller: from.map(E164::to_string),
+        withheld: from.is_none(),
+        can_receive_text: Some(from.is_some_and(E164::textable)),
+        call_is: from.is_none().then(|| "withheld".to_owned()).into_iter().collect(),
         flags: Some(Vec::new()),
         history: Some(History::default()),
         start_ms: wall_ms(),

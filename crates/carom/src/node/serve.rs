@@ -194,7 +194,9 @@ impl Node {
     }
 
     async fn flag(&self, name: &str, on: bool) -> Reply {
-        if name.trim().is_empty() || name.len() > LONGEST_FLAG || name.contains(char::is_control) {
+        let unfit =
+            name.trim().is_empty() || name.len() > LONGEST_FLAG || name.contains(char::is_control);
+        if on && unfit {
             return Reply::Error(format!("{name:?} is no name of a flag"));
         }
         let set = self.services.store.set_flag(name, on, "operator").await;
