@@ -87,6 +87,31 @@ fn the_command_prints_the_findings_and_ends_with_status_1() {
 }
 
 #[test]
+fn no_secret_of_a_file_is_shown_whatever_is_wrong_beside_it() {
+    let flow = ["tests/bad/secrets/flow.toml"];
+    let config = ["-c", "tests/bad/secrets.toml"];
+    for files in [&config[..], &flow] {
+        for format in ["text", "json"] {
+            let told = carom(&[&["check", "--format", format], files].concat());
+            let text = String::from_utf8(told.stdout).unwrap();
+            assert_eq!(told.status.code(), Some(1), "{text}");
+            assert!(text.matches("E0").count() + text.matches("E13").count() >= 3, "{text}");
+            assert!(!text.contains("hunter"), "{text}");
+        }
+    }
+    let told = carom(&[&["run"], &config[..]].concat());
+    let text = String::from_utf8(told.stderr).unwrap();
+    assert!(text.contains("secret = \"…\"") && !text.contains("hunter"), "{text}");
+    // Nor where the file is not even TOML.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flow.toml");
+    fs::write(&file, "version = 1\n[step.a]\ntoken = \"hunter2\ndo = \"say\"").unwrap();
+    let told = carom(&["check", file.to_str().unwrap()]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(text.contains("not TOML") && !text.contains("hunter"), "{text}");
+}
+
+#[test]
 fn what_is_wrong_is_told_by_run_too_and_nothing_is_served() {
     let told = carom(&["run", "-c", "tests/bad/limits.toml"]);
     assert_eq!(told.status.code(), Some(1), "{told:?}");
@@ -112,6 +137,25 @@ fn files_that_cannot_be_read_are_told_by_name() {
         let text = String::from_utf8(told.stdout).unwrap();
         assert_eq!(told.status.code(), Some(1), "{text}");
         assert!(text.contains(&format!("--> {missing}\n")), "{text}");
+    }
+}
+
+#[test]
+fn who_gives_a_configuration_for_a_flow_or_a_flow_for_a_configuration_is_told_just_that() {
+    let place = Place::new();
+    let config = place.write("carom.toml", &carom_blackbox::fill(&place, CONFIG));
+    let flow = place.write("flows/one.toml", MINIMAL);
+    let (config, flow) = (config.to_str().unwrap(), flow.to_str().unwrap());
+    for (args, said) in [
+        (&["check", config][..], "this is a configuration, not a flow"),
+        (&["check", "-c", flow], "this is a flow, not a configuration"),
+        (&["check", "-c", flow, config], "this is a flow, not a configuration"),
+    ] {
+        let told = carom(args);
+        let text = String::from_utf8(told.stdout).unwrap();
+        assert_eq!(told.status.code(), Some(1), "{text}");
+        assert!(text.contains(said) && text.contains("carom check -c"), "{text}");
+        assert!(text.ends_with("1 error, 0 warnings\n"), "{text}");
     }
 }
 

@@ -104,7 +104,9 @@ fn killed(kills: u64, mut random: Random, postgres: bool) -> usize {
 
 /// Waits until nothing is on its way; what the provider took is then what the engine says.
 fn settled(engine: &Engine, twilio: &Twilio) -> usize {
-    let messages = eventually_within(Duration::from_secs(20), "all texts are settled", || {
+    let mut open = Vec::new();
+    // The provider is asked every 20 s, and may have read a request later than the first time.
+    let messages = eventually_within(Duration::from_secs(45), "all texts are settled", || {
         let messages = messages(engine);
         let lies = |message: &Value| {
             let times = taken(twilio).get(&id(message)).copied().unwrap_or_default();
@@ -117,7 +119,12 @@ fn settled(engine: &Engine, twilio: &Twilio) -> usize {
                 _ => true,
             }
         };
-        (!messages.iter().any(lies)).then_some(messages)
+        let lying: Vec<_> = messages.iter().filter(|m| lies(m)).cloned().collect();
+        if lying != open {
+            eprintln!("not settled yet: {lying:?}");
+            open = lying;
+        }
+        open.is_empty().then_some(messages)
     });
     let known: Vec<_> = messages.iter().map(id).collect();
     for (id, times) in taken(twilio) {

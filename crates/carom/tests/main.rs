@@ -21,6 +21,7 @@ mod hold;
 mod http;
 mod kill;
 mod media;
+mod operate;
 mod overload;
 mod phone;
 mod privacy;

@@ -48,6 +48,30 @@ fn recordings_of_every_format_become_masters_with_their_transcripts() {
 }
 
 #[test]
+fn with_a_configuration_they_are_the_prompts_that_its_node_plays() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    sox(at, "tone.wav", "-r 16000 -c 1 -b 16", "synth 1 sine 440 gain -12");
+    for (file, text, prompts) in [
+        ("one/carom.toml", "config_version = 1", "one/prompts"),
+        ("two/carom.toml", "prompts = \"../sounds\"\n[media", "sounds"),
+    ] {
+        fs::create_dir_all(at.join(file).parent().unwrap()).unwrap();
+        fs::write(at.join(file), text).unwrap();
+        let import = ["prompts", "import", "tone.wav", "--language", "en-GB", "-c", file];
+        let told = carom(at, &import);
+        assert!(told.status.success(), "{}", out(&told));
+        assert!(at.join(prompts).join("en-GB/tone.wav").is_file(), "{file}");
+        let list = out(&carom(at, &["prompts", "list", "-c", file]));
+        let own = |line: &&str| line.contains("  tone ") && line.contains("  own ");
+        assert_eq!(list.lines().filter(own).count(), 1, "{list}");
+    }
+    assert!(!at.join("prompts").exists());
+    let told = carom(at, &["prompts", "list", "-c", "none.toml"]);
+    assert!(!told.status.success(), "a configuration that is not there");
+}
+
+#[test]
 fn what_callers_would_hear_as_a_fault_is_refused_with_its_reason_and_the_rest_is_taken() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

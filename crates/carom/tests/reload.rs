@@ -1,7 +1,9 @@
 //! Reloading a running node: new calls take the new files, running ones keep theirs, and broken
 //! files change nothing.
 
-use carom_blackbox::{CONFIG, Ear, Engine, KEYS, Place, Scenario, eventually};
+use carom_blackbox::{
+    CONFIG, Ear, Engine, FLOW, KEYS, Place, Scenario, eventually, go_on_for, twilio::Twilio,
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -26,6 +28,45 @@ fn a_running_call_keeps_its_flow_and_the_next_one_takes_the_new() {
     old.succeeds();
     other.presses(engine_rtp_of_new, 2);
     new.succeeds();
+    engine.idle();
+}
+
+#[test]
+fn a_running_call_keeps_its_senders_and_the_next_one_takes_the_new() {
+    let place = Place::new();
+    let twilio = Twilio::start(&place);
+    let engine = Engine::start_with(BIN, &place, &twilio.engine_config(&place), FLOW);
+    let call = |at, caller| {
+        let phone = Ear::at(at);
+        let scenario = Scenario::new("carrier-waits", at).key("caller", caller).ear(&phone);
+        let call = scenario.call(&place);
+        let engine_rtp = phone.meets();
+        (phone, call, engine_rtp)
+    };
+    let (phone, old, engine_rtp) = call(place.carrier(), "+447700900171");
+    // The sender goes by another name and number now, and its old provider is gone.
+    engine.rewrite(&place, "carom.toml", |config| {
+        let config = config.replace("provider.twilio", "provider.other");
+        let config = config.replace("provider = \"twilio\"", "provider = \"other\"");
+        config.replace("sender.uk", "sender.gb").replace("+447700900999", "+447700900998")
+    });
+    let told = engine.cli(&["reload"]);
+    assert!(told.status.success(), "{told:?}");
+    let (other, new, engine_rtp_of_new) = call(place.ip(5), "+447700900172");
+    // A key in the first second of a prompt sends no text.
+    go_on_for(1_100);
+    phone.presses(engine_rtp, 1);
+    other.presses(engine_rtp_of_new, 1);
+    for (caller, from) in [("+447700900171", "+447700900999"), ("+447700900172", "+447700900998")] {
+        let posted = eventually("the text", || {
+            twilio.posted_to(caller).first().map(|form| form["From"].clone())
+        });
+        assert_eq!(posted, from, "{caller}");
+    }
+    old.succeeds();
+    new.succeeds();
+    let ends: Vec<_> = engine.calls().iter().map(|call| call["end"].to_string()).collect();
+    assert_eq!(ends, ["\"deflected\""; 2]);
     engine.idle();
 }
 

@@ -1,6 +1,7 @@
 //! A deflected and a forwarded call leave their rows, on both databases.
 
 use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, Scenario, call, eventually};
+use jiff::{Timestamp, tz::TimeZone};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -18,6 +19,44 @@ fn ex_29_on_postgresql_each_call_leaves_its_rows_and_the_text_its_consent() {
     let config = format!("{CONFIG}\n[store]\nurl = \"{}\"\n", database.url());
     let engine = Engine::start_with(BIN, &place, &config, FLOW);
     leaves_rows(&place, &engine, &database);
+}
+
+#[test]
+fn a_call_is_written_with_the_date_and_time_of_its_line() {
+    let place = Place::new();
+    // The trunk is British, and one of its numbers is said to be Indian.
+    let trunk = "country    = \"GB\"";
+    let numbers = format!("{trunk}\nnumbers = {{ \"+442079460018\" = {{ country = \"IN\" }} }}");
+    let engine = Engine::start_with(BIN, &place, &CONFIG.replace(trunk, &numbers), FLOW);
+    let lines = [
+        ("100", "Europe/London"),
+        ("+81312345678", "Asia/Tokyo"),
+        ("+442079460018", "Asia/Kolkata"),
+        ("+12125550123", "America/New_York"),
+    ];
+    for (line, _) in lines {
+        let uri = format!("sip:{line}@{}", place.engine());
+        let heard = call(BIN, &place, &uri, &["--hang-up-after", "200ms"]);
+        assert!(heard.out.contains("\"status\":200"), "{heard:?}");
+    }
+    engine.idle();
+    let database = Database::of(&place);
+    let rows = eventually("all are written", || {
+        let rows = database.texts(
+            "SELECT did || ' ' || started_ms || ' ' || local_date || ' ' || local_dow || ' ' || \
+             local_hour || ' ' || local_quarter FROM call ORDER BY started_ms",
+        );
+        (rows.len() == lines.len()).then_some(rows)
+    });
+    for ((line, zone), row) in lines.into_iter().zip(rows) {
+        let started_ms: i64 = row.split(' ').nth(1).unwrap().parse().unwrap();
+        let at = Timestamp::from_millisecond(started_ms).unwrap();
+        let at = at.to_zoned(TimeZone::get(zone).unwrap());
+        let (date, dow) = (at.date(), at.weekday().to_monday_one_offset());
+        let (hour, quarter) = (at.hour(), at.hour() * 4 + at.minute() / 15);
+        let expected = format!("{line} {started_ms} {date} {dow} {hour} {quarter}");
+        assert_eq!(row, expected, "{zone}");
+    }
 }
 
 fn leaves_rows(place: &Place, engine: &Engine, database: &Database) {

@@ -48,11 +48,73 @@ fn ten_thousand_random_callers_of_each_shipped_flow_reach_an_end_or_a_person() {
     }
 }
 
+/// A configuration with two flows.
+fn two_flows() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::fs::create_dir(folder.path().join("flows")).unwrap();
+    std::fs::copy(root.join("config/carom.toml"), folder.path().join("carom.toml")).unwrap();
+    let flow = std::fs::read_to_string(root.join("config/flows/main.toml")).unwrap();
+    std::fs::write(folder.path().join("flows/main.toml"), &flow).unwrap();
+    let other = std::fs::read_to_string(root.join(MINIMAL)).unwrap();
+    std::fs::write(folder.path().join("flows/other.toml"), &other).unwrap();
+    folder
+}
+
+#[test]
+fn without_a_file_random_callers_are_sent_through_every_flow() {
+    let folder = two_flows();
+    let config = folder.path().join("carom.toml");
+    let config = config.to_str().unwrap();
+    let told = play(&["simulate", "-c", config, "--random", "200"], "");
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success(), "{text}");
+    for name in ["Sample line", "Main line"] {
+        assert!(text.contains(&format!("flow {name}\n200 callers, seed 1\n")), "{text}");
+    }
+}
+
+#[test]
+fn without_a_file_one_says_which_flow_is_played() {
+    let folder = two_flows();
+    let config = folder.path().join("carom.toml");
+    let config = config.to_str().unwrap();
+    for (typed, played) in [("2\nh\n", "Main line"), ("9\nmain\nSample line\nh\n", "Sample line")] {
+        let told = play(&["simulate", "-c", config], typed);
+        let text = String::from_utf8(told.stdout).unwrap();
+        assert!(text.contains("1  Sample line") && text.contains("2  Main line"), "{text}");
+        assert!(text.contains(&format!("flow {played}; type keys")), "{text}");
+    }
+    let told = play(&["simulate", "-c", config], "");
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    assert!(String::from_utf8_lossy(&told.stderr).contains("no flow was chosen"), "{told:?}");
+}
+
 #[test]
 fn the_same_seed_gives_the_same_callers_and_another_others() {
     let run = |seed| play(&["simulate", "--random", "500", "--seed", seed], "").stdout;
     assert_eq!(run("7"), run("7"));
     assert_ne!(run("7")[25..], run("8")[25..]);
+}
+
+#[test]
+fn a_caller_whom_no_text_can_reach_is_played_as_such() {
+    for from in ["+442079460123", "020 7946 0123", "anonymous"] {
+        let told = play(&["simulate", "--from", from], "h\n");
+        let text = String::from_utf8(told.stdout).unwrap();
+        assert!(told.status.success() && text.contains("suppressed ("), "{from}: {text}");
+    }
+    let told = play(&["simulate", "--from", "07700 900123"], "h\n");
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success() && !text.contains("suppressed ("), "{text}");
+    let told = play(&["simulate", "--from", "abc"], "");
+    assert_eq!(told.status.code(), Some(64), "{told:?}");
+}
+
+#[test]
+fn a_run_without_callers_proves_nothing_and_is_refused() {
+    let told = play(&["simulate", "--random", "0"], "");
+    assert_eq!(told.status.code(), Some(64), "{told:?}");
 }
 
 #[test]

@@ -180,6 +180,27 @@ fn x_05_after_stop_no_text_is_sent_and_the_caller_hears_why() {
     assert_eq!(site.twilio.posted().len(), 1, "no further text");
 }
 
+#[test]
+fn x_05_after_start_a_text_is_sent_again() {
+    let site = Site::new();
+    let inbound = "/webhooks/twilio/twilio/inbound";
+    let says = |body| {
+        let form = [("From", "+447700900152"), ("To", "+447700900999"), ("Body", body)];
+        site.webhook(inbound, &form)
+    };
+    // Who insists is understood, too.
+    for body in ["STOP", "Stop!"] {
+        assert!(says(body).starts_with("HTTP/1.1 200"), "{body}");
+    }
+    let heard = site.call("+447700900152", &["--press", "1@1200ms"]);
+    assert_eq!((heard.verdicts, site.twilio.posted().len()), (vec!["you-opted-out"], 0));
+    assert!(says("START").starts_with("HTTP/1.1 200"));
+    let heard = site.call("+447700900152", &BRIEF);
+    assert_eq!(heard.verdicts, ["sent"]);
+    assert_eq!(site.end_of("52"), "deflected");
+    assert_eq!(site.twilio.posted_to("+447700900152").len(), 1);
+}
+
 /// An engine with its provider and a PBX that answers and soon hangs up.
 struct Site {
     place: Place,
@@ -233,6 +254,10 @@ impl Site {
                     assert!(heard.ended_by_far_end, "{does:?}");
                     assert_eq!(self.end_of(last), "forwarded", "{does:?}");
                     assert_eq!(self.message_to(last)["state"], case.state, "{does:?}");
+                    if let (Does::Refuse(_, code @ 1..), "failed") = (does, case.state) {
+                        let listed = self.engine.cli(&["messages"]).out;
+                        assert!(listed.contains(&format!("({code})")), "{does:?}: {listed}");
+                    }
                     let requests = self.twilio.posted_to(&number(last)).len();
                     assert!(case.requests.contains(&requests), "{does:?}: {requests}");
                 });

@@ -2,14 +2,14 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use super::ConfigArg;
 use crate::config::{self, CheckReport, Snapshot};
 
 /// Arguments of `carom check`.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The configuration; left out, the built-in one.
-    #[arg(short, long)]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArg,
     /// Flow files to check in place of those in the configuration's folder.
     flows: Vec<PathBuf>,
     /// How findings are printed.
@@ -28,7 +28,7 @@ enum Format {
 impl CheckArgs {
     /// Prints every finding; the exit status is 1 where one is an error.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let (snapshot, report) = config::check(self.config.as_deref(), &self.flows);
+        let (snapshot, report) = config::check(self.config.config.as_deref(), &self.flows);
         match self.format {
             Format::Text => print!("{report}{}", summary(&report, snapshot.as_ref())),
             Format::Json => {

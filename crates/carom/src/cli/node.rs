@@ -27,7 +27,7 @@ pub struct NodeArgs {
 pub struct CallsArgs {
     #[command(flatten)]
     node: NodeArgs,
-    /// A call's id, or a unique beginning of it: prints its time line.
+    /// A call's id, a unique beginning of it, or a SIP Call-ID: prints its time line.
     id: Option<String>,
     /// How many calls to list.
     #[arg(long, default_value_t = 20)]
@@ -173,8 +173,12 @@ impl MessagesArgs {
         }
         for message in value.as_array().into_iter().flatten() {
             let text = |key: &str| message[key].as_str().unwrap_or("-").to_owned();
+            let why = message["error_class"].as_str().map_or_else(String::new, |class| {
+                let code = message["error_code"].as_str();
+                format!("  {class}{}", code.map_or_else(String::new, |code| format!(" ({code})")))
+            });
             println!(
-                "{}  {}  {:9}  {}  {}",
+                "{}  {}  {:9}  {}  {}{why}",
                 clock(message["created_ms"].as_i64().unwrap_or_default()),
                 text("message_id"),
                 text("state"),

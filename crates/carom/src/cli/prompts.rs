@@ -12,7 +12,8 @@ use rtp_media::{
     prompt::import::{self, Master, Report, TARGET_LUFS},
 };
 
-use crate::config::{Prompts, transcript_beside};
+use super::ConfigArg;
+use crate::config::{Config, Prompts, transcript_beside};
 
 /// Masters further from the target than this are named by `check`, in LU.
 const LEVEL_TOLERANCE: f64 = 3.0;
@@ -87,9 +88,23 @@ enum What {
 /// Where the prompts are.
 #[derive(Debug, clap::Args)]
 struct Folder {
-    /// Folder of the prompts, one sub-folder per language.
-    #[arg(long = "into", visible_alias = "dir", default_value = "prompts")]
-    dir: PathBuf,
+    /// Folder of the prompts, one sub-folder per language; left out, the configuration's, or
+    /// `prompts` here.
+    #[arg(long = "into", visible_alias = "dir", value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+impl Folder {
+    fn path(self) -> anyhow::Result<PathBuf> {
+        match (self.dir, self.config.config) {
+            (Some(dir), _) => Ok(dir),
+            (None, Some(config)) => Config::prompts_folder(&config)
+                .with_context(|| format!("{} can't be read", config.display())),
+            (None, None) => Ok(PathBuf::from("prompts")),
+        }
+    }
 }
 
 impl PromptsArgs {
@@ -97,12 +112,16 @@ impl PromptsArgs {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.what {
             What::Import { files, language, name, text, folder } => {
-                import_all(&files, &language, name, text, &folder.dir)
+                import_all(&files, &language, name, text, &folder.path()?)
             }
-            What::List { language, folder } => list(language.as_deref(), &folder.dir),
-            What::Check { folder } => check(&folder.dir),
-            What::Play { name, language, out, folder } => play(&name, &language, out, &folder.dir),
-            What::Say { text, name, language, folder } => say(&text, &name, &language, &folder.dir),
+            What::List { language, folder } => list(language.as_deref(), &folder.path()?),
+            What::Check { folder } => check(&folder.path()?),
+            What::Play { name, language, out, folder } => {
+                play(&name, &language, out, &folder.path()?)
+            }
+            What::Say { text, name, language, folder } => {
+                say(&text, &name, &language, &folder.path()?)
+            }
         }
     }
 }

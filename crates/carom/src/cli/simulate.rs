@@ -15,6 +15,8 @@ use ivr_runtime::{
     sim::{Faults, Heard, Obedient, Player, run_random},
 };
 
+use message_text::{E164, NumberProblem};
+
 use super::ConfigArg;
 use crate::{
     config::{self, Snapshot},
@@ -26,18 +28,26 @@ use crate::{
 pub struct SimulateArgs {
     #[command(flatten)]
     config: ConfigArg,
-    /// The flow file; left out, the configuration's first flow.
+    /// The flow file; left out, the configuration's flows: all of them with `--random`, else one
+    /// that is asked for.
     flow: Option<PathBuf>,
     /// Run so many random callers instead of playing in the terminal.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     random: Option<u64>,
     /// Seed of the random callers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The caller's number.
-    #[arg(long, default_value = "+447700900123")]
-    from: String,
+    /// The caller's number; `anonymous`: withheld.
+    #[arg(long, default_value = "+447700900123", value_parser = caller)]
+    from: Caller,
 }
+
+/// Whose call is played; `None`: a number that is withheld.
+#[derive(Debug, Clone)]
+struct Caller(Option<E164>);
+
+/// Numbers without a country are read in this one.
+const COUNTRY: &str = "GB";
 
 impl SimulateArgs {
     /// Plays; with `--random` the exit status is 1 where a caller was lost.
@@ -50,27 +60,69 @@ impl SimulateArgs {
         let Some(snapshot) = snapshot else {
             bail!("the flow has errors:\n{report}");
         };
-        let Some(flow) = snapshot.flows.first() else { bail!("there is no flow") };
         match self.random {
-            Some(callers) => Ok(random(flow, callers, self.seed)),
-            None => play(&snapshot, flow, &self.from),
+            Some(callers) => Ok(random(&snapshot.flows, callers, self.seed)),
+            None => play(&snapshot, choose(&snapshot.flows)?, &self.from),
         }
     }
 }
 
-fn random(flow: &Arc<Flow>, callers: u64, seed: u64) -> ExitCode {
-    let tally = run_random(flow, callers, seed, Faults::SOME);
-    print!("{tally}");
-    if tally.lost.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// Each flow in turn.
+fn random(flows: &[Arc<Flow>], callers: u64, seed: u64) -> ExitCode {
+    let mut lost = 0;
+    for flow in flows {
+        if flows.len() > 1 {
+            println!("flow {}", flow.name);
+        }
+        let tally = run_random(flow, callers, seed, Faults::SOME);
+        print!("{tally}");
+        lost += tally.lost.len();
+    }
+    if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn play(snapshot: &Snapshot, flow: &Arc<Flow>, from: &str) -> anyhow::Result<ExitCode> {
+/// Which of several flows is to be played, by its number in a list or its name.
+fn choose(flows: &[Arc<Flow>]) -> anyhow::Result<&Arc<Flow>> {
+    if let [only] = flows {
+        return Ok(only);
+    }
+    for (n, flow) in (1..).zip(flows) {
+        println!("{n:3}  {}", flow.name);
+    }
+    let mut lines = io::stdin().lock().lines();
+    loop {
+        print!("flow> ");
+        io::stdout().flush()?;
+        let Some(line) = lines.next() else { bail!("no flow was chosen") };
+        let line = line?;
+        let typed = line.trim();
+        let by_number = typed.parse::<usize>().ok().and_then(|n| flows.get(n.checked_sub(1)?));
+        match by_number.or_else(|| flows.iter().find(|flow| flow.name == typed)) {
+            Some(flow) => return Ok(flow),
+            None => println!("there is no flow `{typed}`"),
+        }
+    }
+}
+
+/// The number as a trunk of the built-in configuration's country would send it.
+fn caller(text: &str) -> Result<Caller, String> {
+    match E164::parse(text, COUNTRY) {
+        Ok(number) => Ok(Caller(Some(number))),
+        Err(NumberProblem::Withheld) => Ok(Caller(None)),
+        Err(why) => Err(format!("{why}; write it as +447700900123, or `anonymous`")),
+    }
+}
+
+fn play(snapshot: &Snapshot, flow: &Arc<Flow>, from: &Caller) -> anyhow::Result<ExitCode> {
+    let from = from.0.as_ref();
     let called = flow.numbers.first().or(flow.extensions.first()).cloned().unwrap_or_default();
     let facts = Facts {
         call_id: "simulated".into(),
         called,
-        caller: Some(from.to_owned()),
-        can_receive_text: Some(true),
+        caller: from.map(E164::to_string),
+        withheld: from.is_none(),
+        can_receive_text: Some(from.is_some_and(E164::textable)),
+        call_is: from.is_none().then(|| "withheld".to_owned()).into_iter().collect(),
         flags: Some(Vec::new()),
         history: Some(History::default()),
         start_ms: wall_ms(),

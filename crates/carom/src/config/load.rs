@@ -7,12 +7,13 @@ use std::{
     sync::Arc,
 };
 
+use deflect_actions::text::TextConfig;
 use ivr_runtime::{
     diagnose::{self, Code, Finding, Notes, Severity},
     flow::{self, PromptFacts, PromptIndex, Shared, model::Flow},
 };
 
-use super::{CheckReport, Config, Control, Prompts, parse};
+use super::{CheckReport, Config, Control, Prompts, parse, texts};
 
 /// The configuration that runs without `-c`, and its name in messages.
 const BUILT_IN: (&str, &str) = ("the built-in configuration", include_str!("builtin.toml"));
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub sources: Vec<FlowSource>,
     /// The prompts.
     pub prompts: Arc<Prompts>,
+    /// What texts are sent by.
+    pub texts: Arc<TextConfig>,
     /// Warnings.
     pub report: CheckReport,
 }
@@ -69,6 +72,18 @@ impl Config {
         let text = path.map_or_else(|| Ok(BUILT_IN.1.to_owned()), fs::read_to_string)?;
         let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
         Ok(Control::socket_in(&text, base))
+    }
+
+    /// The folder of prompts of the configuration `path`, there or not. As with
+    /// [`Config::control_socket`], nothing else of the file counts.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn prompts_folder(path: &Path) -> std::io::Result<PathBuf> {
+        let text = fs::read_to_string(path)?;
+        let tree = diagnose::tree(&text, &Notes::default());
+        let named = tree.get_ref().get("prompts").and_then(|folder| folder.get_ref().as_str());
+        Ok(path.parent().unwrap_or(Path::new("")).join(named.unwrap_or("prompts")))
     }
 }
 
@@ -115,9 +130,11 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
         return (None, report);
     }
     let Some(no_flow) = no_flow else { return (None, report) };
-    let (flows, sources) = served.into_iter().unzip();
-    let prompts = Arc::new(prompts);
-    let snapshot = Snapshot { config, flows, no_flow, sources, prompts, report: report.clone() };
+    let (flows, sources): (Vec<_>, _) = served.into_iter().unzip();
+    let (prompts, texts) = (Arc::new(prompts), Arc::new(texts::config(&config, &flows)));
+    let report_kept = report.clone();
+    let snapshot =
+        Snapshot { config, flows, no_flow, sources, prompts, texts, report: report_kept };
     (Some(snapshot), report)
 }
 

@@ -21,6 +21,7 @@ mod sender;
 mod store;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod trunk;
 
 use std::{
@@ -28,6 +29,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use deflect_actions::text::Sender;
 use ivr_runtime::{flow::tables::TargetDraft, hours::Hours};
 
 pub use business::Business;
@@ -43,7 +45,6 @@ pub use prompts::{Prompts, transcript_beside};
 pub use provider::{Provider, ProviderKind};
 pub use report::CheckReport;
 pub use secret::{Secret, SecretError, SecretRef};
-pub use sender::Sender;
 pub use store::Store;
 pub use trunk::{CalledHeader, CallerHeader, Trunk, TrunkTransport};
 

@@ -21,6 +21,13 @@ pub(super) fn text(text: &str, path: Option<&Path>, base: &Path) -> (Option<Conf
         // What follows a fault of syntax would be reported as missing.
         return (None, notes.into_problems());
     }
+    if let (Some((key, _)), None) =
+        (tree.get_ref().get_key_value("flow"), tree.get_ref().get("config_version"))
+    {
+        let help = "`carom check FLOW` checks a flow, `carom check -c FILE` a configuration";
+        notes.note(Code::E00, key.span(), "this is a flow, not a configuration", help);
+        return (None, notes.into_problems());
+    }
     let root = Table::root(&notes, tree.get_ref(), base);
     let config = config(&root, path);
     root.finish();

@@ -1,23 +1,8 @@
 //! `[sender.X]`: who a message comes from.
 
-use super::read::Table;
+use deflect_actions::text::Sender;
 
-/// A number or id that messages are sent from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sender {
-    /// `X`, as flows name it.
-    pub name: String,
-    /// `X` of its `[provider.X]`.
-    pub provider: String,
-    /// The number or id.
-    pub from: String,
-    /// Countries it serves, ISO codes.
-    pub regions: Vec<String>,
-    /// The provider itself answers STOP and HELP; `None`: as the provider usually does.
-    pub auto_reply: Option<bool>,
-    /// Messages per second; `None`: the provider's limit.
-    pub per_second: Option<u32>,
-}
+use super::read::Table;
 
 const WHATSAPP: &str = "WhatsApp";
 

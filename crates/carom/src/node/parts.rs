@@ -1,18 +1,16 @@
-//! From the configuration to the parts of a node: keys, store, senders, sockets.
+//! From the configuration to the parts of a node: keys, store, sockets.
 
 use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 
 use anyhow::{Context as _, bail};
 use deflect_actions::{
     keys::{BusinessKeys, Keys, NumberKey, Seal, secret_file},
-    provider::{Provider, twilio::Twilio},
     store::NodeInfo,
-    text::{Sender, TextConfig, TextLimits},
 };
 use sip_stack::endpoint::{EndpointConfig, HostPort, LoopGuard, Transport};
 
 use super::clock::wall_ms;
-use crate::config::{self, Config, ProviderKind, SecretRef, Snapshot};
+use crate::config::{self, Config, SecretRef};
 
 /// How often one call may come by before it is taken for a loop.
 const PASSES: usize = 3;
@@ -67,74 +65,6 @@ pub fn node_info(config: &Config) -> anyhow::Result<NodeInfo> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         lease: config.store.lease,
     })
-}
-
-/// What the text service sends by.
-#[must_use]
-pub fn text_config(snapshot: &Snapshot) -> TextConfig {
-    let config = &snapshot.config;
-    let limits = &config.limits;
-    let public_url = config.http.public_url.clone();
-    let lines = snapshot.flows.iter().flat_map(|flow| flow.numbers.iter().cloned());
-    let senders = config.senders.iter().map(|sender| sender.from.clone());
-    let help = config.businesses.iter().filter_map(|business| {
-        let text = business.help_text.values().next()?;
-        Some((business.key.clone(), text.clone()))
-    });
-    TextConfig {
-        providers: config.providers.iter().map(|p| (p.name.clone(), provider(p, config))).collect(),
-        senders: config.senders.iter().map(sender).collect(),
-        limits: TextLimits {
-            caller_hour: limits.texts_per_caller_hour,
-            caller_day: limits.texts_per_caller_day,
-            prefix_hour: limits.texts_per_prefix_hour,
-            prefix_digits: limits.prefix_digits,
-            line_minute: limits.texts_per_line_minute,
-            ..TextLimits::default()
-        },
-        countries: countries(config),
-        own_numbers: lines.chain(senders).collect(),
-        public_url,
-        help: help.collect(),
-    }
-}
-
-/// Countries that may be texted: those named, else the trunks'.
-fn countries(config: &Config) -> Vec<String> {
-    if !config.limits.countries.is_empty() {
-        return config.limits.countries.clone();
-    }
-    let trunks = config.trunks.iter();
-    let mut countries: Vec<String> = trunks
-        .flat_map(|trunk| trunk.number_countries.values().chain([&trunk.country]).cloned())
-        .collect();
-    countries.sort();
-    countries.dedup();
-    countries
-}
-
-fn provider(provider: &config::Provider, config: &Config) -> Provider {
-    match &provider.kind {
-        ProviderKind::Sandbox => Provider::Sandbox,
-        ProviderKind::Twilio { account, secret, url } => {
-            let callback = config.http.public_url.as_ref();
-            let callback =
-                callback.map(|base| format!("{base}/webhooks/twilio/{}/status", provider.name));
-            let (account, secret) = (account.reveal(), secret.reveal());
-            Provider::Twilio(Twilio::new(account, secret, url.as_deref(), callback))
-        }
-    }
-}
-
-fn sender(sender: &config::Sender) -> Sender {
-    Sender {
-        name: sender.name.clone(),
-        provider: sender.provider.clone(),
-        from: sender.from.clone(),
-        regions: sender.regions.clone(),
-        auto_reply: sender.auto_reply,
-        per_second: sender.per_second,
-    }
 }
 
 /// The listeners as the transports want them.

@@ -214,7 +214,7 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
         step_days: config.privacy.step_days,
     });
     let writer = Writer::start(store.clone());
-    let texts = TextService::new(store.clone(), parts::text_config(snapshot));
+    let texts = TextService::new(store.clone(), Arc::clone(&snapshot.texts));
     texts.start();
     let flags = Arc::new(RwLock::new(None));
     // A first call must not be taken past its flow only because nobody has looked yet.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ivr_runtime::{diagnose::nearest, flow::model::Fact};
 use serde_json::json;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -18,6 +19,9 @@ use crate::{
 
 /// How often a draining node looks whether it is done.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// Bytes in the name of a flag.
+const LONGEST_FLAG: usize = 64;
 
 /// How far the node is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,7 +115,7 @@ impl Node {
                 Err(why) => Reply::Error(why),
             },
             Request::Calls { limit } => self.calls(limit).await,
-            Request::Call { call } => self.call(call).await,
+            Request::Call { call } => self.call(&call).await,
             Request::Messages { limit } => self.messages(limit).await,
             Request::Flag { name, on } => self.flag(&name, on).await,
             Request::Status => self.status().await,
@@ -136,7 +140,7 @@ impl Node {
         let old = self.snapshot.load_full();
         let restart = needs_restart(&old.config, &snapshot.config);
         let snapshot = Arc::new(snapshot);
-        self.services.texts.reconfigure(super::parts::text_config(&snapshot));
+        self.services.texts.reconfigure(Arc::clone(&snapshot.texts));
         record_flows(&self.services.store, &snapshot);
         self.snapshot.store(Arc::clone(&snapshot));
         let flows = snapshot.flows.len();
@@ -164,7 +168,17 @@ impl Node {
         data(&calls)
     }
 
-    async fn call(&self, id: String) -> Reply {
+    async fn call(&self, like: &str) -> Reply {
+        let id = match self.call_like(like).await.as_slice() {
+            [id] => id.clone(),
+            [] => return Reply::Error(format!("no call begins with `{like}`")),
+            ids => {
+                return Reply::Error(format!(
+                    "more than one call begins with `{like}`: {}",
+                    ids.join(", ")
+                ));
+            }
+        };
         let (reply, line) = oneshot::channel();
         let _ = self.asks.send(Ask::TimeLine(id.clone(), reply)).await;
         if let Ok(Some(found)) = line.await {
@@ -174,18 +188,44 @@ impl Node {
         }
         match self.stored_call(&id).await {
             Ok(Some(found)) => data(&found),
-            Ok(None) => Reply::Error(format!("no call begins with `{id}`")),
+            Ok(None) => Reply::Error(format!("no call has the id `{id}` any more")),
             Err(error) => Reply::Error(format!("the store does not tell: {error}")),
         }
     }
 
     async fn flag(&self, name: &str, on: bool) -> Reply {
+        let unfit =
+            name.trim().is_empty() || name.len() > LONGEST_FLAG || name.contains(char::is_control);
+        if on && unfit {
+            return Reply::Error(format!("{name:?} is no name of a flag"));
+        }
         let set = self.services.store.set_flag(name, on, "operator").await;
         refresh_flags(&self.services.store, &self.services.flags).await;
         match set {
-            Ok(()) => Reply::Done(format!("flag {name} is {}", if on { "set" } else { "clear" })),
+            Ok(()) => {
+                let is = if on { "set" } else { "clear" };
+                Reply::Done(format!("flag {name} is {is}{}", self.untested(name)))
+            }
             Err(error) => Reply::Error(format!("not recorded: {error}")),
         }
+    }
+
+    /// What to say of a flag that changes nothing: most often its name is mistyped.
+    fn untested(&self, name: &str) -> String {
+        let snapshot = self.snapshot.load();
+        let rules = snapshot.flows.iter().flat_map(|flow| &flow.rules);
+        let tested: Vec<&str> = rules
+            .filter_map(|rule| match &rule.fact {
+                Fact::Flag(flag) => Some(flag.as_str()),
+                _ => None,
+            })
+            .collect();
+        if tested.contains(&name) {
+            return String::new();
+        }
+        let near = nearest(name, tested)
+            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        format!(", but no flow that is served tests it{near}")
     }
 
     async fn status(&self) -> Reply {
@@ -195,6 +235,7 @@ impl Node {
         Reply::Data(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "gauges": gauges,
+            "flags": self.services.flags(),
             "flows": snapshot.flows.iter().map(|flow| &flow.name).collect::<Vec<_>>(),
             "store_up": self.services.store.is_up().await,
             "rows": { "written": figures.written, "waiting": figures.waiting, "lost": figures.lost },

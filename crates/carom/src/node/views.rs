@@ -4,14 +4,17 @@ use std::{cmp::Reverse, collections::HashSet, time::Duration};
 
 use deflect_actions::store::{CallRow, CallTimeLine, MessageView, StoreError};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::{run::Node, serve::data};
 use crate::{
     config::ProviderKind,
     control::Reply,
-    switchboard::{CallSummary, Entry, TimeLine},
+    switchboard::{Ask, CallSummary, Entry, TimeLine},
 };
 
+/// Calls named where a beginning fits more than one.
+const MATCHES: u32 = 5;
 /// What a time line waits for the store.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -67,6 +70,26 @@ impl Node {
         calls.extend(stored.into_iter().filter(|c| !known.contains(&c.call_id)).map(summary));
         calls.sort_by_key(|call| Reverse(call.started_ms));
         calls.truncate(limit);
+    }
+
+    /// Ids of calls that begin with `like`, a few at most; one that is `like` itself is the only
+    /// one. The store knows SIP Call-IDs, too.
+    pub(super) async fn call_like(&self, like: &str) -> Vec<String> {
+        let (reply, calls) = oneshot::channel();
+        let _ = self.asks().send(Ask::Calls(usize::MAX, reply)).await;
+        let here = calls.await.unwrap_or_default().into_iter().map(|call| call.call);
+        let mut ids: Vec<String> = here.filter(|id| id.starts_with(like)).collect();
+        let asked = self.services.store.calls_like(like, MATCHES);
+        if let Ok(Ok(stored)) = tokio::time::timeout(PATIENCE, asked).await {
+            ids.extend(stored);
+        }
+        if ids.iter().any(|id| id == like) {
+            return vec![like.to_owned()];
+        }
+        ids.sort_by(|a, b| b.cmp(a));
+        ids.dedup();
+        ids.truncate(usize::try_from(MATCHES).unwrap_or(usize::MAX));
+        ids
     }
 
     /// A call of the past, from the store alone.

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use ivr_runtime::{
     call::{Input, TargetOutcome},
-    flow::model::{AnsweredMeans, HumanSignal, Target, TargetId},
+    flow::model::TargetId,
 };
 use rtp_media::{session::KeyRelay, tone::Country, worker::Command};
 use sip_stack::{
@@ -261,8 +261,7 @@ impl Switchboard {
             return self.hunt_over(no, Ending::Failed(Some(488)));
         }
         target.state = TargetState::Answered;
-        let facts = call.flow.targets.get(usize::from(target.id.0));
-        let human = facts.is_some_and(answers_as_human) || call.hears_human(headers, false);
+        let human = call.hears_human(headers, false);
         let unanswered = matches!(call.caller.state, CallerState::Trying | CallerState::Early);
         if unanswered {
             self.answer_caller(no);
@@ -322,10 +321,6 @@ impl Switchboard {
             self.media_to(a, Command::ListenKeys(true));
         }
     }
-}
-
-fn answers_as_human(target: &Target) -> bool {
-    target.answered_means == AnsweredMeans::Human || target.human_signal == HumanSignal::Answer
 }
 
 /// The way to a target, and the way to fall back to: what its URI asks for (RFC 3261 §19.1.1),

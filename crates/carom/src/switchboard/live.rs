@@ -15,12 +15,7 @@ use sip_stack::{
     sdp::Direction,
 };
 
-use super::{
-    hunt::Hunt,
-    media::StreamRules,
-    record::Ledger,
-    timeline::TimeLine,
-};
+use super::{hunt::Hunt, media::StreamRules, record::Ledger, timeline::TimeLine};
 use crate::config::{Config, Snapshot, Trunk};
 
 /// Names a running call inside this node.

@@ -11,6 +11,7 @@ mod forward;
 mod health;
 mod hunt;
 mod live;
+mod local_time;
 mod media;
 mod numbers;
 mod record;

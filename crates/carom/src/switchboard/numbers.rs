@@ -13,6 +13,8 @@ use crate::config::{CalledHeader, CallerHeader, Trunk};
 pub struct Parties {
     /// Called number: E.164 where it can be read as one, else the user part as it came.
     pub called: String,
+    /// ISO code of the called number's country; the trunk's where the number does not tell.
+    pub called_country: String,
     /// Caller; `None` where no header names a usable number.
     pub caller: Option<E164>,
     /// The caller asked for privacy (RFC 3323, RFC 3325).
@@ -26,8 +28,10 @@ pub struct Parties {
 /// Reads the parties of `invite`.
 #[must_use]
 pub fn parties(invite: &Request, trunk: &Trunk) -> Parties {
-    let called = called(invite, trunk);
+    let (called, region) = called(invite, trunk);
     let country = trunk.country_of(&called);
+    let told = trunk.number_countries.get(&called).cloned();
+    let called_country = told.or(region).unwrap_or_else(|| country.to_owned());
     let withheld = is_withheld(invite);
     let caller = caller_user(invite, trunk).and_then(|user| E164::parse(&user, country).ok());
     let priority = text(invite, HeaderName::Priority);
@@ -46,10 +50,11 @@ pub fn parties(invite: &Request, trunk: &Trunk) -> Parties {
     if withheld || caller.is_none() {
         call_is.push("withheld".to_owned());
     }
-    Parties { called, caller, withheld, call_is, emergency }
+    Parties { called, called_country, caller, withheld, call_is, emergency }
 }
 
-fn called(invite: &Request, trunk: &Trunk) -> String {
+/// The called number, and its country where it tells.
+fn called(invite: &Request, trunk: &Trunk) -> (String, Option<String>) {
     let user = trunk.called_from.iter().find_map(|header| match header {
         CalledHeader::RequestUri => user_of(invite.uri()),
         CalledHeader::To => name_addr_user(invite, HeaderName::To),
@@ -60,8 +65,8 @@ fn called(invite: &Request, trunk: &Trunk) -> String {
     });
     let user = user.unwrap_or_default();
     match E164::parse(&user, &trunk.country) {
-        Ok(number) => number.to_string(),
-        Err(_) => user.split(';').next().unwrap_or_default().to_owned(),
+        Ok(number) => (number.to_string(), Some(number.region().to_owned())),
+        Err(_) => (user.split(';').next().unwrap_or_default().to_owned(), None),
     }
 }
 

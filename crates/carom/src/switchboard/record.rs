@@ -10,13 +10,14 @@ use deflect_actions::store::{
 use ivr_runtime::{
     call::{Input, OfferResponse, Record},
     flow::model::Flow,
-    hours::{Hours, Schedule},
 };
-use jiff::{Timestamp, tz::TimeZone};
 use sip_stack::message::Request;
 use uuid::Uuid;
 
-use super::{arrive::masked, numbers::Parties, tasks::Services, timeline::CallSummary};
+use super::{
+    arrive::masked, local_time::local_time, numbers::Parties, tasks::Services,
+    timeline::CallSummary,
+};
 use crate::{
     config::{Snapshot, Trunk},
     node::clock::wall_ms,
@@ -96,7 +97,7 @@ impl Ledger {
             sip_final: None,
             sip_call_id_a: invite.call_id().to_owned(),
             sip_call_id_b: None,
-            local: local_time(started_ms, flow, &who.called),
+            local: local_time(started_ms, &flow.hours, &who.called, &who.called_country),
             steps: HashMap::new(),
             offers: HashMap::new(),
             inputs: 0,
@@ -390,26 +391,4 @@ pub fn in_words(record: &Record) -> Option<String> {
             format!("{}, {}", reason.as_str(), handled.as_str())
         }
     })
-}
-
-/// The day and quarter of an hour in the line's zone: the first hours of the flow that fit the
-/// called number name it, else UTC.
-fn local_time(at_ms: i64, flow: &Flow, called: &str) -> LocalTime {
-    let zone = flow.hours.iter().find_map(|hours| zone_of(hours, called));
-    let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
-    let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone);
-    LocalTime {
-        date: at.date().to_string(),
-        dow: i16::from(at.weekday().to_monday_one_offset()),
-        hour: i16::from(at.hour()),
-        quarter: i16::from(at.hour()) * 4 + i16::from(at.minute()) / 15,
-    }
-}
-
-fn zone_of<'a>(hours: &'a Hours, called: &str) -> Option<&'a str> {
-    let week = match &hours.schedule {
-        Schedule::Week(week) => Some(week),
-        Schedule::ByCalledNumber(weeks) => weeks.get(called),
-    };
-    week.map(|week| week.zone.as_str())
 }

@@ -89,7 +89,8 @@ impl Services {
         z ^ (z >> 31)
     }
 
-    fn flags(&self) -> Option<Vec<String>> {
+    /// The flags that are set; `None` while the store can't say.
+    pub fn flags(&self) -> Option<Vec<String>> {
         self.flags.read().ok().and_then(|flags| flags.clone())
     }
 }
@@ -231,8 +232,9 @@ impl Switchboard {
             repeat_after_minutes: request.repeat_after_minutes,
         };
         let (texts, done) = (self.services.texts.clone(), self.done.clone());
+        let by = Arc::clone(&call.snapshot.texts);
         tokio::spawn(async move {
-            let outcome = texts.send(order).await;
+            let outcome = texts.send_by(by, order).await;
             let _ = done.send(Done::Input(no, Input::Text(outcome_told(outcome))));
         });
     }

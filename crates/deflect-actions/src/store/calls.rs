@@ -71,15 +71,32 @@ impl Store {
         rows.iter().map(call).collect()
     }
 
-    /// All of the call whose id begins with `id`, or whose caller leg has it as its Call-ID.
+    /// Ids of the calls whose id begins with `like`, or of which a leg has it as its Call-ID; the
+    /// newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn calls_like(&self, like: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        let mut conn = self.conn().await?;
+        let ids = sqlx::query_scalar(
+            "SELECT call_id FROM call WHERE SUBSTR(call_id, 1, LENGTH($1)) = $1 \
+             OR sip_call_id_a = $1 OR sip_call_id_b = $1 \
+             ORDER BY started_ms DESC, call_id DESC LIMIT $2",
+        )
+        .bind(like.to_owned())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *conn)
+        .await?;
+        Ok(ids)
+    }
+
+    /// All of a call.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn call_time_line(&self, id: &str) -> Result<Option<CallTimeLine>, StoreError> {
         let mut conn = self.conn().await?;
-        let sql = format!(
-            "{CALL} WHERE SUBSTR(call_id, 1, LENGTH($1)) = $1 OR sip_call_id_a = $1 LIMIT 1"
-        );
+        let sql = format!("{CALL} WHERE call_id = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(id.to_owned())
             .fetch_optional(&mut *conn)

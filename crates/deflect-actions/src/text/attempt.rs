@@ -1,6 +1,6 @@
 //! Sending: commit, then one sender after the other, each only after a definite failure.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -47,19 +47,25 @@ impl TextService {
     /// Sends a text, within the budget of its order. Dropping the future stops only the
     /// waiting.
     pub async fn send(&self, order: TextOrder) -> TextOutcome {
+        self.send_by(self.config(), order).await
+    }
+
+    /// As [`Self::send`], by a configuration of the caller's. What is tried again later goes by
+    /// the newest.
+    pub async fn send_by(&self, config: Arc<TextConfig>, order: TextOrder) -> TextOutcome {
         let service = self.clone();
-        let sending = tokio::spawn(async move { service.send_now(order).await });
+        let sending = tokio::spawn(async move { service.send_now(&config, order).await });
         // A task that died had committed or not: nobody knows.
         sending.await.unwrap_or(TextOutcome::Ambiguous)
     }
 
-    async fn send_now(&self, order: TextOrder) -> TextOutcome {
+    async fn send_now(&self, config: &TextConfig, order: TextOrder) -> TextOutcome {
         let begin = Instant::now();
         let budget = ms(order.accept_within_ms);
         let until = begin + budget;
-        let (config, now) = (self.config(), self.0.store.now_ms());
+        let now = self.0.store.now_ms();
         let message_id = new_id(now);
-        let check = self.check(&order, &config, message_id.clone(), now);
+        let check = self.check(&order, config, message_id.clone(), now);
         let cleared = match tokio::time::timeout(budget.min(COMMIT), check).await {
             Ok(Ok(cleared)) => cleared,
             Ok(Err(outcome)) => return outcome,
@@ -90,7 +96,7 @@ impl TextService {
             created_ms: now,
             valid_until_ms: valid_until(&order, now),
         };
-        let tried = self.try_until(&mut outgoing, &config, until).await;
+        let tried = self.try_until(&mut outgoing, config, until).await;
         self.conclude(&outgoing, tried).await
     }
 
@@ -423,7 +429,7 @@ fn idem_key(order: &TextOrder, dest_key: &str, failed: i64) -> String {
 }
 
 /// An id whose order is the order of time.
-fn new_id(now_ms: i64) -> String {
+pub(super) fn new_id(now_ms: i64) -> String {
     let now = u64::try_from(now_ms).unwrap_or(0);
     let nanos = u32::try_from(now % 1_000).unwrap_or(0) * 1_000_000;
     Uuid::new_v7(Timestamp::from_unix(NoContext, now / 1_000, nanos)).to_string()

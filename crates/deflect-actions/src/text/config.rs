@@ -26,9 +26,9 @@ pub struct TextConfig {
 /// A number or id that messages are sent from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
-    /// As flows name it.
+    /// The `X` of `[sender.X]`, as flows name it.
     pub name: String,
-    /// Name of its provider.
+    /// The `X` of its `[provider.X]`.
     pub provider: String,
     /// The number or id.
     pub from: String,

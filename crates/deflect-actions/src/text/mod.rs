@@ -44,10 +44,10 @@ struct Inner {
 impl TextService {
     /// A service over `store`. Nothing is retried or settled until [`Self::start`] runs.
     #[must_use]
-    pub fn new(store: Store, config: TextConfig) -> Self {
+    pub fn new(store: Store, config: impl Into<Arc<TextConfig>>) -> Self {
         Self(Arc::new(Inner {
             store,
-            config: RwLock::new(Arc::new(config)),
+            config: RwLock::new(config.into()),
             window: limits::Window::default(),
             throttle: throttle::Throttle::default(),
             news: Notify::new(),
@@ -55,9 +55,10 @@ impl TextService {
         }))
     }
 
-    /// From now on sends by `config`; what is under way keeps the old one.
-    pub fn reconfigure(&self, config: TextConfig) {
-        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    /// From now on sends by `config`; what is under way keeps the old one. So does a call that
+    /// began before: [`Self::send_by`].
+    pub fn reconfigure(&self, config: impl Into<Arc<TextConfig>>) {
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config.into();
     }
 
     /// The store of its messages.

@@ -37,8 +37,8 @@ pub(crate) struct Progress {
     pub asked: Option<Asked>,
     /// A text was sent, and no person was asked for since.
     pub text_sent: bool,
-    /// An answer was heard to its end, and no person was asked for since.
-    pub answer_heard: bool,
+    /// An answer was heard to its end or an opt-out recorded, and no person was asked for since.
+    pub answered_in_ivr: bool,
     /// A target that never tells who answered has answered.
     pub maybe_human: bool,
     /// A person has answered.

@@ -138,7 +138,7 @@ impl Call {
         let progress = &self.state.progress;
         let done = [
             (progress.text_sent, EndReason::Deflected),
-            (progress.answer_heard, EndReason::AnsweredInIvr),
+            (progress.answered_in_ivr, EndReason::AnsweredInIvr),
         ];
         done.into_iter().find_map(|(is, reason)| is.then_some(reason))
     }
@@ -153,7 +153,7 @@ impl Call {
         };
         // EX-21: not where the caller went on to a person.
         let in_flow = matches!(reason, EndReason::Deflected | EndReason::AnsweredInIvr);
-        if progress.answer_heard && in_flow && handled == Handled::NoHuman {
+        if progress.answered_in_ivr && in_flow && handled == Handled::NoHuman {
             self.record(Record::Outcome { kind: "answered_in_ivr".into(), at_ms });
         }
         self.record(Record::End { reason, handled, at_ms });

@@ -19,8 +19,8 @@ impl Call {
         let Some(target) = flow.targets.get(usize::from(id.0)) else { return Some(Way::Apology) };
         let at_ms = self.state.desk.at_ms(now);
         self.state.keys.flush();
-        // Whoever asks for a person was not served by the text or the answer.
-        self.state.progress.answer_heard = false;
+        // Whoever asks for a person was not served in the flow.
+        self.state.progress.answered_in_ivr = false;
         self.state.progress.text_sent = false;
         if self.state.route.mode != Mode::Direct {
             if !self.state.route.take_step() {
@@ -91,6 +91,20 @@ impl Call {
                 self.state.route.way_out(&flow, Failed::Target(id), own)
             }
         }
+    }
+
+    /// When a caller for whom the target has no person yet is taken on to somebody else.
+    pub(super) fn leave_queue_at(&self, forwarding: &Forwarding) -> Option<Duration> {
+        let target = self.flow.targets.get(usize::from(forwarding.target.0))?;
+        let waits = forwarding.stage == Stage::Queued && !targets::never_tells(target);
+        waits.then(|| self.state.route.leave_queue_at(&self.flow, forwarding.target)).flatten()
+    }
+
+    pub(super) fn leave_queue(&mut self, now: Duration, id: TargetId) {
+        let Some(way) = self.state.route.leave_queue(now, &self.flow, id) else { return };
+        self.state.desk.push(Output::StopForward);
+        self.record(Record::Bypassed { why: "max_minutes".into() });
+        self.advance(now, way);
     }
 
     pub(super) fn operator_bridge(&mut self, now: Duration) {

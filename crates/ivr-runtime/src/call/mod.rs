@@ -194,7 +194,8 @@ impl Call {
         self.state.desk.pop()
     }
 
-    /// The moment of [`Call::handle_timeout`]. `None` once bridged or over.
+    /// The moment of [`Call::handle_timeout`]. `None` once over or bridged, unless the caller
+    /// waits there for a person.
     pub fn poll_timeout(&self) -> Option<Duration> {
         let earlier = |until: Duration| match self.state.route.poll_timeout() {
             Some(over) => until.min(over),
@@ -203,7 +204,9 @@ impl Call {
         match &self.state.phase {
             Phase::Answering { until, .. } => Some(*until),
             Phase::InStep { running, .. } => Some(earlier(running.poll_timeout())),
-            Phase::Forwarding(forwarding) => forwarding.poll_timeout(),
+            Phase::Forwarding(forwarding) => {
+                forwarding.poll_timeout().or_else(|| self.leave_queue_at(forwarding))
+            }
             Phase::Apologising(playback) => Some(playback.poll_timeout()),
             Phase::Over => None,
         }
@@ -247,6 +250,9 @@ impl Call {
             }
             Phase::InStep { .. } => self.step_timeout(now),
             Phase::Answering { .. } => self.answer_failed(now),
+            Phase::Forwarding(Forwarding { target, stage: Stage::Queued }) => {
+                self.leave_queue(now, *target);
+            }
             Phase::Forwarding(forwarding) => {
                 let id = forwarding.target;
                 self.state.desk.push(Output::StopForward);

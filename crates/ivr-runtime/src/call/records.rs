@@ -182,7 +182,8 @@ pub enum OfferResponse {
 pub enum EndReason {
     /// A text was sent and no person was asked for after it, whoever hung up.
     Deflected,
-    /// An answer was heard to its end and no person was asked for after it.
+    /// An answer was heard to its end, or an opt-out recorded, and no person was asked for after
+    /// it.
     AnsweredInIvr,
     /// The call was bridged to a target.
     Forwarded,

@@ -79,14 +79,38 @@ impl Route {
     pub fn exhausted(&mut self, now: Duration, flow: &Flow) -> Way {
         match self.mode {
             Mode::Flow => {
-                self.mode = Mode::Overtime;
-                self.steps_left = OVERTIME_STEPS;
-                self.until = now + OVERTIME;
+                self.overtime(now);
                 self.failed.clear();
                 Way::Go(Go::Target(flow.human))
             }
             Mode::Overtime | Mode::Direct => self.direct(flow),
         }
+    }
+
+    /// When a wait in the queue of `at` is over. `None`: it has no end but the queue's, because
+    /// `max_minutes` has been kept already, or a place in line is better than nobody.
+    pub fn leave_queue_at(&self, flow: &Flow, at: TargetId) -> Option<Duration> {
+        let leaves = self.mode == Mode::Flow && self.person_besides(flow, at).is_some();
+        leaves.then_some(self.until)
+    }
+
+    /// The bounds are used up in the queue of `at`, which is not tried again.
+    pub fn leave_queue(&mut self, now: Duration, flow: &Flow, at: TargetId) -> Option<Way> {
+        let next = self.person_besides(flow, at)?;
+        self.overtime(now);
+        self.failed.push(at);
+        Some(Way::Go(Go::Target(next)))
+    }
+
+    fn person_besides(&self, flow: &Flow, at: TargetId) -> Option<TargetId> {
+        let persons = [Some(flow.human), flow.fallback].into_iter().flatten();
+        persons.filter(|id| *id != at).find(|id| !self.failed.contains(id))
+    }
+
+    fn overtime(&mut self, now: Duration) {
+        self.mode = Mode::Overtime;
+        self.steps_left = OVERTIME_STEPS;
+        self.until = now + OVERTIME;
     }
 
     /// No more flow for this call.

@@ -95,7 +95,7 @@ impl Forwarding {
         }
     }
 
-    /// `None` once bridged: the bridge ends with the legs.
+    /// `None` once bridged: the bridge ends with the legs, a wait in it with `max_minutes`.
     pub fn poll_timeout(&self) -> Option<Duration> {
         match self.stage {
             Stage::Calling { until } => Some(until),

@@ -4,6 +4,7 @@
 //! at once. [`findings`] turns them into [`Finding`]s with line and column; [`render`] prints one.
 
 mod code;
+mod mask;
 mod nearest;
 mod notes;
 mod render;

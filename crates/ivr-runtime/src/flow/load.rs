@@ -38,6 +38,11 @@ fn read(text: &str, shared: &Shared, prompts: &dyn PromptIndex, notes: &Notes) -
         // What is left of a damaged file would be judged for what it does not say.
         return None;
     }
+    if let Some((key, _)) = tree.get_ref().get_key_value("config_version") {
+        let help = "`carom check -c FILE` checks a configuration and its flows";
+        notes.note(Code::E00, key.span(), "this is a configuration, not a flow", help);
+        return None;
+    }
     let root = Table::new(notes, "the file", tree.get_ref(), 0..0);
     let rev = hex::encode(Sha256::digest(text.as_bytes()));
     let flow = read::flow(&root, shared, rev)?;

@@ -158,6 +158,21 @@ pub enum Does {
     },
 }
 
+impl Does {
+    /// The keys and prompts of the three kinds that have them.
+    pub fn menu(&self) -> Option<&Menu> {
+        match self {
+            Self::Menu(menu) | Self::Answer { menu, .. } => Some(menu),
+            Self::Offer(offer) => Some(&offer.menu),
+            Self::Say { .. }
+            | Self::Decide { .. }
+            | Self::Set { .. }
+            | Self::Text(_)
+            | Self::OptOut { .. } => None,
+        }
+    }
+}
+
 /// Keys shared by `menu`, `answer` and `offer`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Menu {

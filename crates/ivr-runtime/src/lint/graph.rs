@@ -55,19 +55,6 @@ pub(super) fn name(flow: &Flow, at: Go) -> &str {
     }
 }
 
-/// The menu of a `menu`, `answer` or `offer` step.
-pub(super) fn menu(does: &Does) -> Option<&Menu> {
-    match does {
-        Does::Menu(menu) | Does::Answer { menu, .. } => Some(menu),
-        Does::Offer(offer) => Some(&offer.menu),
-        Does::Say { .. }
-        | Does::Decide { .. }
-        | Does::Set { .. }
-        | Does::Text(_)
-        | Does::OptOut { .. } => None,
-    }
-}
-
 /// A set of places.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {

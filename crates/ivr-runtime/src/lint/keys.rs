@@ -11,7 +11,7 @@ const MAX_OPTIONS: usize = 9;
 
 pub(super) fn check(lint: &Lint<'_>) {
     for (_, step) in graph::steps(lint.flow) {
-        if let Some(menu) = graph::menu(&step.does) {
+        if let Some(menu) = step.does.menu() {
             of_menu(lint, step, menu);
         }
         match &step.does {

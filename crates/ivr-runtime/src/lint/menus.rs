@@ -7,7 +7,7 @@ const REMEMBERED: usize = 5;
 
 pub(super) fn check(lint: &Lint<'_>) {
     for (_, step) in graph::steps(lint.flow) {
-        let options = graph::menu(&step.does).map_or(0, |menu| menu.press.len());
+        let options = step.does.menu().map_or(0, |menu| menu.press.len());
         if options > REMEMBERED {
             let message = format!("{options} options; callers remember {REMEMBERED}");
             let help = "move some to a second menu";

@@ -17,7 +17,7 @@ pub(super) fn check(lint: &Lint<'_>) {
         lint.note(Code::E03, place, "no key leads to a person", help);
     }
     for (at, step) in graph::steps(lint.flow) {
-        if graph::menu(&step.does).is_some() {
+        if step.does.menu().is_some() {
             reaches_person(lint, at, step);
             operator_keys(lint, step);
         }
@@ -36,7 +36,7 @@ fn reaches_person(lint: &Lint<'_>, at: Go, step: &Step) {
 
 /// What a menu writes for an operator key must lead to a person as well.
 fn operator_keys(lint: &Lint<'_>, step: &Step) {
-    let Some(menu) = graph::menu(&step.does) else { return };
+    let Some(menu) = step.does.menu() else { return };
     for key in &lint.flow.operator_keys {
         let Some(to) = menu.press.get(key).copied() else { continue };
         if !leads_to_person(lint, to) {

@@ -50,7 +50,7 @@ enum Meaning {
 impl Running {
     /// Plays the prompt, or takes a key typed ahead in its place.
     pub fn begin(step: &Step, context: &mut Context<'_>) -> Result<Self, Leave> {
-        let Some(menu) = menu_of(step) else { return Err(Leave::failed(None, "no menu")) };
+        let Some(menu) = step.does.menu() else { return Err(Leave::failed(None, "no menu")) };
         if let Some(intent) = &menu.intent {
             set::set_intent(intent, context);
         }
@@ -69,7 +69,7 @@ impl Running {
     }
 
     pub fn handle_input(&mut self, step: &Step, context: &mut Context<'_>, input: &Input) -> Turn {
-        let Some(menu) = menu_of(step) else { return super::mismatch() };
+        let Some(menu) = step.does.menu() else { return super::mismatch() };
         match *input {
             Input::KeyDown(key) => {
                 self.onset = Some((key, context.now));
@@ -86,7 +86,7 @@ impl Running {
     }
 
     pub fn handle_timeout(&mut self, step: &Step, context: &mut Context<'_>) -> Turn {
-        let Some(menu) = menu_of(step) else { return super::mismatch() };
+        let Some(menu) = step.does.menu() else { return super::mismatch() };
         match &mut self.phase {
             Phase::Playing(playback) => {
                 let played = playback.timeout(context.now);
@@ -138,7 +138,7 @@ impl Running {
         match played {
             Played::ToTheEnd => {
                 if matches!(step.does, Does::Answer { .. }) {
-                    context.progress.answer_heard = true;
+                    context.progress.answered_in_ivr = true;
                 }
             }
             // The media side stopped it for a key we are about to hear of.
@@ -289,19 +289,6 @@ impl Phase {
         let mut gather = Gather::one_key(Duration::from_millis(u64::from(menu.timeout_ms)));
         gather.listen(now);
         Self::Listening { prompt_since, gather }
-    }
-}
-
-/// The keys and prompts of the three kinds that have them.
-fn menu_of(step: &Step) -> Option<&Menu> {
-    match &step.does {
-        Does::Menu(menu) | Does::Answer { menu, .. } => Some(menu),
-        Does::Offer(offer) => Some(&offer.menu),
-        Does::Say { .. }
-        | Does::Decide { .. }
-        | Does::Set { .. }
-        | Does::Text(_)
-        | Does::OptOut { .. } => None,
     }
 }
 

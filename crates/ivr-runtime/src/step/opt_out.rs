@@ -61,6 +61,7 @@ impl Asking {
             },
             (Self::Recording { .. }, Input::OptOut(true)) => {
                 context.facts.opted_out = true;
+                context.progress.answered_in_ivr = true;
                 Turn::Leave(Leave::by(Exit::Key(*confirm), Next::Go(*then)))
             }
             (Self::Recording { .. }, Input::OptOut(false)) => not_recorded(*if_fails),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::flow::model::Does;
+use crate::flow::model::{Does, HumanSignal};
 
 /// A caller can go round here for ever.
 fn round() -> Draft {
@@ -38,6 +38,69 @@ fn max_minutes_ends_with_a_person_and_spares_a_bridge() {
     phone.press('0').wait(600);
     assert!(phone.end().is_none());
     assert_eq!((phone.forwards().len(), bypassed(&phone).len()), (1, 0));
+}
+
+/// A call to `waits_in`, which says by a re-INVITE when a person is there.
+fn queueing(waits_in: &str, targets: &[&str]) -> Draft {
+    let mut draft = Draft::new(&["hello"], targets)
+        .step("hello", |draft| Does::Say { play: sound("hello"), then: draft.go(waits_in) })
+        .target(waits_in, |_, target| target.human_signal = HumanSignal::Reinvite);
+    draft.flow.max_minutes = 1;
+    draft
+}
+
+/// The caller is in the queue after 4 s.
+fn queued(draft: Draft, waits_in: &str) -> Phone {
+    let in_queue = TargetOutcome::Answered { human: false };
+    let mut phone = Phone::call_with(draft, facts(), Obedient::default());
+    // The world would send a person after 20 s.
+    phone.0.world.targets.insert(waits_in.into(), None);
+    phone.wait(4);
+    phone.0.input(Input::Target(in_queue));
+    phone
+}
+
+#[test]
+fn max_minutes_count_in_a_queue_until_a_person_is_there() {
+    let mut phone = queued(queueing("queue", &["agents", "pbx", "queue"]), "queue");
+    phone.wait(50);
+    assert_eq!(phone.forwards(), ["queue"], "54 s");
+    phone.wait(10);
+    assert!(phone.has(&Output::StopForward));
+    assert_eq!(
+        (phone.forwards(), bypassed(&phone)),
+        (vec!["queue", "agents"], vec!["max_minutes"])
+    );
+    phone.wait(600);
+    assert_eq!(phone.forwards(), ["queue", "agents"], "there the caller stays");
+
+    let mut phone = queued(queueing("queue", &["agents", "pbx", "queue"]), "queue");
+    phone.wait(50);
+    phone.0.input(Input::Target(TargetOutcome::HumanAnswered));
+    phone.wait(600);
+    assert_eq!((phone.forwards(), phone.0.call.poll_timeout()), (vec!["queue"], None));
+}
+
+#[test]
+fn who_waited_max_minutes_for_the_human_target_goes_to_the_fallback_if_there_is_one() {
+    let mut phone = queued(queueing("agents", &["agents", "pbx"]), "agents");
+    phone.wait(60);
+    assert_eq!((phone.forwards(), bypassed(&phone)), (vec!["agents", "pbx"], vec!["max_minutes"]));
+    let mut phone = queued(queueing("agents", &["agents"]), "agents");
+    phone.wait(600);
+    assert_eq!(phone.forwards(), ["agents"], "a place in line is better than nobody");
+    assert_eq!(phone.end(), None);
+}
+
+#[test]
+fn a_queue_left_after_max_minutes_is_not_rung_again() {
+    let draft = queueing("queue", &["agents", "pbx", "queue"])
+        .target("agents", |draft, target| target.if_busy = Some(draft.go("queue")));
+    let mut phone = queued(draft, "queue");
+    let busy = TargetOutcome::Busy { status: 486 };
+    phone.0.world.targets.insert("agents".into(), Some(busy));
+    phone.wait(70);
+    assert_eq!(phone.forwards(), ["queue", "agents", "pbx"]);
 }
 
 #[test]

@@ -136,6 +136,12 @@ impl Phone {
         })
     }
 
+    /// Whether the store counts an answer in the call.
+    fn counted(&self) -> bool {
+        let answered = |record: &Record| matches!(record, Record::Outcome { kind, .. } if kind == "answered_in_ivr");
+        self.0.records().any(answered)
+    }
+
     fn has(&self, output: &Output) -> bool {
         self.0.outputs().contains(output)
     }

@@ -91,38 +91,33 @@ fn answering(needs: &[&str]) -> Draft {
 
 #[test]
 fn ex_21_an_answer_heard_to_its_end_counts_if_the_caller_hangs_up_or_says_no() {
-    let counted = |phone: &Phone| {
-        phone.0.records().any(
-            |record| matches!(record, Record::Outcome { kind, .. } if kind == "answered_in_ivr"),
-        )
-    };
     let done = Some((EndReason::AnsweredInIvr, Handled::NoHuman));
 
     let mut phone = Phone::call(answering(&[]));
     phone.wait(4).hang_up();
-    assert_eq!((phone.end(), counted(&phone)), (done, true), "hung up after it");
+    assert_eq!((phone.end(), phone.counted()), (done, true), "hung up after it");
 
     let mut phone = Phone::call(answering(&[]));
     phone.wait(60);
-    assert_eq!((phone.end(), counted(&phone)), (done, true), "said nothing more");
+    assert_eq!((phone.end(), phone.counted()), (done, true), "said nothing more");
 
     let mut phone = Phone::call(answering(&[]));
     phone.wait(4).press('1').hang_up();
-    assert_eq!((phone.end(), counted(&phone)), (done, true), "asked for the menu, then left");
+    assert_eq!((phone.end(), phone.counted()), (done, true), "asked for the menu, then left");
 
     let mut phone = Phone::call(answering(&[]));
     phone.wait(2).hang_up();
     let hung_up = Some((EndReason::CallerHangup, Handled::NoHuman));
-    assert_eq!((phone.end(), counted(&phone)), (hung_up, false), "not heard to its end");
+    assert_eq!((phone.end(), phone.counted()), (hung_up, false), "not heard to its end");
 
     let mut phone = Phone::call(answering(&[]));
     phone.wait(4).press('0').wait(5).hang_up();
     let forwarded = Some((EndReason::Forwarded, Handled::Unknown));
-    assert_eq!((phone.end(), counted(&phone)), (forwarded, false), "went on to a person");
+    assert_eq!((phone.end(), phone.counted()), (forwarded, false), "went on to a person");
 
     let mut phone = Phone::call(answering(&[]));
     phone.wait(4).press('0').wait(1).hang_up();
-    assert_eq!((phone.end(), counted(&phone)), (hung_up, false), "gave up waiting for one");
+    assert_eq!((phone.end(), phone.counted()), (hung_up, false), "gave up waiting for one");
 }
 
 #[test]
@@ -194,6 +189,33 @@ fn an_opt_out_is_recorded_before_it_is_confirmed() {
     let mut phone = Phone::call(opting_out());
     phone.wait(11);
     assert_eq!((phone.heard(), phone.has(&record)), (vec!["confirm", "no"], false));
+}
+
+#[test]
+fn an_opt_out_that_is_recorded_counts_as_answered_unless_a_person_is_asked_for_then() {
+    let done = Some((EndReason::AnsweredInIvr, Handled::NoHuman));
+    let opting_out = || {
+        opting_out()
+            .step("done", |draft| Does::Say { play: sound("done"), then: draft.go("hangup") })
+    };
+    let mut phone = Phone::call(opting_out());
+    phone.press('1').wait(5);
+    assert_eq!((phone.end(), phone.counted()), (done, true), "the flow hung up");
+
+    let mut phone = Phone::call(opting_out());
+    phone.press('1').wait(1).hang_up();
+    assert_eq!((phone.end(), phone.counted()), (done, true), "the caller hung up");
+
+    let mut phone = Phone::call(opting_out());
+    phone.wait(2).hang_up();
+    let hung_up = Some((EndReason::CallerHangup, Handled::NoHuman));
+    assert_eq!((phone.end(), phone.counted()), (hung_up, false), "not confirmed");
+
+    let to_agents = |draft: &Draft| Does::Say { play: sound("done"), then: draft.go("agents") };
+    let mut phone = Phone::call(opting_out().step("done", to_agents));
+    phone.press('1').wait(9).hang_up();
+    let forwarded = Some((EndReason::Forwarded, Handled::Unknown));
+    assert_eq!((phone.end(), phone.counted()), (forwarded, false), "went on to a person");
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! The date and time of a call as its line has them, for the reports.
+//!
+//! The line's zone is that of the called number's country. Where a country has several it is one
+//! that the flow's hours name, else the one that most of its people live by: `zones.txt`, by the
+//! `zone.tab` of the tz database, has it first.
+
+use deflect_actions::store::LocalTime;
+use ivr_runtime::hours::{Hours, Schedule};
+use jiff::{Timestamp, tz::TimeZone};
+
+const ZONES: &str = include_str!("zones.txt");
+
+/// The moment `at_ms` on the line `called`, a number of `country`; `hours` are its flow's.
+pub fn local_time(at_ms: i64, hours: &[Hours], called: &str, country: &str) -> LocalTime {
+    let zone = TimeZone::get(zone_of(hours, called, country)).unwrap_or(TimeZone::UTC);
+    let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone);
+    LocalTime {
+        date: at.date().to_string(),
+        dow: i16::from(at.weekday().to_monday_one_offset()),
+        hour: i16::from(at.hour()),
+        quarter: i16::from(at.hour()) * 4 + i16::from(at.minute()) / 15,
+    }
+}
+
+fn zone_of<'a>(hours: &'a [Hours], called: &str, country: &str) -> &'a str {
+    let of_number = hours.iter().find_map(|hours| match &hours.schedule {
+        Schedule::ByCalledNumber(weeks) => weeks.get(called),
+        Schedule::Week(_) => None,
+    });
+    if let Some(week) = of_number {
+        return &week.zone;
+    }
+    let of_hours = || {
+        hours.iter().filter_map(|hours| match &hours.schedule {
+            Schedule::Week(week) => Some(week.zone.as_str()),
+            Schedule::ByCalledNumber(_) => None,
+        })
+    };
+    let mut of_country = zones(country);
+    let named = of_hours().find(|zone| of_country.clone().any(|own| own == *zone));
+    named.or_else(|| of_country.next()).or_else(|| of_hours().next()).unwrap_or("UTC")
+}
+
+/// The zones of a country, the main one first.
+fn zones(country: &str) -> impl Iterator<Item = &'static str> + Clone {
+    let line = ZONES.lines().find_map(|line| line.strip_prefix(country)?.strip_prefix(' '));
+    line.unwrap_or_default().split_ascii_whitespace()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use ivr_runtime::hours::{Hours, Week};
+
+    use super::*;
+
+    #[test]
+    fn the_line_s_zone_is_that_of_its_country_and_of_several_the_one_the_hours_name() {
+        let la = || week("America/Los_Angeles");
+        let by_number =
+            || Schedule::ByCalledNumber(BTreeMap::from([("+14155550100".into(), in_zone("UTC"))]));
+        for (called, country, hours, zone) in [
+            ("+442079460018", "GB", vec![], "Europe/London"),
+            ("+442079460018", "GB", vec![la()], "Europe/London"),
+            ("+12125550100", "US", vec![], "America/New_York"),
+            ("+14155550100", "US", vec![week("Europe/London"), la()], "America/Los_Angeles"),
+            ("+14155550100", "US", vec![la(), by_number()], "UTC"),
+            ("+14155550101", "US", vec![by_number()], "America/New_York"),
+            ("+80012345678", "001", vec![la()], "America/Los_Angeles"),
+            ("+80012345678", "001", vec![], "UTC"),
+        ] {
+            let hours: Vec<_> = hours
+                .into_iter()
+                .map(|schedule| Hours { name: "office".into(), schedule })
+                .collect();
+            assert_eq!(zone_of(&hours, called, country), zone, "{called} {hours:?}");
+        }
+    }
+
+    #[test]
+    fn the_main_zone_of_every_country_is_known_to_the_tz_database() {
+        for line in ZONES.lines() {
+            let main = zones(&line[..2]).next().unwrap();
+            assert!(TimeZone::get(main).is_ok(), "{line}");
+        }
+    }
+
+    fn week(zone: &str) -> Schedule {
+        Schedule::Week(in_zone(zone))
+    }
+
+    fn in_zone(zone: &str) -> Week {
+        Week { zone: zone.into(), days: Default::default(), holidays: BTreeSet::new() }
+    }
+}

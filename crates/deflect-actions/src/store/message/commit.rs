@@ -1,0 +1,149 @@
+//! A new message: committed with its call, offer and consent before a provider sees it.
+
+use message_text::E164;
+use sha2::{Digest, Sha256};
+use sqlx::AnyConnection;
+
+use super::{Letter, Outgoing};
+use crate::store::{CallStarted, OfferRow, Store, StoreError, write};
+
+/// A message that nobody has seen yet, with all that is committed with it.
+#[derive(Debug)]
+pub(crate) struct NewMessage<'a> {
+    pub message_id: String,
+    pub idem_key: String,
+    pub call: &'a CallStarted,
+    pub offer: Option<&'a OfferRow>,
+    pub step: &'a str,
+    pub prompt_id: &'a str,
+    pub prompt_hash: &'a str,
+    pub language: &'a str,
+    pub pressed: Option<&'a str>,
+    pub purpose: &'a str,
+    pub to: &'a E164,
+    pub letter: Letter,
+    pub encoding: &'a str,
+    pub segments: i64,
+    pub now_ms: i64,
+    pub valid_until_ms: i64,
+    pub lease_until_ms: i64,
+}
+
+impl Store {
+    /// Commits call, offer, consent and message together; the message is claimed by us.
+    pub(crate) async fn commit_message(&self, new: &NewMessage<'_>) -> Result<(), StoreError> {
+        let seal = self.keys().seal();
+        let dest_enc = seal.close(&new.message_id, new.to.as_str())?;
+        let letter = serde_json::to_string(&new.letter).map_err(std::io::Error::other)?;
+        let body_enc = seal.close(&new.message_id, &letter)?;
+        let keys = self.keys().caller_keys(&new.call.business, new.to, new.now_ms);
+        self.transaction(async |conn| {
+            write::call(conn, self.node(), new.call).await?;
+            if let Some(offer) = new.offer {
+                write::offer_row(conn, offer).await?;
+            }
+            consent(conn, new, &keys).await?;
+            message(conn, new, &keys, dest_enc, body_enc, self.claimer()).await
+        })
+        .await
+    }
+}
+
+impl Store {
+    /// Commits `failed` anew as the message `message_id`, queued for the senders `via`; nothing
+    /// where that was done before.
+    pub(crate) async fn commit_again(
+        &self,
+        failed: &Outgoing,
+        message_id: &str,
+        via: Vec<String>,
+    ) -> Result<bool, StoreError> {
+        let seal = self.keys().seal();
+        let dest_enc = seal.close(message_id, failed.to.as_str())?;
+        let letter = Letter { via, ..failed.letter.clone() };
+        let letter = serde_json::to_string(&letter).map_err(std::io::Error::other)?;
+        let body_enc = seal.close(message_id, &letter)?;
+        let idem_key = hex::encode(Sha256::digest(format!("again|{}", failed.message_id)));
+        let mut conn = self.conn().await?;
+        let done = sqlx::query(
+            "INSERT INTO message (message_id, call_id, offer_id, consent_id, idem_key, purpose, \
+             channel, dest_key, dest_key_prev, dest_region, dest_enc, body_enc, encoding, \
+             segments, state, next_try_ms, created_ms, valid_until_ms) \
+             SELECT $1, call_id, offer_id, consent_id, $2, purpose, channel, dest_key, \
+             dest_key_prev, dest_region, $3, $4, encoding, segments, 'queued', $5, $5, \
+             valid_until_ms FROM message WHERE message_id = $6 ON CONFLICT (idem_key) DO NOTHING",
+        )
+        .bind(message_id.to_owned())
+        .bind(idem_key)
+        .bind(dest_enc)
+        .bind(body_enc)
+        .bind(self.now_ms())
+        .bind(failed.message_id.clone())
+        .execute(&mut *conn)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+async fn consent(
+    conn: &mut AnyConnection,
+    new: &NewMessage<'_>,
+    keys: &(String, String),
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO consent (consent_id, call_id, step, prompt_id, prompt_hash, language, \
+         pressed, purpose, dest_key, dest_key_prev, at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    // One consent per message: they share the id.
+    .bind(new.message_id.clone())
+    .bind(new.call.call_id.clone())
+    .bind(new.step.to_owned())
+    .bind(new.prompt_id.to_owned())
+    .bind(new.prompt_hash.to_owned())
+    .bind(new.language.to_owned())
+    .bind(new.pressed.map(str::to_owned))
+    .bind(new.purpose.to_owned())
+    .bind(keys.0.clone())
+    .bind(keys.1.clone())
+    .bind(new.now_ms)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn message(
+    conn: &mut AnyConnection,
+    new: &NewMessage<'_>,
+    keys: &(String, String),
+    dest_enc: String,
+    body_enc: String,
+    claimer: String,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO message (message_id, call_id, offer_id, consent_id, idem_key, purpose, \
+         channel, dest_key, dest_key_prev, dest_region, dest_enc, body_enc, encoding, segments, \
+         state, attempt, claimed_by, lease_until_ms, created_ms, valid_until_ms) \
+         VALUES ($1, $2, $3, $1, $4, $5, 'sms', $6, $7, $8, $9, $10, $11, $12, 'claimed', 1, \
+         $13, $14, $15, $16)",
+    )
+    .bind(new.message_id.clone())
+    .bind(new.call.call_id.clone())
+    .bind(new.offer.map(|offer| offer.offer_id.clone()))
+    .bind(new.idem_key.clone())
+    .bind(new.purpose.to_owned())
+    .bind(keys.0.clone())
+    .bind(keys.1.clone())
+    .bind(new.to.region().to_owned())
+    .bind(dest_enc)
+    .bind(body_enc)
+    .bind(new.encoding.to_owned())
+    .bind(new.segments)
+    .bind(claimer)
+    .bind(new.lease_until_ms)
+    .bind(new.now_ms)
+    .bind(new.valid_until_ms)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! The outbox: a message is a row, committed before a provider sees it, and moves forward only.
+
+mod commit;
+mod progress;
+mod queue;
+mod read;
+
+use message_text::E164;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::{commit::NewMessage, progress::News};
+
+/// What is encrypted in `body_enc`: all that a later attempt needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Letter {
+    /// The text as it is sent.
+    pub text: String,
+    /// Senders, in the order tried.
+    pub via: Vec<String>,
+    /// One more send after an ambiguous one is allowed, and not used up.
+    pub duplicate: bool,
+    /// Budget of one attempt, ms.
+    pub attempt_ms: u32,
+}
+
+/// A message as an attempt needs it.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub message_id: String,
+    pub business: String,
+    pub to: E164,
+    pub letter: Letter,
+    pub sender: Option<String>,
+    pub attempt: i64,
+    pub write_ms: Option<i64>,
+    pub created_ms: i64,
+    pub valid_until_ms: i64,
+}

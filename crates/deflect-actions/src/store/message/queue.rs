@@ -1,0 +1,124 @@
+//! The queue: who claims what, what dead claimers left, what is past its time.
+
+use std::time::Duration;
+
+use sqlx::Row;
+
+use crate::store::{Store, StoreError, db::Dialect};
+
+impl Store {
+    /// Claims queued messages that are due; several nodes may do so at once.
+    pub(crate) async fn claim(&self, lease: Duration, n: i64) -> Result<Vec<String>, StoreError> {
+        let sql = match self.0.dialect {
+            Dialect::Sqlite => {
+                "UPDATE message SET state = 'claimed', claimed_by = $2, lease_until_ms = $3, \
+                 attempt = attempt + 1 WHERE message_id IN (SELECT message_id FROM message \
+                 WHERE state = 'queued' AND next_try_ms <= $1 ORDER BY next_try_ms LIMIT $4) \
+                 AND state = 'queued' RETURNING message_id"
+            }
+            Dialect::Postgres => {
+                "UPDATE message SET state = 'claimed', claimed_by = $2, lease_until_ms = $3, \
+                 attempt = attempt + 1 WHERE message_id IN (SELECT message_id FROM message \
+                 WHERE state = 'queued' AND next_try_ms <= $1 ORDER BY next_try_ms LIMIT $4 \
+                 FOR UPDATE SKIP LOCKED) AND state = 'queued' RETURNING message_id"
+            }
+        };
+        let now = self.now_ms();
+        let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4);
+        let mut conn = self.conn().await?;
+        let rows = sqlx::query(sql)
+            .bind(now)
+            .bind(self.claimer())
+            .bind(now + lease)
+            .bind(n)
+            .fetch_all(&mut *conn)
+            .await?;
+        Ok(rows.iter().map(|row| row.try_get("message_id")).collect::<Result<_, _>>()?)
+    }
+
+    /// Takes back what dead claimers left: unwritten goes to the queue, written is ambiguous.
+    /// A claim is dead when its lease has ended, or when an earlier start of this node made it.
+    pub(crate) async fn take_back(&self) -> Result<u64, StoreError> {
+        let now = self.now_ms();
+        let node = self.node().node_id.clone();
+        let done = self
+            .transaction(async |conn| {
+                let done = sqlx::query(
+                    "UPDATE message SET \
+                     state = CASE WHEN write_ms IS NULL THEN 'queued' ELSE 'ambiguous' END, \
+                     next_try_ms = $1, claimed_by = NULL, lease_until_ms = NULL \
+                     WHERE state = 'claimed' AND (lease_until_ms < $1 \
+                       OR (claimed_by <> $2 AND SUBSTR(claimed_by, 1, LENGTH($3)) = $3))",
+                )
+                .bind(now)
+                .bind(self.claimer())
+                .bind(format!("{node}/"))
+                .execute(&mut *conn)
+                .await?;
+                Ok(done.rows_affected())
+            })
+            .await?;
+        Ok(done)
+    }
+
+    /// Ambiguous messages whose provider is to be asked now; the next time is put off by
+    /// `again_ms`, so that one node asks.
+    pub(crate) async fn unsettled(&self, again_ms: i64) -> Result<Vec<String>, StoreError> {
+        let now = self.now_ms();
+        let mut conn = self.conn().await?;
+        let rows = sqlx::query(
+            "UPDATE message SET next_try_ms = $2 WHERE state = 'ambiguous' \
+             AND next_try_ms <= $1 RETURNING message_id",
+        )
+        .bind(now)
+        .bind(now + again_ms)
+        .fetch_all(&mut *conn)
+        .await?;
+        Ok(rows.iter().map(|row| row.try_get("message_id")).collect::<Result<_, _>>()?)
+    }
+
+    /// Nobody can say what became of it: it stays ambiguous and is not asked about again.
+    pub(crate) async fn give_up_asking(&self, message_id: &str) -> Result<(), StoreError> {
+        let now = self.now_ms();
+        let mut conn = self.conn().await?;
+        sqlx::query(
+            "UPDATE message SET next_try_ms = NULL, final_ms = $2, erase_after_ms = $3 \
+             WHERE message_id = $1 AND state = 'ambiguous'",
+        )
+        .bind(message_id.to_owned())
+        .bind(now)
+        .bind(now + self.raw_number_ms())
+        .execute(&mut *conn)
+        .await?;
+        Ok(())
+    }
+
+    /// What is past its time: queued ones fail as expired, accepted ones without a receipt for
+    /// `silent_ms` become unknown.
+    pub(crate) async fn expire(&self, silent_ms: i64) -> Result<(), StoreError> {
+        let now = self.now_ms();
+        let erase = now + self.raw_number_ms();
+        self.transaction(async |conn| {
+            sqlx::query(
+                "UPDATE message SET state = 'failed', error_class = COALESCE(error_class, \
+                 'expired'), failed_ms = $1, final_ms = $1, erase_after_ms = $2 \
+                 WHERE state = 'queued' AND valid_until_ms <= $1",
+            )
+            .bind(now)
+            .bind(erase)
+            .execute(&mut *conn)
+            .await?;
+            sqlx::query(
+                "UPDATE message SET state = 'unknown', final_ms = $1, erase_after_ms = $2 \
+                 WHERE state IN ('accepted','sent') AND accepted_ms <= $3",
+            )
+            .bind(now)
+            .bind(erase)
+            .bind(now - silent_ms)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
+    }
+}
