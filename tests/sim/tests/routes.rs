@@ -8,7 +8,7 @@ use carom_sim::{
     text::{self, SDP},
 };
 use common::{Incoming, Outgoing};
-use sip_stack::endpoint::{Event, TransportError};
+use sip_stack::endpoint::{Event, Transport, TransportError};
 
 const PROXIES: &str = "Record-Route: <sip:10.0.0.9:5062;lr>, <sip:p2.example.net;lr>\r\n\
     Record-Route: <sip:p1.example.net;lr;x=y>\r\n";
@@ -158,6 +158,26 @@ fn over_tcp_everything_goes_down_the_connection_that_the_peer_opened() {
     let bye = scene.net.expect(scene.ann, "BYE");
     assert!(text::header(&bye.text, "Via").starts_with("SIP/2.0/TCP 10.0.0.1:5060;branch="));
     assert_eq!(scene.net.connections(), 1);
+}
+
+#[test]
+fn a_peer_that_is_to_be_asked_by_tcp_is_unless_its_contact_says_otherwise() {
+    for (said, via) in [("", "TCP"), (";transport=udp", "UDP")] {
+        let mut scene = Incoming::with(false, "", SDP);
+        let (leg, contact) = (scene.leg, scene.phone.contact());
+        scene.net.with(scene.carom, |carom, _| carom.prefer(leg, Transport::Tcp));
+        scene.answer();
+        scene.net.run_ms(50);
+        scene.ack();
+        scene.net.run_ms(50);
+        let more = contact.replace(">", &format!("{said}>"));
+        let update = scene.phone.request("UPDATE", "", "").replace(&contact, &more);
+        scene.send(&update);
+        scene.net.expect_after(scene.ann, "200 UPDATE");
+        scene.hang_up();
+        let bye = scene.net.expect(scene.ann, "BYE").text;
+        assert!(text::header(&bye, "Via").starts_with(&format!("SIP/2.0/{via} ")), "{bye}");
+    }
 }
 
 #[test]

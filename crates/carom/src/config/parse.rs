@@ -8,8 +8,9 @@ use ivr_runtime::{
 };
 
 use super::{
-    Config, Control, Http, Limits, Listener, Media, Privacy, Trunk, business, control, http,
-    limits, listener, media, privacy, provider, read::Table, sender, store, trunk,
+    Config, Control, Http, Limits, Listener, Media, Privacy, Transport, Trunk, TrunkTransport,
+    business, control, http, limits, listener, media, privacy, provider, read::Table, sender,
+    store, trunk,
 };
 
 /// Reads the text of a `carom.toml`; paths in it are relative to `base`. `None` where nothing can
@@ -48,6 +49,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let listeners: Vec<Listener> = listeners.into_iter().map(|(listener, _)| listener).collect();
     let trunks = all(root, "trunk", trunk::read);
     refuse_twins(root.notes(), &trunks);
+    refuse_unreachable_trunks(root.notes(), &listeners, &trunks);
     let trunks: Vec<Trunk> = trunks.into_iter().map(|(trunk, _)| trunk).collect();
     let media = section(root, "media", media::read).unwrap_or_else(Media::default);
     refuse_unreachable_media(root, &listeners, &media);
@@ -150,6 +152,18 @@ fn refuse_same_address(notes: &Notes, listeners: &[(Listener, Span)]) {
             let message = format!("another listener has `{}` already", listener.bind);
             notes.note(Code::E01, place.clone(), message, "leave one of them out");
         }
+    }
+}
+
+/// A trunk that is to be asked by TCP needs a socket of ours for it.
+fn refuse_unreachable_trunks(notes: &Notes, listeners: &[Listener], trunks: &[(Trunk, Span)]) {
+    if listeners.iter().any(|listener| listener.transport == Transport::Tcp) {
+        return;
+    }
+    for (trunk, place) in trunks.iter().filter(|(t, _)| t.transport == TrunkTransport::Tcp) {
+        let message = format!("`{}` is to be reached by TCP, and no listener is", trunk.name);
+        let help = "add a `[[listener]]` with `transport = \"tcp\"`";
+        notes.note(Code::E01, place.clone(), message, help);
     }
 }
 

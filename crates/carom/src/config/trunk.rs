@@ -34,11 +34,11 @@ pub struct Trunk {
 /// `transport` of a trunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrunkTransport {
-    /// UDP, whatever the size.
+    /// The way its own requests came, whatever the size of ours.
     Udp,
-    /// TCP.
+    /// TCP, where its Contact says nothing else.
     Tcp,
-    /// TCP above 1,300 bytes, back to UDP when refused.
+    /// The way its own requests came.
     Auto,
 }
 

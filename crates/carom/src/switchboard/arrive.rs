@@ -9,7 +9,7 @@ use ivr_runtime::{
 use message_text::E164;
 use rtp_media::{session::SessionId, worker::Command};
 use sip_stack::{
-    endpoint::{LegId, Path},
+    endpoint::{LegId, Path, Transport},
     message::{HeaderName, Request},
 };
 
@@ -21,7 +21,7 @@ use super::{
     record::Ledger,
     timeline::TimeLine,
 };
-use crate::config::{Snapshot, Trunk};
+use crate::config::{Snapshot, Trunk, TrunkTransport};
 
 /// Seconds after which a carrier may try a draining node again.
 const RETRY_AFTER: &str = "30";
@@ -111,6 +111,9 @@ impl Switchboard {
             closing: false,
             snapshot: Arc::clone(&snapshot),
         };
+        if trunk.transport == TrunkTransport::Tcp {
+            self.endpoint.prefer(leg, Transport::Tcp);
+        }
         self.legs.insert(leg, (no, Side::Caller));
         self.calls.insert(no, call);
         metrics::counter!("carom_calls_total", "trunk" => trunk.name.clone()).increment(1);

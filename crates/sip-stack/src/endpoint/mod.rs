@@ -192,6 +192,14 @@ impl Endpoint {
         id
     }
 
+    /// Requests within a leg's dialog go this way where the peer's Contact or route names no
+    /// transport and there is a listener for it.
+    pub fn prefer(&mut self, leg: LegId, transport: Transport) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.prefer(transport);
+        }
+    }
+
     /// A provisional response on a caller leg: 180, or 183 with early media.
     pub fn ring(
         &mut self,

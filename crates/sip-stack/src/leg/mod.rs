@@ -30,6 +30,7 @@ use self::{
 use crate::{
     endpoint::{
         Cause, EndpointConfig, Event, HostPort, LegId, OutgoingInvite, Path, ReofferMethod,
+        Transport,
     },
     message::{HeaderName, Method, Request, Response},
     random::Random,
@@ -47,6 +48,9 @@ pub struct Leg {
     path: Path,
     /// The connection that the peer came by is gone; its Contact says where it is.
     path_lost: bool,
+    /// How the next hop is asked where its URI does not say; else as its messages came.
+    #[serde(default)]
+    prefer: Option<Transport>,
     shown: HostPort,
     random: Random,
     auth: Option<Auth>,
@@ -231,6 +235,7 @@ impl Leg {
             call_id,
             path,
             path_lost: false,
+            prefer: None,
             shown: config.shown(path.transport, path.local),
             random,
             auth: None,

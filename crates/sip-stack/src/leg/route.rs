@@ -10,6 +10,11 @@ use crate::{
 };
 
 impl Leg {
+    /// Says how the next hop is asked where its URI does not say.
+    pub fn prefer(&mut self, transport: Transport) {
+        self.prefer = Some(transport);
+    }
+
     /// Returns the way to a dialog's next hop.
     ///
     /// Names are not looked up here: a hop that is a name is reached by the way its messages came.
@@ -22,7 +27,7 @@ impl Leg {
         let transport = match uri.params.get("transport") {
             Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
             Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-            Some(_) | None => self.path.transport,
+            Some(_) | None => self.prefer.unwrap_or(self.path.transport),
         };
         let same = transport == self.path.transport;
         let reuse = same && transport.is_reliable() && ip == self.path.remote.ip();
