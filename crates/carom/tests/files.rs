@@ -33,9 +33,11 @@ fn the_shipped_configuration_serves_and_its_files_are_where_it_says_and_private(
     let elsewhere = place.folder().join("elsewhere");
     assert!(names(&elsewhere).contains("carom.db"));
     let keys = ["example.key", "example-optout.key", "store.key"];
-    for file in
-        keys.map(|key| format!("keys/{key}")).iter().map(String::as_str).chain(["control.sock"])
-    {
+    for file in keys.map(|key| format!("keys/{key}")).iter().map(String::as_str).chain([
+        "control.sock",
+        "carom.db",
+        "carom.db-wal",
+    ]) {
         let mode = fs::metadata(elsewhere.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}: {mode:o}");
     }

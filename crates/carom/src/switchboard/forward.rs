@@ -58,7 +58,6 @@ impl Switchboard {
             hunt,
             attempt: 0,
             leg: None,
-            remote: None,
             media,
             state: TargetState::Calling,
         });
@@ -143,17 +142,16 @@ impl Switchboard {
     }
 
     /// The address look-up of attempt `attempt` is back.
-    pub(super) fn on_resolved(&mut self, no: CallNo, attempt: u32, found: Option<SocketAddr>) {
+    pub(super) fn on_resolved(&mut self, no: CallNo, attempt: u32, found: Vec<SocketAddr>) {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(target) = call.target.as_mut().filter(|target| target.attempt == attempt) else {
             return;
         };
-        target.remote = found;
-        if let Some(at) = found {
+        for &at in &found {
             self.health.learn(at);
         }
-        let acts = target.hunt.resolved(now, found.is_some());
+        let acts = target.hunt.resolved(now, found);
         self.act_on_hunt(no, acts);
     }
 
@@ -161,7 +159,7 @@ impl Switchboard {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(target) = call.target.as_mut() else { return };
-        let Some(remote) = target.remote else { return };
+        let Some(remote) = target.hunt.remote() else { return };
         let Some(facts) = call.flow.targets.get(usize::from(target.id.0)) else { return };
         target.media.restart(&call.caller.media);
         let Some(sdp) = target.media.offer() else { return };

@@ -4,7 +4,7 @@
 //! after `no_reply_ms` without any provisional response, and at once on 408, 500, 502, 503, 504,
 //! ICMP and refused connections; never on 480, 486 or 603, which are the target's own word.
 
-use std::time::Duration;
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,9 @@ enum State {
 pub struct Hunt {
     addresses: Vec<String>,
     at: usize,
+    /// Where the INVITE goes, and what else the look-up of this URI gave.
+    remote: Option<SocketAddr>,
+    others: VecDeque<SocketAddr>,
     no_reply: Duration,
     ring: Duration,
     last_status: Option<u16>,
@@ -65,8 +68,16 @@ impl Hunt {
         no_reply: Duration,
         ring: Duration,
     ) -> (Self, Act) {
-        let mut hunt =
-            Self { addresses, at: 0, no_reply, ring, last_status: None, state: State::Over };
+        let mut hunt = Self {
+            addresses,
+            at: 0,
+            remote: None,
+            others: VecDeque::new(),
+            no_reply,
+            ring,
+            last_status: None,
+            state: State::Over,
+        };
         let act = hunt.begin(now);
         (hunt, act)
     }
@@ -77,15 +88,19 @@ impl Hunt {
         self.addresses.get(self.at).map_or("", String::as_str)
     }
 
-    /// The look-up asked for by [`Act::Resolve`] ended.
-    pub fn resolved(&mut self, now: Duration, found: bool) -> Vec<Act> {
+    /// Where the INVITE of [`Act::Invite`] goes.
+    #[must_use]
+    pub fn remote(&self) -> Option<SocketAddr> {
+        self.remote
+    }
+
+    /// The look-up asked for by [`Act::Resolve`] ended; all that it found is tried in order.
+    pub fn resolved(&mut self, now: Duration, found: Vec<SocketAddr>) -> Vec<Act> {
         match self.state {
-            State::Resolving { .. } if found => {
-                self.state =
-                    State::Calling { no_reply: now + self.no_reply, ring: now + self.ring };
-                vec![Act::Invite]
+            State::Resolving { .. } => {
+                self.others = found.into();
+                self.next(now)
             }
-            State::Resolving { .. } => self.next(now),
             State::Calling { .. } | State::Ringing { .. } | State::Over => Vec::new(),
         }
     }
@@ -166,6 +181,11 @@ impl Hunt {
     }
 
     fn next(&mut self, now: Duration) -> Vec<Act> {
+        self.remote = self.others.pop_front();
+        if self.remote.is_some() {
+            self.state = State::Calling { no_reply: now + self.no_reply, ring: now + self.ring };
+            return vec![Act::Invite];
+        }
         self.at += 1;
         vec![self.begin(now)]
     }
@@ -187,7 +207,21 @@ mod tests {
         let mut hunt = two_addresses();
         assert_eq!(hunt.handle_timeout(S(2)), vec![], "not yet");
         assert_eq!(hunt.handle_timeout(S(3)), vec![Act::Cancel, Act::Resolve("sip:b".into())]);
-        assert_eq!(hunt.resolved(S(3), true), vec![Act::Invite]);
+        assert_eq!(hunt.resolved(S(3), vec![at(1)]), vec![Act::Invite]);
+        assert_eq!(hunt.remote(), Some(at(1)));
+    }
+
+    #[test]
+    fn all_addresses_of_a_name_are_tried_before_the_next_name() {
+        let (mut hunt, _) = Hunt::start(S(0), vec!["sip:a".into(), "sip:b".into()], S(3), S(45));
+        assert_eq!(hunt.resolved(S(0), vec![at(1), at(2), at(3)]), vec![Act::Invite]);
+        assert_eq!(hunt.failed(S(1), None), vec![Act::Invite]);
+        assert_eq!((hunt.remote(), hunt.address()), (Some(at(2)), "sip:a"));
+        assert_eq!(hunt.handle_timeout(S(4)), vec![Act::Cancel, Act::Invite]);
+        assert_eq!(hunt.remote(), Some(at(3)));
+        assert_eq!(hunt.failed(S(5), Some(503)), vec![Act::Resolve("sip:b".into())]);
+        assert_eq!(hunt.resolved(S(5), vec![at(4)]), vec![Act::Invite]);
+        assert_eq!(hunt.remote(), Some(at(4)));
     }
 
     #[test]
@@ -228,7 +262,7 @@ mod tests {
     fn when_all_addresses_failed_the_last_status_is_told() {
         let mut hunt = two_addresses();
         hunt.failed(S(1), Some(503));
-        assert_eq!(hunt.resolved(S(1), false), vec![Act::Over(Ending::Failed(Some(503)))]);
+        assert_eq!(hunt.resolved(S(1), Vec::new()), vec![Act::Over(Ending::Failed(Some(503)))]);
         assert_eq!(hunt.poll_timeout(), None);
     }
 
@@ -250,7 +284,11 @@ mod tests {
 
     fn two_addresses() -> Hunt {
         let (mut hunt, _) = Hunt::start(S(0), vec!["sip:a".into(), "sip:b".into()], S(3), S(45));
-        hunt.resolved(S(0), true);
+        hunt.resolved(S(0), vec![at(0)]);
         hunt
+    }
+
+    fn at(n: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, n], 5060))
     }
 }

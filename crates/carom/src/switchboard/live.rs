@@ -100,10 +100,9 @@ pub enum CallerState {
 pub struct TargetLeg {
     pub id: TargetId,
     pub hunt: Hunt,
-    /// Counts the INVITEs of this forward, so that late news of an earlier one is known as such.
+    /// Counts the look-ups of this forward, so that late news of an earlier one is known as such.
     pub attempt: u32,
     pub leg: Option<LegId>,
-    pub remote: Option<SocketAddr>,
     pub media: Media,
     pub state: TargetState,
 }

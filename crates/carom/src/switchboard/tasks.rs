@@ -27,6 +27,8 @@ use crate::node::clock::wall_ms;
 const HISTORY: Duration = Duration::from_millis(300);
 /// A name is looked up this long.
 const RESOLVE: Duration = Duration::from_secs(2);
+/// Addresses of one name that are tried at most.
+const ADDRESSES: usize = 8;
 /// An opt-out is waited for this long.
 const OPT_OUT: Duration = Duration::from_secs(3);
 /// The longest window a rule may ask for, in ms.
@@ -59,7 +61,7 @@ pub enum Done {
     /// The address of a target's URI, for an OPTIONS.
     Target(String, Option<SocketAddr>),
     /// The address look-up of an attempt.
-    Resolved(CallNo, u32, Option<SocketAddr>),
+    Resolved(CallNo, u32, Vec<SocketAddr>),
 }
 
 impl Services {
@@ -162,8 +164,8 @@ impl Switchboard {
         target.attempt += 1;
         let attempt = target.attempt;
         match Place::of(uri) {
-            Place::Nowhere => self.on_resolved(no, attempt, None),
-            Place::At(addr) => self.on_resolved(no, attempt, Some(addr)),
+            Place::Nowhere => self.on_resolved(no, attempt, Vec::new()),
+            Place::At(addr) => self.on_resolved(no, attempt, vec![addr]),
             Place::Named(host, port) => {
                 let (done, families) = (self.done.clone(), self.families());
                 tokio::spawn(async move {
@@ -187,7 +189,7 @@ impl Switchboard {
             Place::Named(host, port) => {
                 let (done, families) = (self.done.clone(), self.families());
                 tokio::spawn(async move {
-                    let found = look_up(&host, port, families).await;
+                    let found = look_up(&host, port, families).await.first().copied();
                     let _ = done.send(Done::Target(uri, found));
                 });
             }
@@ -280,10 +282,12 @@ struct Families {
     v6: bool,
 }
 
-/// The first address that can be reached from here.
-async fn look_up(host: &str, port: u16, families: Families) -> Option<SocketAddr> {
+/// The addresses that can be reached from here, in the resolver's order (RFC 6724).
+async fn look_up(host: &str, port: u16, families: Families) -> Vec<SocketAddr> {
     let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host((host, port))).await;
-    found.ok()?.ok()?.find(|at| if at.is_ipv4() { families.v4 } else { families.v6 })
+    let Ok(Ok(found)) = found else { return Vec::new() };
+    let reached = |at: &SocketAddr| if at.is_ipv4() { families.v4 } else { families.v6 };
+    found.filter(reached).take(ADDRESSES).collect()
 }
 
 fn told(history: store::History) -> History {

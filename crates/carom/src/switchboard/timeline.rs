@@ -32,11 +32,11 @@ pub struct TimeLine {
 impl TimeLine {
     /// Adds one entry.
     pub fn note(&mut self, at_ms: i64, kind: &'static str, text: impl Into<Cow<'static, str>>) {
-        if self.entries.len() < MAX_ENTRIES {
-            self.entries.push(Entry { at_ms, kind: kind.into(), text: text.into() });
-        } else {
+        if self.entries.len() == MAX_ENTRIES {
+            self.entries.remove(MAX_ENTRIES / 2);
             self.dropped += 1;
         }
+        self.entries.push(Entry { at_ms, kind: kind.into(), text: text.into() });
     }
 }
 
@@ -112,6 +112,15 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_line_the_begin_and_the_end_are_kept() {
+        let mut line = TimeLine::default();
+        (0..1_000).for_each(|at| line.note(at, "sip", "INFO"));
+        let at: Vec<i64> = line.entries.iter().map(|entry| entry.at_ms).collect();
+        assert_eq!(at, (0..200).chain(800..1_000).collect::<Vec<_>>());
+        assert_eq!(line.dropped, 600);
+    }
 
     #[test]
     fn the_last_thousand_are_kept_and_found_by_the_begin_of_their_id() {

@@ -1,6 +1,8 @@
 //! Where the two databases differ.
 
-use std::{fmt::Write, io, path::Path, time::Duration};
+use std::{
+    fmt::Write, fs::OpenOptions, io, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration,
+};
 
 use sqlx::{
     Any, AnyConnection, AnyPool, Connection, Executor, Transaction, any::AnyPoolOptions,
@@ -117,6 +119,9 @@ fn sqlite_url(path: &str) -> Result<String, StoreError> {
     if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }
+    // Who called whom is nobody else's business. What keeps the file from being made is told when
+    // it is opened, and again until it can be.
+    let _ = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     let mut url = "sqlite:".to_owned();
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
