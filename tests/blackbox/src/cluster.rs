@@ -75,8 +75,12 @@ impl Cluster {
         let pid = pid.lines().next().unwrap();
         let children = run(Command::new("pgrep").args(["-P", pid]));
         let children = String::from_utf8(children.stdout).unwrap();
-        let all = children.lines().chain([pid]);
-        assert!(run(Command::new("kill").args(["-s", name]).args(all)).status.success());
+        let signal = |pid| run(Command::new("kill").args(["-s", name, pid])).status.success();
+        // A child may have ended since it was listed.
+        children.lines().for_each(|child| {
+            signal(child);
+        });
+        assert!(signal(pid), "no server {pid}");
     }
 
     fn does(&self, program: &str, args: &[&str]) {
