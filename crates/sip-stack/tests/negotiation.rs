@@ -52,11 +52,11 @@ fn glare_is_refused_with_491_and_a_second_offer_with_500() {
 }
 
 #[test]
-fn a_later_offer_keeps_m_lines_and_payload_types() {
+fn a_later_offer_keeps_m_lines_and_payload_types_and_begins_with_the_codec_in_use() {
     let mut dialog = established();
     let offer = text(&dialog.offer().unwrap());
     let lines: Vec<_> = offer.lines().filter(|line| line.starts_with("m=")).collect();
-    assert_eq!(lines, ["m=video 0 RTP/AVP 31", "m=audio 30000 RTP/AVP 8 0 96"]);
+    assert_eq!(lines, ["m=video 0 RTP/AVP 31", "m=audio 30000 RTP/AVP 0 8 96"]);
     let answer = described(&format!("m=video 0 RTP/AVP 31\n{AUDIO}"));
     let negotiated = dialog.handle_answer(&answer, AnswerKind::Final).unwrap();
     assert_eq!((negotiated.codec, negotiated.telephone_event.unwrap().send_pt), (Codec::Pcmu, 96));

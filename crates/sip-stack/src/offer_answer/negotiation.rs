@@ -134,7 +134,7 @@ impl Negotiation {
         self.idle()?;
         let before = self.shape.clone();
         let mut shape = before.clone().unwrap_or_else(|| Shape::first_offer(&self.local));
-        shape.widen(&self.local);
+        shape.widen(&self.local, self.current.as_ref().map(|current| current.codec));
         let offer = self.stamp(&shape, self.local.direction);
         self.shape = Some(shape);
         self.pending = Pending::Peer { before };

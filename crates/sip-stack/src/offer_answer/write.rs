@@ -37,12 +37,13 @@ impl Shape {
     pub(super) fn first_offer(local: &LocalMedia) -> Self {
         let audio = AudioLine { proto: "RTP/AVP".into(), codecs: Vec::new(), events: Vec::new() };
         let mut shape = Self { time: (0, 0), lines: vec![Line::Audio(audio)] };
-        shape.widen(local);
+        shape.widen(local, None);
         shape
     }
 
-    /// Puts everything we have on the audio line, keeping payload types already given.
-    pub(super) fn widen(&mut self, local: &LocalMedia) {
+    /// Puts everything we have on the audio line, keeping payload types already given; the codec
+    /// in use comes first, so that the peer has no reason to change it.
+    pub(super) fn widen(&mut self, local: &LocalMedia, in_use: Option<Codec>) {
         let Some(audio) = self.audio_mut() else { return };
         let given = std::mem::take(&mut audio.codecs);
         let number = |codec: Codec| {
@@ -50,6 +51,7 @@ impl Shape {
             known.map_or(codec.static_payload_type(), |(pt, _)| *pt)
         };
         audio.codecs = local.codecs.iter().map(|&codec| (number(codec), codec)).collect();
+        audio.codecs.sort_by_key(|(_, codec)| Some(*codec) != in_use);
         if !local.telephone_event {
             audio.events.clear();
         } else if audio.events.is_empty() {
