@@ -11,8 +11,6 @@ use common::{
 };
 use deflect_actions::{
     Clock,
-    provider::twilio::signature,
-    store::MessageView,
     text::{TextOutcome, TextService},
 };
 use message_text::NumberProblem;
@@ -20,7 +18,6 @@ use message_text::NumberProblem;
 on_both!(
     kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted,
     kh_19_the_next_sender_is_tried_after_a_definite_failure_only,
-    kh_19_what_the_carrier_did_not_take_goes_out_by_the_next_sender_once,
     kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason,
     kh_03_429_is_tried_again_after_the_time_the_provider_names,
     x_03_a_failure_for_good_is_told_within_the_budget,
@@ -80,53 +77,6 @@ async fn kh_19_the_next_sender_is_tried_after_a_definite_failure_only(db: Db) {
     let outcome = texts.send(order(texts.store(), &mobile(2))).await;
     assert_eq!(outcome, TextOutcome::Ambiguous);
     assert_eq!((first.posted().len(), second.posted().len()), (2, 1));
-}
-
-async fn kh_19_what_the_carrier_did_not_take_goes_out_by_the_next_sender_once(db: Db) {
-    let (first, one) = FakeTwilio::start(&[]).await;
-    let (second, two) = FakeTwilio::start(&[]).await;
-    let clock = Clock::default();
-    let store = db.store_with("n1", "b1", clock.clone()).await;
-    let texts = TextService::new(store, config(&[one, two]));
-    let worker = texts.start();
-    // Blocked by the carrier: another sender may have more luck. An unreachable phone: none has.
-    for (n, code) in [(1, "30007"), (2, "30003"), (3, "30007")] {
-        let outcome = texts.send(order(texts.store(), &mobile(n))).await;
-        assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
-        let message = texts.store().messages(1).await.unwrap().remove(0);
-        if n == 3 {
-            clock.advance(16 * 60_000);
-        }
-        for _ in 0..3 {
-            undelivered(&texts, "twilio1", &message, code).await;
-        }
-    }
-    eventually("the other sender's", async || second.taken().len() == 1).await;
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert_eq!((first.posted().len(), second.posted().len()), (3, 1), "once, while it is valid");
-    assert_eq!(second.posted()[0].form["To"], mobile(1).as_str());
-    assert_eq!(second.posted()[0].form["Body"], first.posted()[0].form["Body"]);
-    let sql = "SELECT COUNT(*) FROM message m JOIN consent c ON c.consent_id = m.consent_id \
-               WHERE m.accepted_ms > 0 AND m.sender = 'uk2'";
-    assert_eq!(db.number(sql).await, Some(1), "by the consent that was given");
-    // And no third one, for there is no third sender.
-    let again = texts.store().messages(9).await.unwrap();
-    let again = again.iter().find(|message| message.sender.as_deref() == Some("uk2")).unwrap();
-    undelivered(&texts, "twilio2", again, "30007").await;
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert_eq!((first.posted().len(), second.posted().len()), (3, 1));
-    worker.abort();
-}
-
-/// The provider's receipt that the carrier did not take it.
-async fn undelivered(texts: &TextService, provider: &str, message: &MessageView, code: &str) {
-    let path = format!("/webhooks/twilio/{provider}/status?message={}", message.message_id);
-    let sid = message.provider_id.as_deref().unwrap();
-    let form = [("MessageSid", sid), ("MessageStatus", "undelivered"), ("ErrorCode", code)];
-    let body: Vec<_> = form.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let form: Vec<_> = form.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let signed = signature("s3cret-token", &format!("{}{path}", common::PUBLIC_URL), &form);
-    texts.twilio_status(provider, &path, Some(&signed), body.join("&").as_bytes()).await.unwrap();
 }
 
 async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {

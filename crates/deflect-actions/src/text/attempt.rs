@@ -429,7 +429,7 @@ fn idem_key(order: &TextOrder, dest_key: &str, failed: i64) -> String {
 }
 
 /// An id whose order is the order of time.
-pub(super) fn new_id(now_ms: i64) -> String {
+fn new_id(now_ms: i64) -> String {
     let now = u64::try_from(now_ms).unwrap_or(0);
     let nanos = u32::try_from(now % 1_000).unwrap_or(0) * 1_000_000;
     Uuid::new_v7(Timestamp::from_unix(NoContext, now / 1_000, nanos)).to_string()

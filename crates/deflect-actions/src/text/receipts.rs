@@ -2,7 +2,7 @@
 
 use message_text::E164;
 
-use super::{TextConfig, TextService, attempt::new_id};
+use super::{TextConfig, TextService};
 use crate::{
     provider::{
         Class, Provider, State,
@@ -98,35 +98,6 @@ impl TextService {
         }
         if matches!(receipt.state, State::Failed | State::Undelivered) {
             tracing::info!(message, code = receipt.code, "text did not arrive");
-            if receipt.class.is_none_or(Class::others_may_try) {
-                self.send_by_the_next(&config, &message).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Queues what did not arrive for the senders after the one that had it, while it is still
-    /// worth sending.
-    async fn send_by_the_next(&self, config: &TextConfig, id: &str) -> Result<(), StoreError> {
-        let store = &self.0.store;
-        // The receipt may be an old one of a text that has arrived.
-        let state = store.state_of(id).await?;
-        if !matches!(state, Some(State::Failed | State::Undelivered)) {
-            return Ok(());
-        }
-        let Some(failed) = store.outgoing(id).await? else { return Ok(()) };
-        let now = store.now_ms();
-        let senders = config.senders_for(failed.to.region(), &failed.letter.via);
-        let names = senders.iter().map(|(sender, _)| Some(&sender.name));
-        let after = names.skip_while(|name| *name != failed.sender.as_ref()).skip(1);
-        let via: Vec<String> = after.flatten().cloned().collect();
-        if via.is_empty() || now >= failed.valid_until_ms {
-            return Ok(());
-        }
-        let again = new_id(now);
-        if store.commit_again(&failed, &again, via).await? {
-            tracing::info!(message = again, failed = id, "sent again by the next sender");
-            self.0.due.notify_one();
         }
         Ok(())
     }

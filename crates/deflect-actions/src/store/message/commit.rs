@@ -1,10 +1,9 @@
 //! A new message: committed with its call, offer and consent before a provider sees it.
 
 use message_text::E164;
-use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;
 
-use super::{Letter, Outgoing};
+use super::Letter;
 use crate::store::{CallStarted, OfferRow, Store, StoreError, write};
 
 /// A message that nobody has seen yet, with all that is committed with it.
@@ -46,42 +45,6 @@ impl Store {
             message(conn, new, &keys, dest_enc, body_enc, self.claimer()).await
         })
         .await
-    }
-}
-
-impl Store {
-    /// Commits `failed` anew as the message `message_id`, queued for the senders `via`; nothing
-    /// where that was done before.
-    pub(crate) async fn commit_again(
-        &self,
-        failed: &Outgoing,
-        message_id: &str,
-        via: Vec<String>,
-    ) -> Result<bool, StoreError> {
-        let seal = self.keys().seal();
-        let dest_enc = seal.close(message_id, failed.to.as_str())?;
-        let letter = Letter { via, ..failed.letter.clone() };
-        let letter = serde_json::to_string(&letter).map_err(std::io::Error::other)?;
-        let body_enc = seal.close(message_id, &letter)?;
-        let idem_key = hex::encode(Sha256::digest(format!("again|{}", failed.message_id)));
-        let mut conn = self.conn().await?;
-        let done = sqlx::query(
-            "INSERT INTO message (message_id, call_id, offer_id, consent_id, idem_key, purpose, \
-             channel, dest_key, dest_key_prev, dest_region, dest_enc, body_enc, encoding, \
-             segments, state, next_try_ms, created_ms, valid_until_ms) \
-             SELECT $1, call_id, offer_id, consent_id, $2, purpose, channel, dest_key, \
-             dest_key_prev, dest_region, $3, $4, encoding, segments, 'queued', $5, $5, \
-             valid_until_ms FROM message WHERE message_id = $6 ON CONFLICT (idem_key) DO NOTHING",
-        )
-        .bind(message_id.to_owned())
-        .bind(idem_key)
-        .bind(dest_enc)
-        .bind(body_enc)
-        .bind(self.now_ms())
-        .bind(failed.message_id.clone())
-        .execute(&mut *conn)
-        .await?;
-        Ok(done.rows_affected() == 1)
     }
 }
 
