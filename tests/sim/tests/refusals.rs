@@ -246,9 +246,11 @@ fn an_endpoint_that_sheds_refuses_new_calls_without_a_trace_and_keeps_its_calls(
     scene.send(&invite);
     let again = scene.net.expect(scene.ann, "480 INVITE").text;
     assert_eq!(again, refused, "a copy that was under way is no other call");
+    scene.send(&text::of_invite(&invite, "CANCEL", text::header(&invite, "To")));
     scene.send(&text::of_invite(&invite, "ACK", text::header(&refused, "To")));
     scene.net.run_ms(1_000);
     assert_eq!(scene.net.see(scene.carom).counts(), before, "nothing is kept");
+    assert_eq!(scene.net.unread(scene.ann), Vec::<String>::new(), "a late CANCEL gets no answer");
     let events = scene.net.events(scene.carom);
     assert!(matches!(events[..], [(_, Event::Shed { .. })]), "counted once: {events:?}");
 

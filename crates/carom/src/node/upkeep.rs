@@ -10,11 +10,13 @@ use crate::switchboard::Ask;
 const EVERY: Duration = Duration::from_secs(5);
 /// Calls, legs, transactions and sessions: fewer are not worth the work.
 const WORTH_IT: usize = 1_000;
+/// After so many quiet looks a busy time is over.
+const QUIET: u32 = 3;
 
 /// Folds samples of histograms, which would pile up where nobody reads `/metrics`, and gives
 /// memory back after a busy time. Ends with the switchboard.
 pub(super) async fn keep_house(metrics: PrometheusHandle, asks: mpsc::WeakSender<Ask>) {
-    let mut peak = 0;
+    let (mut peak, mut quiet) = (0, 0);
     let mut every = tokio::time::interval(EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -28,11 +30,12 @@ pub(super) async fn keep_house(metrics: PrometheusHandle, asks: mpsc::WeakSender
         drop(asks);
         let Ok(gauges) = gauges.await else { return };
         let now = gauges.calls + gauges.legs + gauges.transactions + gauges.sessions;
-        if now < peak / 4 {
+        quiet = if peak >= WORTH_IT && now < peak / 4 { quiet + 1 } else { 0 };
+        peak = peak.max(now);
+        if quiet == QUIET {
+            // It takes locks that a busy node would wait for.
             let _ = tokio::task::spawn_blocking(give_back_memory).await;
-            peak = if now < WORTH_IT { 0 } else { now };
-        } else if now >= WORTH_IT {
-            peak = peak.max(now);
+            (peak, quiet) = (if now < WORTH_IT { 0 } else { now }, 0);
         }
     }
 }

@@ -31,6 +31,9 @@ impl Switchboard {
     pub(super) fn on_deadline(&mut self, no: CallNo) {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
+        if call.closed_by.is_some_and(|at| at <= now) {
+            return self.give_up_closing(no);
+        }
         if let Some(target) = call.target.as_mut()
             && target.hunt.poll_timeout().is_some_and(|at| at <= now)
         {

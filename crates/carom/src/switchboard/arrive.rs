@@ -109,6 +109,7 @@ impl Switchboard {
             goodbye: None,
             over: false,
             closing: false,
+            closed_by: None,
             snapshot: Arc::clone(&snapshot),
         };
         if trunk.transport == TrunkTransport::Tcp {

@@ -13,14 +13,20 @@ const HICCUP: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub struct Backlog {
     late_since: Option<Duration>,
+    looked: Duration,
 }
 
 impl Backlog {
     /// Takes the next message, read at `arrived` and looked at `now`; whether we are behind.
     pub fn is_behind(&mut self, now: Duration, arrived: Duration) -> bool {
+        let stood = arrived <= std::mem::replace(&mut self.looked, now);
         if now.saturating_sub(arrived) <= IN_TIME {
             self.late_since = None;
             return false;
+        }
+        if !stood {
+            // The queue was empty before it: another hiccup.
+            self.late_since = Some(now);
         }
         now.saturating_sub(*self.late_since.get_or_insert(now)) > HICCUP
     }
@@ -40,7 +46,15 @@ mod tests {
         }
         assert!(backlog.is_behind(900 * MS, 600 * MS));
         assert!(!backlog.is_behind(950 * MS, 900 * MS));
-        assert!(!backlog.is_behind(1_500 * MS, 1_000 * MS));
+        assert!(!backlog.is_behind(1_500 * MS, 940 * MS));
+    }
+
+    #[test]
+    fn hiccups_with_quiet_between_them_are_no_standing_queue() {
+        let mut backlog = Backlog::default();
+        assert!(!backlog.is_behind(400 * MS, 100 * MS));
+        assert!(!backlog.is_behind(60_300 * MS, 60_000 * MS));
+        assert!(!backlog.is_behind(60_310 * MS, 60_000 * MS));
     }
 
     #[test]

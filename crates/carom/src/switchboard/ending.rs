@@ -1,5 +1,7 @@
 //! How calls end: goodbyes to both legs, media closed, the record kept.
 
+use std::time::Duration;
+
 use ivr_runtime::call::Input;
 use rtp_media::{session::SessionStats, worker::Command};
 
@@ -9,6 +11,8 @@ use super::{
 };
 use crate::node::clock::wall_ms;
 
+/// An ended call is kept this long at most for the counts of its media.
+const LAST_COUNTS: Duration = Duration::from_secs(5);
 /// Why calls are ended when the node stops.
 const STOPPING: &str = "SIP;cause=503;text=\"Node is stopping\"";
 
@@ -51,10 +55,12 @@ impl Switchboard {
     /// Once the flow has ended, says the goodbyes that are left and closes the media; the call is
     /// kept until its sessions have told their counts.
     pub(super) fn close_if_over(&mut self, no: CallNo) {
+        let now = self.now();
         let Some(call) = self.calls.get_mut(&no).filter(|call| call.over && !call.closing) else {
             return;
         };
         call.closing = true;
+        call.closed_by = Some(now + LAST_COUNTS);
         let goodbye = call.goodbye.take();
         let leg = call.target.as_mut().and_then(|target| target.leg.take());
         self.hang_up_caller(no, goodbye);
@@ -74,9 +80,19 @@ impl Switchboard {
         }
         drop((target, spare));
         for session in open {
-            if self.media.queue(session, Command::Close).is_err() {
-                self.sessions.remove(session);
-            }
+            // One that is refused is said again when the call is given up.
+            self.media_to(session, Command::Close);
+        }
+        self.reschedule(no);
+        self.finish_if_closed(no);
+    }
+
+    /// A worker that was too busy to hear the goodbye, or to answer it, keeps no call for ever.
+    pub(super) fn give_up_closing(&mut self, no: CallNo) {
+        for session in self.sessions.all_of(no) {
+            tracing::warn!(session = session.0, "media session did not tell its end");
+            let _ = self.media.queue(session, Command::Close);
+            self.sessions.remove(session);
         }
         self.finish_if_closed(no);
     }
@@ -127,6 +143,7 @@ impl Switchboard {
         for no in calls {
             self.tell(no, Input::OperatorBridge);
             self.reschedule(no);
+            self.media.wake();
         }
     }
 
@@ -135,6 +152,7 @@ impl Switchboard {
         let calls: Vec<CallNo> = self.calls.keys().copied().collect();
         for no in calls {
             self.end_caller(no, STOPPING);
+            self.media.wake();
         }
     }
 }

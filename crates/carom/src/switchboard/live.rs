@@ -61,6 +61,8 @@ pub struct Live {
     pub over: bool,
     /// The goodbyes are said; the media sessions have yet to tell their counts.
     pub closing: bool,
+    /// When they are no longer waited for.
+    pub closed_by: Option<Duration>,
 }
 
 /// The leg towards the trunk.
@@ -232,7 +234,7 @@ impl Live {
         let facts = self.facts_due.filter(|_| self.machine.is_none());
         let target = self.target.as_ref().and_then(|target| target.media.reoffer_at);
         let offers = [self.caller.media.reoffer_at, target];
-        [machine, hunt, facts].into_iter().chain(offers).flatten().min()
+        [machine, hunt, facts, self.closed_by].into_iter().chain(offers).flatten().min()
     }
 
     /// The media of one side.

@@ -197,8 +197,13 @@ impl Switchboard {
         let now = self.now();
         match message {
             Incoming::Message { path, bytes, at } => {
-                self.shed(now, at.saturating_duration_since(self.clock.epoch()), &path);
                 let source = self.source(&path);
+                self.shed(now, at.saturating_duration_since(self.clock.epoch()), &path);
+                if source == Source::Stranger && self.shedding == Some("behind") {
+                    // Not even read: a flood of them is what may have put us behind.
+                    metrics::counter!("carom_sip_dropped_total", "reason" => "unread").increment(1);
+                    return;
+                }
                 self.endpoint.handle_received(now, path, source, &bytes);
             }
             Incoming::Failed { path, error } => {

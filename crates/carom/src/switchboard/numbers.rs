@@ -66,7 +66,11 @@ fn called(invite: &Request, trunk: &Trunk) -> (String, Option<String>) {
     let user = user.unwrap_or_default();
     match E164::parse(&user, &trunk.country) {
         Ok(number) => (number.to_string(), Some(number.region().to_owned())),
-        Err(_) => (user.split(';').next().unwrap_or_default().to_owned(), None),
+        Err(_) => {
+            let user = user.split(';').next().unwrap_or_default();
+            // PostgreSQL refuses a row with a NUL, and no log wants a line end.
+            (user.replace(char::is_control, ""), None)
+        }
     }
 }
 

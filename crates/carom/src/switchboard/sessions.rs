@@ -42,6 +42,12 @@ impl Sessions {
         self.counts.contains_key(&no)
     }
 
+    /// Those of a call; looks at all, so it is for what goes wrong.
+    pub fn all_of(&self, no: CallNo) -> Vec<SessionId> {
+        let own = self.owners.iter().filter(|(_, owner)| owner.0 == no);
+        own.map(|(session, _)| *session).collect()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.owners.len()
@@ -69,6 +75,7 @@ mod tests {
         sessions.remove(SessionId(10));
         sessions.remove(SessionId(10));
         assert!(sessions.of(one));
+        assert_eq!(sessions.all_of(one), [SessionId(11)]);
         sessions.remove(SessionId(11));
         assert!(!sessions.of(one));
         assert!(sessions.of(other));

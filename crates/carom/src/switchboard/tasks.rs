@@ -28,7 +28,7 @@ const HISTORY: Duration = Duration::from_millis(300);
 /// A name is looked up this long.
 const RESOLVE: Duration = Duration::from_secs(2);
 /// Addresses of one name that are tried at most.
-const ADDRESSES: usize = 8;
+const ADDRESSES: usize = 3;
 /// An opt-out is waited for this long.
 const OPT_OUT: Duration = Duration::from_secs(3);
 /// The longest window a rule may ask for, in ms.

@@ -14,7 +14,7 @@ use super::ACQUIRE;
 /// Connections of a node. Each of SQLite's has a thread, a cache and its own prepared statements,
 /// and one of them writes at a time.
 const CONNECTIONS: u32 = 8;
-const CONNECTIONS_OF_A_FILE: u32 = 3;
+const CONNECTIONS_OF_A_FILE: u32 = 5;
 /// One that nobody needed for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
 

@@ -90,8 +90,10 @@ impl Writer {
     /// # Errors
     /// When the queue is full.
     pub fn try_write(&self, row: Row) -> Result<(), QueueFull> {
-        // When room runs out, what a report can do without makes room for how calls ended.
-        if matches!(row, Row::Step(_) | Row::CallInput(_)) && self.rows.capacity() < SPARED {
+        // When room runs out, all else makes room for that a call was and how it ended: what
+        // belongs to a call that is not there is refused by the database.
+        let matters = matches!(row, Row::CallStarted(_) | Row::CallEnded(_) | Row::Outcome(_));
+        if !matters && self.rows.capacity() < SPARED {
             return self.lose();
         }
         self.rows.try_send(Job::Row(Box::new(row))).or_else(|_| self.lose())

@@ -1,12 +1,10 @@
 //! One worker: a thread that owns sessions and moves packets between sockets and them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use crossbeam_channel::{Receiver, TryRecvError};
 
 use crate::ports::MediaPorts;
 use crate::rtcp;
@@ -15,6 +13,7 @@ use crate::tone::Ringback;
 
 use super::command::Command;
 use super::io::{self, Clock, DATAGRAM, Poller};
+use super::queue::Queue;
 use super::wheel::Wheel;
 use super::{EventSink, Shared};
 
@@ -22,12 +21,19 @@ use super::{EventSink, Shared};
 /// which a millisecond's packets are read together.
 const MANY: usize = 16;
 const MILLISECOND: Duration = Duration::from_millis(1);
+/// A worker sleeps this long at least where it could go on for ever: it has the core before
+/// everything else, and who floods a port must not take signalling off it.
+const BREATH: Duration = Duration::from_micros(100);
 /// Rounds of reading between two turns of the wheel, so that a flood cannot stop the sending.
 const ROUNDS: usize = 4;
 
 /// The state of a worker thread.
 pub(super) struct Worker {
-    pub(super) commands: Receiver<(SessionId, Command)>,
+    pub(super) commands: Arc<Queue>,
+    /// Commands taken out of the queue; empty between turns, kept for its room.
+    pub(super) taken: VecDeque<(SessionId, Command)>,
+    /// The last turn found packets.
+    pub(super) has_read: bool,
     pub(super) shared: Arc<Shared>,
     pub(super) sink: EventSink,
     pub(super) ringback: Arc<Ringback>,
@@ -80,6 +86,13 @@ impl Legs {
     }
 }
 
+/// However its thread ends, nobody waits for it.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.commands.close();
+    }
+}
+
 impl Worker {
     /// Runs until the pool is dropped; then says goodbye on every leg.
     pub(super) fn run(mut self) {
@@ -105,12 +118,12 @@ impl Worker {
         let now = self.clock.now();
         let due = self.wheel.next_due().map(|due| due.saturating_sub(now));
         if self.legs.keys.len() >= MANY {
-            let time = due.unwrap_or(MILLISECOND).min(MILLISECOND);
-            if !time.is_zero() {
-                Poller::sleep(time);
-            }
+            Poller::sleep(due.unwrap_or(MILLISECOND).clamp(BREATH, MILLISECOND));
         } else {
-            self.poller.wait(due);
+            if self.has_read {
+                Poller::sleep(due.unwrap_or(BREATH).min(BREATH));
+            }
+            self.poller.wait(self.wheel.next_due().map(|due| due.saturating_sub(self.clock.now())));
         }
     }
 
@@ -128,10 +141,12 @@ impl Worker {
             return true;
         }
         loop {
-            match self.commands.try_recv() {
-                Ok((id, command)) => self.handle_command(id, command),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
+            self.commands.swap(&mut self.taken);
+            if self.taken.is_empty() {
+                return !self.commands.is_closed();
+            }
+            while let Some((id, command)) = self.taken.pop_front() {
+                self.handle_command(id, command);
             }
         }
     }
@@ -225,11 +240,13 @@ impl Worker {
     // ---- packets
 
     fn receive(&mut self) {
+        self.has_read = false;
         for _ in 0..ROUNDS {
             self.poller.fetch();
             let now = self.clock.now();
-            let Self { poller, legs, events, .. } = self;
+            let Self { poller, legs, events, has_read, .. } = self;
             for token in poller.tokens() {
+                *has_read = true;
                 let key = (token >> 1) as u32;
                 if token & 1 == 0 {
                     receive_rtp(legs, events, now, key);

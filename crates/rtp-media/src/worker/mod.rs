@@ -7,15 +7,15 @@
 mod command;
 mod driver;
 mod io;
+mod queue;
 mod thread;
 mod wheel;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
-
-use crossbeam_channel::{Sender, TrySendError, bounded};
 
 pub use command::Command;
 
@@ -23,6 +23,7 @@ use crate::session::{MediaEvent, SessionId};
 use crate::tone::Ringback;
 use driver::{Legs, Worker};
 use io::{Bell, Clock, Poller};
+use queue::Queue;
 use wheel::Wheel;
 
 pub use crate::session::{EventFormats, KeyRelay, SessionStats, StreamConfig};
@@ -74,8 +75,7 @@ pub struct MediaPool {
 
 #[derive(Debug)]
 struct Handle {
-    /// `None` while the pool is dropped.
-    commands: Option<Sender<(SessionId, Command)>>,
+    commands: Arc<Queue>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -141,17 +141,13 @@ impl MediaPool {
             return Err(SendError::OtherWorker);
         }
         let worker = &self.workers[self.worker_of(session)];
-        let commands = worker.commands.as_ref().ok_or(SendError::Ended)?;
-        commands.try_send((session, command)).map_err(|error| match error {
-            TrySendError::Full(_) => SendError::Overloaded,
-            TrySendError::Disconnected(_) => SendError::Ended,
-        })
+        worker.commands.push(session, command)
     }
 
     /// Wakes the workers that have commands.
     pub fn wake(&self) {
         for worker in &self.workers {
-            if worker.commands.as_ref().is_some_and(|commands| !commands.is_empty()) {
+            if !worker.commands.is_empty() {
                 worker.shared.wake();
             }
         }
@@ -174,8 +170,8 @@ impl MediaPool {
 
 impl Drop for MediaPool {
     fn drop(&mut self) {
-        for worker in &mut self.workers {
-            worker.commands = None;
+        for worker in &self.workers {
+            worker.commands.close();
             worker.shared.wake();
         }
         for thread in self.workers.iter_mut().filter_map(|worker| worker.thread.take()) {
@@ -200,7 +196,7 @@ fn start_worker(
     sink: EventSink,
     ringback: Arc<Ringback>,
 ) -> std::io::Result<Handle> {
-    let (sender, commands) = bounded(config.queue.max(1));
+    let commands = Arc::new(Queue::new(config.queue));
     let bell = Bell::new()?;
     let poller = Poller::new(&bell)?;
     let shared = Arc::new(Shared {
@@ -211,7 +207,9 @@ fn start_worker(
     });
     let clock = Clock(config.epoch);
     let worker = Worker {
-        commands,
+        commands: commands.clone(),
+        taken: VecDeque::new(),
+        has_read: false,
         shared: shared.clone(),
         sink,
         ringback,
@@ -225,7 +223,7 @@ fn start_worker(
     let (core, realtime) = (config.pin.get(index).copied(), config.realtime);
     let seen = shared.clone();
     // What the thread is given is known when the pool is.
-    let (began, has_begun) = bounded(1);
+    let (began, has_begun) = std::sync::mpsc::sync_channel(1);
     let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
         if let Some(core) = core {
             thread::pin_to(core);
@@ -235,7 +233,7 @@ fn start_worker(
         worker.run();
     })?;
     let _ = has_begun.recv();
-    Ok(Handle { commands: Some(sender), shared, thread: Some(thread) })
+    Ok(Handle { commands, shared, thread: Some(thread) })
 }
 
 fn wall_clock_at_zero(clock: Clock) -> Duration {

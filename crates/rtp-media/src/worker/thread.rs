@@ -17,7 +17,7 @@ pub(super) fn pin_to(core: usize) {
 /// Puts the calling thread before all ordinary ones (`SCHED_RR`, which threads started from it do
 /// not inherit); whether the system allows it. It needs `CAP_SYS_NICE` or an `RLIMIT_RTPRIO` of 1.
 ///
-/// A worker sleeps after each turn, and the kernel leaves ordinary threads a share of the core
+/// A worker sleeps after each turn that found anything, and the kernel leaves ordinary threads a share of the core
 /// whatever it does (`sched_rt_runtime_us`).
 pub(super) fn run_in_real_time() -> bool {
     // SAFETY: zero is a valid value of each of its integers.

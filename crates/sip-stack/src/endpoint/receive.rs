@@ -17,21 +17,18 @@ impl Endpoint {
     /// that exists; else it gets no answer.
     pub fn handle_received(&mut self, now: Duration, path: Path, source: Source, bytes: &[u8]) {
         match Message::parse(bytes) {
-            Ok(Message::Request(mut request)) => {
-                request.reduce_body();
-                self.on_request(now, path, source, request);
-            }
-            Ok(Message::Response(mut response)) => {
-                response.reduce_body();
-                self.on_response(now, path, response);
-            }
+            Ok(Message::Request(request)) => self.on_request(now, path, source, request),
+            Ok(Message::Response(response)) => self.on_response(now, path, response),
             Err(error) => self.malformed(path, source, &error),
         }
     }
 
-    fn on_response(&mut self, now: Duration, path: Path, response: Response) {
+    fn on_response(&mut self, now: Duration, path: Path, mut response: Response) {
         match ClientKey::of(&response).filter(|key| self.clients.contains_key(key)) {
-            Some(key) => self.client_response(now, key, response),
+            Some(key) => {
+                response.reduce_body();
+                self.client_response(now, key, response);
+            }
             None => self.drop_message(path, Dropped::StrayResponse),
         }
     }
@@ -44,6 +41,7 @@ impl Endpoint {
             return self.drop_message(path, Dropped::Malformed);
         };
         if *request.method() == Method::Ack {
+            request.reduce_body();
             return self.on_ack(now, path, key, request);
         }
         if self.servers.contains_key(&key) {
@@ -61,6 +59,7 @@ impl Endpoint {
         if !may_ask && leg.is_none() {
             return self.drop_message(path, Dropped::Stranger);
         }
+        request.reduce_body();
         if leg.is_none() && self.sheds(now, key, reply_path, &request) {
             return;
         }
@@ -119,7 +118,7 @@ impl Endpoint {
             leg = owner;
         }
         let Some(id) = leg.or_else(|| self.leg_of(&ack)) else {
-            if self.acks_shed(key) {
+            if self.was_shed(key) {
                 return;
             }
             return self.drop_message(path, Dropped::StrayAck);
@@ -140,8 +139,11 @@ impl Endpoint {
         key: ServerKey,
         request: &Request,
     ) {
-        let invite = ServerKey::of_cancelled(request, self.config.seed)
-            .filter(|key| self.servers.contains_key(key));
+        let cancelled = ServerKey::of_cancelled(request, self.config.seed);
+        if cancelled.is_some_and(|key| self.was_shed(key)) {
+            return;
+        }
+        let invite = cancelled.filter(|key| self.servers.contains_key(key));
         if invite.is_none() && source != Source::Trusted {
             return self.drop_message(path, Dropped::Stranger);
         }

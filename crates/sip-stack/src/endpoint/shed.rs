@@ -1,7 +1,7 @@
 //! New calls refused as cheaply as can be: without a transaction or a leg (RFC 5390 §8.1: what an
 //! overloaded server spends on refusing, it takes from the calls it has).
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use super::{
     Endpoint,
@@ -22,15 +22,15 @@ const MOST: usize = 200_000;
 #[derive(Debug, Default)]
 pub(super) struct Shed {
     status: Option<u16>,
-    last_status: u16,
-    lately: HashSet<ServerKey>,
-    before: HashSet<ServerKey>,
+    /// With what each was refused.
+    lately: HashMap<ServerKey, u16>,
+    before: HashMap<ServerKey, u16>,
     since: Duration,
 }
 
 impl Shed {
-    fn knows(&self, key: ServerKey) -> bool {
-        self.lately.contains(&key) || self.before.contains(&key)
+    fn told(&self, key: ServerKey) -> Option<u16> {
+        self.lately.get(&key).or_else(|| self.before.get(&key)).copied()
     }
 
     fn remember(&mut self, now: Duration, key: ServerKey, status: u16) {
@@ -38,8 +38,7 @@ impl Shed {
             self.before = std::mem::take(&mut self.lately);
             self.since = now;
         }
-        self.lately.insert(key);
-        self.last_status = status;
+        self.lately.insert(key, status);
     }
 
     /// Lets go of what is known too long.
@@ -71,14 +70,15 @@ impl Endpoint {
         if !is_new {
             return false;
         }
-        let status = match (self.shed.status, self.shed.knows(key)) {
-            (_, true) => self.shed.last_status,
-            (Some(status), false) => {
+        self.shed.forget(now);
+        let status = match (self.shed.told(key), self.shed.status) {
+            (Some(told), _) => told,
+            (None, Some(status)) => {
                 self.shed.remember(now, key, status);
                 self.event(Event::Shed { path });
                 status
             }
-            (None, false) => return false,
+            (None, None) => return false,
         };
         let mut response = Response::for_request(request, status, "");
         let tag = super::refuse::stateless_tag(request, self.config.seed);
@@ -90,8 +90,9 @@ impl Endpoint {
         true
     }
 
-    /// Whether an ACK is that of a call refused lately.
-    pub(super) fn acks_shed(&self, key: ServerKey) -> bool {
-        self.shed.knows(key)
+    /// Whether a request with the key of an INVITE, its ACK or CANCEL, is for a call that was
+    /// refused lately: a stateless server lets it pass in silence (RFC 3261 §8.2.7).
+    pub(super) fn was_shed(&self, key: ServerKey) -> bool {
+        self.shed.told(key).is_some()
     }
 }

@@ -24,6 +24,10 @@ impl Leg {
         let Ok(uri) = Uri::parse(dialog.next_hop()) else { return self.path };
         let Some(ip) = uri.ip() else { return self.path };
         let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
+        let behind_nat = !dialog.is_routed() && private_behind_public(ip, self.path.remote.ip());
+        if behind_nat && !uri.params.has("transport") {
+            return self.path;
+        }
         let transport = match uri.params.get("transport") {
             Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
             Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
@@ -31,7 +35,6 @@ impl Leg {
         };
         let same = transport == self.path.transport;
         let reuse = same && transport.is_reliable() && ip == self.path.remote.ip();
-        let behind_nat = !dialog.is_routed() && private_behind_public(ip, self.path.remote.ip());
         if (reuse && !self.path_lost) || (same && behind_nat) {
             return self.path;
         }

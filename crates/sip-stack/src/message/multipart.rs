@@ -10,37 +10,47 @@ use super::{HeaderName, Headers, Params};
 /// Multiparts within multiparts that are looked into.
 const DEPTH: usize = 3;
 
-/// Replaces a body of several parts by its session description; any other stays as it is, as do
-/// those without one and those with a further part that must be understood (RFC 5621 §3.4).
+/// Replaces a body of several parts by its session description, and by nothing where there is
+/// none and no part must be understood (RFC 5621 §3.4). Any other body stays as it is.
 pub(crate) fn reduce(headers: &mut Headers, body: &mut Bytes) {
     let Some(content_type) = headers.first(HeaderName::ContentType) else { return };
-    if let Some(part) = session_part(content_type, body, DEPTH) {
-        *body = part;
-        headers.set(HeaderName::ContentType, "application/sdp");
+    match session_part(content_type, body, DEPTH) {
+        Some(Some(part)) => {
+            *body = part;
+            headers.set(HeaderName::ContentType, "application/sdp");
+        }
+        Some(None) => {
+            *body = Bytes::new();
+            headers.remove(HeaderName::ContentType);
+        }
+        None => {}
     }
 }
 
-fn session_part(content_type: &str, body: &Bytes, depth: usize) -> Option<Bytes> {
+/// `None`: these are no parts, or one of them must be understood and is not.
+fn session_part(content_type: &str, body: &Bytes, depth: usize) -> Option<Option<Bytes>> {
     if depth == 0 {
         return None;
     }
     let boundary = boundary_of(content_type)?;
     let mut found = None;
+    let mut count = 0;
     for range in parts(body, boundary) {
         let part = Part::read(body.slice(range));
         let (kind, _) = split(&part.content_type);
-        let inner = if kind.eq_ignore_ascii_case("application/sdp") {
-            Some(part.content)
+        count += usize::from(!kind.is_empty());
+        let inner = if kind.eq_ignore_ascii_case("application/sdp") && part.is_session {
+            Some(Some(part.content))
         } else {
             session_part(&part.content_type, &part.content, depth - 1)
         };
         match inner {
-            Some(sdp) => found = found.or(Some(sdp)),
+            Some(sdp) => found = found.or(sdp),
             None if part.is_required => return None,
             None => {}
         }
     }
-    found
+    (count > 0).then_some(found)
 }
 
 fn split(value: &str) -> (&str, Params<'_>) {
@@ -90,13 +100,22 @@ fn without_line_end(body: &[u8], begin: usize, end: usize) -> usize {
 struct Part {
     content_type: String,
     is_required: bool,
+    /// The session of this dialog, not another one (RFC 3959); as it is written, not encoded.
+    is_session: bool,
     content: Bytes,
 }
 
+/// Header lines of a part that are read.
+const LINES: usize = 32;
+
 impl Part {
     fn read(part: Bytes) -> Self {
-        let mut read =
-            Self { content_type: String::new(), is_required: false, content: Bytes::new() };
+        let mut read = Self {
+            content_type: String::new(),
+            is_required: false,
+            is_session: true,
+            content: Bytes::new(),
+        };
         let mut at = 0;
         let mut headers: Vec<String> = Vec::new();
         while at < part.len() {
@@ -106,6 +125,9 @@ impl Part {
             if line.is_empty() {
                 read.content = part.slice(at..);
                 break;
+            }
+            if headers.len() == LINES {
+                continue;
             }
             match headers.last_mut() {
                 Some(folded) if line.starts_with([' ', '\t']) => folded.push_str(&line),
@@ -119,8 +141,13 @@ impl Part {
             } else if name.eq_ignore_ascii_case("Content-Disposition") {
                 // Only what says so is taken at its word: carriers leave it out where they mean
                 // "optional", though its absence is "required".
-                let handling = split(value).1.get("handling").unwrap_or_default();
+                let (disposition, params) = split(value);
+                let handling = params.get("handling").unwrap_or_default().trim_matches('"');
                 read.is_required = handling.eq_ignore_ascii_case("required");
+                read.is_session &= disposition.eq_ignore_ascii_case("session");
+            } else if name.eq_ignore_ascii_case("Content-Transfer-Encoding") {
+                let plain = ["7bit", "8bit", "binary"];
+                read.is_session &= plain.iter().any(|plain| value.eq_ignore_ascii_case(plain));
             }
         }
         read
@@ -134,9 +161,10 @@ mod tests {
     const ISUP: &str = "Content-Type: application/ISUP;version=itu-t92+\r\n\
          Content-Disposition: signal;handling=optional\r\n\r\n\x01\x11\x00\n--x\r\n";
 
+    /// What the body becomes; `None`: it stays.
     fn reduced(content_type: &str, body: &str) -> Option<String> {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let part = session_part(content_type, &body, DEPTH)?;
+        let part = session_part(content_type, &body, DEPTH)?.unwrap_or_default();
         Some(String::from_utf8(part.to_vec()).unwrap())
     }
 
@@ -176,18 +204,34 @@ mod tests {
             ("multipart/mixed;boundary=\"\"", format!("--\r\n{sdp}\r\n----")),
             ("multipart/mixed;boundary=c", format!("--b\r\n{sdp}\r\n--b--")),
             ("multipart/mixed;boundary=b", format!("--bb\r\n{sdp}\r\n--bb--")),
-            ("multipart/mixed;boundary=b", format!("--b\r\n{ISUP}\r\n--b--")),
             ("multipart/mixed;boundary=b", format!("--b\r\n{sdp}\r\n--b\r\n{must}\r\n--b--")),
             ("multipart/mixed;boundary=b", format!("--b--\r\n--b\r\n{sdp}\r\n--b--")),
             ("multipart/mixed;boundary=b", "--b".to_owned()),
             ("multipart/mixed;boundary=b", "--b\r\n--b\r\n--b--".to_owned()),
-            ("multipart/mixed;boundary=b", deep(3)),
             ("multipart/mixed;boundary=b", String::new()),
             ("application/sdp", "v=0\r\n".to_owned()),
         ];
         for (content_type, body) in &cases {
             assert_eq!(reduced(content_type, body), None, "{content_type} {body}");
         }
-        assert!(reduced("multipart/mixed;boundary=b", &deep(2)).is_some());
+        assert_eq!(reduced("multipart/mixed;boundary=b", &deep(2)).as_deref(), Some("v=0\r\n"));
+        assert_eq!(reduced("multipart/mixed;boundary=b", &deep(3)).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn parts_that_nobody_must_understand_are_no_body() {
+        let none = [
+            format!("--b\r\n{ISUP}\r\n--b--"),
+            "--b\r\nContent-Type: application/sdp\r\nContent-Disposition: early-session\r\n\r\nv=0"
+                .to_owned(),
+            "--b\r\nContent-Type: application/sdp\r\nContent-Transfer-Encoding: base64\r\n\r\ndj0w"
+                .to_owned(),
+        ];
+        for body in &none {
+            let found = reduced("multipart/mixed;boundary=b", body);
+            assert_eq!(found.as_deref(), Some(""), "{body}");
+        }
+        let must = ISUP.replace("optional", "\"required\"");
+        assert_eq!(reduced("multipart/mixed;boundary=b", &format!("--b\r\n{must}")), None);
     }
 }

@@ -87,7 +87,10 @@ async fn read(socket: Arc<UdpSocket>, local: SocketAddr, incoming: mpsc::Sender<
     let mut buffer = vec![0; DATAGRAM];
     loop {
         // An error here is one that ICMP told of a datagram that went out; it is read elsewhere.
-        let Ok((len, remote)) = socket.recv_from(&mut buffer).await else { continue };
+        let Ok((len, remote)) = socket.recv_from(&mut buffer).await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
         let path = Path { transport: Transport::Udp, local, remote };
         let bytes = Bytes::copy_from_slice(&buffer[..len]);
         if incoming.send(message(path, bytes)).await.is_err() {
