@@ -132,7 +132,8 @@ impl Writer {
 async fn run(store: Store, mut jobs: mpsc::Receiver<Job>, figures: Arc<Figures>) {
     let mut batch = Vec::with_capacity(BATCH);
     let lease = store.node().lease / 3;
-    let mut renew = tokio::time::interval(lease);
+    // The first row of a start writes the lease.
+    let mut renew = tokio::time::interval_at(tokio::time::Instant::now() + lease, lease);
     renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
