@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Db, call, ended, info, keys, mobile};
+use common::{Db, call, ended, eventually, info, keys, mobile};
 use deflect_actions::{
     Clock,
     store::{OutcomeRow, Row, StepRow, Store, StoreError, Writer},
@@ -19,6 +19,7 @@ on_both!(
     a_row_that_the_database_refuses_costs_no_other_row,
     a_database_of_a_newer_program_is_refused_and_left_alone,
     nodes_that_start_together_make_the_tables_once,
+    a_store_at_rest_holds_no_connection_and_goes_on_when_needed,
 );
 
 /// Rows that wait at most, and those of the commit that is being tried.
@@ -140,4 +141,35 @@ async fn nodes_that_start_together_make_the_tables_once(db: Db) {
     let versions = "SELECT COUNT(*) FROM schema_version";
     assert_eq!(db.number(versions).await, Some(1));
     assert_eq!(db.number("SELECT COUNT(*) FROM node").await, Some(4));
+}
+
+async fn a_store_at_rest_holds_no_connection_and_goes_on_when_needed(db: Db) {
+    let store = db.store().await;
+    let started = call(store.clock().now_ms(), Some(&mobile(1)));
+    let writer = Writer::start(store.clone());
+    writer.try_write(Row::CallStarted(started.clone())).unwrap();
+    assert!(writer.flush(Duration::from_secs(30)).await);
+    let file = db.url.strip_prefix("sqlite:");
+    if let Some(file) = file {
+        assert_ne!(open_files(file), 0, "the file is open while it is worked with");
+    }
+
+    // A connection is idle a moment after its work is done.
+    eventually("no connection is left", async || {
+        store.rest().await;
+        file.is_none_or(|file| open_files(file) == 0)
+    })
+    .await;
+    writer.try_write(ended(&started, "no_human", "deflected")).unwrap();
+    assert!(writer.flush(Duration::from_secs(30)).await);
+    assert_eq!(db.number("SELECT COUNT(*) FROM call WHERE ended_ms > 0").await, Some(1));
+}
+
+/// How often this process has `file`, or what belongs to it, open.
+fn open_files(file: &str) -> usize {
+    std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok())
+        .filter(|path| path.to_string_lossy().starts_with(file))
+        .count()
 }

@@ -107,7 +107,7 @@ impl Node {
         }
         let (ready, is_ready) = watch::channel(true);
         let (asks, asked) = mpsc::channel(64);
-        tokio::spawn(upkeep::keep_house(metrics.clone(), asks.downgrade()));
+        tokio::spawn(upkeep::keep_house(metrics.clone(), services.store.clone(), asks.downgrade()));
         let site = http::Site {
             metrics,
             store: services.store.clone(),

@@ -5,6 +5,8 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{mpsc, oneshot};
 
+use deflect_actions::store::Store;
+
 use crate::switchboard::Ask;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -15,7 +17,11 @@ const QUIET: u32 = 3;
 
 /// Folds samples of histograms, which would pile up where nobody reads `/metrics`, and gives
 /// memory back after a busy time. Ends with the switchboard.
-pub(super) async fn keep_house(metrics: PrometheusHandle, asks: mpsc::WeakSender<Ask>) {
+pub(super) async fn keep_house(
+    metrics: PrometheusHandle,
+    store: Store,
+    asks: mpsc::WeakSender<Ask>,
+) {
     let (mut peak, mut quiet) = (0, 0);
     let mut every = tokio::time::interval(EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -33,6 +39,7 @@ pub(super) async fn keep_house(metrics: PrometheusHandle, asks: mpsc::WeakSender
         quiet = if peak >= WORTH_IT && now < peak / 4 { quiet + 1 } else { 0 };
         peak = peak.max(now);
         if quiet == QUIET {
+            store.rest().await;
             // It takes locks that a busy node would wait for.
             let _ = tokio::task::spawn_blocking(give_back_memory).await;
             (peak, quiet) = (if now < WORTH_IT { 0 } else { now }, 0);

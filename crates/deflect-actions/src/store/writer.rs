@@ -169,19 +169,42 @@ fn parted(batch: &mut Vec<Job>) -> (Vec<Row>, Vec<oneshot::Sender<()>>) {
     (rows, flushes)
 }
 
-/// Commits the rows, however long that takes; meanwhile the queue fills and is bounded.
+/// Commits the rows, however long that takes; meanwhile the queue fills and is bounded. A row that
+/// the database refuses is found by halves and left out.
 async fn commit(store: &Store, rows: Vec<Row>, figures: &Figures) {
-    if rows.is_empty() {
-        return;
+    let mut parts = vec![rows.as_slice()];
+    while let Some(part) = parts.pop() {
+        if part.is_empty() {
+            continue;
+        }
+        match write_until_answered(store, part, figures).await {
+            Ok(()) => {
+                figures.written.fetch_add(part.len() as u64, Ordering::Relaxed);
+            }
+            Err(error) if part.len() == 1 => {
+                tracing::error!(%error, "store: row refused");
+                metrics::counter!("carom_store_rows_refused_total").increment(1);
+                figures.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => {
+                tracing::warn!(%error, rows = part.len(), "store: a row is refused, looking for it");
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
+            }
+        }
     }
+}
+
+/// Tries until the database has taken the rows or said that it never will.
+async fn write_until_answered(
+    store: &Store,
+    rows: &[Row],
+    figures: &Figures,
+) -> Result<(), StoreError> {
     let mut waits = RETRY.iter();
     let mut wait = RETRY[0];
     loop {
-        match write_in_time(store, &rows).await {
-            Ok(()) => {
-                figures.written.fetch_add(rows.len() as u64, Ordering::Relaxed);
-                return;
-            }
+        match write_in_time(store, rows).await {
             Err(error) if error.may_pass() => {
                 figures.retries.fetch_add(1, Ordering::Relaxed);
                 metrics::counter!("carom_store_retries_total").increment(1);
@@ -190,24 +213,8 @@ async fn commit(store: &Store, rows: Vec<Row>, figures: &Figures) {
                 tokio::time::sleep(wait).await;
                 renew_lease(store).await;
             }
-            Err(error) => {
-                tracing::warn!(%error, "store: a row is refused, writing the others one by one");
-                return one_by_one(store, rows, figures).await;
-            }
+            answered => return answered,
         }
-    }
-}
-
-async fn one_by_one(store: &Store, rows: Vec<Row>, figures: &Figures) {
-    for row in rows {
-        match write_in_time(store, std::slice::from_ref(&row)).await {
-            Ok(()) => figures.written.fetch_add(1, Ordering::Relaxed),
-            Err(error) => {
-                tracing::error!(%error, "store: row refused");
-                metrics::counter!("carom_store_rows_refused_total").increment(1);
-                figures.refused.fetch_add(1, Ordering::Relaxed)
-            }
-        };
     }
 }
 
