@@ -88,7 +88,7 @@ fn kh_09_the_first_call_within_48_hours_is_told_from_the_next_one_also_after_a_r
 }
 
 #[test]
-fn ic_09_who_was_deflected_and_returns_is_known() {
+fn ic_09_ex_04_who_was_deflected_and_returns_is_known() {
     let place = Place::new();
     let flows = [("sort", SORT, "again first returned outage"), ("texts", TEXTING, "agents")];
     let site = Site::new(&place, &flows);

@@ -131,7 +131,7 @@ fn a_suppressed_offer_is_skipped_without_a_sound_and_with_its_reason() {
 }
 
 #[test]
-fn ic_09_who_was_deflected_and_returns_hears_no_offer() {
+fn ic_09_ex_04_who_was_deflected_and_returns_hears_no_offer() {
     let history =
         History { deflected_ms: vec![facts().start_ms - 3_600_000], ..History::default() };
     let facts = Facts { history: Some(history), ..facts() };
