@@ -1,6 +1,6 @@
-//! Fuzz targets of the flow file; plain `cargo test` replays the corpus under `__fuzz__` and some
-//! random edits of good files, `cargo bolero test NAME --sanitizer NONE` searches for more.
-//! Failures print their seed.
+//! Fuzz targets of the flow file; plain `cargo test` replays the corpus under `__fuzz__`, which is
+//! links to the bad flows of `findings.rs` and to the good ones, and some random edits of good
+//! files, `cargo bolero test NAME --sanitizer NONE` searches for more. Failures print their seed.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::sync::Arc;
