@@ -9,8 +9,9 @@ use crate::{engine::MENU, generator::Plan};
 
 /// Calls a second that come and go.
 const RATE: f64 = 800.0;
-/// Given to the engine to forget what has ended: transactions live for 32 s (RFC 3261 §17).
-const FORGET: Duration = Duration::from_secs(40);
+/// Given to the engine to forget what has ended: transactions live for 32 s (RFC 3261 §17), and
+/// a busy time is over after 15 quiet seconds.
+const FORGET: Duration = Duration::from_secs(60);
 /// Of what the engine had before, in percent, is "back to the start".
 const BACK: f64 = 10.0;
 

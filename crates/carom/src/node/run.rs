@@ -67,6 +67,7 @@ impl Node {
     /// What keeps it from serving: an address, a key, another node at its control socket. A
     /// database that is down does not.
     pub async fn start(snapshot: Snapshot, config_file: Option<PathBuf>) -> anyhow::Result<Self> {
+        upkeep::bound_free_memory();
         let clock = Clock::start();
         let config = &snapshot.config;
         let metrics = metrics_handle();

@@ -48,6 +48,21 @@ pub(super) async fn keep_house(
     }
 }
 
+/// Free memory that the allocator may keep at the end of each of its heaps.
+#[cfg(target_env = "gnu")]
+const KEPT_FREE: libc::c_int = 256 << 10;
+
+/// Bounds what the allocator keeps at the end of each thread's heap. Left to itself it raises the
+/// bound to twice the largest block that was ever freed, and `malloc_trim` leaves the end of all
+/// heaps but the first alone.
+pub(super) fn bound_free_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it sets a number of the allocator's own under the allocator's own lock.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_FREE);
+    }
+}
+
 /// The allocator keeps what was freed in the middle of its heaps, for good if it is not asked.
 fn give_back_memory() {
     #[cfg(target_env = "gnu")]

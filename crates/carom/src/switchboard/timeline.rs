@@ -63,6 +63,10 @@ pub struct CallSummary {
     pub end: String,
 }
 
+/// An entry as it is kept of an ended call: milliseconds since the call's start, kind, text.
+#[derive(Serialize, Deserialize)]
+struct Kept<'a>(i64, Cow<'a, str>, Cow<'a, str>);
+
 /// The last ended calls, oldest first, as JSON in one run of bytes: a thousand calls that each
 /// left dozens of small pieces all over the heap would keep it from ever shrinking.
 #[derive(Debug, Default)]
@@ -80,22 +84,29 @@ impl Ended {
         {
             self.bytes.drain(..oldest);
         }
+        let entries: Vec<Kept<'_>> = line
+            .entries
+            .iter()
+            .map(|entry| {
+                Kept(entry.at_ms - summary.started_ms, (&*entry.kind).into(), (&*entry.text).into())
+            })
+            .collect();
         // Texts and numbers: nothing that JSON could refuse.
-        let Ok(text) = serde_json::to_vec(&(summary, line)) else { return };
+        let Ok(text) = serde_json::to_vec(&(summary, line.dropped, entries)) else { return };
         self.bytes.extend(&text);
         self.lengths.push_back(text.len());
     }
 
     /// Newest first.
     pub fn newest(&self) -> impl Iterator<Item = (CallSummary, TimeLine)> {
-        self.texts().filter_map(|text| serde_json::from_slice(&text).ok())
+        self.texts().filter_map(|text| read(&text))
     }
 
     /// The newest whose id begins so.
     pub fn find(&self, id: &str) -> Option<(CallSummary, TimeLine)> {
         let begin = format!("[{{\"call\":\"{id}");
         let found = self.texts().find(|text| text.starts_with(begin.as_bytes()))?;
-        serde_json::from_slice(&found).ok()
+        read(&found)
     }
 
     fn texts(&self) -> impl Iterator<Item = Vec<u8>> {
@@ -107,6 +118,20 @@ impl Ended {
             text
         })
     }
+}
+
+fn read(text: &[u8]) -> Option<(CallSummary, TimeLine)> {
+    let (summary, dropped, entries): (CallSummary, u32, Vec<Kept<'_>>) =
+        serde_json::from_slice(text).ok()?;
+    let entries = entries
+        .into_iter()
+        .map(|Kept(after_ms, kind, text)| Entry {
+            at_ms: summary.started_ms + after_ms,
+            kind: kind.into_owned().into(),
+            text: text.into_owned().into(),
+        })
+        .collect();
+    Some((summary, TimeLine { entries, dropped }))
 }
 
 #[cfg(test)]
@@ -137,8 +162,8 @@ mod tests {
                 step: "welcome".to_owned(),
                 end: "deflected".to_owned(),
             };
-            let mut line = TimeLine::default();
-            (0..n % 7).for_each(|at| line.note(at, "sip", format!("→ {at} of {n}")));
+            let mut line = TimeLine { dropped: 3, ..TimeLine::default() };
+            (0..n % 7).for_each(|at| line.note(n + at, "sip", format!("→ {at} of {n}")));
             ended.keep(&summary, &line);
         }
         let all: Vec<_> = ended.newest().collect();
@@ -147,7 +172,8 @@ mod tests {
         assert_eq!(all[1].1.entries.len(), 0);
         let (found, line) = ended.find("0503").unwrap();
         assert_eq!((&*found.caller, line.entries.len()), ("a \"caller\"", 503 % 7));
-        assert_eq!(line.entries[5].text, "→ 5 of 503");
+        let last = Entry { at_ms: 508, kind: "sip".into(), text: "→ 5 of 503".into() };
+        assert_eq!((&line.entries[5], line.dropped), (&last, 3));
         assert_eq!(ended.find("0499-abc"), None);
         assert_eq!(ended.find("\""), None);
     }
