@@ -83,7 +83,9 @@ pub(crate) fn refused_in(address: &str, countries: &[String]) -> Option<(String,
     if read.clone().any(|number| number.line_type() == LineType::Premium) {
         return Some((format!("`{address}` is a premium number"), PERSON));
     }
-    let abroad = read.find(|number| digits.starts_with('+') && !listed(number.region()))?;
+    // Only these say their country: what else reads as a number may be one of the PBX's own.
+    let global = ["+", "00", "011"].iter().any(|prefix| digits.starts_with(prefix));
+    let abroad = read.find(|number| global && !listed(number.region()))?;
     let message = format!("`{address}` is a number of {}", abroad.region());
     Some((message, "add the country to `[limits] countries` in carom.toml, if it is meant"))
 }
