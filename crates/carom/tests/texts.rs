@@ -81,6 +81,25 @@ fn kh_03_a_text_that_the_provider_accepts_is_said_to_be_sent_and_ends_the_call()
     assert_eq!(site.message_to("01")["state"], "delivered");
 }
 
+#[test]
+fn kh_03_each_text_of_one_menu_is_sent_and_the_same_one_again_is_not() {
+    let other = "\n[step.text_other]\ndo = \"text\"\nlink = \"chat\"\n\
+                 message = \"Example: the other link: {link}\"\n\
+                 then = \"hangup\"\nif_fails = \"agents\"\n";
+    let flow = FLOW
+        .replace("0 = \"agents\" }", "2 = \"text_other\", 0 = \"agents\" }")
+        .replace("accept   = [\"1\"]", "accept   = [\"1\", \"2\"]");
+    let site = Site::with(&(flow + other));
+    for key in ["1", "2", "1"] {
+        let heard = site.call("+447700900102", &["--press", &format!("{key}@1200ms")]);
+        assert_eq!(heard.verdicts, ["sent"], "{key}");
+    }
+    let posted = site.twilio.posted_to("+447700900102");
+    let bodies: Vec<_> = posted.iter().map(|form| form["Body"].as_str()).collect();
+    assert_eq!(bodies.len(), 2, "{bodies:?}");
+    assert!(bodies[0].contains("the chat link") && bodies[1].contains("the other link"));
+}
+
 /// What becomes of one caller's text.
 struct Case {
     does: Does,
@@ -216,6 +235,10 @@ struct Heard {
 
 impl Site {
     fn new() -> Self {
+        Self::with(FLOW)
+    }
+
+    fn with(flow: &str) -> Self {
         let place = Place::new();
         let twilio = Twilio::start(&place);
         let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
@@ -224,7 +247,7 @@ impl Site {
             "{before}{}\n[http]\npublic_url = \"http://{{engine}}:8080\"{http}",
             twilio.config(&place)
         );
-        let engine = Engine::start_with(BIN, &place, &config, FLOW);
+        let engine = Engine::start_with(BIN, &place, &config, flow);
         let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(50).listen(&place);
         Self { place, twilio, engine, pbx }
     }

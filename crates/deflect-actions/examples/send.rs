@@ -102,6 +102,7 @@ fn order(store: &Store, to: &E164) -> TextOrder {
         text: "Example: the link you asked for: https://www.example.com/chat".to_owned(),
         language: "en-GB".to_owned(),
         step: "text_me".to_owned(),
+        asked_in: "welcome".to_owned(),
         purpose: "link".to_owned(),
         links: vec!["chat".to_owned()],
         topic: String::new(),

@@ -376,7 +376,10 @@ async fn a_second_text_within_the_window_is_a_duplicate(db: Db) {
     };
     assert_eq!(send("send_link").await, accepted);
     assert_eq!(send("send_link").await, TextOutcome::Duplicate);
-    assert_eq!(send("send_other").await, accepted, "another text");
+    assert_eq!(send("send_other").await, accepted, "another text of the same menu");
+    let mut from_elsewhere = order(texts.store(), &mobile(1));
+    from_elsewhere.asked_in = "another_menu".to_owned();
+    assert_eq!(texts.send(from_elsewhere).await, TextOutcome::Duplicate, "the same text");
     clock.advance(11 * 60_000);
     assert_eq!(send("send_link").await, accepted, "the window is over");
     assert_eq!(twilio.taken().len(), 3);

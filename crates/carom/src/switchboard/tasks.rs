@@ -219,7 +219,8 @@ impl Switchboard {
             via: request.via,
             text,
             language: request.language,
-            step: request.asked_in,
+            step: request.step,
+            asked_in: request.asked_in,
             purpose: request.purpose,
             links: request.links.into_iter().map(|link| link.name).collect(),
             // An opt-out from a topic is one from texts of that intent.

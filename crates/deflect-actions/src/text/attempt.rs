@@ -115,6 +115,7 @@ impl TextService {
             call: &order.call,
             offer: order.offer.as_ref(),
             step: &order.step,
+            asked_in: &order.asked_in,
             prompt_id: &order.prompt_id,
             prompt_hash: &order.prompt_hash,
             language: &order.language,

@@ -19,8 +19,10 @@ pub struct TextOrder {
     pub text: String,
     /// Its language.
     pub language: String,
-    /// Name of the `text` step.
+    /// Name of the `text` step: says which text it is.
     pub step: String,
+    /// Name of the step whose prompt the caller said yes to.
+    pub asked_in: String,
     /// `link`, or what the step names.
     pub purpose: String,
     /// Names of the links in it.

@@ -201,6 +201,7 @@ pub fn order(store: &Store, to: &E164) -> TextOrder {
         text: "Example: here is the link you asked for https://example.net/chat".to_owned(),
         language: "en-GB".to_owned(),
         step: "send_link".to_owned(),
+        asked_in: "welcome".to_owned(),
         purpose: "link".to_owned(),
         links: vec!["chat".to_owned()],
         topic: String::new(),

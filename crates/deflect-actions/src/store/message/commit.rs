@@ -13,7 +13,10 @@ pub(crate) struct NewMessage<'a> {
     pub idem_key: String,
     pub call: &'a CallStarted,
     pub offer: Option<&'a OfferRow>,
+    /// The `text` step.
     pub step: &'a str,
+    /// The step that was agreed to.
+    pub asked_in: &'a str,
     pub prompt_id: &'a str,
     pub prompt_hash: &'a str,
     pub language: &'a str,
@@ -61,7 +64,7 @@ async fn consent(
     // One consent per message: they share the id.
     .bind(new.message_id.clone())
     .bind(new.call.call_id.clone())
-    .bind(new.step.to_owned())
+    .bind(new.asked_in.to_owned())
     .bind(new.prompt_id.to_owned())
     .bind(new.prompt_hash.to_owned())
     .bind(new.language.to_owned())
@@ -85,10 +88,10 @@ async fn message(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO message (message_id, call_id, offer_id, consent_id, idem_key, purpose, \
-         channel, dest_key, dest_key_prev, dest_region, dest_enc, body_enc, encoding, segments, \
-         state, attempt, claimed_by, lease_until_ms, created_ms, valid_until_ms) \
-         VALUES ($1, $2, $3, $1, $4, $5, 'sms', $6, $7, $8, $9, $10, $11, $12, 'claimed', 1, \
-         $13, $14, $15, $16)",
+         channel, dest_key, dest_key_prev, dest_region, dest_enc, body_enc, template, encoding, \
+         segments, state, attempt, claimed_by, lease_until_ms, created_ms, valid_until_ms) \
+         VALUES ($1, $2, $3, $1, $4, $5, 'sms', $6, $7, $8, $9, $10, $11, $12, $13, 'claimed', 1, \
+         $14, $15, $16, $17)",
     )
     .bind(new.message_id.clone())
     .bind(new.call.call_id.clone())
@@ -100,6 +103,7 @@ async fn message(
     .bind(new.to.region().to_owned())
     .bind(dest_enc)
     .bind(body_enc)
+    .bind(new.step.to_owned())
     .bind(new.encoding.to_owned())
     .bind(new.segments)
     .bind(claimer)

@@ -59,9 +59,9 @@ impl Store {
     ) -> Result<i64, StoreError> {
         let mut conn = self.conn().await?;
         let row = sqlx::query(
-            "SELECT COUNT(*) AS n FROM message m JOIN consent k ON k.consent_id = m.consent_id \
-             WHERE m.call_id = $1 AND k.step = $2 AND m.dest_key = $3 \
-             AND m.state IN ('failed','undelivered','canceled')",
+            "SELECT COUNT(*) AS n FROM message \
+             WHERE call_id = $1 AND template = $2 AND dest_key = $3 \
+             AND state IN ('failed','undelivered','canceled')",
         )
         .bind(call_id.to_owned())
         .bind(step.to_owned())
@@ -83,9 +83,9 @@ impl Store {
     ) -> Result<Option<State>, StoreError> {
         let mut conn = self.conn().await?;
         let row = sqlx::query(
-            "SELECT m.state FROM message m JOIN consent k ON k.consent_id = m.consent_id \
+            "SELECT m.state FROM message m \
              JOIN call c ON c.call_id = m.call_id WHERE m.dest_key IN ($1, $2) \
-             AND m.created_ms >= $3 AND m.purpose = $4 AND k.step = $5 AND c.business = $6 \
+             AND m.created_ms >= $3 AND m.purpose = $4 AND m.template = $5 AND c.business = $6 \
              AND m.state NOT IN ('failed','undelivered','canceled') \
              ORDER BY m.created_ms DESC LIMIT 1",
         )
