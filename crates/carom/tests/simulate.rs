@@ -33,15 +33,20 @@ fn ten_thousand_random_callers_of_each_shipped_flow_reach_an_end_or_a_person() {
     let text = include_str!("../src/demo/flow.toml").replace("{pbx}", "127.0.0.1:5080");
     std::fs::write(&demo, text).unwrap();
     let demo = demo.to_str().unwrap();
+    let long = std::env::var("CAROM_LONG").is_ok_and(|long| long == "1");
+    let callers = if long { 1_000_000 } else { 10_000 };
+    let random = ["simulate", "--random", &callers.to_string(), "--seed", "20261125"];
     for args in [&["-c", "config/carom.toml"][..], &[], &[MINIMAL], &[demo]] {
-        let random = ["simulate", "--random", "10000", "--seed", "20261125"];
         let told = play(&[&random, args].concat(), "");
         let text = String::from_utf8(told.stdout).unwrap();
         assert!(told.status.success(), "{args:?}: {text}");
-        assert!(text.starts_with("10000 callers, seed 20261125\n"), "{args:?}: {text}");
+        assert!(
+            text.starts_with(&format!("{callers} callers, seed 20261125\n")),
+            "{args:?}: {text}"
+        );
         assert!(!text.contains("LOST"), "{args:?}: {text}");
         let ends = counts(&text).into_iter().filter(|(what, _)| is_an_end(what));
-        assert_eq!(ends.map(|(_, n)| n).sum::<u64>(), 10_000, "{args:?}: {text}");
+        assert_eq!(ends.map(|(_, n)| n).sum::<u64>(), callers, "{args:?}: {text}");
         for end in ["deflected", "forwarded", "apology", "caller_hangup"] {
             assert!(counts(&text).iter().any(|(what, n)| what == end && *n > 0), "{end}: {text}");
         }

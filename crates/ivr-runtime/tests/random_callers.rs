@@ -13,11 +13,16 @@ const MINIMAL: &str = include_str!("fixtures/minimal.toml");
 const SHIPPED: &str = include_str!("../../../config/flows/main.toml");
 const SEED: u64 = 20_261_124;
 
+/// Ten thousand; with `CAROM_LONG=1` a million.
+fn callers() -> u64 {
+    if std::env::var("CAROM_LONG").is_ok_and(|long| long == "1") { 1_000_000 } else { 10_000 }
+}
+
 #[test]
 fn ten_thousand_random_callers_of_the_minimal_flow_reach_an_end_or_a_person() {
     for (name, faults) in [("none", Faults::NONE), ("some", Faults::SOME), ("all", Faults::ALL)] {
-        let tally = run_random(&minimal(), 10_000, SEED, faults);
-        assert!(tally.is_ok() && tally.calls == 10_000, "faults {name}: {tally}");
+        let tally = run_random(&minimal(), callers(), SEED, faults);
+        assert!(tally.is_ok() && tally.calls == callers(), "faults {name}: {tally}");
         assert!(tally.state_bytes <= 4_096, "{} bytes", tally.state_bytes);
     }
 }
@@ -25,8 +30,8 @@ fn ten_thousand_random_callers_of_the_minimal_flow_reach_an_end_or_a_person() {
 #[test]
 fn ten_thousand_random_callers_of_the_shipped_flow_reach_an_end_or_a_person() {
     for (name, faults) in [("none", Faults::NONE), ("some", Faults::SOME), ("all", Faults::ALL)] {
-        let tally = run_random(&shipped(), 10_000, SEED, faults);
-        assert!(tally.is_ok() && tally.calls == 10_000, "faults {name}: {tally}");
+        let tally = run_random(&shipped(), callers(), SEED, faults);
+        assert!(tally.is_ok() && tally.calls == callers(), "faults {name}: {tally}");
         assert!(tally.state_bytes <= 4_096, "{} bytes", tally.state_bytes);
     }
 }
