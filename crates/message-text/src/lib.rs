@@ -9,7 +9,7 @@ mod segments;
 mod template;
 
 pub use number::{E164, LineType, NumberProblem};
-pub use segments::{Encoding, Segments, segments};
+pub use segments::{Encoding, MAX_SEGMENTS, Segments, segments};
 pub use template::{Template, TemplateProblem};
 
 #[cfg(doctest)]

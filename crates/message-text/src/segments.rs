@@ -38,6 +38,9 @@ pub struct Segments {
     pub offending: Option<char>,
 }
 
+/// Messages on the bill that one text may be; longer ones are not sent.
+pub const MAX_SEGMENTS: u8 = 2;
+
 /// Counts the segments of `text`, with the 8-bit concatenation header (153 septets or 67 units a
 /// part). Neither an escape pair nor a surrogate pair is split over two parts.
 #[must_use]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use message_text::MAX_SEGMENTS;
+
 use crate::provider::Provider;
 
 /// What a service sends by.
@@ -65,7 +67,7 @@ impl Default for TextLimits {
             prefix_hour: 60,
             prefix_digits: 7,
             line_minute: 120,
-            segments: 2,
+            segments: MAX_SEGMENTS,
         }
     }
 }

@@ -1,4 +1,7 @@
-//! E09: a message is there in every language, says who sends it, and holds its link once.
+//! E09: a message is there in every language, says who sends it, holds its link once and is not
+//! too long to be sent.
+
+use message_text::{Encoding, MAX_SEGMENTS, Segments, segments};
 
 use super::{Lint, graph};
 use crate::{
@@ -49,7 +52,41 @@ fn content(lint: &Lint<'_>, text: &Text, message: &str, place: Span) {
         && !message.to_lowercase().contains(&brand.to_lowercase())
     {
         let why = format!("the message does not say that it is from {brand}");
-        lint.note(Code::E09, place, why, format!("begin it with `{brand}: …`"));
+        lint.note(Code::E09, place.clone(), why, format!("begin it with `{brand}: …`"));
+    }
+    let shortest = segments(&shortest(lint, text, message));
+    if shortest.count > usize::from(MAX_SEGMENTS) {
+        let count = shortest.count;
+        let why =
+            format!("the message is {count} SMS long; one of more than {MAX_SEGMENTS} is not sent");
+        lint.note(Code::E09, place, why, shorter(&shortest));
+    }
+}
+
+/// The message as it is at least: with brand and link, every other field empty.
+fn shortest(lint: &Lint<'_>, text: &Text, message: &str) -> String {
+    let links = text.links.iter().filter_map(|link| lint.flow.links.get(usize::from(link.0)));
+    let link = links.map(|link| without_fields(&link.url)).min_by_key(String::len);
+    let message = message
+        .replace("{link}", &link.unwrap_or_default())
+        .replace("{brand}", brand(lint).unwrap_or_default());
+    without_fields(&message)
+}
+
+fn without_fields(template: &str) -> String {
+    let mut parts = template.split('{');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('}').map_or(part, |(_, rest)| rest))
+}
+
+fn shorter(counted: &Segments) -> String {
+    match (counted.encoding, counted.offending) {
+        (Encoding::Ucs2, Some(c)) => {
+            format!(
+                "`{c}` makes each SMS 67 characters instead of 153: write it without, or shorten it"
+            )
+        }
+        _ => "shorten it, or the address of its link".to_owned(),
     }
 }
 
