@@ -202,19 +202,37 @@ fn x_01_x_02_whom_no_text_reaches_is_offered_none_and_gets_a_person() {
 }
 
 #[test]
-fn x_02_our_own_number_and_one_of_a_country_that_is_not_allowed_are_not_texted() {
+fn x_02_our_own_numbers_and_those_of_countries_not_allowed_are_offered_no_text() {
     let place = Place::new();
-    let site = Site::new(&place, &[("texts", TEXTING, "agents")]);
-    let uri = format!("sip:200@{}", place.engine());
-    for (from, why) in [("+447700900999", "own"), ("+33612345678", "country_not_allowed")] {
-        let press = ["--from", from, "--press", "1@1200ms"];
-        assert!(call(BIN, &place, &uri, &press).status.success());
-        site.engine.idle();
-        assert_eq!(site.engine.calls()[0]["end"], "forwarded", "{from}");
+    let config = CONFIG.replace(
+        "trusted    = true",
+        "trusted    = true\nnumbers = { \"+447700900822\" = { country = \"GB\" } }",
+    );
+    let hours = "[hours.day]\nzone = \"Europe/London\"\nsun = \"00:00-24:00\"\n\
+                 [hours.line]\nby_called_number = { \"+447700900823\" = \"day\" }\n\n[step.deal]";
+    let flow = TEXTING
+        .replace("extensions     = [\"200\"]", "default = true")
+        .replace("[step.deal]", hours);
+    let site = Site::with_config(&place, &config, &[("texts", &flow, "agents")]);
+    for (called, from) in [
+        ("200", "+447700900999"),           // a sender's
+        ("200", "+447700900822"),           // a line that the trunk names
+        ("200", "+447700900823"),           // a line that has its own hours
+        ("+447700900824", "+447700900824"), // the line that is called
+        ("200", "+33612345678"),            // a country that no sender serves
+    ] {
+        let carrier = Scenario::new("carrier-waits", place.carrier());
+        let carrier = carrier.key("called", called).key("caller", from);
+        assert_eq!(site.rung(carrier), "agents", "{from}");
         let time_line = site.engine.time_line();
-        assert!(time_line.contains(why), "{from}: {time_line}");
+        assert!(time_line.contains("suppressed (not_textable)"), "{from}: {time_line}");
     }
-    assert_eq!(Database::of(&place).number("SELECT COUNT(*) FROM message"), 0);
+    let uri = format!("sip:200@{}", place.engine());
+    let press = ["--from", "+447700900825", "--press", "1@1200ms"];
+    assert!(call(BIN, &place, &uri, &press).status.success());
+    site.engine.idle();
+    assert_eq!(site.engine.calls()[0]["end"], "deflected", "any other number is texted");
+    assert_eq!(Database::of(&place).number("SELECT COUNT(*) FROM message"), 1);
 }
 
 #[test]
@@ -263,6 +281,10 @@ struct Site<'a> {
 impl<'a> Site<'a> {
     /// `flows`: file, text, and its targets.
     fn new(place: &'a Place, flows: &[(&str, &str, &str)]) -> Self {
+        Self::with_config(place, CONFIG, flows)
+    }
+
+    fn with_config(place: &'a Place, config: &str, flows: &[(&str, &str, &str)]) -> Self {
         let with_targets = |text: &str, targets: &str| {
             let target = |name: &str| {
                 format!(
@@ -278,7 +300,7 @@ impl<'a> Site<'a> {
             place.write(&format!("flows/{name}.toml"), &with_targets(text, targets));
         }
         let (_, text, targets) = flows[0];
-        let engine = Engine::start_with(BIN, place, CONFIG, &with_targets(text, targets));
+        let engine = Engine::start_with(BIN, place, config, &with_targets(text, targets));
         let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(20).listen(place);
         Self { place, engine, pbx }
     }

@@ -13,7 +13,7 @@ use deflect_actions::{
     Clock,
     text::{TextOutcome, TextService},
 };
-use message_text::NumberProblem;
+use message_text::{E164, NumberProblem};
 
 on_both!(
     kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted,
@@ -108,6 +108,12 @@ async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {
         assert_eq!(texts.send(order(texts.store(), &number("+14155550123"))).await, expected);
     }
     assert_eq!(twilio.posted().len(), 1);
+    let store = texts.store();
+    let known = async |number: &E164| {
+        store.history("retail", number, "none", 0, Duration::from_secs(5)).await.unwrap()
+    };
+    assert!(known(&number("+14155550123")).await.untextable);
+    assert!(!known(&mobile(1)).await.untextable);
 }
 
 async fn kh_03_429_is_tried_again_after_the_time_the_provider_names(db: Db) {

@@ -82,7 +82,8 @@ impl Database {
         Locked { database: self, conn: Some(conn) }
     }
 
-    fn execute(&self, sql: &str) {
+    /// Does `sql` past the engine.
+    pub fn execute(&self, sql: &str) {
         self.runtime.block_on(async {
             let mut conn = self.connect().await;
             conn.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();

@@ -6,7 +6,7 @@ use deflect_actions::{
     provider::{self, twilio::Twilio},
     text::{TextConfig, TextLimits},
 };
-use ivr_runtime::flow::model::Flow;
+use ivr_runtime::{flow::model::Flow, hours::Schedule};
 
 use super::{Config, ProviderKind};
 
@@ -14,8 +14,6 @@ use super::{Config, ProviderKind};
 pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
     let limits = &config.limits;
     let public_url = config.http.public_url.clone();
-    let lines = flows.iter().flat_map(|flow| flow.numbers.iter().cloned());
-    let senders = config.senders.iter().map(|sender| sender.from.clone());
     let help = config.businesses.iter().filter_map(|business| {
         let text = business.help_text.values().next()?;
         Some((business.key.clone(), text.clone()))
@@ -32,10 +30,26 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
             ..TextLimits::default()
         },
         countries: countries(config),
-        own_numbers: lines.chain(senders).collect(),
+        own_numbers: own_numbers(config, flows),
         public_url,
         help: help.collect(),
     }
+}
+
+/// Every number that the configuration names as one of its lines; that of a call is known from
+/// the call, and those of the senders from the senders.
+fn own_numbers(config: &Config, flows: &[Arc<Flow>]) -> Vec<String> {
+    let lines = flows.iter().flat_map(|flow| &flow.numbers);
+    let of_trunks = config.trunks.iter().flat_map(|trunk| trunk.number_countries.keys());
+    let hours = flows.iter().flat_map(|flow| &flow.hours);
+    let of_hours = hours.filter_map(|hours| match &hours.schedule {
+        Schedule::ByCalledNumber(weeks) => Some(weeks.keys()),
+        Schedule::Week(_) => None,
+    });
+    let mut own: Vec<_> = lines.chain(of_trunks).chain(of_hours.flatten()).cloned().collect();
+    own.sort();
+    own.dedup();
+    own
 }
 
 /// Countries that may be texted: those named, else the trunks'.

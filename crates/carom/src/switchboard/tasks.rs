@@ -112,9 +112,9 @@ impl Switchboard {
             caller: who.caller.as_ref().map(E164::to_string),
             withheld: who.withheld || who.caller.is_none(),
             caller_seed: seed(who.caller.as_ref().map_or(&*call.call_id, E164::as_str)),
-            can_receive_text: Some(
-                !who.withheld && who.caller.as_ref().is_some_and(E164::textable),
-            ),
+            can_receive_text: Some(who.caller.as_ref().is_some_and(|caller| {
+                !who.withheld && call.snapshot.texts.against(caller, &who.called, &[]).is_none()
+            })),
             call_is: who.call_is.clone(),
             bypass,
             flags,
@@ -132,7 +132,9 @@ impl Switchboard {
         tokio::spawn(async move {
             let since = wall_ms() - WINDOW_MS;
             let history = store.history(&business, &caller, &facts.call_id, since, HISTORY).await;
-            let facts = Facts { history: history.map(told), ..facts };
+            let untextable = history.as_ref().is_some_and(|history| history.untextable);
+            let can_receive_text = facts.can_receive_text.map(|can| can && !untextable);
+            let facts = Facts { history: history.map(told), can_receive_text, ..facts };
             let _ = done.send(Done::Facts(no, Box::new(facts)));
         });
     }

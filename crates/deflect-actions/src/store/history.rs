@@ -10,6 +10,9 @@ use super::{Store, StoreError, queries};
 /// Broken promises are remembered this long.
 const PROMISE_MS: i64 = 24 * 3_600_000;
 
+/// What was found out about a line is believed for this long, ms.
+pub(crate) const LINE_MS: i64 = 30 * 86_400_000;
+
 /// Earlier calls of a caller to one business, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
@@ -23,6 +26,8 @@ pub struct History {
     pub declined_ms: Option<i64>,
     /// The caller wants no texts.
     pub opted_out: bool,
+    /// A provider said of a text of the last 30 days that the number takes none.
+    pub untextable: bool,
 }
 
 impl Store {
@@ -69,6 +74,7 @@ impl Store {
             .bind(since_ms)
             .bind(self.keys().opt_key(business, caller))
             .bind(self.keys().brand(business).to_owned())
+            .bind(now - LINE_MS)
             .fetch_all(&mut *conn)
             .await?;
         let mut history = History::default();
@@ -79,7 +85,8 @@ impl Store {
                 "deflected" => history.deflected_ms.push(value),
                 "declined" => history.declined_ms = history.declined_ms.max(Some(value)),
                 "broken promises" => history.failed_promise = value > 0,
-                _ => history.opted_out = value > 0,
+                "opted out" => history.opted_out = value > 0,
+                _ => history.untextable = value > 0,
             }
         }
         history.calls_ms.sort_unstable_by(|a, b| b.cmp(a));

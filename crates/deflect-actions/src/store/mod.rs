@@ -36,6 +36,7 @@ pub use rows::{
 };
 pub use writer::{QueueFull, Writer, WriterFigures};
 
+pub(crate) use history::LINE_MS;
 pub(crate) use limits::SentText;
 
 use crate::{Clock, keys::Keys};

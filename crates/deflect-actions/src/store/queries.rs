@@ -8,10 +8,14 @@ use super::{Store, StoreError};
 
 const TEXT: &str = include_str!("queries.sql");
 
+/// Rows of `message` that say that no text reaches their number.
+pub(super) const UNTEXTABLE: &str =
+    "error_class IN ('invalid','not_textable') AND state IN ('failed','undelivered')";
+
 /// All that is known of a caller, in one statement: a new call waits for it.
 ///
 /// $1, $2: caller_key, caller_key_prev; $3: promises since; $4: business; $5: not this call;
-/// $6: calls since; $7: opt_key; $8: brand.
+/// $6: calls since; $7: opt_key; $8: brand; $9: untextable since.
 pub(super) static HISTORY: LazyLock<String> = LazyLock::new(|| {
     let failed_promise = named("failed_promise").unwrap_or_default();
     format!(
@@ -25,7 +29,9 @@ pub(super) static HISTORY: LazyLock<String> = LazyLock::new(|| {
          AND c.call_id <> $5 AND o.offered_ms >= $6 AND o.response = 'declined' \
          UNION ALL SELECT 'broken promises', n FROM ({failed_promise}) promises \
          UNION ALL SELECT 'opted out', COUNT(*) FROM opt_out \
-         WHERE opt_key = $7 AND brand = $8 AND topic = '' AND revoked_ms IS NULL"
+         WHERE opt_key = $7 AND brand = $8 AND topic = '' AND revoked_ms IS NULL \
+         UNION ALL SELECT 'untextable', COUNT(*) FROM message \
+         WHERE dest_key IN ($1, $2) AND created_ms >= $9 AND {UNTEXTABLE}"
     )
 });
 

@@ -5,11 +5,9 @@ use message_text::{E164, LineType, NumberProblem, Segments, segments};
 use super::{TextConfig, TextOrder, TextOutcome, TextService, limits::Rule};
 use crate::{
     provider::State,
-    store::{Store, StoreError},
+    store::{LINE_MS, Store, StoreError},
 };
 
-/// What was found out about a line is believed for this long, ms.
-const REMEMBER_MS: i64 = 30 * 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 
 /// A text that may be sent.
@@ -68,25 +66,33 @@ fn number(order: &TextOrder, config: &TextConfig) -> Result<E164, TextOutcome> {
         Ok(to) => to,
         Err(why) => return refuse(problem(*why)),
     };
-    let own = |number: &String| number == to.as_str();
-    if config.own_numbers.iter().any(own) || config.senders.iter().any(|s| own(&s.from)) {
-        return refuse("own");
+    let called = order.call.did.as_deref().unwrap_or("");
+    config.against(to, called, &order.via).map_or_else(|| Ok(to.clone()), refuse)
+}
+
+impl TextConfig {
+    /// Why `to` is not texted whatever the text, in one word; asked of a caller to `called`
+    /// before anything is offered. `via` empty means all senders.
+    #[must_use]
+    pub fn against(&self, to: &E164, called: &str, via: &[String]) -> Option<&'static str> {
+        let own = |number: &String| number == to.as_str();
+        let sender = || self.senders.iter().any(|sender| own(&sender.from));
+        if to.as_str() == called || self.own_numbers.iter().any(own) || sender() {
+            return Some("own");
+        }
+        match to.line_type() {
+            LineType::Mobile | LineType::FixedOrMobile => {}
+            LineType::Fixed => return Some("landline"),
+            LineType::TollFree => return Some("toll_free"),
+            LineType::Premium | LineType::SharedCost => return Some("premium"),
+            LineType::Voip => return Some("voip"),
+            LineType::Other => return Some("other_line"),
+        }
+        if !self.allows(to.region()) {
+            return Some("country_not_allowed");
+        }
+        self.senders_for(to.region(), via).is_empty().then_some("no_sender")
     }
-    match to.line_type() {
-        LineType::Mobile | LineType::FixedOrMobile => {}
-        LineType::Fixed => return refuse("landline"),
-        LineType::TollFree => return refuse("toll_free"),
-        LineType::Premium | LineType::SharedCost => return refuse("premium"),
-        LineType::Voip => return refuse("voip"),
-        LineType::Other => return refuse("other_line"),
-    }
-    if !config.allows(to.region()) {
-        return refuse("country_not_allowed");
-    }
-    if config.senders_for(to.region(), &order.via).is_empty() {
-        return refuse("no_sender");
-    }
-    Ok(to.clone())
 }
 
 /// What earlier messages and opt-outs say.
@@ -100,7 +106,7 @@ async fn past(
     if store.is_opted_out(&order.call.business, to, &order.topic).await? {
         return Ok(Err(TextOutcome::OptedOut));
     }
-    if store.found_untextable(dest, now_ms - REMEMBER_MS).await? {
+    if store.found_untextable(dest, now_ms - LINE_MS).await? {
         return Ok(Err(TextOutcome::not_textable("known_not_textable")));
     }
     let since = now_ms - i64::from(order.repeat_after_minutes) * MINUTE_MS;

@@ -1,12 +1,12 @@
 //! What is known of a message, and of earlier ones to the same number.
 
 use message_text::E164;
-use sqlx::{Row, any::AnyRow};
+use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
 use super::{Letter, Outgoing};
 use crate::{
     provider::State,
-    store::{Store, StoreError},
+    store::{Store, StoreError, queries::UNTEXTABLE},
 };
 
 impl Store {
@@ -108,10 +108,10 @@ impl Store {
         since_ms: i64,
     ) -> Result<bool, StoreError> {
         let mut conn = self.conn().await?;
-        let row = sqlx::query(
-            "SELECT COUNT(*) AS n FROM message WHERE dest_key IN ($1, $2) AND created_ms >= $3 \
-             AND error_class IN ('invalid','not_textable') AND state IN ('failed','undelivered')",
-        )
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT COUNT(*) AS n FROM message \
+             WHERE dest_key IN ($1, $2) AND created_ms >= $3 AND {UNTEXTABLE}"
+        )))
         .bind(dest.0.to_owned())
         .bind(dest.1.to_owned())
         .bind(since_ms)
