@@ -89,7 +89,7 @@ fn kh_03_each_text_of_one_menu_is_sent_and_the_same_one_again_is_not() {
     let flow = FLOW
         .replace("0 = \"agents\" }", "2 = \"text_other\", 0 = \"agents\" }")
         .replace("accept   = [\"1\"]", "accept   = [\"1\", \"2\"]");
-    let site = Site::with(&(flow + other));
+    let site = Site::with(&(flow + other), "");
     for key in ["1", "2", "1"] {
         let heard = site.call("+447700900102", &["--press", &format!("{key}@1200ms")]);
         assert_eq!(heard.verdicts, ["sent"], "{key}");
@@ -220,6 +220,25 @@ fn x_05_after_start_a_text_is_sent_again() {
     assert_eq!(site.twilio.posted_to("+447700900152").len(), 1);
 }
 
+#[test]
+fn x_05_stop_help_and_start_are_answered_where_the_provider_does_not() {
+    for (sender, answers) in [("", false), ("auto_reply = false\n", true)] {
+        let site = Site::with(FLOW, sender);
+        site.call("+447700900153", &BRIEF);
+        for (body, told) in [
+            ("STOP", "You will get no more messages from us."),
+            ("HELP", "You asked for this text in a call to us."),
+            ("START", "You may get messages from us again."),
+        ] {
+            let form = [("From", "+447700900153"), ("To", "+447700900999"), ("Body", body)];
+            let answer = site.webhook("/webhooks/twilio/twilio/inbound", &form);
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("<Response"), "{answer}");
+            assert_eq!(answer.contains("<Message>"), answers, "{body}: {answer}");
+            assert_eq!(answer.contains(told), answers, "{body}: {answer}");
+        }
+    }
+}
+
 /// An engine with its provider and a PBX that answers and soon hangs up.
 struct Site {
     place: Place,
@@ -235,18 +254,17 @@ struct Heard {
 
 impl Site {
     fn new() -> Self {
-        Self::with(FLOW)
+        Self::with(FLOW, "")
     }
 
-    fn with(flow: &str) -> Self {
+    /// `sender`: more lines of its table.
+    fn with(flow: &str, sender: &str) -> Self {
         let place = Place::new();
         let twilio = Twilio::start(&place);
         let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
         let http = http.split_once("[http]").unwrap().1;
-        let config = format!(
-            "{before}{}\n[http]\npublic_url = \"http://{{engine}}:8080\"{http}",
-            twilio.config(&place)
-        );
+        let http = format!("\n[http]\npublic_url = \"http://{{engine}}:8080\"{http}");
+        let config = before.to_owned() + &twilio.config(&place) + sender + &http;
         let engine = Engine::start_with(BIN, &place, &config, flow);
         let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(50).listen(&place);
         Self { place, twilio, engine, pbx }

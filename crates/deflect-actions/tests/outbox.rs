@@ -90,7 +90,8 @@ async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {
         (Err(NumberProblem::Invalid), "invalid"),
         (Ok(number("+447400123456")), "own"),
         (Ok(number("+447400123451")), "own"),
-        (Ok(number("+442079460018")), "landline"),
+        (Ok(number("+442079460018")), "own"), // the line called
+        (Ok(number("+442079460019")), "landline"),
         (Ok(number("+449098790000")), "premium"),
         (Ok(number("+18002345678")), "toll_free"),
         (Ok(number("+4915123456789")), "country_not_allowed"),

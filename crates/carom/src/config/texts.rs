@@ -14,10 +14,8 @@ use super::{Config, ProviderKind};
 pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
     let limits = &config.limits;
     let public_url = config.http.public_url.clone();
-    let help = config.businesses.iter().filter_map(|business| {
-        let text = business.help_text.values().next()?;
-        Some((business.key.clone(), text.clone()))
-    });
+    let help = config.businesses.iter().filter(|business| !business.help_text.is_empty());
+    let help = help.map(|business| (business.key.clone(), business.help_text.clone()));
     TextConfig {
         providers: config.providers.iter().map(|p| (p.name.clone(), provider(p, config))).collect(),
         senders: config.senders.clone(),

@@ -38,6 +38,7 @@ pub use writer::{QueueFull, Writer, WriterFigures};
 
 pub(crate) use history::LINE_MS;
 pub(crate) use limits::SentText;
+pub(crate) use message::LastText;
 
 use crate::{Clock, keys::Keys};
 

@@ -21,8 +21,8 @@ pub struct TextConfig {
     pub own_numbers: Vec<String>,
     /// `[http] public_url`, without a slash at its end: what providers sign with.
     pub public_url: Option<String>,
-    /// Answer to HELP, by business.
-    pub help: BTreeMap<String, String>,
+    /// Answer to HELP, by business and language; `""` is for all languages.
+    pub help: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// A number or id that messages are sent from.

@@ -12,6 +12,7 @@ mod config;
 mod limits;
 mod order;
 mod receipts;
+mod reply;
 mod settle;
 mod throttle;
 

@@ -2,7 +2,10 @@
 
 use message_text::E164;
 
-use super::{TextConfig, TextService};
+use super::{
+    TextConfig, TextService,
+    reply::{self, Word},
+};
 use crate::{
     provider::{
         Class, Provider, State,
@@ -11,25 +14,6 @@ use crate::{
     store::{StoreError, message::News},
 };
 
-/// Words that mean STOP, without punctuation, lower case.
-const STOP: [&str; 14] = [
-    "stop",
-    "stopall",
-    "stop all",
-    "quit",
-    "end",
-    "revoke",
-    "opt out",
-    "optout",
-    "cancel",
-    "unsubscribe",
-    "baja",
-    "alto",
-    "parar",
-    "cancelar",
-];
-const START: [&str; 5] = ["start", "unstop", "yes", "alta", "si"];
-const HELP: [&str; 4] = ["help", "info", "ayuda", "informacion"];
 const NO_REPLY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
 
 /// Why a webhook is refused.
@@ -126,19 +110,17 @@ impl TextService {
             sender.auto_reply.unwrap_or(usual)
         });
         let Ok(from) = text.from.parse::<E164>() else { return Ok(NO_REPLY.to_owned()) };
-        let reply = match Word::of(&text.text) {
-            Some(Word::Stop) => {
-                self.opt_out_everywhere(&from).await?;
-                Some("You will get no more messages from us. Text START to get them again.".into())
-            }
-            Some(Word::Start) => {
-                self.opt_in_everywhere(&from).await?;
-                Some("You may get messages from us again. Text STOP to end them.".into())
-            }
-            Some(Word::Help) => Some(help(&config)),
-            None => None,
-        };
-        Ok(reply.filter(|_| !replies_itself).map_or_else(|| NO_REPLY.to_owned(), |r| twiml(&r)))
+        let Some(word) = Word::of(&text.text) else { return Ok(NO_REPLY.to_owned()) };
+        match word {
+            Word::Stop => self.opt_out_everywhere(&from).await?,
+            Word::Start => self.opt_in_everywhere(&from).await?,
+            Word::Help => {}
+        }
+        if replies_itself {
+            return Ok(NO_REPLY.to_owned());
+        }
+        let last = self.0.store.last_text_to(&from).await?;
+        Ok(twiml(&reply::to(word, last.as_ref(), &config)))
     }
 
     /// A sender is not tied to a brand: who says STOP to it is left alone by all.
@@ -156,31 +138,6 @@ impl TextService {
             self.0.store.opt_in(business, number).await?;
         }
         Ok(())
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
-    Stop,
-    Start,
-    Help,
-}
-
-impl Word {
-    fn of(text: &str) -> Option<Self> {
-        let kept = |c: &char| c.is_alphanumeric() || c.is_whitespace();
-        let text: String = text.chars().filter(kept).collect();
-        let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
-        let text = words.join(" ");
-        if STOP.contains(&text.as_str()) {
-            Some(Self::Stop)
-        } else if START.contains(&text.as_str()) {
-            Some(Self::Start)
-        } else if HELP.contains(&text.as_str()) {
-            Some(Self::Help)
-        } else {
-            None
-        }
     }
 }
 
@@ -226,15 +183,6 @@ fn message_of(path: &str) -> Option<&str> {
     query.split('&').find_map(|pair| pair.strip_prefix("message="))
 }
 
-fn help(config: &TextConfig) -> String {
-    let texts: Vec<_> = config.help.values().map(String::as_str).collect();
-    if texts.is_empty() {
-        "You asked for this text in a call to us. Text STOP to get no more.".to_owned()
-    } else {
-        texts.join(" ")
-    }
-}
-
 fn twiml(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     format!(
@@ -245,17 +193,6 @@ fn twiml(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stop_is_understood_however_it_is_written() {
-        for text in ["STOP", "stop", " Stop. ", "STOP!", "Stop all", "opt-out", "OPT OUT", "Baja"] {
-            assert_eq!(Word::of(text), Some(Word::Stop), "{text}");
-        }
-        assert_eq!(Word::of("Start"), Some(Word::Start));
-        assert_eq!(Word::of("HELP?"), Some(Word::Help));
-        assert_eq!(Word::of("please do not stop"), None);
-        assert_eq!(Word::of(""), None);
-    }
 
     #[test]
     fn a_reply_is_escaped() {

@@ -8,7 +8,7 @@ mod read;
 use message_text::E164;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::{commit::NewMessage, progress::News};
+pub(crate) use self::{commit::NewMessage, progress::News, read::LastText};
 
 /// What is encrypted in `body_enc`: all that a later attempt needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

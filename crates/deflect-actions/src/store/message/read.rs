@@ -9,6 +9,13 @@ use crate::{
     store::{Store, StoreError, queries::UNTEXTABLE},
 };
 
+/// A text that somebody may be answering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LastText {
+    pub business: String,
+    pub language: String,
+}
+
 impl Store {
     /// Reads a message; `None` when it is gone, or what is personal in it has been erased.
     pub(crate) async fn outgoing(&self, id: &str) -> Result<Option<Outgoing>, StoreError> {
@@ -101,7 +108,7 @@ impl Store {
         Ok(State::parse(&row.try_get::<String, _>("state")?))
     }
 
-    /// Class under which the number was found to take no texts, since `since_ms`.
+    /// Whether a provider said since `since_ms` that the number takes no texts.
     pub(crate) async fn found_untextable(
         &self,
         dest: (&str, &str),
@@ -118,6 +125,32 @@ impl Store {
         .fetch_one(&mut *conn)
         .await?;
         Ok(row.try_get::<i64, _>("n")? > 0)
+    }
+
+    /// The newest text to a number, of whichever business.
+    pub(crate) async fn last_text_to(&self, to: &E164) -> Result<Option<LastText>, StoreError> {
+        let (now, keys) = (self.now_ms(), self.keys().clone());
+        let mut conn = self.conn().await?;
+        let mut last: Option<(i64, LastText)> = None;
+        for business in keys.businesses() {
+            let (key, previous) = keys.caller_keys(business, to, now);
+            let row = sqlx::query(
+                "SELECT m.created_ms, k.language FROM message m \
+                 JOIN consent k ON k.consent_id = m.consent_id \
+                 WHERE m.dest_key IN ($1, $2) ORDER BY m.created_ms DESC LIMIT 1",
+            )
+            .bind(key)
+            .bind(previous)
+            .fetch_optional(&mut *conn)
+            .await?;
+            let Some(row) = row else { continue };
+            let created_ms = row.try_get("created_ms")?;
+            if last.as_ref().is_none_or(|(newest_ms, _)| created_ms > *newest_ms) {
+                let (business, language) = (business.to_owned(), row.try_get("language")?);
+                last = Some((created_ms, LastText { business, language }));
+            }
+        }
+        Ok(last.map(|(_, last)| last))
     }
 
     /// Where a message is.

@@ -1,0 +1,168 @@
+//! STOP, START and HELP: understood in any language, answered in that of the last text.
+
+use std::collections::BTreeMap;
+
+use super::TextConfig;
+use crate::store::LastText;
+
+/// Words that mean STOP, without punctuation, lower case.
+const STOP: [&str; 14] = [
+    "stop",
+    "stopall",
+    "stop all",
+    "quit",
+    "end",
+    "revoke",
+    "opt out",
+    "optout",
+    "cancel",
+    "unsubscribe",
+    "baja",
+    "alto",
+    "parar",
+    "cancelar",
+];
+const START: [&str; 5] = ["start", "unstop", "yes", "alta", "si"];
+const HELP: [&str; 4] = ["help", "info", "ayuda", "informacion"];
+
+/// What a person wants of us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    Stop,
+    Start,
+    Help,
+}
+
+impl Word {
+    pub fn of(text: &str) -> Option<Self> {
+        let kept = |c: &char| c.is_alphanumeric() || c.is_whitespace();
+        let text: String = text.chars().filter(kept).collect();
+        let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
+        let text = words.join(" ");
+        if STOP.contains(&text.as_str()) {
+            Some(Self::Stop)
+        } else if START.contains(&text.as_str()) {
+            Some(Self::Start)
+        } else if HELP.contains(&text.as_str()) {
+            Some(Self::Help)
+        } else {
+            None
+        }
+    }
+}
+
+/// Our answer to somebody whose last text from us was `last`.
+pub(super) fn to(word: Word, last: Option<&LastText>, config: &TextConfig) -> String {
+    let language = last.map_or("", |last| last.language.as_str());
+    let of_business = last.and_then(|last| config.help.get(&last.business));
+    let help = || of_business.or_else(|| config.help.values().next());
+    match word {
+        Word::Help => help()
+            .and_then(|texts| in_language(texts, language))
+            .map_or_else(|| usual(Word::Help, language).to_owned(), str::to_owned),
+        Word::Stop | Word::Start => usual(word, language).to_owned(),
+    }
+}
+
+/// The text in `language`, else the one for all languages, else the first.
+fn in_language<'a>(texts: &'a BTreeMap<String, String>, language: &str) -> Option<&'a str> {
+    let text = texts.get(language).or_else(|| texts.get("")).or_else(|| texts.values().next());
+    text.map(String::as_str)
+}
+
+/// GSM-7 all of them, and one SMS long.
+fn usual(word: Word, language: &str) -> &'static str {
+    match (language.split('-').next(), word) {
+        (Some("es"), Word::Stop) => {
+            "No le enviaremos mas mensajes. Responda ALTA para volver a recibirlos."
+        }
+        (Some("es"), Word::Start) => {
+            "Puede volver a recibir mensajes nuestros. Responda BAJA para no recibirlos."
+        }
+        (Some("es"), Word::Help) => {
+            "Pidio este mensaje al llamarnos. Responda BAJA para no recibir otros."
+        }
+        (Some("fr"), Word::Stop) => {
+            "Vous ne recevrez plus de messages de notre part. Envoyez START pour en recevoir."
+        }
+        (Some("fr"), Word::Start) => {
+            "Vous pouvez de nouveau recevoir nos messages. Envoyez STOP pour y mettre fin."
+        }
+        (Some("fr"), Word::Help) => {
+            "Vous avez demandé ce message en nous appelant. Envoyez STOP pour ne plus en recevoir."
+        }
+        (Some("de"), Word::Stop) => {
+            "Sie erhalten keine Nachrichten mehr von uns. Mit START erhalten Sie sie wieder."
+        }
+        (Some("de"), Word::Start) => {
+            "Sie können wieder Nachrichten von uns erhalten. Mit STOP beenden Sie das."
+        }
+        (Some("de"), Word::Help) => {
+            "Sie haben diese Nachricht bei einem Anruf erbeten. Mit STOP erhalten Sie keine mehr."
+        }
+        (_, Word::Stop) => "You will get no more messages from us. Text START to get them again.",
+        (_, Word::Start) => "You may get messages from us again. Text STOP to end them.",
+        (_, Word::Help) => "You asked for this text in a call to us. Text STOP to get no more.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use message_text::{Encoding, segments};
+
+    use super::*;
+
+    #[test]
+    fn stop_is_understood_however_it_is_written() {
+        for text in ["STOP", "stop", " Stop. ", "STOP!", "Stop all", "opt-out", "OPT OUT", "Baja"] {
+            assert_eq!(Word::of(text), Some(Word::Stop), "{text}");
+        }
+        assert_eq!(Word::of("Start"), Some(Word::Start));
+        assert_eq!(Word::of("HELP?"), Some(Word::Help));
+        assert_eq!(Word::of("please do not stop"), None);
+        assert_eq!(Word::of(""), None);
+    }
+
+    #[test]
+    fn every_usual_answer_is_one_sms_and_names_a_word_that_is_understood() {
+        for language in ["en-GB", "es-ES", "fr-FR", "de-DE", ""] {
+            for word in [Word::Stop, Word::Start, Word::Help] {
+                let text = usual(word, language);
+                let counted = segments(text);
+                assert_eq!((counted.encoding, counted.count), (Encoding::Gsm7, 1), "{text}");
+                let named = text.split(' ').filter(|w| w.len() > 3 && w.to_uppercase() == **w);
+                let named: Vec<_> = named.filter_map(Word::of).collect();
+                let other = if word == Word::Stop { Word::Start } else { Word::Stop };
+                assert_eq!(named, [other], "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn help_is_that_of_the_business_that_texted_last_in_its_language() {
+        let of = |texts: &[(&str, &str)]| {
+            texts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        };
+        let config = TextConfig {
+            help: BTreeMap::from([
+                ("bank".to_owned(), of(&[("", "Bank")])),
+                ("shop".to_owned(), of(&[("en-GB", "Shop"), ("es-ES", "Tienda")])),
+            ]),
+            ..TextConfig::default()
+        };
+        let last = |business: &str, language: &str| LastText {
+            business: business.to_owned(),
+            language: language.to_owned(),
+        };
+        for (last, told) in [
+            (Some(last("shop", "es-ES")), "Tienda"),
+            (Some(last("shop", "fr-FR")), "Shop"),
+            (Some(last("bank", "es-ES")), "Bank"),
+            (None, "Bank"),
+        ] {
+            assert_eq!(to(Word::Help, last.as_ref(), &config), told, "{last:?}");
+        }
+        let nobody = TextConfig::default();
+        assert!(to(Word::Help, Some(&last("shop", "es-ES")), &nobody).contains("BAJA"));
+    }
+}
