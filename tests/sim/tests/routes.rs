@@ -8,7 +8,7 @@ use carom_sim::{
     text::{self, SDP},
 };
 use common::{Incoming, Outgoing};
-use sip_stack::endpoint::{Event, Transport, TransportError};
+use sip_stack::endpoint::{EndpointConfig, Event, HostPort, Transport, TransportError};
 
 const PROXIES: &str = "Record-Route: <sip:10.0.0.9:5062;lr>, <sip:p2.example.net;lr>\r\n\
     Record-Route: <sip:p1.example.net;lr;x=y>\r\n";
@@ -178,6 +178,23 @@ fn a_peer_that_is_to_be_asked_by_tcp_is_unless_its_contact_says_otherwise() {
         let bye = scene.net.expect(scene.ann, "BYE").text;
         assert!(text::header(&bye, "Via").starts_with(&format!("SIP/2.0/{via} ")), "{bye}");
     }
+}
+
+#[test]
+fn a_via_names_the_listener_that_its_request_goes_from() {
+    let named = HostPort { host: "tcp.example.net".to_owned(), port: 5_070 };
+    let at = "10.0.0.1:5060".parse().expect("ip:port");
+    let config = EndpointConfig::new("sim", 1).advertise(Transport::Tcp, at, named);
+    let mut scene = Incoming::to(config, false, "", SDP);
+    let leg = scene.leg;
+    scene.net.with(scene.carom, |carom, _| carom.prefer(leg, Transport::Tcp));
+    scene.answer();
+    scene.net.run_ms(50);
+    scene.ack();
+    scene.settle();
+    scene.hang_up();
+    let bye = scene.net.expect(scene.ann, "BYE").text;
+    assert!(text::header(&bye, "Via").starts_with("SIP/2.0/TCP tcp.example.net:5070;"), "{bye}");
 }
 
 #[test]

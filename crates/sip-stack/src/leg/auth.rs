@@ -142,10 +142,7 @@ impl Leg {
         path: Path,
         mut request: Request,
     ) {
-        if path.transport != self.path.transport || path.local != self.path.local {
-            self.shown = config.shown(path.transport, path.local);
-        }
-        let (key, via) = self.via(path);
+        let (key, via) = self.via(config, path);
         let Some(seq) = self.next_seq(purpose, key) else { return };
         let method = request.method().clone();
         let headers = request.headers_mut();

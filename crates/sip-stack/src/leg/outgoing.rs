@@ -56,7 +56,7 @@ impl Outgoing {
 impl Leg {
     pub(super) fn start(&mut self, now: Duration, config: &EndpointConfig, invite: OutgoingInvite) {
         self.auth = invite.auth.clone().map(Auth::new);
-        let (key, via) = self.via(invite.path);
+        let (key, via) = self.via(config, invite.path);
         let local = format!("{};tag={}", invite.from, self.id);
         let request = self.invite_request(config, &invite, &via, &local);
         self.tail = Some(Tail {
@@ -263,7 +263,7 @@ impl Leg {
         sdp: Option<&Bytes>,
     ) {
         let path = self.way(config, dialog);
-        let (_, via) = self.via(path);
+        let (_, via) = self.via(config, path);
         let mut ack = dialog.ack(seq, &via);
         if let Some(sdp) = sdp {
             ack.set_body("application/sdp", sdp);

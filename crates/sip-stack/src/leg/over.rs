@@ -95,7 +95,7 @@ impl Leg {
         reason: Option<String>,
     ) {
         let path = self.way(config, dialog);
-        let (key, via) = self.via(path);
+        let (key, via) = self.via(config, path);
         let (mut bye, _) = dialog.request(Method::Bye, &via);
         bye.headers_mut().push(HeaderName::UserAgent, &config.user_agent);
         if let Some(reason) = reason {

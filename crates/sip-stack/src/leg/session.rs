@@ -131,7 +131,7 @@ impl Leg {
     ) -> Option<(Path, crate::transaction::ClientKey, Request)> {
         let State::Session(session) = &self.state else { return None };
         let path = self.way(config, &session.dialog);
-        let (key, via) = self.via(path);
+        let (key, via) = self.via(config, path);
         let State::Session(session) = &mut self.state else { return None };
         let (request, _) = session.dialog.request(method, &via);
         Some((path, key, request))

@@ -12,12 +12,9 @@ use crate::{
 
 impl Leg {
     /// Returns a new transaction's key and the Via that carries it.
-    pub(super) fn via(&mut self, path: Path) -> (ClientKey, String) {
+    pub(super) fn via(&mut self, config: &EndpointConfig, path: Path) -> (ClientKey, String) {
         let key = ClientKey::new(self.random.number());
-        let rport = if path.transport.is_reliable() { "" } else { ";rport" };
-        let transport = path.transport.as_str();
-        let via = format!("SIP/2.0/{transport} {}{rport};branch={}", self.shown, key.branch());
-        (key, via)
+        (key, via_of(config, path, key))
     }
 
     pub(super) fn contact(&self) -> String {
@@ -105,6 +102,14 @@ impl Leg {
         }
         response
     }
+}
+
+/// Writes a Via, which names the listener that its path starts from.
+pub(super) fn via_of(config: &EndpointConfig, path: Path, key: ClientKey) -> String {
+    let shown = config.shown(path.transport, path.local);
+    let rport = if path.transport.is_reliable() { "" } else { ";rport" };
+    let transport = path.transport.as_str();
+    format!("SIP/2.0/{transport} {shown}{rport};branch={}", key.branch())
 }
 
 /// Makes a response with our tag and nothing else.

@@ -3,7 +3,7 @@ use carom_sim::{
     Net, Phone, Station,
     text::{self, SDP},
 };
-use sip_stack::endpoint::{Event, LegId};
+use sip_stack::endpoint::{EndpointConfig, Event, LegId};
 
 /// Ann calls Carom; the INVITE has just come.
 pub struct Incoming {
@@ -33,8 +33,14 @@ impl Incoming {
 
     /// Carries further lines, or another body or none.
     pub fn with(tcp: bool, more: &str, body: &str) -> Self {
+        Self::to(EndpointConfig::new("sim", 1), tcp, more, body)
+    }
+
+    /// Calls a Carom of this configuration.
+    pub fn to(config: EndpointConfig, tcp: bool, more: &str, body: &str) -> Self {
         let mut net = Net::new(1);
-        let (carom, ann) = (net.endpoint("10.0.0.1:5060"), net.peer("10.0.0.2:5060"));
+        let carom = net.endpoint_with("10.0.0.1:5060", config);
+        let ann = net.peer("10.0.0.2:5060");
         let phone = Phone::new("10.0.0.2:5060", "c1");
         let mut phone = if tcp { phone.tcp() } else { phone };
         let invite = phone.request("INVITE", more, body);
