@@ -200,6 +200,15 @@ impl Endpoint {
         }
     }
 
+    /// Requests within a caller leg's dialog that are too large for a datagram go by TCP where they
+    /// would go by UDP, the peer's Contact or route names no transport, and there is a listener
+    /// for TCP. Where it refuses, or is silent for [`FALLBACK_AFTER`], they go by UDP after all.
+    pub fn prefer_by_size(&mut self, leg: LegId) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.prefer_by_size();
+        }
+    }
+
     /// A provisional response on a caller leg: 180, or 183 with early media.
     pub fn ring(
         &mut self,

@@ -218,7 +218,10 @@ pub struct OutgoingInvite {
     pub auth: Option<Credentials>,
 }
 
-/// An INVITE that has a path to fall back to falls back when the first has not answered for this
+/// A request of more bytes than this should not go as a datagram (RFC 3261 §18.1.1).
+pub const LARGE_REQUEST: usize = 1_300;
+
+/// A request that has a path to fall back to falls back when the first has not answered for this
 /// long.
 pub const FALLBACK_AFTER: Duration = Duration::from_secs(3);
 

@@ -1,8 +1,10 @@
 //! Sending a request again with credentials (RFC 3261 §22.2, §22.3).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Leg, Purpose, State};
+use super::{Leg, Purpose, State, route::Ways};
 use crate::{
     auth::{Challenge, Credentials},
     endpoint::{EndpointConfig, Path},
@@ -95,11 +97,17 @@ impl Auth {
 }
 
 impl Leg {
-    /// Signs a request where a challenge is known, and keeps it until its final response.
-    pub(super) fn keep_for_challenge(&mut self, key: ClientKey, path: Path, request: &mut Request) {
+    /// Signs a request where a challenge is known.
+    pub(super) fn sign(&mut self, request: &mut Request) {
+        if let Some(auth) = &mut self.auth {
+            let cnonce = format!("{:016x}", self.random.number());
+            auth.sign(request, &cnonce);
+        }
+    }
+
+    /// Keeps a request as it is sent until its final response.
+    pub(super) fn keep_for_challenge(&mut self, key: ClientKey, path: Path, request: &Request) {
         let Some(auth) = &mut self.auth else { return };
-        let cnonce = format!("{:016x}", self.random.number());
-        auth.sign(request, &cnonce);
         let signed = auth.known.iter().map(|known| known.challenge.clone()).collect();
         let (request, answers) = (request.clone(), Vec::new());
         auth.sent.push(Sent { key, path, request, signed, answers });
@@ -108,6 +116,7 @@ impl Leg {
     /// Answers a challenge; returns whether the request is on its way again.
     pub(super) fn authorise(
         &mut self,
+        now: Duration,
         config: &EndpointConfig,
         key: ClientKey,
         purpose: Purpose,
@@ -127,7 +136,7 @@ impl Leg {
         let mut answers = sent.answers;
         answers.push(challenge.clone());
         auth.learn(challenge);
-        self.send_again(config, purpose, sent.path, sent.request);
+        self.send_again(now, config, purpose, Ways::only(sent.path), sent.request);
         if let Some(again) = self.auth.as_mut().and_then(|auth| auth.sent.last_mut()) {
             again.answers = answers;
         }
@@ -137,18 +146,19 @@ impl Leg {
     /// Sends a request once more as a new transaction with the next CSeq number.
     pub(super) fn send_again(
         &mut self,
+        now: Duration,
         config: &EndpointConfig,
         purpose: Purpose,
-        path: Path,
+        ways: Ways,
         mut request: Request,
     ) {
-        let (key, via) = self.via(config, path);
+        let (key, via) = self.via(config, ways.usual);
         let Some(seq) = self.next_seq(purpose, key) else { return };
         let method = request.method().clone();
         let headers = request.headers_mut();
         headers.set_first_value(HeaderName::Via, via);
         headers.set(HeaderName::CSeq, CSeq { seq, method }.to_string());
-        self.send(key, purpose, path, request);
+        self.send(now, config, key, purpose, ways, request);
     }
 
     fn next_seq(&mut self, purpose: Purpose, key: ClientKey) -> Option<u32> {

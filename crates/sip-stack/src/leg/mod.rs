@@ -7,6 +7,7 @@
 mod ack;
 mod auth;
 mod incoming;
+mod large;
 mod offer;
 mod outgoing;
 mod over;
@@ -23,7 +24,8 @@ use self::{
     ack::{Acks, Unacked},
     auth::Auth,
     incoming::Incoming,
-    outgoing::{Outgoing, Tail},
+    large::Large,
+    outgoing::{Outgoing, Tail, earliest},
     over::Over,
     session::Session,
 };
@@ -34,7 +36,7 @@ use crate::{
     },
     message::{HeaderName, Method, Request, Response},
     random::Random,
-    transaction::{ClientKey, ServerKey, sooner},
+    transaction::{ClientKey, ServerKey},
 };
 
 /// Further headers of a request or response.
@@ -51,6 +53,8 @@ pub struct Leg {
     /// How the next hop is asked where its URI does not say; else as its messages came.
     #[serde(default)]
     prefer: Option<Transport>,
+    #[serde(default)]
+    large: Large,
     shown: HostPort,
     random: Random,
     auth: Option<Auth>,
@@ -236,6 +240,7 @@ impl Leg {
             path,
             path_lost: false,
             prefer: None,
+            large: Large::default(),
             shown: config.shown(path.transport, path.local),
             random,
             auth: None,
@@ -298,6 +303,7 @@ impl Leg {
             State::Over(_) => self.over_timeout(now, config),
             State::Moving => {}
         }
+        self.large_timeout(now, config);
         if self.tail.as_ref().is_some_and(|tail| tail.until.is_some_and(|until| now >= until)) {
             self.drop_tail();
         }
@@ -318,7 +324,8 @@ impl Leg {
             State::Over(over) => over.poll_timeout(),
             State::Moving => None,
         };
-        sooner(own, self.tail.as_ref().and_then(|tail| tail.until))
+        let tail = self.tail.as_ref().and_then(|tail| tail.until);
+        earliest([own, self.large.poll_timeout(), tail])
     }
 
     /// Whether nothing more can come of the leg, so that it can be dropped.
@@ -397,14 +404,15 @@ impl Leg {
         if response.status() >= 200 {
             self.open.retain(|open| *open != key);
         }
-        if self.authorise(config, key, purpose, &response) {
+        self.large.answered(key);
+        if self.authorise(now, config, key, purpose, &response) {
             return;
         }
         match (purpose, response.status()) {
             (Purpose::Invite, 200..300) => self.invite_success(now, config, response),
             (Purpose::Invite, status) => self.invite_progress(now, key, status, response),
-            (Purpose::Reoffer(method), status) => {
-                self.reoffer_response(now, config, method, status, &response);
+            (Purpose::Reoffer(method), _) => {
+                self.reoffer_response(now, config, key, method, &response);
             }
             (Purpose::Info, status) => {
                 if matches!(status, 408 | 481) {
@@ -423,6 +431,7 @@ impl Leg {
         purpose: Purpose,
         cause: Cause,
     ) {
+        self.large_unanswered(now, config, key);
         let was_open = self.open.contains(&key);
         self.open.retain(|open| *open != key);
         match purpose {
@@ -445,7 +454,7 @@ impl Leg {
             Command::AcceptOffer { sdp } => self.accept_offer(now, config, &sdp),
             Command::RefuseOffer { status } => self.refuse_offer(config, status),
             Command::Acknowledge { sdp } => self.acknowledge(now, config, &sdp),
-            Command::Info { content_type, body } => self.info(config, &content_type, &body),
+            Command::Info { content_type, body } => self.info(now, config, &content_type, &body),
         }
     }
 

@@ -38,6 +38,9 @@ pub(super) enum Ours {
     Sent {
         key: ClientKey,
         seq: u32,
+        /// The number it had at first: a 2xx to that request counts too.
+        #[serde(default)]
+        first_seq: u32,
         sdp: Option<Bytes>,
         give_up: Duration,
     },
@@ -72,7 +75,7 @@ impl Ours {
         }
     }
 
-    /// The offer went out once more with credentials.
+    /// The offer went out once more: with credentials, or by another way.
     pub(super) fn sent_again(&mut self, new_key: ClientKey, new_seq: u32) {
         if let Self::Sent { key, seq, .. } = self {
             (*key, *seq) = (new_key, new_seq);
@@ -222,16 +225,17 @@ impl Leg {
         method: ReofferMethod,
     ) {
         let next = self.next_request(config, method.method());
-        let Some((path, key, mut request)) = next else { return };
+        let Some((ways, key, mut request)) = next else { return };
         self.introduce(config, &mut request);
         if let Some(sdp) = &sdp {
             request.set_body("application/sdp", sdp);
         }
         let seq = request.cseq().map_or(0, |cseq| cseq.seq);
+        let give_up = now + GIVE_UP_AFTER;
         if let State::Session(session) = &mut self.state {
-            session.ours = Ours::Sent { key, seq, sdp, give_up: now + GIVE_UP_AFTER };
+            session.ours = Ours::Sent { key, seq, first_seq: seq, sdp, give_up };
         }
-        self.send(key, Purpose::Reoffer(method), path, request);
+        self.send(now, config, key, Purpose::Reoffer(method), ways, request);
     }
 
     pub(super) fn ours_timeout(&mut self, now: Duration, config: &EndpointConfig) {
@@ -258,10 +262,11 @@ impl Leg {
         &mut self,
         now: Duration,
         config: &EndpointConfig,
+        key: ClientKey,
         method: ReofferMethod,
-        status: u16,
         response: &Response,
     ) {
+        let status = response.status();
         if status < 200 {
             return;
         }
@@ -270,7 +275,10 @@ impl Leg {
         }
         let delay = self.glare_delay();
         let State::Session(session) = &mut self.state else { return };
-        let Ours::Sent { sdp, .. } = &mut session.ours else { return };
+        let Ours::Sent { key: sent, sdp, .. } = &mut session.ours else { return };
+        if *sent != key {
+            return; // an attempt that was sent again
+        }
         match status {
             491 => {
                 let (at, sdp) = (now + delay, sdp.take());
@@ -306,17 +314,24 @@ impl Leg {
             other => return self.state = other,
         };
         let answered = match &session.ours {
-            Ours::Sent { seq: sent, sdp, .. } if *sent == seq => Some(sdp.is_some()),
+            Ours::Sent { first_seq, seq: last, sdp, .. } if (*first_seq..=*last).contains(&seq) => {
+                Some(sdp.is_some())
+            }
             Ours::Idle | Ours::Sent { .. } | Ours::Later { .. } | Ours::OweAck { .. } => None,
         };
-        if let Some(offered) = answered {
+        if answered.is_some() {
             session.dialog.refresh_target(response.headers());
-            if offered {
+        }
+        match answered {
+            Some(true) => {
                 session.ours = Ours::Idle;
                 self.send_ack(now, config, &session.dialog, seq, None);
-            } else {
-                session.ours.owe_ack(seq);
             }
+            Some(false) => session.ours.owe_ack(seq),
+            // The 2xx again, whose offer the user has yet to answer.
+            None if session.ours.owed_ack() == Some(seq) => {}
+            // The other attempt was answered first; without an ACK the peer would hang up.
+            None => self.send_ack(now, config, &session.dialog, seq, None),
         }
         self.state = State::Session(session);
         if answered.is_some() {

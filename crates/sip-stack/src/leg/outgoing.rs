@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Leg, Output, Purpose, State, auth::Auth, over::Over, session::Session};
+use super::{Leg, Output, Purpose, State, auth::Auth, over::Over, route::Ways, session::Session};
 use crate::{
     dialog::Dialog,
     endpoint::{Cause, EndedBy, EndpointConfig, Event, FALLBACK_AFTER, OutgoingInvite, Path},
@@ -77,7 +77,7 @@ impl Leg {
             provisional: false,
             fallback,
         }));
-        self.send(key, Purpose::Invite, invite.path, request);
+        self.send(now, config, key, Purpose::Invite, Ways::only(invite.path), request);
     }
 
     fn invite_request(
@@ -108,12 +108,12 @@ impl Leg {
     pub(super) fn outgoing_timeout(&mut self, now: Duration, config: &EndpointConfig) {
         let State::Outgoing(outgoing) = &self.state else { return };
         if outgoing.fallback.as_ref().is_some_and(|fallback| now >= fallback.at) {
-            self.fall_back(config);
+            self.fall_back(now, config);
         }
     }
 
     /// Tries the other path; returns whether there is one.
-    fn fall_back(&mut self, config: &EndpointConfig) -> bool {
+    fn fall_back(&mut self, now: Duration, config: &EndpointConfig) -> bool {
         let State::Outgoing(outgoing) = &mut self.state else { return false };
         let Some(fallback) = outgoing.fallback.take() else { return false };
         if let Some(tail) = &self.tail {
@@ -125,7 +125,7 @@ impl Leg {
         let mut request = request;
         let contact = self.contact();
         request.headers_mut().set(HeaderName::Contact, contact);
-        self.send_again(config, Purpose::Invite, path, request);
+        self.send_again(now, config, Purpose::Invite, Ways::only(path), request);
         true
     }
 
@@ -214,7 +214,7 @@ impl Leg {
     ) {
         match &self.state {
             State::Outgoing(_) => {
-                if self.fall_back(config) {
+                if self.fall_back(now, config) {
                     return;
                 }
                 self.tail = None;
@@ -262,8 +262,8 @@ impl Leg {
         seq: u32,
         sdp: Option<&Bytes>,
     ) {
-        let path = self.way(config, dialog);
-        let (_, via) = self.via(config, path);
+        let ways = self.ways(config, dialog);
+        let (key, via) = self.via(config, ways.usual);
         let mut ack = dialog.ack(seq, &via);
         if let Some(sdp) = sdp {
             ack.set_body("application/sdp", sdp);
@@ -271,6 +271,7 @@ impl Leg {
         if let Some(auth) = &self.auth {
             auth.sign_ack(&mut ack);
         }
+        let path = self.fit_ack(config, key, ways, &mut ack);
         let bytes = ack.to_bytes();
         self.acks.keep(now, seq, dialog.remote_tag(), path, bytes.clone());
         self.outputs.push_back(Output::Ack { path, seq, bytes });
@@ -285,7 +286,7 @@ impl Leg {
         seq: u32,
     ) {
         self.send_ack(now, config, &dialog, seq, None);
-        self.send_bye(config, &mut dialog, None);
+        self.send_bye(now, config, &mut dialog, None);
     }
 }
 

@@ -82,7 +82,7 @@ impl Leg {
         over.extend(now);
         let reason = over.reason.take();
         let Some(mut dialog) = over.dialog.take() else { return };
-        self.send_bye(config, &mut dialog, reason);
+        self.send_bye(now, config, &mut dialog, reason);
         if let State::Over(over) = &mut self.state {
             over.dialog = Some(dialog);
         }
@@ -90,17 +90,18 @@ impl Leg {
 
     pub(super) fn send_bye(
         &mut self,
+        now: Duration,
         config: &EndpointConfig,
         dialog: &mut Dialog,
         reason: Option<String>,
     ) {
-        let path = self.way(config, dialog);
-        let (key, via) = self.via(config, path);
+        let ways = self.ways(config, dialog);
+        let (key, via) = self.via(config, ways.usual);
         let (mut bye, _) = dialog.request(Method::Bye, &via);
         bye.headers_mut().push(HeaderName::UserAgent, &config.user_agent);
         if let Some(reason) = reason {
             bye.headers_mut().push(HeaderName::Reason, reason);
         }
-        self.send(key, Purpose::Bye, path, bye);
+        self.send(now, config, key, Purpose::Bye, ways, bye);
     }
 }

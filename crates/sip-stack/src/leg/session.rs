@@ -11,12 +11,13 @@ use super::{
     offer::{Ours, Theirs},
     outgoing::earliest,
     over::Over,
+    route::Ways,
 };
 use crate::{
     dialog::{Dialog, Order},
     endpoint::{EndedBy, EndpointConfig, Event, Path},
     message::{HeaderName, Method, Request},
-    transaction::ServerKey,
+    transaction::{ClientKey, ServerKey},
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -116,11 +117,17 @@ impl Leg {
         self.event(Event::Info { leg: self.id, content_type, body });
     }
 
-    pub(super) fn info(&mut self, config: &EndpointConfig, content_type: &str, body: &[u8]) {
-        let Some((path, key, mut info)) = self.next_request(config, Method::Info) else { return };
+    pub(super) fn info(
+        &mut self,
+        now: Duration,
+        config: &EndpointConfig,
+        content_type: &str,
+        body: &[u8],
+    ) {
+        let Some((ways, key, mut info)) = self.next_request(config, Method::Info) else { return };
         info.headers_mut().push(HeaderName::UserAgent, &config.user_agent);
         info.set_body(content_type, body);
-        self.send(key, Purpose::Info, path, info);
+        self.send(now, config, key, Purpose::Info, ways, info);
     }
 
     /// Makes the next request of the session.
@@ -128,13 +135,13 @@ impl Leg {
         &mut self,
         config: &EndpointConfig,
         method: Method,
-    ) -> Option<(Path, crate::transaction::ClientKey, Request)> {
+    ) -> Option<(Ways, ClientKey, Request)> {
         let State::Session(session) = &self.state else { return None };
-        let path = self.way(config, &session.dialog);
-        let (key, via) = self.via(config, path);
+        let ways = self.ways(config, &session.dialog);
+        let (key, via) = self.via(config, ways.usual);
         let State::Session(session) = &mut self.state else { return None };
         let (request, _) = session.dialog.request(method, &via);
-        Some((path, key, request))
+        Some((ways, key, request))
     }
 
     pub(super) fn hang_up(
@@ -168,7 +175,7 @@ impl Leg {
                 Over::awaiting(now, session.dialog, unacked, reason)
             }
             Some(_) | None => {
-                self.send_bye(config, &mut session.dialog, reason);
+                self.send_bye(now, config, &mut session.dialog, reason);
                 Over::of(now, session.dialog)
             }
         };

@@ -1,8 +1,10 @@
 //! How a leg's requests and responses look.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
-use super::{ExtraHeaders, Leg, Output, Purpose};
+use super::{ExtraHeaders, Leg, Output, Purpose, route::Ways};
 use crate::{
     dialog::tagged,
     endpoint::{ACCEPT, ALLOW, EndpointConfig, LegId, Path},
@@ -32,12 +34,16 @@ impl Leg {
 
     pub(super) fn send(
         &mut self,
+        now: Duration,
+        config: &EndpointConfig,
         key: ClientKey,
         purpose: Purpose,
-        path: Path,
+        ways: Ways,
         mut request: Request,
     ) {
-        self.keep_for_challenge(key, path, &mut request);
+        self.sign(&mut request);
+        let path = self.fit(now, config, key, purpose, ways, &mut request);
+        self.keep_for_challenge(key, path, &request);
         if purpose != Purpose::Invite {
             self.open.push(key);
         }
