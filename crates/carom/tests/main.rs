@@ -20,6 +20,7 @@ mod forward;
 mod hold;
 mod http;
 mod kill;
+mod large;
 mod media;
 mod operate;
 mod overload;

@@ -163,6 +163,13 @@ impl Ask {
         self
     }
 
+    /// With this body; its type is a header line.
+    #[must_use]
+    pub fn body(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.body);
+        self
+    }
+
     /// The usual offer.
     #[must_use]
     pub fn offer(self, ip: Ipv4Addr) -> Self {

@@ -160,7 +160,7 @@ fn refuse_unreachable_trunks(notes: &Notes, listeners: &[Listener], trunks: &[(T
     if listeners.iter().any(|listener| listener.transport == Transport::Tcp) {
         return;
     }
-    for (trunk, place) in trunks.iter().filter(|(t, _)| t.transport == TrunkTransport::Tcp) {
+    for (trunk, place) in trunks.iter().filter(|(t, _)| t.transport != TrunkTransport::Udp) {
         let message = format!("`{}` is to be reached by TCP, and no listener is", trunk.name);
         let help = "add a `[[listener]]` with `transport = \"tcp\"`";
         notes.note(Code::E01, place.clone(), message, help);

@@ -38,6 +38,9 @@ pub enum TrunkTransport {
     Udp,
     /// TCP, where its Contact says nothing else.
     Tcp,
+    /// The way its own requests came; TCP where a request is too large for a datagram, its Contact
+    /// says nothing else, and TCP works.
+    Auto,
 }
 
 /// Where the caller's number may be read.
@@ -96,8 +99,12 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
     let name = table.required("name", |t| t.text("name")).map(|name| name.value);
     let sources = table.required("sources", |t| t.parsed_list("sources"));
     let media_nets = table.required("media_nets", |t| t.parsed_list("media_nets"));
-    let transports = [("udp", TrunkTransport::Udp), ("tcp", TrunkTransport::Tcp)];
-    let transport = table.choice("transport", &transports, &["auto", "tls"]);
+    let transports = [
+        ("udp", TrunkTransport::Udp),
+        ("tcp", TrunkTransport::Tcp),
+        ("auto", TrunkTransport::Auto),
+    ];
+    let transport = table.choice("transport", &transports, &["tls"]);
     let country = table.required("country", |t| t.country("country"));
     let mut number_countries = BTreeMap::new();
     for (number, facts) in table.tables("numbers") {

@@ -112,8 +112,10 @@ impl Switchboard {
             closed_by: None,
             snapshot: Arc::clone(&snapshot),
         };
-        if trunk.transport == TrunkTransport::Tcp {
-            self.endpoint.prefer(leg, Transport::Tcp);
+        match trunk.transport {
+            TrunkTransport::Udp => {}
+            TrunkTransport::Tcp => self.endpoint.prefer(leg, Transport::Tcp),
+            TrunkTransport::Auto => self.endpoint.prefer_by_size(leg),
         }
         self.legs.insert(leg, (no, Side::Caller));
         self.calls.insert(no, call);

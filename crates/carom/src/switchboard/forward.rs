@@ -9,7 +9,7 @@ use ivr_runtime::{
 use rtp_media::{session::KeyRelay, tone::Country, worker::Command};
 use sip_stack::{
     b2bua,
-    endpoint::{Cause, FALLBACK_AFTER, LegId, OutgoingInvite, Path, Transport},
+    endpoint::{Cause, FALLBACK_AFTER, LARGE_REQUEST, LegId, OutgoingInvite, Path, Transport},
     message::{HeaderName, Headers, Response},
     offer_answer::AnswerKind,
     transport::Transports,
@@ -24,8 +24,6 @@ use super::{
 
 /// The play id of local ringback, which no machine waits for.
 pub const RINGBACK: u32 = u32::MAX;
-/// Requests above this many bytes go by TCP where the target says `auto` (RFC 3261 §18.1.1).
-const LARGE_REQUEST: usize = 1_300;
 
 impl Switchboard {
     /// The machine wants the call at `target`.
