@@ -204,6 +204,23 @@ fn a_late_answer_by_tcp_after_that_by_udp_is_acknowledged_and_no_more() {
 }
 
 #[test]
+fn an_offer_that_was_heard_before_its_connection_broke_is_acknowledged_too() {
+    let mut scene = by_size(LONG);
+    reoffer(&mut scene, ReofferMethod::Invite);
+    let (_, first) = expect(&mut scene, "INVITE");
+    for _ in 0..2 {
+        fail(&mut scene, TransportError::Closed);
+    }
+    let (_, second) = expect(&mut scene, "INVITE");
+    answer(&mut scene, &second, "500 Server Internal Error");
+    answer(&mut scene, &first, "200 OK");
+    assert_eq!(text::header(&expect(&mut scene, "ACK").1, "CSeq"), "2 ACK");
+    assert_eq!(text::header(&expect(&mut scene, "ACK").1, "CSeq"), "1 ACK");
+    assert_eq!(outcome(&mut scene), 500);
+    assert_goes_on(&mut scene);
+}
+
+#[test]
 fn a_late_refusal_by_tcp_leaves_the_offer_to_the_answer_by_udp() {
     let (mut scene, first, second) = two_offers();
     answer(&mut scene, &first, "491 Request Pending");
@@ -344,8 +361,12 @@ fn info(scene: &mut Incoming) {
 }
 
 fn refuse(scene: &mut Incoming) {
+    fail(scene, TransportError::Refused);
+}
+
+fn fail(scene: &mut Incoming, error: TransportError) {
     let path = scene.net.path(Transport::Tcp, scene.carom, scene.ann);
-    scene.net.fail(scene.carom, path, TransportError::Refused);
+    scene.net.fail(scene.carom, path, error);
 }
 
 /// Returns the transport in the Via of Ann's next request, which is of this name but for repeats,

@@ -167,10 +167,14 @@ impl Endpoint {
             .map(|(key, _)| *key)
             .collect();
         for key in broken {
-            self.abandon(now, key);
-            if let Some(txn) = self.clients.remove(&key) {
-                self.unanswered(now, key, txn.user, Cause::Transport);
+            let Some(user) = self.clients.get(&key).map(|txn| txn.user) else { continue };
+            // It may have been heard before the connection broke. Its leg knows whether a late
+            // 2xx matters.
+            if !matches!(user, User::Leg(_, Purpose::Reoffer(ReofferMethod::Invite))) {
+                self.abandon(now, key);
+                self.clients.remove(&key);
             }
+            self.unanswered(now, key, user, Cause::Transport);
         }
         if path.transport.is_reliable() && error != TransportError::Refused {
             let ids: Vec<LegId> = self.legs.keys().copied().collect();

@@ -436,7 +436,10 @@ impl Leg {
         self.open.retain(|open| *open != key);
         match purpose {
             Purpose::Invite => self.invite_unanswered(now, config, cause),
-            Purpose::Reoffer(_) | Purpose::Info if was_open => self.broken(now, config),
+            Purpose::Reoffer(_) | Purpose::Info if was_open => {
+                self.outputs.push_back(Output::Abandon(key));
+                self.broken(now, config);
+            }
             Purpose::Reoffer(_) | Purpose::Info | Purpose::Bye => {}
         }
     }

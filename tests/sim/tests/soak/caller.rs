@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use carom_sim::{Link, Net, Station, text::SDP};
 use sip_stack::{
-    endpoint::{Endpoint, Event, LegId, OutgoingInvite, ReofferMethod, Transport},
+    endpoint::{Endpoint, Event, LegId, OutgoingInvite, ReofferMethod, Transport, TransportError},
     random::Random,
 };
 
@@ -22,7 +22,10 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// What a user does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
-    Call { offer: bool, tcp: bool },
+    Call {
+        offer: bool,
+        tcp: bool,
+    },
     Ring(LegId),
     Answer(LegId),
     Reject(LegId),
@@ -34,6 +37,8 @@ enum Act {
     Acknowledge(LegId),
     Info(LegId),
     Restart,
+    /// What waits for an answer by TCP is told that nobody takes it.
+    RefuseTcp,
 }
 
 pub struct Crowd {
@@ -42,6 +47,8 @@ pub struct Crowd {
     /// How often what happened.
     pub ends: BTreeMap<String, u64>,
     pub link_dies_at_ms: Option<u64>,
+    /// All call by UDP, with requests so large that those of callees are to go by TCP.
+    pub by_size: bool,
     random: Random,
     plan: BTreeMap<(Duration, u64), (usize, Act)>,
     planned: u64,
@@ -60,6 +67,7 @@ impl Crowd {
             sides,
             ends: BTreeMap::new(),
             link_dies_at_ms: None,
+            by_size: false,
             random: Random::new(seed ^ 0x5eed),
             plan: BTreeMap::new(),
             planned: 0,
@@ -71,11 +79,14 @@ impl Crowd {
     /// Makes so many calls, each side about half of them, and waits until all is quiet.
     pub fn call_each_other(&mut self, calls: usize) {
         for call in 0..calls {
-            let (offer, tcp) = (!self.one_in(8), self.one_in(6));
+            let (offer, tcp) = (!self.one_in(8), self.one_in(6) && !self.by_size);
             self.within(RUSH_MS, call % 2, Act::Call { offer, tcp });
         }
         for restart in 0..10 {
             self.within(RUSH_MS * 2, restart % 2, Act::Restart);
+        }
+        for refusal in 0..if self.by_size { 100 } else { 0 } {
+            self.within(RUSH_MS * 2, refusal % 2, Act::RefuseTcp);
         }
         let mut quiet_since_ms = 0;
         loop {
@@ -130,6 +141,10 @@ impl Crowd {
             let restored: Endpoint = serde_json::from_str(&saved).expect("as it was saved");
             return self.net.replace(station, restored);
         }
+        if act == Act::RefuseTcp {
+            let path = self.net.path(Transport::Tcp, station, self.sides[1 - side]);
+            return self.net.fail(station, path, TransportError::Refused);
+        }
         let sdp = Bytes::from_static(SDP.as_bytes());
         self.net.with(station, |endpoint, now| match act {
             Act::Ring(leg) => endpoint.ring(now, leg, 180, None, Vec::new()),
@@ -147,7 +162,7 @@ impl Crowd {
             Act::Refuse(leg) => endpoint.refuse_offer(now, leg, 488),
             Act::Acknowledge(leg) => endpoint.acknowledge(now, leg, sdp),
             Act::Info(leg) => endpoint.info(now, leg, "application/dtmf-relay", b"Signal=1"),
-            Act::Call { .. } | Act::Restart => {}
+            Act::Call { .. } | Act::Restart | Act::RefuseTcp => {}
         });
     }
 
@@ -155,10 +170,12 @@ impl Crowd {
         let (station, other) = (self.sides[side], self.sides[1 - side]);
         let transport = if tcp { Transport::Tcp } else { Transport::Udp };
         let path = self.net.path(transport, station, other);
+        // In each request of either side.
+        let long = "x".repeat(if self.by_size { 1_200 } else { 1 });
         let invite = OutgoingInvite {
             request_uri: format!("sip:100@{}", path.remote),
             to: format!("<sip:100@{}>", path.remote),
-            from: format!("<sip:200@{}>", path.local),
+            from: format!("\"{long}\" <sip:200@{}>", path.local),
             path,
             fallback_path: None,
             headers: Vec::new(),
@@ -223,6 +240,10 @@ impl Crowd {
                     continue;
                 }
                 Event::Incoming { leg, .. } => {
+                    if self.by_size {
+                        let station = self.sides[side];
+                        self.net.with(station, |endpoint, _| endpoint.prefer_by_size(*leg));
+                    }
                     self.rings(side, *leg);
                     continue;
                 }

@@ -33,6 +33,23 @@ fn every_call_over_a_bad_link_ends_on_both_sides_and_leaves_nothing_behind() {
     }
 }
 
+/// The callees' requests are too large for datagrams, and TCP is refused now and then, though the
+/// other side may have heard them.
+#[test]
+fn calls_whose_large_requests_fall_back_from_tcp_end_and_leave_nothing_behind() {
+    for seed in 3_000..3_005 {
+        let mut crowd = Crowd::new(Link::lossy(0.1), seed);
+        crowd.by_size = true;
+        crowd.call_each_other(CALLS);
+        crowd.assert_all_ended();
+        crowd.assert_both_end_within(16_000);
+        assert!(crowd.net.connections() > 0, "seed {seed}");
+        for side in crowd.sides {
+            assert_eq!(crowd.net.see(side).counts(), Counts::default(), "seed {seed}");
+        }
+    }
+}
+
 #[test]
 fn a_seed_plays_the_same_again() {
     let play = || {
