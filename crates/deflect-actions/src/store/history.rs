@@ -24,6 +24,8 @@ pub struct History {
     pub failed_promise: bool,
     /// When the caller last declined an offer.
     pub declined_ms: Option<i64>,
+    /// When an offer was last spoken to the caller.
+    pub offered_ms: Option<i64>,
     /// The caller wants no texts.
     pub opted_out: bool,
     /// A provider said of a text of the last 30 days that the number takes none.
@@ -84,6 +86,7 @@ impl Store {
                 "call" => history.calls_ms.push(value),
                 "deflected" => history.deflected_ms.push(value),
                 "declined" => history.declined_ms = history.declined_ms.max(Some(value)),
+                "offered" => history.offered_ms = Some(value),
                 "broken promises" => history.failed_promise = value > 0,
                 "opted out" => history.opted_out = value > 0,
                 _ => history.untextable = value > 0,

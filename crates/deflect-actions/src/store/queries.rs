@@ -27,6 +27,10 @@ pub(super) static HISTORY: LazyLock<String> = LazyLock::new(|| {
          UNION ALL SELECT 'declined', o.offered_ms FROM offer o \
          JOIN call c ON c.call_id = o.call_id WHERE c.caller_key IN ($1, $2) AND c.business = $4 \
          AND c.call_id <> $5 AND o.offered_ms >= $6 AND o.response = 'declined' \
+         UNION ALL SELECT 'offered', MAX(o.offered_ms) FROM offer o \
+         JOIN call c ON c.call_id = o.call_id WHERE c.caller_key IN ($1, $2) AND c.business = $4 \
+         AND c.call_id <> $5 AND o.offered_ms >= $6 AND o.response <> 'suppressed' \
+         HAVING MAX(o.offered_ms) IS NOT NULL \
          UNION ALL SELECT 'broken promises', n FROM ({failed_promise}) promises \
          UNION ALL SELECT 'opted out', COUNT(*) FROM opt_out \
          WHERE opt_key = $7 AND brand = $8 AND topic = '' AND revoked_ms IS NULL \

@@ -5,22 +5,19 @@ mod list;
 mod signature;
 mod webhook;
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
-use reqwest::{Client, Response, StatusCode, header::RETRY_AFTER, redirect::Policy};
+use reqwest::{Response, StatusCode, header::RETRY_AFTER};
 use serde::Deserialize;
 
 pub use signature::{is_genuine, signature};
 pub use webhook::{Inbound, Malformed, form, inbound, receipt};
 
 use super::{Accepted, Class, Failure, Found, OutboundMessage, SendError, State};
+use crate::http::{body, client};
 
 /// Where Twilio is.
 const API: &str = "https://api.twilio.com";
-/// Bytes of an answer that are read.
-const MAX_ANSWER: usize = 256 * 1024;
-/// Not reached within this time, it is taken for unreachable.
-const CONNECT: Duration = Duration::from_millis(1_500);
 
 /// An account at Twilio.
 #[derive(Clone)]
@@ -129,25 +126,6 @@ impl std::fmt::Debug for Twilio {
     }
 }
 
-/// One client for all accounts; `None` when the system has no certificates to trust.
-fn client() -> Option<&'static Client> {
-    static CLIENT: OnceLock<Option<Client>> = OnceLock::new();
-    CLIENT
-        .get_or_init(|| {
-            // Another provider may be there already; either will do.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            Client::builder()
-                .redirect(Policy::none())
-                .connect_timeout(CONNECT)
-                .retry(reqwest::retry::never())
-                .no_proxy()
-                .build()
-                .inspect_err(|error| tracing::error!(%error, "HTTP client cannot be built"))
-                .ok()
-        })
-        .as_ref()
-}
-
 /// A success that names no message is no evidence: something between us may have said it.
 async fn accepted(response: Response) -> Result<Accepted, SendError> {
     let unclear = || SendError::Ambiguous(Failure::of(Class::Unknown));
@@ -181,18 +159,6 @@ async fn refused(response: Response) -> Result<Accepted, SendError> {
         code: Some(code),
         retry_after,
     }))
-}
-
-/// The body of an answer, where it comes whole and is not too long.
-async fn body(mut response: Response) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        if bytes.len() + chunk.len() > MAX_ANSWER {
-            return None;
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Some(bytes)
 }
 
 fn definite(class: Class) -> SendError {

@@ -1,0 +1,198 @@
+//! Questions to systems of the business, asked while a caller waits: each has a deadline, an
+//! answer may be kept for the next caller, and a system that fails is left alone for a while.
+
+mod cache;
+mod circuit;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use reqwest::{Response, StatusCode, Url, header::HeaderValue};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use self::{cache::Cache, circuit::Circuits};
+use crate::http;
+
+/// Between two tries of a question that may be asked twice.
+const PAUSE: Duration = Duration::from_millis(50);
+/// With less time left nothing is tried again.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// Carries the key by which the other side tells a repeat (draft-ietf-httpapi-idempotency-key).
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// Asks. Clones share what is kept and who fails.
+#[derive(Debug, Clone, Default)]
+pub struct Web(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    cache: Mutex<Cache>,
+    circuits: Mutex<Circuits>,
+}
+
+/// One question.
+#[derive(Clone)]
+pub struct Ask {
+    /// POST with [`Ask::body`]; else GET, which may be tried again.
+    pub post: bool,
+    /// Where to, https or loopback.
+    pub url: String,
+    /// Bearer token.
+    pub token: Option<String>,
+    /// Members of the JSON body.
+    pub body: BTreeMap<String, String>,
+    /// The same for every try of one deed.
+    pub idempotency_key: Option<String>,
+    /// The answer must be there by then.
+    pub within: Duration,
+    /// How long an answer is good for the same question; zero: not at all.
+    pub keep: Duration,
+    /// Fields, and where they stand in the answer (RFC 6901).
+    pub save: Vec<(String, String)>,
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Fields that the answer has; a text, number or truth value as text.
+    Values(BTreeMap<String, String>),
+    /// No answer that can be used, and why in one word: `timeout`, `unreachable`, `status_404`,
+    /// `garbage`, `left_alone` (it failed just now), `not_ready` (we can ask nobody).
+    Failed(String),
+}
+
+impl Web {
+    /// Asks, and tells within [`Ask::within`].
+    pub async fn ask(&self, ask: Ask) -> Answer {
+        let until = Instant::now() + ask.within;
+        let key = (!ask.keep.is_zero() && !ask.post).then(|| key_of(&ask));
+        if let Some(known) = key.and_then(|key| self.cache().get(&key, Instant::now())) {
+            return read(&known, &ask.save);
+        }
+        let Ok(url) = Url::parse(&ask.url) else { return Answer::Failed("not_ready".to_owned()) };
+        let origin = url.origin().ascii_serialization();
+        if !self.circuits().lets_through(&origin, Instant::now()) {
+            count("left_alone");
+            return Answer::Failed("left_alone".to_owned());
+        }
+        let told = self.try_until(&ask, &url, until).await;
+        let works = !matches!(&told, Err(why) if is_its_fault(why));
+        self.circuits().note(&origin, works, Instant::now());
+        match told {
+            Ok(json) => {
+                count("answered");
+                let answer = read(&json, &ask.save);
+                if let Some(key) = key {
+                    self.cache().put(key, json, Instant::now() + ask.keep);
+                }
+                answer
+            }
+            Err(why) => {
+                count(if why == "timeout" { "timeout" } else { "failed" });
+                tracing::info!(origin, why, "question not answered");
+                Answer::Failed(why)
+            }
+        }
+    }
+
+    /// A question that changes nothing is asked once more when nobody answered it.
+    async fn try_until(&self, ask: &Ask, url: &Url, until: Instant) -> Result<Arc<Value>, String> {
+        let first = once(ask, url, until).await;
+        let again = match &first {
+            Err(why) => !ask.post && (why == "unreachable" || why.starts_with("status_5")),
+            Ok(_) => false,
+        };
+        if !again || Instant::now() + PAUSE + SHORTEST > until {
+            return first;
+        }
+        tokio::time::sleep(PAUSE).await;
+        once(ask, url, until).await
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn circuits(&self) -> MutexGuard<'_, Circuits> {
+        self.0.circuits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn once(ask: &Ask, url: &Url, until: Instant) -> Result<Arc<Value>, String> {
+    let client = http::client().ok_or("not_ready")?;
+    let left = until.saturating_duration_since(Instant::now());
+    let mut request =
+        if ask.post { client.post(url.clone()) } else { client.get(url.clone()) }.timeout(left);
+    if let Some(token) = &ask.token {
+        request = request.bearer_auth(token);
+    }
+    if let Some(key) = ask.idempotency_key.as_ref().and_then(|key| HeaderValue::from_str(key).ok())
+    {
+        request = request.header(IDEMPOTENCY_KEY, key);
+    }
+    if ask.post {
+        let members =
+            ask.body.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str())));
+        request = request.json(&Value::Object(members.collect::<Map<_, _>>()));
+    }
+    let response = request.send().await.map_err(|error| {
+        if error.is_timeout() { "timeout".to_owned() } else { "unreachable".to_owned() }
+    })?;
+    let status = response.status();
+    if !status.is_success() {
+        return Err(format!("status_{}", status.as_u16()));
+    }
+    body(status, response, until).await
+}
+
+/// An answer without a body is one without fields.
+async fn body(
+    status: StatusCode,
+    response: Response,
+    until: Instant,
+) -> Result<Arc<Value>, String> {
+    let bytes = tokio::time::timeout_at(until, http::body(response)).await;
+    let bytes = bytes.map_err(|_| "timeout")?.ok_or("garbage")?;
+    if bytes.is_empty() || status == StatusCode::NO_CONTENT {
+        return Ok(Arc::new(Value::Null));
+    }
+    serde_json::from_slice(&bytes).map(Arc::new).map_err(|_| "garbage".to_owned())
+}
+
+/// What is to be read out of an answer; what it lacks, or what is no single value, is left out.
+fn read(json: &Value, save: &[(String, String)]) -> Answer {
+    let text = |value: &Value| match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    };
+    let found = save
+        .iter()
+        .filter_map(|(field, pointer)| Some((field.clone(), text(json.pointer(pointer)?)?)));
+    Answer::Values(found.collect())
+}
+
+/// Nobody there, too slow or broken; what says 4xx is at work.
+fn is_its_fault(why: &str) -> bool {
+    matches!(why, "timeout" | "unreachable" | "garbage") || why.starts_with("status_5")
+}
+
+/// The address may hold a number, so that it is not kept itself.
+fn key_of(ask: &Ask) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [ask.url.as_str(), ask.token.as_deref().unwrap_or("")] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().into()
+}
+
+fn count(result: &'static str) {
+    metrics::counter!("carom_lookups_total", "result" => result).increment(1);
+}
