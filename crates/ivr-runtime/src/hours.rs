@@ -87,6 +87,13 @@ impl Week {
     }
 }
 
+/// Minutes since midnight on a wall clock in `zone` at `now_ms` (UTC); `None`: no such zone.
+pub fn minute_now(zone: &str, now_ms: i64) -> Option<u16> {
+    let zone = TimeZone::get(zone).ok()?;
+    let local = zone.to_datetime(Timestamp::from_millisecond(now_ms).ok()?);
+    u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).ok()
+}
+
 /// Whether an IANA zone of this name is known.
 pub fn is_zone(name: &str) -> bool {
     TimeZone::get(name).is_ok()
@@ -123,7 +130,7 @@ fn parse_span(text: &str) -> Result<Span, SpanProblem> {
 }
 
 /// `HH:MM`, up to `24:00`.
-fn minute_of_day(text: &str) -> Option<u16> {
+pub(crate) fn minute_of_day(text: &str) -> Option<u16> {
     let (hour, minute) = text.split_once(':')?;
     let two_digits = |part: &str| {
         let digits = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());

@@ -29,6 +29,11 @@ impl Key {
         (0..16).map(Self)
     }
 
+    /// 0 to 9.
+    pub fn is_digit(self) -> bool {
+        self.0 < 10
+    }
+
     /// What is printed on it.
     pub fn label(self) -> char {
         LABELS[usize::from(self.0)]

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     flow::model::{Flow, PromptItem},
     key::Key,
+    step::fetch::Early,
 };
 
 /// No prompt of a set is longer (E07); a play that has not ended by then has failed.
@@ -35,6 +36,8 @@ pub(crate) struct Progress {
     pub answered: bool,
     /// What the caller has asked for by key.
     pub asked: Option<Asked>,
+    /// Questions asked when the call arrived whose steps were not reached yet.
+    pub early: Vec<Early>,
     /// A text was sent, and no person was asked for since.
     pub text_sent: bool,
     /// An answer was heard to its end or an opt-out recorded, and no person was asked for since.
@@ -66,6 +69,7 @@ pub(crate) struct Desk {
     plays: u32,
     steps: u32,
     offers: u32,
+    fetches: u32,
 }
 
 /// Prompts that play.
@@ -86,7 +90,15 @@ pub(crate) enum Played {
 
 impl Desk {
     pub fn new(began: Duration, start_ms: i64) -> Self {
-        Self { outputs: VecDeque::new(), began, start_ms, plays: 0, steps: 0, offers: 0 }
+        Self {
+            outputs: VecDeque::new(),
+            began,
+            start_ms,
+            plays: 0,
+            steps: 0,
+            offers: 0,
+            fetches: 0,
+        }
     }
 
     pub fn push(&mut self, output: Output) {
@@ -115,6 +127,11 @@ impl Desk {
     pub fn next_offer(&mut self) -> u32 {
         self.offers += 1;
         self.offers
+    }
+
+    pub fn next_fetch(&mut self) -> u32 {
+        self.fetches += 1;
+        self.fetches
     }
 
     /// Plays `prompts`; `None` where there is nothing to play.

@@ -4,8 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::io::Hidden;
+
 /// Calls of one caller the machine remembers; older ones are forgotten (bounded state).
 const HISTORY_LEN: usize = 100;
+
+/// Fields of one call.
+const FIELDS: usize = 32;
+/// Bytes of a field; a longer value is not kept.
+const FIELD_LEN: usize = 100;
 
 /// What the rules, the offers and the texts of one call are decided on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -32,10 +39,20 @@ pub struct Facts {
     pub history: Option<History>,
     /// Wall clock at [`Call::new`](super::Call::new)'s `now`, ms UTC.
     pub start_ms: i64,
+    /// Country in which the numbers of the call are read, ISO code.
+    pub country: String,
+    /// What the carrier vouches for of the caller's number: `A`, `B`, `C`, `failed`, `none`.
+    pub attestation: Option<String>,
+    /// Headers of the INVITE that rules ask for, by name in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// Targets that are asked by OPTIONS, by name: whether one of their addresses answers.
+    pub targets_up: BTreeMap<String, bool>,
     /// Fields of the call by name, for `{field}` in links, messages and `needs`.
     pub fields: BTreeMap<String, String>,
     /// Why the flow is not played at all; the call goes straight to its human target.
     pub bypass: Option<Bypass>,
+    /// Fields that were collected as secrets: for the requests that name them, and nothing else.
+    pub secrets: BTreeMap<String, Hidden>,
     /// The call's intent, set by `intent` of a menu or a `set` step.
     pub intent: Option<String>,
     /// The call's language; empty: the flow's first.
@@ -59,6 +76,8 @@ pub struct History {
     pub failed_promise: bool,
     /// When an offer was last declined, ms UTC.
     pub declined_ms: Option<i64>,
+    /// When an offer was last spoken to the caller, ms UTC.
+    pub offered_ms: Option<i64>,
     /// The caller wants no texts from this brand.
     pub opted_out: bool,
 }
@@ -101,6 +120,30 @@ impl Facts {
             "language" => Some(self.language.as_str()).filter(|language| !language.is_empty()),
             "intent" => self.intent.as_deref(),
             _ => self.fields.get(name).map(String::as_str),
+        }
+    }
+
+    /// A field of a request to a system of the business: beside the others the caller's number
+    /// and what was collected as a secret.
+    pub(crate) fn field_of_request(&self, name: &str) -> Option<&str> {
+        match name {
+            "caller_number" => self.caller.as_deref().filter(|_| !self.withheld),
+            _ => self.field(name).or_else(|| self.secrets.get(name).map(|hidden| &*hidden.0)),
+        }
+    }
+
+    /// Keeps a value under a name. A call has room for so much; what is more is not kept.
+    pub(crate) fn learn(&mut self, name: &str, value: &str, secret: bool) {
+        self.fields.remove(name);
+        self.secrets.remove(name);
+        let room = self.fields.len() + self.secrets.len() < FIELDS;
+        if !room || value.is_empty() || value.len() > FIELD_LEN {
+            return;
+        }
+        if secret {
+            self.secrets.insert(name.to_owned(), Hidden(value.to_owned()));
+        } else {
+            self.fields.insert(name.to_owned(), value.to_owned());
         }
     }
 

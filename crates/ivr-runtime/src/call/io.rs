@@ -1,9 +1,14 @@
 //! What the call machine is told, and what it asks for.
 
+use std::{collections::BTreeMap, fmt};
+
 use serde::{Deserialize, Serialize};
 
 use super::records::Record;
-use crate::{flow::model::TargetId, key::Key};
+use crate::{
+    flow::model::{Method, Save, TargetId},
+    key::Key,
+};
 
 /// Something happened to the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +37,42 @@ pub enum Input {
     Text(TextOutcome),
     /// Whether [`Output::RecordOptOut`] was recorded.
     OptOut(bool),
+    /// What became of [`Output::Fetch`].
+    Fetched {
+        /// Id of the request.
+        id: u32,
+        /// What became of it.
+        outcome: FetchOutcome,
+    },
     /// What became of [`Output::Forward`].
     Target(TargetOutcome),
     /// The caller is gone: BYE, CANCEL, media time-out.
     HungUp,
     /// The node drains: bridge to the human target now, whatever the flow does.
     OperatorBridge,
+}
+
+/// What became of a request to a system of the business.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FetchOutcome {
+    /// It answered; fields that the answer lacks are left out.
+    Values(BTreeMap<String, String>),
+    /// No answer in time, or none that can be used.
+    Failed {
+        /// Why, in one word.
+        why: String,
+    },
+}
+
+/// A value that no log and no record shows.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden")
+    }
 }
 
 /// What became of a text.
@@ -128,6 +163,8 @@ pub enum Output {
     StopPlay,
     /// Send a text; report [`Input::Text`].
     SendText(TextRequest),
+    /// Ask a system of the business; report [`Input::Fetched`].
+    Fetch(FetchRequest),
     /// Record that the caller wants no texts; report [`Input::OptOut`].
     RecordOptOut {
         /// Topic, empty for all.
@@ -149,6 +186,31 @@ pub enum Output {
     HangUp,
     /// A fact for the call's record.
     Record(Record),
+}
+
+/// A request to a system of the business.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchRequest {
+    /// Named in the report about it.
+    pub id: u32,
+    /// Name of the step.
+    pub step: String,
+    /// GET or POST.
+    pub method: Method,
+    /// Its address, fields filled in.
+    pub url: Hidden,
+    /// `env:…` or `file:…` of a bearer token.
+    pub token: Option<String>,
+    /// Fields of the JSON body; empty: no body.
+    pub body: BTreeMap<String, Hidden>,
+    /// The answer must be there by then, ms.
+    pub timeout_ms: u32,
+    /// An answer to the same request is good for so long, seconds.
+    pub cache_seconds: u32,
+    /// With a deed: the same for every try of it.
+    pub idempotency_key: Option<String>,
+    /// What is read out of the answer.
+    pub save: Vec<Save>,
 }
 
 /// A text to be sent to the caller's number.

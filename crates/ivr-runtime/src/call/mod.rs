@@ -18,7 +18,10 @@ mod targets;
 mod tests;
 
 pub use facts::{Bypass, Facts, History};
-pub use io::{Input, Output, ResolvedLink, TargetOutcome, TextOutcome, TextRequest};
+pub use io::{
+    FetchOutcome, FetchRequest, Hidden, Input, Output, ResolvedLink, TargetOutcome, TextOutcome,
+    TextRequest,
+};
 pub use records::{EndReason, Handled, OfferResponse, Record};
 
 use std::{sync::Arc, time::Duration};
@@ -36,7 +39,7 @@ use crate::{
         model::{Flow, Go, StepId, TargetId},
         way_out::Failed,
     },
-    step::{self, Exit, Leave, Next, Running, Turn},
+    step::{self, Exit, Leave, Next, Running, Silent, Turn, fetch},
 };
 
 /// Our 200 is repeated for 64·T1 (RFC 3261 §13.3.1.4); then the leg is given up.
@@ -123,13 +126,18 @@ impl Call {
         let mut call = Self { flow, state };
         let way = match why {
             Some(why) => call.bypassed(why),
-            None => Way::Go(Go::Step(call.flow.start)),
+            None => {
+                let flow = Arc::clone(&call.flow);
+                fetch::ask_early(&flow, &mut call.context(now));
+                Way::Go(Go::Step(call.flow.start))
+            }
         };
         call.advance(now, way);
         call
     }
 
-    /// All that [`Call::resume`] needs.
+    /// All that [`Call::resume`] needs. What was collected as a secret is in it: it may be handed
+    /// over, and is not to be stored.
     pub fn state(&self) -> &CallState {
         &self.state
     }
@@ -179,6 +187,11 @@ impl Call {
         matches!(&self.state.phase, Phase::InStep { running, .. } if running.awaits_key())
     }
 
+    /// Whether the keys that come now are digits of a field, and no choice.
+    pub fn collects(&self) -> bool {
+        matches!(&self.state.phase, Phase::InStep { running: Running::Collect(_), .. })
+    }
+
     /// Name of the step the call is in.
     pub fn step(&self) -> Option<&str> {
         let (Phase::InStep { visit, .. } | Phase::Answering { then: Aloud::Step(visit), .. }) =
@@ -214,6 +227,11 @@ impl Call {
 
     /// Something happened.
     pub fn handle_input(&mut self, now: Duration, input: Input) {
+        if let Input::Fetched { id, outcome } = &input
+            && fetch::keep_early(&mut self.state.progress.early, *id, outcome)
+        {
+            return;
+        }
         match (&mut self.state.phase, &input) {
             (Phase::Over, _) => {}
             (_, Input::HungUp) => self.hung_up(now),
@@ -291,8 +309,13 @@ impl Call {
             return Some(self.state.route.exhausted(now, &flow));
         }
         let visit = self.entered(now, id);
-        if let Some(leave) = step::silent(step, &mut self.context(now)) {
-            return Some(self.left(now, &visit, 1, leave));
+        match step::silent(id, step, &mut self.context(now)) {
+            Silent::Left(leave) => return Some(self.left(now, &visit, 1, leave)),
+            Silent::Stays(running) => {
+                self.state.phase = Phase::InStep { visit, running };
+                return None;
+            }
+            Silent::Done => {}
         }
         if !self.state.progress.answered {
             self.answer(now, Aloud::Step(visit));

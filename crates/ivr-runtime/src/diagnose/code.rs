@@ -45,6 +45,8 @@ pub enum Code {
     E13,
     /// A key with two meanings, or too many.
     E15,
+    /// A field that nothing sets.
+    E17,
     /// Known, but not available yet.
     N01,
     /// A link to a home page.
@@ -78,6 +80,7 @@ impl Code {
             | Self::E12
             | Self::E13
             | Self::E15
+            | Self::E17
             | Self::N01 => Severity::Error,
         }
     }

@@ -113,6 +113,8 @@ fn is_secret(key: &str) -> bool {
     ["secret", "password", "token"].iter().any(|word| key.contains(word))
         || ["number_key", "opt_out_key", "aead_key", "api_key"].contains(&key.as_str())
         || nearest(&key, ["secret", "password"]).is_some()
+        // `then` is near to it, too.
+        || (key.contains('k') && nearest(&key, ["token"]).is_some())
 }
 
 fn is_reference(value: &str) -> bool {
@@ -148,6 +150,7 @@ mod tests {
             ("secret = hunter,2 # x", "secret = …"),
             (r#"secret = """hunter2"#, r#"secret = """…"#),
             (r#"secrte = "hunter2""#, r#"secrte = "…""#),
+            (r#"tokn = "hunter2""#, r#"tokn = "…""#),
             (r#"number_key = "file:../var/a.key""#, r#"number_key = "file:../var/a.key""#),
             ("secret =", "secret ="),
             ("secret = \"\"", "secret = \"\""),

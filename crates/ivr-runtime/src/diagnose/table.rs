@@ -155,6 +155,21 @@ impl<'a> Table<'a> {
         self.number_or(key, range, Code::E00)
     }
 
+    /// A number, whole or with decimals.
+    pub fn decimal(&self, key: &'a str) -> Option<f64> {
+        let value = self.value(key)?;
+        let text = match value.get_ref() {
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
+            DeValue::Float(float) => float.as_str(),
+            _ => "",
+        };
+        let number = text.replace('_', "").parse::<f64>().ok().filter(|number| number.is_finite());
+        if number.is_none() {
+            self.wrong_type(key, value, "a number");
+        }
+        number
+    }
+
     /// `true` or `false`.
     pub fn flag(&self, key: &'a str) -> Option<bool> {
         let value = self.value(key)?;

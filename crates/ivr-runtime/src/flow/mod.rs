@@ -11,7 +11,7 @@ mod unique;
 pub mod way_out;
 
 pub use load::{Checked, load};
-pub(crate) use read::sounds;
+pub(crate) use read::{sounds, whole};
 pub use select::select;
 pub use shared::{AnyPrompt, Business, PromptFacts, PromptIndex, Sender, Shared};
 pub use unique::check_unique;

@@ -7,7 +7,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    ask::{Action, Check, Collect, Lookup, Method, Request, Save},
+    rule::{Bound, Fact, FieldTest, InLast, Rule},
+};
 use crate::{hours::Hours, key::Key};
+
+mod ask;
+mod rule;
 
 /// Index into [`Flow::steps`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -141,6 +148,12 @@ pub enum Does {
     },
     /// Sends a message.
     Text(Text),
+    /// Plays and takes digits into a field.
+    Collect(Collect),
+    /// Asks a system of the business for fields.
+    Lookup(Lookup),
+    /// Has a system of the business do something.
+    Action(Action),
     /// Asks for a confirming key and records the opt-out.
     OptOut {
         /// What is played.
@@ -168,7 +181,21 @@ impl Does {
             | Self::Decide { .. }
             | Self::Set { .. }
             | Self::Text(_)
+            | Self::Collect(_)
+            | Self::Lookup(_)
+            | Self::Action(_)
             | Self::OptOut { .. } => None,
+        }
+    }
+}
+
+impl Does {
+    /// What a system of the business is asked.
+    pub fn request(&self) -> Option<&Request> {
+        match self {
+            Self::Lookup(lookup) => Some(&lookup.request),
+            Self::Action(action) => Some(&action.request),
+            _ => None,
         }
     }
 }
@@ -369,60 +396,4 @@ pub struct Link {
     pub intents: Vec<String>,
     /// `staffing` was stated (else W03).
     pub staffing: Option<String>,
-}
-
-/// `[rule.X]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rule {
-    /// `X`.
-    pub name: String,
-    /// The fact.
-    pub fact: Fact,
-}
-
-/// One fact a rule tests; evaluated to true, false or unknown.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Fact {
-    /// The called number is one of these (E.164).
-    CalledNumber(Vec<String>),
-    /// Now is outside these hours.
-    OutsideHours(HoursId),
-    /// Earlier calls of this caller to this business (the present one not counted).
-    CallsInLast(InLast),
-    /// Earlier calls of this caller that ended deflected.
-    DeflectedInLast(InLast),
-    /// A named flag is set.
-    Flag(String),
-    /// The caller's number is one a text can reach.
-    CanReceiveText(bool),
-    /// The last text to this caller did not arrive (24 h).
-    FailedPromise(bool),
-    /// The call's intent is one of these.
-    Intent(Vec<String>),
-    /// The call's language is one of these.
-    Language(Vec<String>),
-    /// The call is one of `psap-callback`, `priority`, `relay-or-text-phone`, `withheld`.
-    CallIs(Vec<String>),
-    /// At least one holds (Kleene).
-    AnyOf(Vec<RuleId>),
-    /// Does not hold (Kleene).
-    Not(RuleId),
-}
-
-/// A window and a bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InLast {
-    /// Length of the window, ms.
-    pub window_ms: i64,
-    /// `at_most` or `at_least`.
-    pub bound: Bound,
-}
-
-/// A bound, inclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Bound {
-    /// `n <= x`.
-    AtMost(u32),
-    /// `n >= x`.
-    AtLeast(u32),
 }

@@ -3,6 +3,8 @@
 //! All names are collected first, so that tables may stand in any order. A name that leads
 //! nowhere is noted and replaced by a hang-up; a flow with such a place is never served.
 
+mod ask;
+mod fields;
 mod head;
 mod links;
 mod message;
@@ -12,6 +14,7 @@ mod rules;
 mod steps;
 mod targets;
 
+pub(crate) use ask::whole;
 pub(crate) use steps::sounds;
 
 use self::{head::head, names::Names};

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     call::Facts,
-    flow::model::{Bound, Fact, Flow, InLast, RuleId},
+    flow::model::{Bound, Fact, FieldTest, Flow, InLast, RuleId},
+    hours,
 };
 
 /// What is known of a fact. Unknown where it can't be told: no history, no number, no zone.
@@ -124,9 +125,57 @@ fn simple(flow: &Flow, facts: &Facts, now_ms: i64, fact: &Fact) -> Truth {
             };
             list.iter().any(is).into()
         }
+        Fact::Known(field) => facts.field(field).is_some().into(),
+        Fact::Field { field, test } => {
+            facts.field(field).and_then(|value| holds(test, value)).into()
+        }
+        Fact::Attestation(list) => {
+            facts.attestation.as_ref().map(|level| list.contains(level)).into()
+        }
+        Fact::TimeOfDay { spans, zone } => {
+            hours::minute_now(zone, now_ms).map(|minute| in_one(spans, minute)).into()
+        }
+        // As with a text: what was withheld is not ours to act on.
+        Fact::CallerPrefix(_) if facts.withheld => Truth::Unknown,
+        Fact::CallerPrefix(list) => {
+            let begins = |caller: &String| list.iter().any(|prefix| caller.starts_with(prefix));
+            facts.caller.as_ref().map(begins).into()
+        }
+        Fact::Header { name, equals } => {
+            let value = facts.headers.get(&name.to_ascii_lowercase());
+            match equals {
+                None => value.is_some(),
+                Some(list) => value.is_some_and(|value| list.contains(value)),
+            }
+            .into()
+        }
+        Fact::TargetUp(id) => {
+            let target = flow.targets.get(usize::from(id.0));
+            target.and_then(|target| facts.targets_up.get(&target.name).copied()).into()
+        }
+        Fact::NotOfferedFor(window_ms) => {
+            let since_ms = now_ms.saturating_sub(*window_ms);
+            history.map(|h| h.offered_ms.is_none_or(|at_ms| at_ms < since_ms)).into()
+        }
         // Dealt with by the caller, which has the other rules at hand.
         Fact::AnyOf(_) | Fact::Not(_) => Truth::Unknown,
     }
+}
+
+/// `None`: a number is asked for, and the value is none.
+fn holds(test: &FieldTest, value: &str) -> Option<bool> {
+    let number = || value.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    Some(match test {
+        FieldTest::Equals(list) => list.iter().any(|wanted| wanted == value),
+        FieldTest::AtMost(most) => number()? <= *most,
+        FieldTest::AtLeast(least) => number()? >= *least,
+    })
+}
+
+fn in_one(spans: &[(u16, u16)], minute: u16) -> bool {
+    spans.iter().any(|&(from, to)| {
+        if from < to { (from..to).contains(&minute) } else { minute >= from || minute < to }
+    })
 }
 
 /// Counts the moments that lie at most a window back.

@@ -167,6 +167,28 @@ fn of_step(flow: &Flow, id: StepId) -> Vec<Way> {
             cases.chain([itself(*otherwise)]).collect()
         }
         Does::Text(text) => of_text(flow, id, text),
+        Does::Collect(collect) => vec![
+            Way { cause: Cause::Key, to: collect.then },
+            Way { cause: Cause::Silence, to: collect.no_input },
+            Way { cause: Cause::Silence, to: collect.wrong },
+        ],
+        Does::Lookup(lookup) => {
+            let failure = of_failure(flow, Failed::Step(id), lookup.if_fails);
+            [itself(lookup.then)].into_iter().chain(failure).collect()
+        }
+        Does::Action(action) => {
+            let cause = if action.confirm.is_some() { Cause::Key } else { Cause::Itself };
+            let mut ways = vec![Way { cause, to: action.then }];
+            ways.extend(of_failure(flow, Failed::Step(id), action.if_fails));
+            if action.confirm.is_some() {
+                match action.no_input {
+                    Some(to) => ways.push(Way { cause: Cause::Silence, to }),
+                    None => ways.extend(of_failure(flow, Failed::Step(id), action.if_fails)),
+                }
+                ways.push(Way { cause: Cause::Key, to: Go::Target(flow.human) });
+            }
+            ways
+        }
         Does::OptOut { then, no_input, if_fails, .. } => {
             let mut ways = vec![
                 Way { cause: Cause::Key, to: *then },

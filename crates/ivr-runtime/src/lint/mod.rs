@@ -4,6 +4,7 @@
 //! somewhere, so that one misspelt name is told once and not as ten unreachable steps.
 
 pub(crate) mod addresses;
+mod fields;
 mod graph;
 mod hours;
 mod keys;
@@ -58,8 +59,15 @@ pub(crate) fn check(
         menus::check,
         offers::check,
     ];
-    let between_tables: [fn(&Lint<'_>); 6] =
-        [hours::check, loops::check, reach::check, person::check, way_out::check, unused::check];
+    let between_tables: [fn(&Lint<'_>); 7] = [
+        hours::check,
+        loops::check,
+        reach::check,
+        person::check,
+        way_out::check,
+        fields::check,
+        unused::check,
+    ];
     each_table.iter().for_each(|check| check(&lint));
     if names_resolve {
         between_tables.iter().for_each(|check| check(&lint));

@@ -50,9 +50,13 @@ fn operator_keys(lint: &Lint<'_>, step: &Step) {
 /// By itself, without another key, and without an end before.
 fn leads_to_person(lint: &Lint<'_>, to: Go) -> bool {
     let quiet = |at: Go| match at {
-        Go::Step(id) => lint.flow.steps.get(usize::from(id.0)).is_some_and(|step| {
-            matches!(step.does, Does::Say { .. } | Does::Set { .. } | Does::Decide { .. })
-        }),
+        Go::Step(id) => {
+            lint.flow.steps.get(usize::from(id.0)).is_some_and(|step| match &step.does {
+                Does::Say { .. } | Does::Set { .. } | Does::Decide { .. } | Does::Lookup(_) => true,
+                Does::Action(action) => action.confirm.is_none(),
+                _ => false,
+            })
+        }
         Go::Target(_) | Go::HangUp => false,
     };
     let reached =

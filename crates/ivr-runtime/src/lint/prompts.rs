@@ -31,7 +31,7 @@ pub(super) fn check(lint: &Lint<'_>) {
     }
 }
 
-fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
+pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
     let list = match &step.does {
         Does::Say { play, .. } | Does::OptOut { play, .. } => vec![("play", Some(play))],
         Does::Menu(menu) | Does::Answer { menu, .. } => vec![("play", Some(&menu.play))],
@@ -42,6 +42,11 @@ fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
             ("failed_prompt", text.failed_prompt.as_ref()),
             ("unsure_prompt", Some(&text.unsure_prompt)),
         ],
+        Does::Collect(collect) => vec![("play", Some(&collect.play))],
+        Does::Lookup(lookup) => vec![("wait_prompt", lookup.wait_prompt.as_ref())],
+        Does::Action(action) => {
+            vec![("confirm", action.confirm.as_ref()), ("wait_prompt", action.wait_prompt.as_ref())]
+        }
         Does::Decide { .. } | Does::Set { .. } => Vec::new(),
     };
     list.into_iter().filter_map(|(key, play)| Some((key, play?.as_slice()))).collect()

@@ -59,6 +59,9 @@ fn used(lint: &Lint<'_>) -> Used {
             | Does::Menu(_)
             | Does::Answer { .. }
             | Does::Set { .. }
+            | Does::Collect(_)
+            | Does::Lookup(_)
+            | Does::Action(_)
             | Does::OptOut { .. } => {}
         }
     }
@@ -69,6 +72,9 @@ fn used(lint: &Lint<'_>) -> Used {
             Fact::AnyOf(rules) => used.rules.extend(rules),
             Fact::Not(rule) => {
                 used.rules.insert(*rule);
+            }
+            Fact::TargetUp(id) => {
+                used.places.insert(Go::Target(*id));
             }
             Fact::OutsideHours(id) => {
                 used.hours.insert(*id);

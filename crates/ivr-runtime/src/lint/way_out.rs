@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     diagnose::{Code, Span},
-    flow::model::{Does, Go},
+    flow::model::{Action, Does, Go, Lookup},
 };
 
 pub(super) fn check(lint: &Lint<'_>) {
@@ -45,11 +45,14 @@ fn exits_of_step(does: &Does) -> Vec<(&'static str, Go)> {
             ("if_opted_out", text.if_opted_out),
             ("if_limited", text.if_limited),
         ],
-        Does::OptOut { if_fails, .. } => vec![("if_fails", *if_fails)],
+        Does::OptOut { if_fails, .. }
+        | Does::Lookup(Lookup { if_fails, .. })
+        | Does::Action(Action { if_fails, .. }) => vec![("if_fails", *if_fails)],
         Does::Say { .. }
         | Does::Menu(_)
         | Does::Offer(_)
         | Does::Decide { .. }
+        | Does::Collect(_)
         | Does::Set { .. } => Vec::new(),
     };
     exits.into_iter().filter_map(|(key, to)| Some((key, to?))).collect()

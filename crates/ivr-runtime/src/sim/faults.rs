@@ -11,6 +11,8 @@ pub struct Faults {
     pub target: u8,
     /// A store that records nothing, or does not answer.
     pub store: u8,
+    /// A lookup or an action that fails, or is never reported.
+    pub fetch: u8,
     /// Facts that are not known.
     pub facts: u8,
     /// A caller who hangs up at a random moment.
@@ -23,8 +25,17 @@ pub struct Faults {
 
 impl Faults {
     /// A day on which nothing fails.
-    pub const NONE: Self =
-        Self { prompt: 0, text: 0, target: 0, store: 0, facts: 0, hang_up: 0, answer: 0, drain: 0 };
+    pub const NONE: Self = Self {
+        prompt: 0,
+        text: 0,
+        target: 0,
+        store: 0,
+        fetch: 0,
+        facts: 0,
+        hang_up: 0,
+        answer: 0,
+        drain: 0,
+    };
 
     /// Everything fails now and then.
     pub const SOME: Self = Self {
@@ -32,6 +43,7 @@ impl Faults {
         text: 40,
         target: 50,
         store: 30,
+        fetch: 30,
         facts: 30,
         hang_up: 25,
         answer: 2,
@@ -44,6 +56,7 @@ impl Faults {
         text: 100,
         target: 100,
         store: 100,
+        fetch: 100,
         facts: 100,
         hang_up: 10,
         answer: 5,

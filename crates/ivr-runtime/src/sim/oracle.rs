@@ -109,6 +109,7 @@ impl Oracle {
             Output::Reject { .. }
             | Output::HangUp
             | Output::StopPlay
+            | Output::Fetch(_)
             | Output::RecordOptOut { .. } => Ok(()),
         }
     }

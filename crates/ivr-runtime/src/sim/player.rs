@@ -31,6 +31,11 @@ pub enum Heard {
     },
     /// A text is on its way.
     Text(Box<TextRequest>),
+    /// A system of the business is asked.
+    Asked {
+        /// By this step.
+        step: String,
+    },
     /// The target that is called.
     Forward {
         /// Its name.
@@ -117,6 +122,7 @@ impl Player {
                 let target = self.stage.call.flow().targets.get(usize::from(target.0))?;
                 Heard::Forward { target: target.name.clone() }
             }
+            Output::Fetch(request) => Heard::Asked { step: request.step },
             Output::Reject { status } => Heard::Rejected { status },
             Output::HangUp => Heard::HungUp,
             Output::Record(record) => Heard::Record(record),
@@ -126,5 +132,5 @@ impl Player {
 }
 
 fn is_noticed(output: &Output) -> bool {
-    !matches!(output, Output::Record(_) | Output::StopPlay | Output::StopForward)
+    !matches!(output, Output::Record(_) | Output::StopPlay | Output::StopForward | Output::Fetch(_))
 }

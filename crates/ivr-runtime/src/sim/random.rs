@@ -8,8 +8,11 @@ use super::{
     stage::{Plan, Topic, World},
 };
 use crate::{
-    call::{Bypass, Call, Facts, History, Input, Output, TargetOutcome, TextOutcome},
-    flow::model::{Flow, HumanSignal},
+    call::{
+        Bypass, Call, Facts, FetchOutcome, FetchRequest, History, Input, Output, TargetOutcome,
+        TextOutcome,
+    },
+    flow::model::{Fact, FieldTest, Flow, HumanSignal},
     key::Key,
 };
 
@@ -72,6 +75,7 @@ impl Random {
         let calls_ms: Vec<_> = (0..calls).map(|_| ago()).collect();
         History {
             deflected_ms: calls_ms.iter().copied().take(1).filter(|at| at % 3 == 0).collect(),
+            offered_ms: calls_ms.last().copied().filter(|at| at % 4 == 0),
             declined_ms: calls_ms.first().copied().filter(|at| at % 5 == 0),
             calls_ms,
             failed_promise: self.rng.percent(3),
@@ -93,6 +97,9 @@ impl Random {
 
     /// A caller's keys while something plays: early, during it, late, twice or none.
     fn press(&mut self, now: Duration, call: &Call, lasts: Duration, plan: &mut Plan) {
+        if call.collects() && self.rng.percent(70) {
+            return self.type_digits(now, plan);
+        }
         let presses = self.rng.pick(1, &[1, 1, 1, 0, 0, 2, 3]);
         let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX / 4);
         let mut at = now;
@@ -106,6 +113,17 @@ impl Random {
             if !self.rng.percent(3) {
                 plan.at(at + self.rng.ms(40..300), Topic::Caller, Input::Key(key));
             }
+        }
+    }
+
+    fn type_digits(&mut self, now: Duration, plan: &mut Plan) {
+        let mut at = now;
+        let digits = self.rng.within(1..14);
+        for n in 0..=digits {
+            let digit = self.rng.pick('0', &['1', '2', '3', '4', '5', '6', '7', '8', '9']);
+            let Ok(key) = Key::try_from(if n == digits { '#' } else { digit }) else { return };
+            at += self.rng.ms(100..5_000);
+            plan.at(at, Topic::Caller, Input::Key(key));
         }
     }
 
@@ -176,6 +194,38 @@ impl Random {
         self.press(now, call, lasts, plan);
     }
 
+    /// Answers hold what rules ask for, something else, or nothing.
+    fn fetch(&mut self, now: Duration, flow: &Flow, request: &FetchRequest, plan: &mut Plan) {
+        let at = now + self.rng.ms(1..3_000);
+        let failed = self.rng.percent(self.faults.fetch);
+        if failed && self.rng.percent(30) {
+            return; // and nothing is heard of it again
+        }
+        let outcome = if failed {
+            FetchOutcome::Failed { why: "unreachable".into() }
+        } else {
+            let values = request.save.iter();
+            let values = values
+                .filter_map(|save| Some((save.field.clone(), self.value(flow, &save.field)?)));
+            FetchOutcome::Values(values.collect())
+        };
+        plan.at(at, Topic::Fetch, Input::Fetched { id: request.id, outcome });
+    }
+
+    fn value(&mut self, flow: &Flow, field: &str) -> Option<String> {
+        let asked = flow.rules.iter().filter_map(|rule| match &rule.fact {
+            Fact::Field { field: of, test: FieldTest::Equals(list) } if of == field => Some(list),
+            _ => None,
+        });
+        let asked: Vec<&str> = asked.flatten().map(String::as_str).collect();
+        let other = self.rng.pick("7", &["x", "0", "-1", "late", "12.50"]);
+        match self.rng.within(0..4) {
+            0 => None,
+            1 => Some(other.to_owned()),
+            _ => Some(self.rng.pick(other, &asked).to_owned()),
+        }
+    }
+
     fn ring(&mut self, now: Duration, signals: bool, plan: &mut Plan) {
         plan.cancel(Topic::Target);
         let target = Input::Target;
@@ -216,6 +266,7 @@ impl World for Random {
                     plan.at(at, Topic::Text, Input::Text(outcome));
                 }
             }
+            Output::Fetch(request) => self.fetch(now, call.flow(), request, plan),
             Output::RecordOptOut { .. } => {
                 let recorded = !self.rng.percent(self.faults.store);
                 if recorded || self.rng.percent(50) {

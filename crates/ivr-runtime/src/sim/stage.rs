@@ -24,6 +24,8 @@ pub enum Topic {
     Text,
     /// The store.
     Store,
+    /// Systems of the business.
+    Fetch,
     /// The target leg.
     Target,
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::stage::{Plan, Topic, World};
 use crate::{
-    call::{Call, Input, Output, TargetOutcome, TextOutcome},
+    call::{Call, FetchOutcome, Input, Output, TargetOutcome, TextOutcome},
     flow::model::{HumanSignal, Target},
 };
 
@@ -17,6 +17,8 @@ pub const PROMPT: Duration = Duration::from_secs(3);
 pub struct Obedient {
     /// What becomes of every text, after a second.
     pub text: Option<TextOutcome>,
+    /// What lookups and actions answer by the name of their step, after 300 ms; others fail.
+    pub fetched: BTreeMap<String, FetchOutcome>,
     /// Whether opt-outs are recorded, after 50 ms.
     pub opt_out: Option<bool>,
     /// What becomes of a target by its name, after two seconds; others answer.
@@ -29,6 +31,7 @@ impl Default for Obedient {
     fn default() -> Self {
         Self {
             text: Some(TextOutcome::Accepted { sender: "sandbox".into() }),
+            fetched: BTreeMap::new(),
             opt_out: Some(true),
             targets: BTreeMap::new(),
             missing_prompts: Vec::new(),
@@ -55,6 +58,12 @@ impl World for Obedient {
                 if let Some(outcome) = self.text.clone() {
                     plan.at(now + Duration::from_secs(1), Topic::Text, Input::Text(outcome));
                 }
+            }
+            Output::Fetch(request) => {
+                let none = FetchOutcome::Failed { why: "unreachable".into() };
+                let outcome = self.fetched.get(&request.step).cloned().unwrap_or(none);
+                let soon = now + Duration::from_millis(300);
+                plan.at(soon, Topic::Fetch, Input::Fetched { id: request.id, outcome });
             }
             Output::RecordOptOut { .. } => {
                 if let Some(recorded) = self.opt_out {

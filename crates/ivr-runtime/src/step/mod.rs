@@ -4,12 +4,15 @@
 //! [`aloud`] plays or listens. A step that stays is a [`Running`] machine of its own.
 
 pub(crate) mod answer;
+pub(crate) mod collect;
 pub(crate) mod decide;
+pub(crate) mod fetch;
 pub(crate) mod menu;
 pub(crate) mod offer;
 pub(crate) mod opt_out;
 pub(crate) mod say;
 pub(crate) mod set;
+pub(crate) mod template;
 pub(crate) mod text;
 
 use std::time::Duration;
@@ -18,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     call::{Input, desk::Context},
-    flow::model::{Does, Go, Step},
+    flow::model::{Does, Go, Step, StepId},
     key::Key,
 };
 
@@ -28,7 +31,27 @@ pub(crate) enum Running {
     Say(say::Say),
     Menu(menu::Running),
     Text(text::Sending),
+    Collect(collect::Collecting),
+    Lookup(fetch::Waiting),
+    Action(fetch::Acting),
     OptOut(opt_out::Asking),
+}
+
+/// What the half of a step that makes no sound comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Silent {
+    /// The step is over.
+    Left(Leave),
+    /// It waits; the call need not be answered for that.
+    Stays(Running),
+    /// It plays or listens: go on with [`aloud`].
+    Done,
+}
+
+impl From<Option<Leave>> for Silent {
+    fn from(leave: Option<Leave>) -> Self {
+        leave.map_or(Self::Done, Self::Left)
+    }
 }
 
 /// What a step makes of an input.
@@ -107,22 +130,41 @@ pub(crate) fn kind(does: &Does) -> &'static str {
         Does::Decide { .. } => "decide",
         Does::Set { .. } => "set",
         Does::Text(_) => "text",
+        Does::Collect(_) => "collect",
+        Does::Lookup(_) => "lookup",
+        Does::Action(_) => "action",
         Does::OptOut { .. } => "opt-out",
     }
 }
 
-/// The half that makes no sound. `None`: the step plays or listens, go on with [`aloud`].
-pub(crate) fn silent(step: &Step, context: &mut Context<'_>) -> Option<Leave> {
+/// The half that makes no sound.
+pub(crate) fn silent(id: StepId, step: &Step, context: &mut Context<'_>) -> Silent {
     match &step.does {
-        Does::Decide { case, otherwise } => Some(decide::run(case, *otherwise, context)),
+        Does::Decide { case, otherwise } => Silent::Left(decide::run(case, *otherwise, context)),
         Does::Set { intent, language, consent, flag, then } => {
             let changes = set::Changes { intent, language, consent, flag };
-            Some(set::run(&step.name, &changes, *then, context))
+            Silent::Left(set::run(&step.name, &changes, *then, context))
         }
-        Does::Offer(offer) => offer::skip(&step.name, offer, context),
-        Does::Answer { needs, if_missing, .. } => answer::missing(needs, *if_missing, context),
-        Does::Text(text) => text::refuse(text, context),
-        Does::Say { .. } | Does::Menu(_) | Does::OptOut { .. } => None,
+        Does::Offer(offer) => offer::skip(&step.name, offer, context).into(),
+        Does::Answer { needs, if_missing, .. } => {
+            answer::missing(needs, *if_missing, context).into()
+        }
+        Does::Text(text) => text::refuse(text, context).into(),
+        Does::Lookup(lookup) => match fetch::begin_lookup(id, &step.name, lookup, context) {
+            Ok(waiting) => Silent::Stays(Running::Lookup(waiting)),
+            Err(leave) => Silent::Left(leave),
+        },
+        Does::Action(action) if action.confirm.is_none() => {
+            match fetch::Acting::begin(&step.name, action, context) {
+                Ok(acting) => Silent::Stays(Running::Action(acting)),
+                Err(leave) => Silent::Left(leave),
+            }
+        }
+        Does::Say { .. }
+        | Does::Menu(_)
+        | Does::Collect(_)
+        | Does::Action(_)
+        | Does::OptOut { .. } => Silent::Done,
     }
 }
 
@@ -135,7 +177,14 @@ pub(crate) fn aloud(step: &Step, context: &mut Context<'_>) -> Result<Running, L
         }
         Does::Text(text) => text::Sending::begin(&step.name, text, context).map(Running::Text),
         Does::OptOut { play, .. } => Ok(Running::OptOut(opt_out::Asking::begin(play, context))),
+        Does::Collect(collect) => {
+            collect::Collecting::begin(collect, context).map(Running::Collect)
+        }
+        Does::Action(action) => {
+            fetch::Acting::begin(&step.name, action, context).map(Running::Action)
+        }
         Does::Decide { otherwise: then, .. } | Does::Set { then, .. } => Err(Leave::next(*then)),
+        Does::Lookup(lookup) => Err(Leave::next(lookup.then)),
     }
 }
 
@@ -149,8 +198,17 @@ impl Running {
             (Self::OptOut(asking), does @ Does::OptOut { .. }) => {
                 asking.handle_input(does, context, input)
             }
+            (Self::Collect(collecting), Does::Collect(collect)) => {
+                collecting.handle_input(collect, context, input)
+            }
+            (Self::Lookup(waiting), Does::Lookup(lookup)) => {
+                fetch::lookup_input(waiting, lookup, context, input)
+            }
+            (Self::Action(acting), Does::Action(action)) => {
+                acting.handle_input(&step.name, action, context, input)
+            }
             // A state of another flow revision; `Call::resume` refuses those.
-            (Self::Say(_) | Self::Text(_) | Self::OptOut(_), _) => mismatch(),
+            _ => mismatch(),
         }
     }
 
@@ -163,7 +221,14 @@ impl Running {
             (Self::OptOut(asking), does @ Does::OptOut { .. }) => {
                 asking.handle_timeout(does, context)
             }
-            (Self::Say(_) | Self::Text(_) | Self::OptOut(_), _) => mismatch(),
+            (Self::Collect(collecting), Does::Collect(collect)) => {
+                collecting.handle_timeout(collect, context)
+            }
+            (Self::Lookup(waiting), Does::Lookup(lookup)) => {
+                fetch::lookup_timeout(waiting, lookup, context)
+            }
+            (Self::Action(acting), Does::Action(action)) => acting.handle_timeout(action, context),
+            _ => mismatch(),
         }
     }
 
@@ -174,6 +239,9 @@ impl Running {
             Self::Menu(menu) => menu.poll_timeout(),
             Self::Text(sending) => sending.poll_timeout(),
             Self::OptOut(asking) => asking.poll_timeout(),
+            Self::Collect(collecting) => collecting.poll_timeout(),
+            Self::Lookup(waiting) => fetch::poll_timeout(waiting),
+            Self::Action(acting) => acting.poll_timeout(),
         }
     }
 
@@ -181,16 +249,18 @@ impl Running {
     pub fn tries(&self) -> u8 {
         match self {
             Self::Menu(menu) => menu.tries(),
-            Self::Say(_) | Self::Text(_) | Self::OptOut(_) => 1,
+            Self::Collect(collecting) => collecting.tries(),
+            _ => 1,
         }
     }
 
     /// A key would be acted on now.
     pub fn awaits_key(&self) -> bool {
         match self {
-            Self::Menu(_) => true,
+            Self::Menu(_) | Self::Collect(_) => true,
             Self::OptOut(asking) => asking.awaits_key(),
-            Self::Say(_) | Self::Text(_) => false,
+            Self::Action(acting) => acting.awaits_key(),
+            Self::Say(_) | Self::Text(_) | Self::Lookup(_) => false,
         }
     }
 
@@ -198,7 +268,7 @@ impl Running {
     pub fn pending_offer(&self) -> Option<u32> {
         match self {
             Self::Menu(menu) => menu.pending_offer(),
-            Self::Say(_) | Self::Text(_) | Self::OptOut(_) => None,
+            _ => None,
         }
     }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Exit, Leave, Next, Turn};
+use super::{
+    Exit, Leave, Next, Turn,
+    template::{fill, percent_encode},
+};
 use crate::{
     call::{
         Facts, Input, OfferResponse, Output, Record, ResolvedLink, TextOutcome, TextRequest,
@@ -238,7 +241,9 @@ fn request(
         text.links.iter().map(|link| resolve_link(flow, facts, *link)).collect();
     let Some(links) = links else { return failed("link_missing") };
     let template = text.message.get(&facts.language).or_else(|| text.message.get(""));
-    let Some(message) = template.and_then(|template| fill(template, facts, str::to_owned)) else {
+    let Some(message) =
+        template.and_then(|template| fill(template, |name| facts.field(name), str::to_owned))
+    else {
         return failed("message_missing");
     };
     let via = if text.via.is_empty() { &flow.senders } else { &text.via };
@@ -266,7 +271,7 @@ fn request(
 pub(crate) fn resolve_link(flow: &Flow, facts: &Facts, mut id: LinkId) -> Option<ResolvedLink> {
     for _ in 0..LINKS_FOLLOWED {
         let link = flow.links.get(usize::from(id.0))?;
-        if let Some(url) = fill(&link.url, facts, percent_encode) {
+        if let Some(url) = fill(&link.url, |name| facts.field(name), percent_encode) {
             return Some(ResolvedLink { name: link.name.clone(), url });
         }
         id = link.if_missing?;
@@ -274,54 +279,6 @@ pub(crate) fn resolve_link(flow: &Flow, facts: &Facts, mut id: LinkId) -> Option
     None
 }
 
-/// `template` with its fields filled in; `{link}` and `{brand}` are left for the sender.
-/// `None` where a field is not known.
-fn fill(template: &str, facts: &Facts, write: impl Fn(&str) -> String) -> Option<String> {
-    let mut filled = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let Some((name, after)) = after.split_once('}') else {
-            filled.push('{');
-            rest = after;
-            continue;
-        };
-        match name {
-            "link" | "brand" => filled.extend(["{", name, "}"]),
-            _ => filled.push_str(&write(facts.field(name)?)),
-        }
-        rest = after;
-    }
-    filled.push_str(rest);
-    Some(filled)
-}
-
-/// Everything but RFC 3986's unreserved characters.
-fn percent_encode(value: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    };
-    value.bytes().map(encode).collect()
-}
-
 fn ms(ms: u32) -> Duration {
     Duration::from_millis(u64::from(ms))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_filled_in_and_encoded_and_unknown_ones_are_missing() {
-        let mut facts = Facts::default();
-        facts.fields.insert("order".into(), "7/é &".into());
-        let url = fill("https://x.example/{order}?b={brand}", &facts, percent_encode);
-        assert_eq!(url.as_deref(), Some("https://x.example/7%2F%C3%A9%20%26?b={brand}"));
-        assert_eq!(fill("{link} {nobody}", &facts, str::to_owned), None);
-        assert_eq!(fill("a { b", &facts, str::to_owned).as_deref(), Some("a { b"));
-    }
 }

@@ -11,13 +11,18 @@ use crate::{
 const NOT_YET: [&str; 2] = ["say:", "clip:"];
 
 /// `play`: a file name, a list of them, or groups that need fields.
-pub(super) fn play<'a>(table: &Table<'a>) -> PromptList {
-    table.require("play", Code::E00);
-    let Some(value) = table.value("play") else { return Vec::new() };
+pub(super) fn play(table: &Table<'_>) -> PromptList {
+    list(table, "play")
+}
+
+/// As [`play`], under another key.
+pub(super) fn list<'a>(table: &Table<'a>, key: &'a str) -> PromptList {
+    table.require(key, Code::E00);
+    let Some(value) = table.value(key) else { return Vec::new() };
     let list = prompts(table, value);
     let empty_list = value.get_ref().as_array().is_some_and(|list| list.iter().next().is_none());
     if empty_list {
-        table.note(Code::E00, "play", "`play` is empty", "name a sound");
+        table.note(Code::E00, key, format!("`{key}` is empty"), "name a sound");
     }
     list
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Reader, head::key, message::message, prompts};
+use super::{Reader, ask, head::key, message::message, prompts};
 use crate::{
     diagnose::{Code, Table, Text},
     flow::model::{self, ConfirmNumber, Does, Go, Menu, Offer, PromptItem, Step},
@@ -18,10 +18,13 @@ enum Kind {
     Decide,
     Set,
     Text,
+    Collect,
+    Lookup,
+    Action,
     OptOut,
 }
 
-const KINDS: [(&str, Kind); 8] = [
+const KINDS: [(&str, Kind); 11] = [
     ("say", Kind::Say),
     ("menu", Kind::Menu),
     ("answer", Kind::Answer),
@@ -29,11 +32,14 @@ const KINDS: [(&str, Kind); 8] = [
     ("decide", Kind::Decide),
     ("set", Kind::Set),
     ("text", Kind::Text),
+    ("collect", Kind::Collect),
+    ("lookup", Kind::Lookup),
+    ("action", Kind::Action),
     ("opt-out", Kind::OptOut),
 ];
 
 /// Kinds that are known, and refused.
-const NOT_YET: [&str; 6] = ["collect", "lookup", "wait", "callback", "voicemail", "action"];
+const NOT_YET: [&str; 5] = ["wait", "callback", "voicemail", "agent", "sub"];
 
 /// Reads `[step.X]`.
 pub(super) fn step(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Step {
@@ -62,6 +68,9 @@ pub(super) fn step(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Step {
         },
         Kind::Set => set(table, reader),
         Kind::Text => Does::Text(text(table, reader)),
+        Kind::Collect => Does::Collect(ask::collect(table, reader)),
+        Kind::Lookup => Does::Lookup(ask::lookup(table, reader)),
+        Kind::Action => Does::Action(ask::action(table, reader)),
         Kind::OptOut => opt_out(table, reader),
     };
     table.unknown_keys();
@@ -103,7 +112,7 @@ fn press(table: &Table<'_>, reader: &Reader<'_>) -> BTreeMap<Key, Go> {
     keys
 }
 
-fn key_of<'a>(table: &Table<'a>, name: &'a str) -> Option<Key> {
+pub(super) fn key_of<'a>(table: &Table<'a>, name: &'a str) -> Option<Key> {
     table.text(name).and_then(|text| key(table, &text))
 }
 

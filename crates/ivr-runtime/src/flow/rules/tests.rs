@@ -90,16 +90,34 @@ fn kh_12_each_fact_is_true_false_or_unknown_by_what_is_known() {
         called: "+442079460018".into(),
         can_receive_text: Some(true),
         flags: Some(list(&["outage"])),
-        history: Some(History { failed_promise: true, ..History::default() }),
+        caller: Some("+447700900123".into()),
+        history: Some(History {
+            failed_promise: true,
+            offered_ms: Some(NOW_MS - 8 * 24 * HOUR_MS),
+            ..History::default()
+        }),
         intent: Some("billing".into()),
         call_is: list(&["priority"]),
+        attestation: Some("A".into()),
+        fields: [("customer_type", "premium"), ("balance", "12.50")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        headers: [("x-partner".to_owned(), "acme".to_owned())].into(),
+        targets_up: [("agents".to_owned(), true)].into(),
         ..Facts::default()
     };
     let other = Facts {
         called: "+442079460019".into(),
         can_receive_text: Some(false),
         flags: Some(Vec::new()),
-        history: Some(History::default()),
+        caller: Some("+33612345678".into()),
+        history: Some(History { offered_ms: Some(NOW_MS - 24 * HOUR_MS), ..History::default() }),
+        attestation: Some("failed".into()),
+        fields: [("customer_type", "trial"), ("balance", "-3")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        headers: [("x-partner".to_owned(), "other".to_owned())].into(),
+        targets_up: [("agents".to_owned(), false)].into(),
         intent: Some("orders".into()),
         language: "es-ES".into(),
         ..Facts::default()
@@ -115,6 +133,18 @@ fn kh_12_each_fact_is_true_false_or_unknown_by_what_is_known() {
         ("intent = [\"billing\"]", True, False, Unknown, True),
         ("language = [\"en-GB\"]", True, False, True, True),
         ("call_is = [\"priority\"]", True, False, False, True),
+        ("known = \"customer_type\"", True, True, False, True),
+        ("customer_type = [\"gold\", \"premium\"]", True, False, Unknown, True),
+        ("field = \"balance\"\nequals = [\"12.50\"]", True, False, Unknown, True),
+        ("field = \"balance\"\nat_least = 0", True, False, Unknown, True),
+        ("field = \"balance\"\nat_most = -2.5", False, True, Unknown, False),
+        ("field = \"customer_type\"\nat_least = 0", Unknown, Unknown, Unknown, Unknown),
+        ("attestation = [\"A\", \"B\"]", True, False, Unknown, True),
+        ("caller_prefix = [\"+4477\", \"+1\"]", True, False, Unknown, Unknown),
+        ("header = \"X-Partner\"", True, True, False, True),
+        ("header = \"X-Partner\"\nequals = [\"acme\"]", True, False, False, True),
+        ("target_up = \"agents\"", True, False, Unknown, True),
+        ("every = { days = 7 }", True, False, Unknown, True),
         ("call_is = [\"withheld\"]", False, False, False, True),
     ] {
         let flow = flow_with("fact", text);
@@ -123,6 +153,25 @@ fn kh_12_each_fact_is_true_false_or_unknown_by_what_is_known() {
         assert_eq!(of(&other), of_other, "{text}: other");
         assert_eq!(of(&nothing), of_nothing, "{text}: nothing");
         assert_eq!(of(&withheld), of_withheld, "{text}: withheld");
+    }
+}
+
+#[test]
+fn the_time_of_day_is_that_of_its_zone_and_may_go_over_midnight() {
+    // 1,790,000,000 s: 14:13:20 UTC, 15:13 in London, 23:13 in Tokyo.
+    for (from, to, zone, truth) in [
+        ("15:13", "15:14", "Europe/London", True),
+        ("14:13", "14:14", "Europe/London", False),
+        ("14:13", "14:14", "UTC", True),
+        ("14:00", "14:13", "UTC", False),
+        ("22:00", "06:00", "Asia/Tokyo", True),
+        ("23:30", "23:14", "Asia/Tokyo", True),
+        ("23:30", "23:13", "Asia/Tokyo", False),
+    ] {
+        let text =
+            format!("time_of_day = {{ from = \"{from}\", to = \"{to}\", zone = \"{zone}\" }}");
+        let flow = flow_with("early", &text);
+        assert_eq!(evaluate(&flow, &Facts::default(), NOW_MS, RuleId(0)), truth, "{text}");
     }
 }
 
@@ -188,6 +237,11 @@ sip = "sip:agents@pbx.example.net"
 [rule.{name}]
 {rule}
 [step.start]
+do = "lookup"
+url = "https://crm.example.net"
+save = ["customer_type", "balance"]
+then = "sort"
+[step.sort]
 do = "decide"
 case = [{{ if = "{name}", go = "agents" }}]
 otherwise = "agents"

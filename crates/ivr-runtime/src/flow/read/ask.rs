@@ -1,0 +1,207 @@
+//! `collect`, `lookup` and `action`.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeValue;
+
+use super::{
+    Reader,
+    fields::{FIELD_HELP, is_field, not_a_field},
+    prompts,
+    steps::key_of,
+};
+use crate::{
+    diagnose::{Code, Table, Text},
+    flow::model::{Action, Check, Collect, Lookup, Method, Request, Save},
+    key::Key,
+    lint::urls,
+};
+
+const CHECKS: [(&str, Check); 5] = [
+    ("digits", Check::Digits),
+    ("phone", Check::Phone),
+    ("mobile", Check::Mobile),
+    ("luhn", Check::Luhn),
+    ("date", Check::Date),
+];
+/// A pattern that takes longer to read than this is refused.
+const MAX_PATTERN: usize = 200;
+
+/// `do = "collect"`.
+pub(super) fn collect(table: &Table<'_>, reader: &Reader<'_>) -> Collect {
+    let check = check(table);
+    let exact = if check == Check::Date { 8 } else { 0 };
+    // At most 32, so it fits.
+    let min = table.number("min", 1..=32).map_or(exact.max(1), |n| n as u8);
+    let max = table.number("max", 1..=32).map_or(if exact > 0 { exact } else { 20 }, |n| n as u8);
+    if min > max {
+        let message = format!("`min` is {min} and `max` is {max}");
+        table.note(Code::E00, "min", message, "no input could have that many digits");
+    }
+    if check == Check::Date && (min, max) != (8, 8) {
+        table.note(Code::E00, "check", "a date has eight digits", "leave `min` and `max` out");
+    }
+    let end_key = key_of(table, "end_key").or((!table.has("end_key")).then_some(Key::HASH));
+    if end_key.is_some_and(|key| key.is_digit()) {
+        let message = "a digit can't end the digits";
+        table.note(Code::E15, "end_key", message, "write `\"#\"`");
+    }
+    let no_input = reader.required_go(table, "no_input", Code::E04);
+    if table.flag("confirm") == Some(true) {
+        table.not_yet("confirm");
+    }
+    Collect {
+        save: field(table, "save").unwrap_or_default(),
+        play: prompts::play(table),
+        min,
+        max,
+        end_key,
+        timeout_ms: table.number("timeout_ms", 5_000..=60_000).unwrap_or(8_000),
+        gap_ms: table.number("gap_ms", 1_000..=30_000).unwrap_or(4_000),
+        tries: table.number_or("tries", 1..=5, Code::E05).map_or(3, |n| n as u8),
+        check,
+        confirm: false,
+        secret: table.flag("secret").unwrap_or(false),
+        then: reader.required_go(table, "then", Code::E00),
+        no_input,
+        wrong: reader.go(table, "wrong").unwrap_or(no_input),
+    }
+}
+
+fn check(table: &Table<'_>) -> Check {
+    let named = table.choice("check", &CHECKS, &[]).unwrap_or_default();
+    let Some(pattern) = table.text("pattern") else { return named };
+    if table.has("check") {
+        let message = "`check` and `pattern` exclude each other";
+        table.note(Code::E00, "pattern", message, "leave one out");
+    }
+    if let Err(why) = whole(&pattern.value) {
+        let message = format!("`{}` is no pattern: {why}", pattern.value);
+        table.notes().note(Code::E00, pattern.span, message, "such as `[0-9]{4}`");
+    }
+    Check::Pattern(pattern.value)
+}
+
+/// A pattern of the whole input.
+pub(crate) fn whole(pattern: &str) -> Result<regex_lite::Regex, String> {
+    if pattern.len() > MAX_PATTERN {
+        return Err(format!("it is longer than {MAX_PATTERN} characters"));
+    }
+    regex_lite::Regex::new(&format!("^(?:{pattern})$")).map_err(|error| error.to_string())
+}
+
+/// `do = "lookup"`.
+pub(super) fn lookup(table: &Table<'_>, reader: &Reader<'_>) -> Lookup {
+    table.not_yet("auth_level");
+    table.require("save", Code::E00);
+    Lookup {
+        request: Request { method: method(table), ..request(table, 1_500) },
+        cache_seconds: table.number("cache_seconds", 0..=86_400).unwrap_or(0),
+        save: saves(table),
+        wait_prompt: prompts::prompt_or(table, "wait_prompt", "one-moment"),
+        start_early: table.flag("start_early").unwrap_or(false),
+        then: reader.required_go(table, "then", Code::E00),
+        if_fails: reader.go(table, "if_fails"),
+    }
+}
+
+/// `do = "action"`.
+pub(super) fn action(table: &Table<'_>, reader: &Reader<'_>) -> Action {
+    table.value("confirm");
+    let confirm = table.has("confirm").then(|| prompts::list(table, "confirm"));
+    Action {
+        request: Request { method: Method::Post, ..request(table, 3_000) },
+        confirm,
+        save: saves(table),
+        wait_prompt: prompts::prompt_or(table, "wait_prompt", "one-moment"),
+        then: reader.required_go(table, "then", Code::E00),
+        no_input: reader.go(table, "no_input"),
+        if_fails: reader.go(table, "if_fails"),
+    }
+}
+
+fn request(table: &Table<'_>, timeout_ms: u32) -> Request {
+    let url = table.required_text("url");
+    if let Some(url) = &url
+        && let Some((message, help)) = urls::problem(&url.value)
+    {
+        table.notes().note(Code::E13, url.span.clone(), message, help);
+    }
+    let token = table.text("token");
+    if let Some(token) = &token
+        && !["env:", "file:"].iter().any(|kind| token.value.starts_with(kind))
+    {
+        let message = "a secret stands here in the open";
+        let help = "write `env:NAME` or `file:PATH`";
+        table.notes().note(Code::E13, token.span.clone(), message, help);
+    }
+    let body = body(table);
+    Request {
+        method: Method::default(),
+        url: url.map(|url| url.value).unwrap_or_default(),
+        token: token.map(|token| token.value),
+        body,
+        timeout_ms: table.number("timeout_ms", 100..=10_000).unwrap_or(timeout_ms),
+    }
+}
+
+/// With a body it is POST, unless it is said otherwise.
+fn method(table: &Table<'_>) -> Method {
+    let usual = if table.has("body") { Method::Post } else { Method::Get };
+    let methods = [("GET", Method::Get), ("POST", Method::Post)];
+    let method = table.choice("method", &methods, &[]).unwrap_or(usual);
+    if method == Method::Get && table.has("body") {
+        let help = "leave `method` out, or put the fields into `url`";
+        table.note(Code::E00, "method", "GET has no body", help);
+    }
+    method
+}
+
+fn body(table: &Table<'_>) -> BTreeMap<String, String> {
+    let Some(body) = table.table("body", "`body`") else { return BTreeMap::new() };
+    let texts =
+        body.keys().into_iter().filter_map(|key| Some((key.to_owned(), body.text(key)?.value)));
+    texts.collect()
+}
+
+/// A list of fields, each the member of that name; or a table of fields and JSON pointers.
+fn saves(table: &Table<'_>) -> Vec<Save> {
+    let Some(value) = table.value("save") else { return Vec::new() };
+    if let DeValue::Table(_) = value.get_ref() {
+        let Some(pointers) = table.table("save", "`save`") else { return Vec::new() };
+        let mut saves = Vec::new();
+        for name in pointers.keys() {
+            let Some(pointer) = pointers.text(name) else { continue };
+            if !is_field(name) {
+                let place = pointers.key_place(name);
+                table.notes().note(Code::E00, place, not_a_field(name), FIELD_HELP);
+            }
+            if !pointer.value.starts_with('/') {
+                let message = format!("`{}` is no JSON pointer", pointer.value);
+                table.notes().note(Code::E00, pointer.span, message, "such as `/customer/id`");
+            }
+            saves.push(Save { field: name.to_owned(), pointer: pointer.value });
+        }
+        return saves;
+    }
+    let names: Vec<Text> = table.texts("save").unwrap_or_default();
+    if names.is_empty() {
+        table.note(Code::E00, "save", "`save` is empty", "name the fields of the answer");
+    }
+    let mut saves = Vec::new();
+    for name in names {
+        if !is_field(&name.value) {
+            table.notes().note(Code::E00, name.span, not_a_field(&name.value), FIELD_HELP);
+        }
+        saves.push(Save { pointer: format!("/{}", name.value), field: name.value });
+    }
+    saves
+}
+
+fn field<'a>(table: &Table<'a>, key: &'a str) -> Option<String> {
+    let name = table.required_text(key)?;
+    if !is_field(&name.value) {
+        table.notes().note(Code::E00, name.span, not_a_field(&name.value), FIELD_HELP);
+    }
+    Some(name.value)
+}

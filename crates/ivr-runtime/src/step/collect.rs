@@ -1,0 +1,241 @@
+//! `collect`: takes digits into a field. Digits typed ahead count; `*` begins anew.
+
+use std::time::Duration;
+
+use jiff::civil::Date;
+use message_text::E164;
+use serde::{Deserialize, Serialize};
+
+use super::{Exit, Leave, Next, Turn};
+use crate::{
+    call::{
+        Facts, Input, Output,
+        desk::{Context, Playback, Played},
+        keys::{Gather, Gathered, Wanted},
+    },
+    flow::{
+        model::{Check, Collect},
+        whole,
+    },
+    key::Key,
+};
+
+/// However slowly somebody types: so long for each digit wanted, and twice that.
+const PATIENCE: u32 = 2;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Collecting {
+    tries: u8,
+    prompt: Option<Playback>,
+    gather: Gather,
+}
+
+impl Collecting {
+    pub fn begin(collect: &Collect, context: &mut Context<'_>) -> Result<Self, Leave> {
+        let mut collecting = Self { tries: 1, prompt: None, gather: gather(collect) };
+        let mut typed = false;
+        while let Some(key) = context.keys.take() {
+            typed = true;
+            if let Turn::Leave(leave) = collecting.key(collect, context, key) {
+                return Err(leave);
+            }
+        }
+        // What was typed ahead and found wrong plays the prompt already.
+        if !typed {
+            collecting.ask(collect, context);
+        } else if collecting.prompt.is_none() {
+            collecting.gather.listen(context.now);
+        }
+        Ok(collecting)
+    }
+
+    pub fn handle_input(
+        &mut self,
+        collect: &Collect,
+        context: &mut Context<'_>,
+        input: &Input,
+    ) -> Turn {
+        match input {
+            Input::KeyDown(_) => {
+                self.barge_in(context);
+                Turn::Stay
+            }
+            Input::Key(key) => {
+                self.barge_in(context);
+                self.key(collect, context, *key)
+            }
+            _ => match self.prompt.as_ref().and_then(|prompt| prompt.input(input)) {
+                Some(Played::ToTheEnd | Played::Stopped) => {
+                    self.prompt = None;
+                    self.gather.listen(context.now);
+                    Turn::Stay
+                }
+                Some(Played::Failed) => prompt_failed(),
+                None => Turn::Stay,
+            },
+        }
+    }
+
+    pub fn handle_timeout(&mut self, collect: &Collect, context: &mut Context<'_>) -> Turn {
+        if self.prompt.as_ref().is_some_and(|prompt| prompt.timeout(context.now).is_some()) {
+            return prompt_failed();
+        }
+        match self.gather.handle_timeout(context.now) {
+            Some(gathered) => self.gathered(collect, context, gathered),
+            None => Turn::Stay,
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Duration {
+        let playing = self.prompt.as_ref().map(Playback::poll_timeout);
+        // One of the two is always there.
+        playing.into_iter().chain(self.gather.poll_timeout()).min().unwrap_or(Duration::MAX)
+    }
+
+    pub fn tries(&self) -> u8 {
+        self.tries
+    }
+
+    fn ask(&mut self, collect: &Collect, context: &mut Context<'_>) {
+        self.gather = gather(collect);
+        self.prompt = context.play(&collect.play, true);
+        if self.prompt.is_none() {
+            self.gather.listen(context.now);
+        }
+    }
+
+    fn barge_in(&mut self, context: &mut Context<'_>) {
+        if self.prompt.take().is_some() {
+            context.desk.push(Output::StopPlay);
+            self.gather.listen(context.now);
+        }
+    }
+
+    fn key(&mut self, collect: &Collect, context: &mut Context<'_>, key: Key) -> Turn {
+        if key == Key::STAR && collect.end_key != Some(key) {
+            self.ask(collect, context);
+            return Turn::Stay;
+        }
+        if !key.is_digit() && collect.end_key != Some(key) {
+            return Turn::Stay;
+        }
+        match self.gather.key(context.now, key) {
+            Some(gathered) => self.gathered(collect, context, gathered),
+            None => Turn::Stay,
+        }
+    }
+
+    fn gathered(
+        &mut self,
+        collect: &Collect,
+        context: &mut Context<'_>,
+        gathered: Gathered,
+    ) -> Turn {
+        let keys = match gathered {
+            Gathered::Keys(keys) => keys,
+            Gathered::Silence => return self.missed(collect, context, Exit::Timeout),
+            Gathered::TooFew(_) => return self.missed(collect, context, Exit::Wrong),
+        };
+        let digits: String = keys.into_iter().map(Key::label).collect();
+        let Some(value) = checked(&collect.check, &digits, context.facts) else {
+            return self.missed(collect, context, Exit::Wrong);
+        };
+        context.facts.learn(&collect.save, &value, collect.secret);
+        Turn::Leave(Leave::next(collect.then))
+    }
+
+    /// Silence or wrong digits: once more, or on.
+    fn missed(&mut self, collect: &Collect, context: &mut Context<'_>, why: Exit) -> Turn {
+        context.keys.flush();
+        if self.tries < collect.tries {
+            self.tries += 1;
+            self.ask(collect, context);
+            return Turn::Stay;
+        }
+        let go = if why == Exit::Wrong { collect.wrong } else { collect.no_input };
+        Turn::Leave(Leave::by(why, Next::Go(go)))
+    }
+}
+
+fn gather(collect: &Collect) -> Gather {
+    let ms = |ms: u32| Duration::from_millis(u64::from(ms));
+    Gather::new(Wanted {
+        min: collect.min,
+        max: collect.max,
+        end_key: collect.end_key,
+        first: ms(collect.timeout_ms),
+        gap: ms(collect.gap_ms),
+        total: ms(collect.gap_ms) * (u32::from(collect.max) * PATIENCE),
+    })
+}
+
+fn prompt_failed() -> Turn {
+    Turn::Leave(Leave::failed(None, "prompt_failed"))
+}
+
+/// The digits as they are kept, if they are what is asked for.
+fn checked(check: &Check, digits: &str, facts: &Facts) -> Option<String> {
+    match check {
+        Check::Digits => Some(digits.to_owned()),
+        Check::Phone => Some(E164::parse(digits, &facts.country).ok()?.as_str().to_owned()),
+        Check::Mobile => {
+            let number = E164::parse(digits, &facts.country).ok()?;
+            number.textable().then(|| number.as_str().to_owned())
+        }
+        Check::Luhn => luhn(digits).then(|| digits.to_owned()),
+        Check::Date => {
+            let number = |at: std::ops::Range<usize>| digits.get(at)?.parse::<i8>().ok();
+            let (first, second) = (number(0..2)?, number(2..4)?);
+            let american = facts.language == "en-US";
+            let (day, month) = if american { (second, first) } else { (first, second) };
+            let year = digits.get(4..8)?.parse().ok()?;
+            Some(Date::new(year, month, day).ok()?.to_string())
+        }
+        Check::Pattern(pattern) => whole(pattern).ok()?.is_match(digits).then(|| digits.to_owned()),
+    }
+}
+
+/// ISO/IEC 7812-1, annex B.
+fn luhn(digits: &str) -> bool {
+    let sum: u32 = digits
+        .bytes()
+        .rev()
+        .zip([1, 2].into_iter().cycle())
+        .map(|(digit, weight)| u32::from(digit - b'0') * weight)
+        .map(|product| product / 10 + product % 10)
+        .sum();
+    digits.len() > 1 && sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_kept_as_what_they_are() {
+        let british = Facts { country: "GB".into(), language: "en-GB".into(), ..Facts::default() };
+        let american = Facts { country: "US".into(), language: "en-US".into(), ..Facts::default() };
+        let pattern = Check::Pattern("[0-9]{3}7".into());
+        for (check, digits, facts, kept) in [
+            (&Check::Digits, "0042", &british, Some("0042")),
+            (&Check::Phone, "02079460018", &british, Some("+442079460018")),
+            (&Check::Phone, "4155550123", &american, Some("+14155550123")),
+            (&Check::Phone, "123", &british, None),
+            (&Check::Mobile, "07700900123", &british, Some("+447700900123")),
+            (&Check::Mobile, "02079460018", &british, None),
+            // The example of ISO/IEC 7812-1, and one digit off.
+            (&Check::Luhn, "79927398713", &british, Some("79927398713")),
+            (&Check::Luhn, "79927398710", &british, None),
+            (&Check::Luhn, "0", &british, None),
+            (&Check::Date, "29022024", &british, Some("2024-02-29")),
+            (&Check::Date, "29022023", &british, None),
+            (&Check::Date, "02292024", &american, Some("2024-02-29")),
+            (&Check::Date, "13132024", &british, None),
+            (&pattern, "1237", &british, Some("1237")),
+            (&pattern, "12370", &british, None),
+            (&pattern, "1238", &british, None),
+        ] {
+            assert_eq!(checked(check, digits, facts).as_deref(), kept, "{check:?} {digits}");
+        }
+    }
+}
