@@ -6,6 +6,7 @@
 
 mod addresses;
 mod aftermath;
+mod asks;
 mod calls;
 mod carrier;
 mod chaos;

@@ -14,6 +14,7 @@ mod place;
 mod sipp;
 pub mod sound;
 pub mod twilio;
+pub mod web;
 mod wire;
 
 pub use baresip::{Baresip, Softphone};

@@ -1,8 +1,8 @@
 //! A provider on loopback that speaks Twilio's REST form, and misbehaves as told.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    collections::BTreeMap,
+    io::{BufReader, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex, MutexGuard},
     thread,
@@ -11,7 +11,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{CONFIG, Place, go_on_for};
+use crate::{
+    CONFIG, Place, go_on_for,
+    web::{Form, Request},
+};
 
 /// The account it serves, and the token that requests and webhooks are known by.
 pub const ACCOUNT: &str = "AC00000000000000000000000000000001";
@@ -36,9 +39,6 @@ pub enum Does {
     /// Says 200 with something that is no JSON, as a hotel's network does.
     Garbage,
 }
-
-/// A form's fields.
-pub type Form = HashMap<String, String>;
 
 /// The provider; clones are the same. It serves until the test ends.
 #[derive(Debug, Clone)]
@@ -166,7 +166,7 @@ impl Twilio {
         }
         // AC00000000000000000000000000000001:s3cret-t0ken-of-the-provider
         let basic = "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMTpzM2NyZXQtdDBrZW4tb2YtdGhlLXByb3ZpZGVy";
-        if request.authorization != basic {
+        if request.header("authorization") != basic {
             return Some((401, json!({ "code": 20003 }).to_string()));
         }
         if request.method == "GET" {
@@ -250,64 +250,6 @@ pub fn post(place: &Place, path: &str, form: &[(&str, &str)], signature: &str) -
     page
 }
 
-struct Request {
-    method: String,
-    path: String,
-    authorization: String,
-    form: Form,
-}
-
-impl Request {
-    fn read(reader: &mut BufReader<TcpStream>) -> Option<Self> {
-        let first = line(reader)?;
-        let mut words = first.split(' ');
-        let (method, target) = (words.next()?.to_owned(), words.next()?);
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let (mut authorization, mut len) = (String::new(), 0);
-        loop {
-            let header = line(reader)?;
-            if header.is_empty() {
-                break;
-            }
-            let (name, value) = header.split_once(':')?;
-            match name.to_ascii_lowercase().as_str() {
-                "authorization" => value.trim().clone_into(&mut authorization),
-                "content-length" => len = value.trim().parse().ok()?,
-                _ => {}
-            }
-        }
-        let mut body = vec![0; len];
-        reader.read_exact(&mut body).ok()?;
-        let body = String::from_utf8(body).ok()?;
-        let pairs = query.split('&').chain(body.split('&'));
-        let form = pairs.filter_map(|pair| pair.split_once('='));
-        let form = form.map(|(name, value)| (decoded(name), decoded(value))).collect();
-        Some(Self { method, path: path.to_owned(), authorization, form })
-    }
-}
-
-fn line(reader: &mut BufReader<TcpStream>) -> Option<String> {
-    let mut line = String::new();
-    let read = reader.read_line(&mut line).ok()?;
-    (read > 0).then(|| line.trim_end().to_owned())
-}
-
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap();
-                u8::try_from(digit() * 16 + digit()).unwrap()
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).unwrap()
 }

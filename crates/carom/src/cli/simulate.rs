@@ -1,6 +1,7 @@
 //! `carom simulate`: a flow played in the terminal, or with random callers in virtual time.
 
 use std::{
+    collections::BTreeMap,
     io::{self, BufRead, Write},
     path::PathBuf,
     process::ExitCode,
@@ -9,7 +10,7 @@ use std::{
 
 use anyhow::bail;
 use ivr_runtime::{
-    call::{Facts, History},
+    call::{Facts, FetchOutcome, History},
     flow::model::Flow,
     key::Key,
     sim::{Faults, Heard, Obedient, Player, run_random},
@@ -40,6 +41,9 @@ pub struct SimulateArgs {
     /// The caller's number; `anonymous`: withheld.
     #[arg(long, default_value = "+447700900123", value_parser = caller)]
     from: Caller,
+    /// What a lookup or an action answers, `STEP.FIELD=VALUE`; those of other steps fail.
+    #[arg(long, value_name = "ANSWER", value_parser = answer)]
+    answer: Vec<(String, String, String)>,
 }
 
 /// Whose call is played; `None`: a number that is withheld.
@@ -62,9 +66,27 @@ impl SimulateArgs {
         };
         match self.random {
             Some(callers) => Ok(random(&snapshot.flows, callers, self.seed)),
-            None => play(&snapshot, choose(&snapshot.flows)?, &self.from),
+            None => {
+                let world = Obedient { fetched: answers(self.answer), ..Obedient::default() };
+                play(&snapshot, choose(&snapshot.flows)?, &self.from, world)
+            }
         }
     }
+}
+
+fn answer(text: &str) -> Result<(String, String, String), String> {
+    let form = "write it as STEP.FIELD=VALUE, such as who.customer_type=premium";
+    let (name, value) = text.split_once('=').ok_or(form)?;
+    let (step, field) = name.split_once('.').ok_or(form)?;
+    Ok((step.to_owned(), field.to_owned(), value.to_owned()))
+}
+
+fn answers(given: Vec<(String, String, String)>) -> BTreeMap<String, FetchOutcome> {
+    let mut values: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for (step, field, value) in given {
+        values.entry(step).or_default().insert(field, value);
+    }
+    values.into_iter().map(|(step, values)| (step, FetchOutcome::Values(values))).collect()
 }
 
 /// Each flow in turn.
@@ -113,7 +135,12 @@ fn caller(text: &str) -> Result<Caller, String> {
     }
 }
 
-fn play(snapshot: &Snapshot, flow: &Arc<Flow>, from: &Caller) -> anyhow::Result<ExitCode> {
+fn play(
+    snapshot: &Snapshot,
+    flow: &Arc<Flow>,
+    from: &Caller,
+    world: Obedient,
+) -> anyhow::Result<ExitCode> {
     let from = from.0.as_ref();
     let called = flow.numbers.first().or(flow.extensions.first()).cloned().unwrap_or_default();
     let facts = Facts {
@@ -125,11 +152,12 @@ fn play(snapshot: &Snapshot, flow: &Arc<Flow>, from: &Caller) -> anyhow::Result<
         call_is: from.is_none().then(|| "withheld".to_owned()).into_iter().collect(),
         flags: Some(Vec::new()),
         history: Some(History::default()),
+        country: COUNTRY.into(),
         start_ms: wall_ms(),
         ..Facts::default()
     };
     println!("flow {}; type keys, Enter for silence, h to hang up", flow.name);
-    let mut player = Player::new(Arc::clone(flow), facts, Obedient::default());
+    let mut player = Player::new(Arc::clone(flow), facts, world);
     tell(snapshot, &player.listen());
     let mut lines = io::stdin().lock().lines();
     while !player.call().is_over() && !player.call().is_bridged() {
@@ -167,6 +195,7 @@ fn tell(snapshot: &Snapshot, heard: &[Heard]) {
                 let url = text.links.first().map_or("", |link| link.url.as_str());
                 println!("  ✉ {}", text.message.replace("{link}", url));
             }
+            Heard::Asked { step } => println!("  ? {step} asks"),
             Heard::Forward { target } => println!("  → forwarded to {target}"),
             Heard::Rejected { status } => println!("  ✗ {status}"),
             Heard::HungUp => println!("  (we hang up)"),

@@ -13,7 +13,7 @@ use ivr_runtime::{
     flow::{self, PromptFacts, PromptIndex, Shared, model::Flow},
 };
 
-use super::{CheckReport, Config, Control, Prompts, parse, texts};
+use super::{CheckReport, Config, Control, Prompts, Secret, SecretRef, parse, texts};
 
 /// The configuration that runs without `-c`, and its name in messages.
 const BUILT_IN: (&str, &str) = ("the built-in configuration", include_str!("builtin.toml"));
@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub prompts: Arc<Prompts>,
     /// What texts are sent by.
     pub texts: Arc<TextConfig>,
+    /// The secrets that flows name, by how they name them.
+    pub secrets: BTreeMap<String, Secret>,
     /// Warnings.
     pub report: CheckReport,
 }
@@ -125,6 +127,7 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
         let flows: Vec<&Flow> = served.iter().map(|(flow, _)| &**flow).collect();
         report.findings.extend(lost_ways(&config, &flows, &name, &text));
     }
+    let secrets = secrets(&served, base, &mut report);
     let no_flow = no_flow(&config, &shared, &name, &text, &mut report);
     if report.has_errors() {
         return (None, report);
@@ -134,8 +137,31 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
     let (prompts, texts) = (Arc::new(prompts), Arc::new(texts::config(&config, &flows)));
     let report_kept = report.clone();
     let snapshot =
-        Snapshot { config, flows, no_flow, sources, prompts, texts, report: report_kept };
+        Snapshot { config, flows, no_flow, sources, prompts, texts, secrets, report: report_kept };
     (Some(snapshot), report)
+}
+
+/// Reads the secrets that flows name; files are found from the configuration's folder.
+fn secrets(served: &[Served], base: &Path, report: &mut CheckReport) -> BTreeMap<String, Secret> {
+    let mut secrets = BTreeMap::new();
+    for (flow, source) in served {
+        for named in flow.steps.iter().filter_map(|step| step.does.request()?.token.as_ref()) {
+            match SecretRef::parse(named, base).and_then(|reference| reference.resolve()) {
+                Ok(secret) => {
+                    secrets.insert(named.clone(), secret);
+                }
+                Err(why) => {
+                    let at = source.text.find(named.as_str()).unwrap_or(0);
+                    let notes = Notes::default();
+                    notes.note(Code::E13, at..at + named.len(), why.to_string(), "");
+                    let file = source.file.display().to_string();
+                    let found = diagnose::findings(notes.into_problems(), &file, &source.text);
+                    report.add(&file, &source.text, found);
+                }
+            }
+        }
+    }
+    secrets
 }
 
 /// What the flows are told of `carom.toml`.

@@ -40,6 +40,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
         Counter,
         "Webhooks refused because their signature is wrong",
     ),
+    ("carom_lookups_total", Counter, "Lookups and actions, by result"),
     ("carom_store_up", Gauge, "1: the database answers"),
     ("carom_store_retries_total", Counter, "Commits that failed and were tried again"),
     ("carom_store_rows_waiting", Gauge, "Rows that wait to be written"),

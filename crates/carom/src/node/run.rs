@@ -12,6 +12,7 @@ use deflect_actions::{
     Clock as WallClock,
     store::{Retention, Store, Writer},
     text::TextService,
+    web::Web,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use rtp_media::{
@@ -225,7 +226,8 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
     }
     tokio::spawn(read_flags(store.clone(), Arc::clone(&flags)));
     let random = Arc::new(AtomicU64::new(start_seed()));
-    Ok(Services { store, writer, texts, flags, random })
+    let web = Web::default();
+    Ok(Services { store, writer, texts, web, flags, random })
 }
 
 async fn read_flags(store: Store, flags: Arc<RwLock<Option<Vec<String>>>>) {

@@ -21,7 +21,7 @@ impl Switchboard {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(machine) = call.machine.as_mut() else { return };
-        if let Some(row) = call.ledger.input(wall_ms(), &input) {
+        if let Some(row) = call.ledger.input(wall_ms(), &input, machine.collects()) {
             self.services.store(row);
         }
         machine.handle_input(now, input);
@@ -80,6 +80,7 @@ impl Switchboard {
                 }
             }
             Output::SendText(request) => self.send_text(no, request),
+            Output::Fetch(request) => self.fetch(no, request),
             Output::RecordOptOut { topic } => self.record_opt_out(no, topic),
             Output::Forward { target } => self.forward(no, target),
             Output::StopForward => self.stop_forward(no),

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use ivr_runtime::flow::model::Flow;
 use sip_stack::endpoint::PingId;
 
 use super::{Switchboard, forward::ways};
@@ -34,6 +35,17 @@ impl Health {
     /// Learns where a target is.
     pub fn learn(&mut self, at: SocketAddr) {
         self.known.insert(at.ip());
+    }
+
+    /// Whether each target of a flow is there, by name; those that are not asked are left out.
+    pub fn targets_up(&self, flow: &Flow) -> BTreeMap<String, bool> {
+        let asked = flow.targets.iter().filter(|target| target.ping_seconds > 0);
+        asked
+            .map(|target| {
+                let up = target.addresses.iter().any(|uri| !self.down.contains(uri));
+                (target.name.clone(), up)
+            })
+            .collect()
     }
 
     /// When the next round is due.

@@ -7,6 +7,8 @@ mod admission;
 mod arrive;
 mod backlog;
 mod ending;
+mod facts;
+mod fetch;
 mod forward;
 mod health;
 mod hunt;

@@ -23,6 +23,8 @@ pub struct Parties {
     pub call_is: Vec<String>,
     /// `urn:service:sos` or an emergency priority.
     pub emergency: bool,
+    /// What the carrier vouches for of the caller's number: `A`, `B`, `C`, `failed` or `none`.
+    pub attestation: &'static str,
 }
 
 /// Reads the parties of `invite`.
@@ -50,7 +52,37 @@ pub fn parties(invite: &Request, trunk: &Trunk) -> Parties {
     if withheld || caller.is_none() {
         call_is.push("withheld".to_owned());
     }
-    Parties { called, called_country, caller, withheld, call_is, emergency }
+    let attestation = attestation(invite, trunk);
+    Parties { called, called_country, caller, withheld, call_is, emergency, attestation }
+}
+
+/// What the carrier that checked the caller's signature says of it: the `verstat` parameter of
+/// the number (3GPP TS 24.229 §7.2A.20) and `Attestation-Info` or `P-Attestation-Indicator`
+/// (ATIS-1000082). Anyone can write these, so that only a trusted trunk is believed.
+fn attestation(invite: &Request, trunk: &Trunk) -> &'static str {
+    if !trunk.trusted {
+        return "none";
+    }
+    let headers = invite.headers();
+    let identities = [HeaderName::PAssertedIdentity, HeaderName::From];
+    let verstat = identities.into_iter().flat_map(|name| headers.values(name)).find_map(|value| {
+        let at = value.to_ascii_lowercase().find("verstat=")? + "verstat=".len();
+        let end = value[at..].find([';', '>', '@', '?', ' ', ',']).map_or(value.len(), |n| at + n);
+        Some(value[at..end].trim_matches('"').to_owned())
+    });
+    let level = ["Attestation-Info", "P-Attestation-Indicator"].into_iter().find_map(|name| {
+        headers.first(HeaderName::from_token(name)).map(|level| level.trim().to_ascii_uppercase())
+    });
+    match (verstat.as_deref(), level.as_deref()) {
+        (Some(verstat), _) if verstat.starts_with("TN-Validation-Failed") => "failed",
+        (Some("No-TN-Validation"), _) => "none",
+        (_, Some("A")) | (Some("TN-Validation-Passed-A"), _) => "A",
+        (_, Some("B")) | (Some("TN-Validation-Passed-B"), _) => "B",
+        (_, Some("C")) | (Some("TN-Validation-Passed-C"), _) => "C",
+        // Full attestation is what a number that passed had, unless it is said.
+        (Some("TN-Validation-Passed"), None) => "A",
+        _ => "none",
+    }
 }
 
 /// The called number, and its country where it tells.
@@ -127,4 +159,48 @@ fn user_of(uri: &str) -> Option<String> {
     }
     let user = Uri::parse(uri).ok()?.user_plain()?;
     Some(user).filter(|user| !user.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use sip_stack::message::Message;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn what_a_trusted_carrier_vouches_for_is_told() {
+        let snapshot = Config::load(None).unwrap();
+        let mut trunk = snapshot.config.trunks[0].clone();
+        trunk.trusted = true;
+        let invite = |pai: &str, more: &str| {
+            let text = format!(
+                "INVITE sip:100@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\n\
+                 From: <sip:+12155551212@192.0.2.2;user=phone>;tag=1\r\nTo: <sip:100@192.0.2.1>\r\n\
+                 Call-ID: 1\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n\
+                 P-Asserted-Identity: <{pai}>\r\n{more}Content-Length: 0\r\n\r\n"
+            );
+            match Message::parse(text.as_bytes()).unwrap() {
+                Message::Request(request) => request,
+                Message::Response(_) => panic!("a request was written"),
+            }
+        };
+        let number = |verstat: &str| format!("sip:+12155551212{verstat}@192.0.2.2;user=phone");
+        for (pai, more, level) in [
+            (number(""), "", "none"),
+            (number(";verstat=TN-Validation-Passed"), "", "A"),
+            (number(";verstat=TN-Validation-Passed"), "Attestation-Info: C\r\n", "C"),
+            (number(";verstat=TN-Validation-Passed-B"), "", "B"),
+            (number(";verstat=TN-Validation-Failed"), "Attestation-Info: A\r\n", "failed"),
+            (number(";verstat=TN-Validation-Failed-C"), "", "failed"),
+            (number(";verstat=No-TN-Validation"), "P-Attestation-Indicator: A\r\n", "none"),
+            (number(""), "P-Attestation-Indicator: b\r\n", "B"),
+            ("tel:+12155551212;verstat=TN-Validation-Passed".to_owned(), "", "A"),
+        ] {
+            assert_eq!(attestation(&invite(&pai, more), &trunk), level, "{pai} {more}");
+        }
+        trunk.trusted = false;
+        let passed = invite(&number(";verstat=TN-Validation-Passed"), "");
+        assert_eq!(attestation(&passed, &trunk), "none", "anyone can write it");
+    }
 }

@@ -1,15 +1,16 @@
 //! The call's ledger: what the machine records becomes rows of the store and words of the
 //! time line.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use deflect_actions::store::{
     CallEnded, CallInput, CallProgress, CallStarted, ConsentRow, LocalTime, OfferRow, OutcomeRow,
     Row, StepRow,
 };
 use ivr_runtime::{
-    call::{Input, OfferResponse, Record},
+    call::{FetchOutcome, Input, OfferResponse, Record},
     flow::model::Flow,
+    key::Key,
 };
 use sip_stack::message::Request;
 use uuid::Uuid;
@@ -22,6 +23,9 @@ use crate::{
     config::{Snapshot, Trunk},
     node::clock::wall_ms,
 };
+
+/// Stands in a record where a digit was that is not ours to keep.
+const NO_DIGIT: Key = Key::HASH;
 
 /// What is known of a call so far, in the words of the store.
 #[derive(Debug)]
@@ -307,16 +311,27 @@ impl Ledger {
     }
 
     /// What the machine was told, for a replay.
-    pub fn input(&mut self, at_ms: i64, input: &Input) -> Option<Row> {
+    pub fn input(&mut self, at_ms: i64, input: &Input, collects: bool) -> Option<Row> {
         let keyless = match input {
-            // On a bridge no digit is ours to keep, and a flow's digits may be a secret's.
+            // On a bridge no digit is ours to keep.
             Input::KeyDown(_) => return None,
+            // Nor are the digits of a field, which may be a secret's, nor what they lead to.
+            Input::Key(_) if collects => &Input::Key(NO_DIGIT),
+            Input::Fetched { id, outcome: FetchOutcome::Values(_) } => {
+                let outcome = FetchOutcome::Values(BTreeMap::new());
+                &Input::Fetched { id: *id, outcome }
+            }
             other => other,
         };
         let input = serde_json::to_string(keyless).ok()?;
         let seq = self.inputs;
         self.inputs += 1;
         Some(Row::CallInput(CallInput { call_id: self.call_id.clone(), seq, at_ms, input }))
+    }
+
+    /// The caller's hash under the present secret.
+    pub fn caller_key(&self) -> Option<&str> {
+        self.caller_keys.as_ref().map(|(key, _)| key.as_str())
     }
 
     /// From the INVITE to the end.

@@ -12,27 +12,24 @@ use std::{
 };
 
 use deflect_actions::{
-    store::{self, Row, Store, Writer},
+    store::{Row, Store, Writer},
     text::{self, TextOrder, TextService},
+    web::Web,
 };
-use ivr_runtime::call::{Bypass, Facts, History, Input, TextOutcome, TextRequest};
+use ivr_runtime::call::{Facts, Input, TextOutcome, TextRequest};
 use message_text::{E164, NumberProblem};
 use sha2::{Digest, Sha256};
 use sip_stack::Uri;
 
-use super::{Switchboard, live::CallNo, numbers::Parties};
+use super::{Switchboard, live::CallNo};
 use crate::node::clock::wall_ms;
 
-/// The caller's history is waited for this long; then it is unknown.
-const HISTORY: Duration = Duration::from_millis(300);
 /// A name is looked up this long.
 const RESOLVE: Duration = Duration::from_secs(2);
 /// Addresses of one name that are tried at most.
 const ADDRESSES: usize = 3;
 /// An opt-out is waited for this long.
 const OPT_OUT: Duration = Duration::from_secs(3);
-/// The longest window a rule may ask for, in ms.
-const WINDOW_MS: i64 = 90 * 86_400_000;
 /// Port of SIP over UDP and TCP (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5060;
 
@@ -45,6 +42,8 @@ pub struct Services {
     pub writer: Writer,
     /// Sends texts.
     pub texts: TextService,
+    /// Asks systems of the business.
+    pub web: Web,
     /// Flags that are set, refreshed by the node; `None` while the store can't say.
     pub flags: Arc<RwLock<Option<Vec<String>>>>,
     /// Where RTP streams begin.
@@ -98,47 +97,6 @@ impl Services {
 }
 
 impl Switchboard {
-    /// Gathers the call's facts and begins its flow with them.
-    pub(super) fn look_up_facts(&mut self, no: CallNo, who: &Parties, bypass: Option<Bypass>) {
-        let now = self.now();
-        let Some(call) = self.calls.get_mut(&no) else { return };
-        let flags = self.services.flags();
-        // Without the store nothing is known and nothing could be promised.
-        let bypass = bypass.or_else(|| flags.is_none().then_some(Bypass::StoreDown));
-        let facts = Facts {
-            call_id: call.call_id.clone(),
-            trunk: call.trunk.name.clone(),
-            called: who.called.clone(),
-            caller: who.caller.as_ref().map(E164::to_string),
-            withheld: who.withheld || who.caller.is_none(),
-            caller_seed: seed(who.caller.as_ref().map_or(&*call.call_id, E164::as_str)),
-            can_receive_text: Some(who.caller.as_ref().is_some_and(|caller| {
-                !who.withheld && call.snapshot.texts.against(caller, &who.called, &[]).is_none()
-            })),
-            call_is: who.call_is.clone(),
-            bypass,
-            flags,
-            start_ms: call.ledger.started_ms,
-            ..Facts::default()
-        };
-        let Some(caller) = who.caller.clone().filter(|_| bypass.is_none()) else {
-            return self.start_machine(no, facts);
-        };
-        // A dead task must not hold the call: it begins without a history then.
-        call.facts_due = Some(now + 2 * HISTORY);
-        call.facts = Some(facts.clone());
-        let (store, done) = (self.services.store.clone(), self.done.clone());
-        let business = call.ledger.business.clone();
-        tokio::spawn(async move {
-            let since = wall_ms() - WINDOW_MS;
-            let history = store.history(&business, &caller, &facts.call_id, since, HISTORY).await;
-            let untextable = history.as_ref().is_some_and(|history| history.untextable);
-            let can_receive_text = facts.can_receive_text.map(|can| can && !untextable);
-            let facts = Facts { history: history.map(told), can_receive_text, ..facts };
-            let _ = done.send(Done::Facts(no, Box::new(facts)));
-        });
-    }
-
     pub(super) fn on_done(&mut self, done: Done) {
         let no = match done {
             Done::Target(uri, found) => return self.ping(uri, found),
@@ -293,16 +251,6 @@ async fn look_up(host: &str, port: u16, families: Families) -> Vec<SocketAddr> {
     found.filter(reached).take(ADDRESSES).collect()
 }
 
-fn told(history: store::History) -> History {
-    History {
-        calls_ms: history.calls_ms,
-        deflected_ms: history.deflected_ms,
-        failed_promise: history.failed_promise,
-        declined_ms: history.declined_ms,
-        opted_out: history.opted_out,
-    }
-}
-
 fn outcome_told(outcome: text::TextOutcome) -> TextOutcome {
     match outcome {
         text::TextOutcome::Accepted { sender } => TextOutcome::Accepted { sender },
@@ -314,14 +262,6 @@ fn outcome_told(outcome: text::TextOutcome) -> TextOutcome {
         text::TextOutcome::NotTextable { reason } => TextOutcome::NotTextable { reason },
         text::TextOutcome::Duplicate => TextOutcome::Duplicate,
     }
-}
-
-/// Stable over restarts and versions: it keeps callers in their arm.
-fn seed(of: &str) -> u64 {
-    let digest = Sha256::digest(of.as_bytes());
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    u64::from_be_bytes(first)
 }
 
 /// A seed that differs from start to start.

@@ -1,0 +1,107 @@
+//! What is known about a call when its flow begins.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use deflect_actions::store;
+use ivr_runtime::{
+    call::{Bypass, Facts, History},
+    flow::model::{Fact, Flow},
+};
+use message_text::E164;
+use sha2::{Digest, Sha256};
+use sip_stack::message::{HeaderName, Request};
+
+use super::{Switchboard, live::CallNo, numbers::Parties, tasks::Done};
+use crate::node::clock::wall_ms;
+
+/// The caller's history is waited for this long; then it is unknown.
+const HISTORY: Duration = Duration::from_millis(300);
+/// The longest window a rule may ask for, in ms.
+const WINDOW_MS: i64 = 90 * 86_400_000;
+/// Bytes of a header that a rule is told.
+const HEADER_LEN: usize = 200;
+
+impl Switchboard {
+    /// Gathers the call's facts and begins its flow with them.
+    pub(super) fn look_up_facts(&mut self, no: CallNo, who: &Parties, bypass: Option<Bypass>) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let flags = self.services.flags();
+        // Without the store nothing is known and nothing could be promised.
+        let bypass = bypass.or_else(|| flags.is_none().then_some(Bypass::StoreDown));
+        let facts = Facts {
+            call_id: call.call_id.clone(),
+            trunk: call.trunk.name.clone(),
+            called: who.called.clone(),
+            caller: who.caller.as_ref().map(E164::to_string),
+            withheld: who.withheld || who.caller.is_none(),
+            caller_seed: seed(who.caller.as_ref().map_or(&*call.call_id, E164::as_str)),
+            can_receive_text: Some(who.caller.as_ref().is_some_and(|caller| {
+                !who.withheld && call.snapshot.texts.against(caller, &who.called, &[]).is_none()
+            })),
+            call_is: who.call_is.clone(),
+            country: who.called_country.clone(),
+            attestation: Some(who.attestation.to_owned()),
+            headers: asked_headers(&call.flow, &call.caller.invite),
+            targets_up: self.health.targets_up(&call.flow),
+            fields: fields(call.ledger.caller_key()),
+            bypass,
+            flags,
+            start_ms: call.ledger.started_ms,
+            ..Facts::default()
+        };
+        let Some(caller) = who.caller.clone().filter(|_| bypass.is_none()) else {
+            return self.start_machine(no, facts);
+        };
+        // A dead task must not hold the call: it begins without a history then.
+        call.facts_due = Some(now + 2 * HISTORY);
+        call.facts = Some(facts.clone());
+        let (store, done) = (self.services.store.clone(), self.done.clone());
+        let business = call.ledger.business.clone();
+        tokio::spawn(async move {
+            let since = wall_ms() - WINDOW_MS;
+            let history = store.history(&business, &caller, &facts.call_id, since, HISTORY).await;
+            let untextable = history.as_ref().is_some_and(|history| history.untextable);
+            let can_receive_text = facts.can_receive_text.map(|can| can && !untextable);
+            let facts = Facts { history: history.map(told), can_receive_text, ..facts };
+            let _ = done.send(Done::Facts(no, Box::new(facts)));
+        });
+    }
+}
+
+/// The headers that the flow's rules ask for.
+fn asked_headers(flow: &Flow, invite: &Request) -> BTreeMap<String, String> {
+    let asked = flow.rules.iter().filter_map(|rule| match &rule.fact {
+        Fact::Header { name, .. } => Some(name),
+        _ => None,
+    });
+    let found = asked.filter_map(|name| {
+        let value = invite.headers().first(HeaderName::from_token(name))?.trim();
+        let value: String = value.chars().take(HEADER_LEN).collect();
+        Some((name.to_ascii_lowercase(), value))
+    });
+    found.collect()
+}
+
+fn fields(caller_key: Option<&str>) -> BTreeMap<String, String> {
+    caller_key.map(|key| ("caller_key".to_owned(), key.to_owned())).into_iter().collect()
+}
+
+fn told(history: store::History) -> History {
+    History {
+        calls_ms: history.calls_ms,
+        deflected_ms: history.deflected_ms,
+        failed_promise: history.failed_promise,
+        declined_ms: history.declined_ms,
+        offered_ms: history.offered_ms,
+        opted_out: history.opted_out,
+    }
+}
+
+/// Stable over restarts and versions: it keeps callers in their arm.
+fn seed(of: &str) -> u64 {
+    let digest = Sha256::digest(of.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
+}

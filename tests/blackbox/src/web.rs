@@ -1,0 +1,163 @@
+//! Systems of the business on loopback: they answer as told, and remember what they were asked.
+
+use std::{
+    collections::HashMap,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use crate::go_on_for;
+
+/// A form's fields.
+pub type Form = HashMap<String, String>;
+
+/// What a system says to a question.
+#[derive(Debug, Clone)]
+pub enum Says {
+    /// 200 with this body.
+    Json(String),
+    /// The same, after so many ms.
+    Late(u64, String),
+    /// This status, without a body.
+    Status(u16),
+    /// Closes the connection.
+    Reset,
+}
+
+/// A system of the business; clones are the same. It serves until the test ends.
+#[derive(Debug, Clone)]
+pub struct Crm {
+    at: SocketAddr,
+    inner: Arc<Mutex<(Says, Vec<Request>)>>,
+}
+
+impl Crm {
+    /// A system that says `says` to everything.
+    #[must_use]
+    pub fn start(says: Says) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let crm = Self {
+            at: listener.local_addr().unwrap(),
+            inner: Arc::new(Mutex::new((says, Vec::new()))),
+        };
+        let serving = crm.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let crm = serving.clone();
+                thread::spawn(move || crm.serve(&stream));
+            }
+        });
+        crm
+    }
+
+    /// Its address, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.at)
+    }
+
+    /// From now on it says `says`.
+    pub fn says(&self, says: Says) {
+        self.inner.lock().unwrap().0 = says;
+    }
+
+    /// What it was asked, in order.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Request> {
+        self.inner.lock().unwrap().1.clone()
+    }
+
+    fn serve(&self, stream: &TcpStream) -> Option<()> {
+        let mut reader = BufReader::new(stream.try_clone().ok()?);
+        loop {
+            let request = Request::read(&mut reader)?;
+            let says = {
+                let mut inner = self.inner.lock().unwrap();
+                inner.1.push(request);
+                inner.0.clone()
+            };
+            let (status, body) = match says {
+                Says::Json(body) => (200, body),
+                Says::Late(ms, body) => {
+                    go_on_for(ms);
+                    (200, body)
+                }
+                Says::Status(status) => (status, String::new()),
+                Says::Reset => return None,
+            };
+            let mut stream = stream;
+            let len = body.len();
+            write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: {len}\r\n\r\n{body}").ok()?;
+        }
+    }
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// GET, POST.
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    /// Fields of the query and of a form in the body.
+    pub form: Form,
+    /// The body.
+    pub body: String,
+    headers: HashMap<String, String>,
+}
+
+impl Request {
+    /// A header by its name in lower case; empty where it is not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    pub(crate) fn read(reader: &mut BufReader<TcpStream>) -> Option<Self> {
+        let first = line(reader)?;
+        let mut words = first.split(' ');
+        let (method, target) = (words.next()?.to_owned(), words.next()?);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut headers = HashMap::new();
+        loop {
+            let header = line(reader)?;
+            if header.is_empty() {
+                break;
+            }
+            let (name, value) = header.split_once(':')?;
+            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        }
+        let len = headers.get("content-length").map_or(Ok(0), |len| len.parse()).ok()?;
+        let mut body = vec![0; len];
+        reader.read_exact(&mut body).ok()?;
+        let body = String::from_utf8(body).ok()?;
+        let pairs = query.split('&').chain(body.split('&'));
+        let form = pairs.filter_map(|pair| pair.split_once('='));
+        let form = form.map(|(name, value)| (decoded(name), decoded(value))).collect();
+        Some(Self { method, path: path.to_owned(), form, body, headers })
+    }
+}
+
+fn line(reader: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut line = String::new();
+    let read = reader.read_line(&mut line).ok()?;
+    (read > 0).then(|| line.trim_end().to_owned())
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap();
+                u8::try_from(digit() * 16 + digit()).unwrap()
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).unwrap()
+}
