@@ -1,10 +1,19 @@
 //! RTP as a carrier meets it: where it is sent, whom it is taken from, and that it never stops.
 
 use carom_blackbox::{
-    Ask, CONFIG, Ear, Engine, KEYS, PCMA, Place, Scenario, Wire, eventually, media_of,
+    Ask, CONFIG, Database, Ear, Engine, FORWARD, KEYS, PCMA, Place, Scenario, Wire, eventually,
+    header, media_of, respond,
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
+/// What the BYE says where media stopped.
+const TIMEOUT: &str = "Q.850;cause=102;text=\"RTP timeout\"";
+
+/// An engine that waits for media for a second.
+fn impatient(place: &Place, flow: &str) -> Engine {
+    let config = CONFIG.replace("workers = 1", "workers = 1\ntimeout_seconds = 1");
+    Engine::start_with(BIN, place, &config, flow)
+}
 
 #[test]
 fn a_carrier_behind_nat_is_found_by_where_its_media_come_from() {
@@ -71,4 +80,70 @@ fn one_stream_runs_through_prompt_ringback_bridge_and_the_agent_s_silence() {
         assert!((1..=8_000).contains(&step), "never back, never far ahead: {step}");
     }
     engine.idle();
+}
+
+#[test]
+fn a_caller_whose_media_stop_is_hung_up_on_after_the_time_out() {
+    let place = Place::new();
+    let engine = impatient(&place, KEYS);
+    let phone = Ear::at(place.carrier());
+    let carrier = Scenario::new("carrier-waits", place.carrier()).ear(&phone).call(&place);
+    // Longer than the time-out: media that come keep the call up.
+    phone.speaks(phone.meets(), PCMA, 0xd5, 80);
+    assert_eq!(engine.calls()[0]["end"], "running");
+    let messages = carrier.succeeds();
+    let bye = messages.split("BYE sip:").nth(1).unwrap();
+    assert_eq!(header(bye, "Reason"), TIMEOUT, "{bye}");
+    engine.idle();
+    let line = engine.time_line();
+    assert!(line.contains("caller: no media for the time-out"), "{line}");
+    assert_eq!(engine.calls()[0]["end"], "caller_hangup");
+    let rows = "SELECT COUNT(*) FROM call WHERE end_reason = 'caller_hangup' \
+                AND ended_ms - answered_ms BETWEEN 2600 AND 6000";
+    let database = Database::of(&place);
+    eventually("it is written", || (database.number(rows) == 1).then_some(()));
+}
+
+#[test]
+fn a_caller_on_hold_owes_no_media_and_owes_them_again_once_resumed() {
+    let place = Place::new();
+    let engine = impatient(&place, KEYS);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    let phone = Ear::at(here);
+    let media = format!("m=audio {} RTP/AVP 8", phone.addr().port());
+    let ask = Ask::new(&place, "INVITE").sdp(here, &[&media, "a=inactive"]);
+    let answer = wire.ask(&ask);
+    let to = header(&answer, "To");
+    wire.send(&ask.within("ACK", "1 ACK", to).text(here));
+    assert!(phone.silent_for(100), "on hold for twice the time-out");
+    assert_eq!(engine.calls()[0]["end"], "running");
+    let resumed = wire.ask(&ask.within("INVITE", "2 INVITE", to).sdp(here, &[&media]));
+    assert!(resumed.starts_with("SIP/2.0 200"), "{resumed}");
+    wire.send(&ask.within("ACK", "2 ACK", to).text(here));
+    let bye = wire.receive_until("BYE");
+    assert_eq!(header(&bye, "Reason"), TIMEOUT, "{bye}");
+    wire.send(&respond(&bye, "200 OK"));
+    engine.idle();
+}
+
+#[test]
+fn a_bridge_ends_on_both_sides_when_the_agent_s_media_stop() {
+    let place = Place::new();
+    let engine = impatient(&place, FORWARD);
+    let (caller, agent) = (Ear::at(place.carrier()), Ear::at(place.pbx()));
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen_once(&place);
+    let carrier = Scenario::new("carrier-waits", place.carrier()).ear(&caller).call(&place);
+    // The agent never says a word; the caller does not stop.
+    let to_caller = caller.meets();
+    eventually("the end of the call", || {
+        caller.speaks(to_caller, PCMA, 0xd5, 5);
+        (engine.calls()[0]["end"] != "running").then_some(())
+    });
+    let to_agent = pbx.succeeds();
+    assert_eq!(header(to_agent.split("BYE sip:").nth(1).unwrap(), "Reason"), TIMEOUT);
+    carrier.succeeds();
+    engine.idle();
+    let line = engine.time_line();
+    assert!(line.contains("target: no media for the time-out"), "{line}");
+    assert_eq!(engine.calls()[0]["end"], "forwarded");
 }
