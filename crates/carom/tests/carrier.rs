@@ -1,6 +1,9 @@
 //! SIPp as the carrier: calls answered by the flow, their keys, and how they end.
 
-use carom_blackbox::{CONFIG, Ear, Engine, KEYS, PCMA, PCMU, Place, Scenario, media_of};
+use carom_blackbox::{
+    Ask, CONFIG, Ear, Engine, KEYS, PCMA, PCMU, Place, Scenario, Wire, header, media_of, respond,
+    sound,
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -38,6 +41,39 @@ fn a_key_by_info_counts_in_each_of_its_three_content_types() {
         assert!(messages.contains(kind), "{messages}");
     }
     engine.idle();
+}
+
+#[test]
+fn a_key_in_tones_counts_where_no_events_were_offered_and_a_whistle_is_none() {
+    let place = Place::new();
+    let flow = KEYS.replace("1 = \"hangup\"", "1 = \"hangup\", 8 = \"again\"");
+    let flow = format!(
+        "{flow}\n[step.again]\ndo = \"menu\"\nplay = \"welcome.wav\"\n\
+                        press = {{ \"#\" = \"hangup\" }}\nno_input = \"agents\"\n"
+    );
+    let engine = Engine::start_with(BIN, &place, CONFIG, &flow);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    for pt in [PCMU, PCMA] {
+        let phone = Ear::at(here);
+        let media = format!("m=audio {} RTP/AVP {pt}", phone.addr().port());
+        let ask = Ask::new(&place, "INVITE").sdp(here, &[&media]);
+        let answer = wire.ask(&ask);
+        assert!(!answer.contains("telephone-event"), "{answer}");
+        wire.send(&ask.within("ACK", "1 ACK", header(&answer, "To")).text(here));
+        let to = phone.meets();
+        // A whistle, then 8 and # as a keypad sends them.
+        phone.plays(to, pt, &sound::tone(850.0, 1));
+        for key in ['8', '#'] {
+            phone.plays(to, pt, &sound::silence(100));
+            phone.plays(to, pt, &sound::key(key, 100));
+            phone.plays(to, pt, &sound::silence(100));
+        }
+        let bye = wire.receive_until("BYE");
+        wire.send(&respond(&bye, "200 OK"));
+        engine.idle();
+        assert_eq!(engine.calls()[0]["step"], "again", "{}", engine.time_line());
+        assert!(engine.time_line().contains("keys 2"), "{}", engine.time_line());
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use audio_codec_algorithms::{encode_alaw, encode_ulaw};
+
 use crate::{Place, eventually};
 
 /// The payload type of A-law.
@@ -122,6 +124,17 @@ impl Ear {
     pub fn speaks(&self, to: SocketAddr, pt: u8, byte: u8, frames: u32) {
         for frame in 0..frames {
             self.send(to, pt, frame == 0, &[byte; SAMPLES as usize]);
+            self.advance();
+            pass(1);
+        }
+    }
+
+    /// Sends a sound in the law of `pt`.
+    pub fn plays(&self, to: SocketAddr, pt: u8, sound: &[i16]) {
+        let encode = if pt == PCMU { encode_ulaw } else { encode_alaw };
+        for (frame, samples) in sound.chunks_exact(SAMPLES as usize).enumerate() {
+            let payload: Vec<u8> = samples.iter().map(|&sample| encode(sample)).collect();
+            self.send(to, pt, frame == 0, &payload);
             self.advance();
             pass(1);
         }

@@ -13,6 +13,23 @@ pub fn tone(hertz: f64, seconds: u32) -> Vec<i16> {
     (0..RATE * seconds).map(|n| (8_000.0 * (step * f64::from(n)).sin()) as i16).collect()
 }
 
+/// Silence.
+#[must_use]
+pub fn silence(millis: usize) -> Vec<i16> {
+    vec![0; RATE as usize * millis / 1_000]
+}
+
+/// The tones of a key, each 9 dB below full scale, for as long.
+#[must_use]
+pub fn key(key: char, millis: usize) -> Vec<i16> {
+    let at = "123A456B789C*0#D".find(key).unwrap();
+    let hertz =
+        [[697.0, 770.0, 852.0, 941.0][at / 4], [1_209.0, 1_336.0, 1_477.0, 1_633.0][at % 4]];
+    let wave = |n: usize, hertz: f64| (TAU * hertz * n as f64 / f64::from(RATE)).sin();
+    let sample = |n| hertz.iter().map(|&hertz| 11_600.0 * wave(n, hertz)).sum::<f64>() as i16;
+    (0..RATE as usize * millis / 1_000).map(sample).collect()
+}
+
 /// Writes a WAV file.
 pub fn write(path: &Path, samples: &[i16]) {
     let spec = hound::WavSpec {
