@@ -2,6 +2,7 @@
 
 use carom_blackbox::{
     Ask, CONFIG, Ear, Engine, FORWARD, KEYS, PCMA, PCMU, Place, Scenario, Wire, header, media_of,
+    respond,
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -45,6 +46,61 @@ fn legs_of_different_laws_hear_each_other_and_keys_pass() {
     caller.presses(to_caller, 5);
     agent.hears("the key as an event", |p| p.pt == 101 && p.payload[0] == 5);
     carrier.succeeds();
+    pbx.succeeds();
+    engine.idle();
+}
+
+#[test]
+fn a_pbx_without_telephone_event_gets_the_caller_s_keys_as_info() {
+    let place = Place::new();
+    let engine = Engine::forwarding(BIN, &place);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    let (caller, pbx) = (Ear::at(here), Wire::at(&place, place.pbx()));
+    let media = format!("m=audio {} RTP/AVP 8 101", caller.addr().port());
+    let ask = Ask::new(&place, "INVITE");
+    let ask = ask.sdp(here, &[&media, "a=rtpmap:101 telephone-event/8000"]);
+    wire.send(&ask.text(here));
+    let invite = pbx.receive_until("INVITE");
+    // An answer of audio alone.
+    pbx.send(&respond(&invite, "200 OK"));
+    let _ = pbx.receive_until("ACK");
+    let answer = wire.receive_until("SIP/2.0 200");
+    let to_caller = media_of(&place, &answer);
+    for (event, signal) in [(5, "5"), (10, "*"), (11, "#")] {
+        caller.presses(to_caller, event);
+        let info = pbx.receive_until("INFO");
+        pbx.send(&respond(&info, "200 OK"));
+        assert_eq!(header(&info, "Content-Type"), "application/dtmf-relay", "{info}");
+        let body = info.split_once("\r\n\r\n").unwrap().1;
+        assert_eq!(body, format!("Signal={signal}\r\nDuration=100\r\n"), "{info}");
+        assert_eq!(header(&info, "Content-Length"), body.len().to_string());
+        assert_eq!(header(&info, "Call-ID"), header(&invite, "Call-ID"));
+    }
+    wire.hang_up(&ask, &answer);
+    let bye = pbx.receive();
+    assert!(bye.starts_with("BYE"), "each key was said once: {bye}");
+    pbx.send(&respond(&bye, "200 OK"));
+    engine.idle();
+}
+
+#[test]
+fn a_pbx_s_key_reaches_a_caller_without_telephone_event_as_info() {
+    let place = Place::new();
+    let engine = Engine::forwarding(BIN, &place);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    let agent = Ear::at(place.pbx());
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen_once(&place);
+    let ask = Ask::new(&place, "INVITE").sdp(here, &["m=audio 40000 RTP/AVP 8"]);
+    let answer = wire.ask(&ask);
+    let to = header(&answer, "To");
+    wire.send(&ask.within("ACK", "1 ACK", to).text(here));
+    agent.presses(agent.meets(), 7);
+    let info = wire.receive_until("INFO");
+    wire.send(&respond(&info, "200 OK"));
+    assert_eq!(header(&info, "Content-Type"), "application/dtmf-relay", "{info}");
+    assert!(info.ends_with("\r\n\r\nSignal=7\r\nDuration=100\r\n"), "{info}");
+    let bye = wire.ask(&ask.within("BYE", "2 BYE", to));
+    assert!(bye.starts_with("SIP/2.0 200"), "{bye}");
     pbx.succeeds();
     engine.idle();
 }
