@@ -26,6 +26,7 @@ mod media;
 mod operate;
 mod overload;
 mod phone;
+mod pings;
 mod privacy;
 mod prompts_cli;
 mod receipts;

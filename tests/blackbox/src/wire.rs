@@ -50,9 +50,15 @@ impl Wire {
     /// None came.
     #[must_use]
     pub fn receive(&self) -> String {
+        self.try_receive().expect("a message of the engine")
+    }
+
+    /// The next message, if one comes.
+    #[must_use]
+    pub fn try_receive(&self) -> Option<String> {
         let mut buffer = [0; 65_536];
-        let len = self.socket.recv(&mut buffer).expect("a message of the engine");
-        String::from_utf8_lossy(&buffer[..len]).into_owned()
+        let len = self.socket.recv(&mut buffer).ok()?;
+        Some(String::from_utf8_lossy(&buffer[..len]).into_owned())
     }
 
     /// Waits for a message that begins so; those before it are gone.

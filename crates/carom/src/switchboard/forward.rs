@@ -21,6 +21,7 @@ use super::{
     live::{CallNo, CallerState, Media, Side, TargetLeg, TargetState},
     way::Way,
 };
+use crate::node::clock::wall_ms;
 
 /// The play id of local ringback, which no machine waits for.
 pub const RINGBACK: u32 = u32::MAX;
@@ -33,6 +34,15 @@ impl Switchboard {
         let Some(facts) = call.flow.targets.get(usize::from(target.0)).cloned() else {
             return self.tell(no, Input::Target(TargetOutcome::Failed { status: None }));
         };
+        if self.health.passes_over(call, target) {
+            let name = &facts.name;
+            call.line.note(
+                wall_ms(),
+                "forward",
+                format!("{name}: answers no OPTIONS, passed over"),
+            );
+            return self.tell(no, Input::Target(TargetOutcome::Failed { status: None }));
+        }
         let near = call.caller.media.session;
         let media = match call.spare_media.take() {
             Some(media) => media,
@@ -47,7 +57,7 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let (hunt, act) = Hunt::start(
             now,
-            facts.addresses.clone(),
+            self.health.in_order(&facts.addresses),
             Duration::from_millis(facts.no_reply_ms.into()),
             Duration::from_secs(facts.ring_seconds.into()),
         );

@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use ivr_runtime::flow::model::Flow;
+use ivr_runtime::flow::model::{Flow, TargetId};
 use sip_stack::endpoint::PingId;
 
-use super::{Switchboard, forward::ways};
+use super::{Switchboard, forward::ways, live::Live};
 
 /// Targets that a reload has brought are seen within this long.
 const LOOK: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ pub struct Health {
     due: BTreeMap<String, Duration>,
     /// Targets' addresses: they may ask whether we are there.
     known: BTreeSet<IpAddr>,
-    /// Addresses that did not answer last time.
+    /// Addresses that did not answer last time, or with 503.
     down: BTreeSet<String>,
 }
 
@@ -48,6 +48,25 @@ impl Health {
             .collect()
     }
 
+    /// A target's addresses in the order to try them: those that are down come last, for they
+    /// may be down to OPTIONS only.
+    pub fn in_order(&self, addresses: &[String]) -> Vec<String> {
+        let (up, down): (Vec<_>, Vec<_>) =
+            addresses.iter().cloned().partition(|uri| !self.down.contains(uri));
+        up.into_iter().chain(down).collect()
+    }
+
+    /// Whether a target is not worth a try: all of its addresses are down, and another target
+    /// that is not may still take the call.
+    pub fn passes_over(&self, call: &Live, target: TargetId) -> bool {
+        let is_down = |id: TargetId| {
+            let target = call.flow.targets.get(usize::from(id.0));
+            target.is_some_and(|t| t.addresses.iter().all(|uri| self.down.contains(uri)))
+        };
+        let mut others = call.machine.iter().flat_map(|machine| machine.persons_besides(target));
+        is_down(target) && others.any(|other| !is_down(other))
+    }
+
     /// When the next round is due.
     pub fn poll_timeout(&self) -> Duration {
         self.next
@@ -68,13 +87,17 @@ impl Switchboard {
             every.extend(target.addresses.iter().map(|uri| (uri.clone(), seconds)));
         }
         self.health.due.retain(|uri, _| every.contains_key(uri));
+        self.health.down.retain(|uri| every.contains_key(uri));
         let mut next = now + LOOK;
         for (uri, seconds) in every {
             let due = self.health.due.entry(uri.clone()).or_insert(now);
             if *due <= now {
                 *due = now + seconds;
                 next = next.min(*due);
-                self.find_target(uri);
+                // One at a time: the end of an older one must not speak against a newer answer.
+                if !self.pings.values().any(|asked| *asked == uri) {
+                    self.find_target(uri);
+                }
             } else {
                 next = next.min(*due);
             }

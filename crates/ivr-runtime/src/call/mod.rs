@@ -173,6 +173,11 @@ impl Call {
         }
     }
 
+    /// Targets of the way out where a person may still be reached if `at` is not to be had.
+    pub fn persons_besides(&self, at: TargetId) -> impl Iterator<Item = TargetId> {
+        self.state.route.persons_besides(&self.flow, at)
+    }
+
     /// Whether the legs are bridged.
     pub fn is_bridged(&self) -> bool {
         let Phase::Forwarding(forwarding) = &self.state.phase else { return false };

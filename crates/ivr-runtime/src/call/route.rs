@@ -90,21 +90,22 @@ impl Route {
     /// When a wait in the queue of `at` is over. `None`: it has no end but the queue's, because
     /// `max_minutes` has been kept already, or a place in line is better than nobody.
     pub fn leave_queue_at(&self, flow: &Flow, at: TargetId) -> Option<Duration> {
-        let leaves = self.mode == Mode::Flow && self.person_besides(flow, at).is_some();
+        let leaves = self.mode == Mode::Flow && self.persons_besides(flow, at).next().is_some();
         leaves.then_some(self.until)
     }
 
     /// The bounds are used up in the queue of `at`, which is not tried again.
     pub fn leave_queue(&mut self, now: Duration, flow: &Flow, at: TargetId) -> Option<Way> {
-        let next = self.person_besides(flow, at)?;
+        let next = self.persons_besides(flow, at).next()?;
         self.overtime(now);
         self.failed.push(at);
         Some(Way::Go(Go::Target(next)))
     }
 
-    fn person_besides(&self, flow: &Flow, at: TargetId) -> Option<TargetId> {
+    /// Where a person may still be reached but at `at`: the human target, then `[fallback]`.
+    pub fn persons_besides(&self, flow: &Flow, at: TargetId) -> impl Iterator<Item = TargetId> {
         let persons = [Some(flow.human), flow.fallback].into_iter().flatten();
-        persons.filter(|id| *id != at).find(|id| !self.failed.contains(id))
+        persons.filter(move |id| *id != at && !self.failed.contains(id))
     }
 
     fn overtime(&mut self, now: Duration) {
