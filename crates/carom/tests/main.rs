@@ -37,5 +37,6 @@ mod rows;
 mod rules;
 mod simulate;
 mod softphone;
+mod tcp;
 mod texts;
 mod visits;

@@ -15,6 +15,7 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, tcp::OwnedReadHalf},
     sync::mpsc,
     task::JoinSet,
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{Incoming, failure};
@@ -31,9 +32,10 @@ const CONNECT: Duration = Duration::from_secs(3);
 const CONNECTIONS: usize = 10_000;
 /// A peer that sends nothing whole for so long is hung up on; dialogs reconnect.
 const IDLE: Duration = Duration::from_secs(600);
-
 /// A connection that brought no whole message in this time is no SIP peer's.
 const FIRST: Duration = Duration::from_secs(10);
+/// A peer that takes one message no faster than this reads no more, and is hung up on.
+const STALLED: Duration = Duration::from_secs(10);
 
 type Connections = Arc<Mutex<HashMap<Path, mpsc::Sender<Bytes>>>>;
 
@@ -101,7 +103,7 @@ impl Tcp {
         lock(&self.connections).insert(path, queue.clone());
         let (connections, incoming) = (Arc::clone(&self.connections), self.incoming.clone());
         tokio::spawn(async move {
-            match tokio::time::timeout(CONNECT, connect(path)).await {
+            match timeout(CONNECT, connect(path)).await {
                 Ok(Ok(stream)) => {
                     serve(path, stream, IDLE, messages, connections, incoming).await;
                 }
@@ -167,8 +169,10 @@ async fn serve(
                 },
                 Some(()) = owed.recv() => Bytes::from_static(b"\r\n"),
             };
-            if let Err(error) = writer.write_all(&bytes).await {
-                return failure(&error);
+            match timeout(STALLED, writer.write_all(&bytes)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return failure(&error),
+                Err(_) => return TransportError::Timeout,
             }
         }
     };
@@ -183,31 +187,34 @@ async fn serve(
 async fn read(
     path: Path,
     mut reader: OwnedReadHalf,
-    mut patience: Duration,
+    patience: Duration,
     incoming: mpsc::Sender<Incoming>,
     pongs: mpsc::Sender<()>,
 ) -> TransportError {
     let mut framer = StreamFramer::new();
     let mut buffer = vec![0; 16 * 1_024];
+    let mut known = patience == IDLE;
+    let mut deadline = Instant::now() + patience;
     loop {
-        let read = tokio::time::timeout(patience, reader.read(&mut buffer)).await;
-        match read {
+        match timeout_at(deadline, reader.read(&mut buffer)).await {
             Ok(Ok(0)) | Err(_) => return TransportError::Closed,
             Ok(Ok(len)) => framer.push(&buffer[..len]),
             Ok(Err(error)) => return failure(&error),
         }
-        let known = patience == IDLE;
+        let was_known = known;
         while let Some(message) = framer.next() {
             // What cannot be cut into messages is no SIP peer's: an HTTP probe, a scanner.
             let Ok(bytes) = message else { return TransportError::Closed };
-            patience = IDLE;
+            known = true;
+            deadline = Instant::now() + IDLE;
             if incoming.send(super::message(path, bytes)).await.is_err() {
                 return TransportError::Closed;
             }
         }
         // Two line ends are a ping, one is its pong (RFC 5626 §4.4.1): for those we have heard of.
         let pings = framer.take_pings();
-        for _ in (0..pings).filter(|_| known) {
+        for _ in (0..pings).filter(|_| was_known) {
+            deadline = Instant::now() + IDLE;
             let _ = pongs.try_send(());
         }
     }
