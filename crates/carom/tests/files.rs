@@ -28,7 +28,7 @@ fn the_shipped_configuration_serves_and_its_files_are_where_it_says_and_private(
     let calls = engine.cli(&["calls"]);
     assert!(calls.out.contains("  hours"), "{calls:?}");
 
-    let own = ["carom.toml", "elsewhere", "flows", "log.json"].map(str::to_owned);
+    let own = ["carom.toml", "elsewhere", "flows", "log"].map(str::to_owned);
     assert_eq!(names(place.folder()), BTreeSet::from(own));
     let elsewhere = place.folder().join("elsewhere");
     assert!(names(&elsewhere).contains("carom.db"));

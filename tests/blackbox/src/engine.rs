@@ -28,6 +28,7 @@ pub struct Engine {
     bin: PathBuf,
     config: PathBuf,
     log: PathBuf,
+    format: &'static str,
     child: Child,
 }
 
@@ -56,19 +57,30 @@ impl Engine {
 
     /// Starts it with a configuration and a flow, places filled in.
     pub fn start_with(bin: &str, place: &Place, config: &str, flow: &str) -> Self {
-        place.write("flows/main.toml", &fill(place, flow));
-        let config = place.write("carom.toml", &fill(place, config));
-        Self::run(bin.into(), config, place.folder().join("log.json"))
+        Self::logging(bin, place, config, flow, "json")
     }
 
-    fn run(bin: PathBuf, config: PathBuf, log: PathBuf) -> Self {
+    /// The same with a `--log-format`.
+    pub fn logging(
+        bin: &str,
+        place: &Place,
+        config: &str,
+        flow: &str,
+        format: &'static str,
+    ) -> Self {
+        place.write("flows/main.toml", &fill(place, flow));
+        let config = place.write("carom.toml", &fill(place, config));
+        Self::run(bin.into(), config, place.folder().join("log"), format)
+    }
+
+    fn run(bin: PathBuf, config: PathBuf, log: PathBuf, format: &'static str) -> Self {
         let out = File::options().create(true).append(true).open(&log).unwrap();
         let read = out.metadata().unwrap().len();
         // A write beyond the limit on files then fails, as on a full disk, and does not kill.
         let child = Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
             .arg(&bin)
-            .args(["run", "--log-format", "json", "-c"])
+            .args(["run", "--log-format", format, "-c"])
             .arg(&config)
             .current_dir(config.parent().unwrap())
             .stdin(Stdio::null())
@@ -76,7 +88,7 @@ impl Engine {
             .stderr(out)
             .spawn()
             .unwrap();
-        let mut engine = Self { bin, config, log, child };
+        let mut engine = Self { bin, config, log, format, child };
         eventually("the engine listens", || {
             if let Some(status) = engine.child.try_wait().unwrap() {
                 panic!("the engine ended, {status}:\n{}", engine.log());
@@ -91,7 +103,7 @@ impl Engine {
     pub fn restart(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        *self = Self::run(self.bin.clone(), self.config.clone(), self.log.clone());
+        *self = Self::run(self.bin.clone(), self.config.clone(), self.log.clone(), self.format);
     }
 
     /// `kill -9`.
