@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, process::Command, thread, time::Duration};
 
 use carom_blackbox::{
-    CONFIG, Engine, Place, Run, Scenario, call, eventually,
+    CONFIG, Database, Engine, Place, Run, Scenario, call, eventually,
     sound::{self, likeness},
     twilio::{Does, TOKEN, Twilio, post},
 };
@@ -239,6 +239,24 @@ fn x_05_stop_help_and_start_are_answered_where_the_provider_does_not() {
     }
 }
 
+#[test]
+fn a_text_beyond_a_limit_is_not_sent_and_the_caller_is_put_through_to_a_person() {
+    let limits = "[limits]\ntexts_per_prefix = { per_hour = 1, prefix_digits = 10 }\n";
+    let site = Site::with(FLOW, limits);
+    assert_eq!(site.call("+447700900161", &BRIEF).verdicts, ["sent"]);
+    let heard = site.call("+447700900162", &["--press", "1@1200ms"]);
+    assert_eq!(heard.verdicts, ["not-sent"], "it does not say which limit");
+    assert!(heard.ended_by_far_end, "the person did it");
+    assert_eq!(site.end_of("62"), "forwarded");
+    assert_eq!(site.twilio.posted().len(), 1);
+    let line = site.line_of("62");
+    assert!(line.contains("limited:texts_per_prefix"), "{line}");
+    let call = site.call_of("62")["call"].as_str().unwrap().to_owned();
+    let hits = "SELECT call_id || ' ' || rule || ' ' || scope || ' ' || scope_key FROM limit_hit";
+    let hits = Database::of(&site.place).texts(hits);
+    assert_eq!(hits, [format!("{call} texts_per_prefix prefix +4477009001")]);
+}
+
 /// An engine with its provider and a PBX that answers and soon hangs up.
 struct Site {
     place: Place,
@@ -257,14 +275,14 @@ impl Site {
         Self::with(FLOW, "")
     }
 
-    /// `sender`: more lines of its table.
-    fn with(flow: &str, sender: &str) -> Self {
+    /// `more`: what follows in the table of its sender, and other tables.
+    fn with(flow: &str, more: &str) -> Self {
         let place = Place::new();
         let twilio = Twilio::start(&place);
         let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
         let http = http.split_once("[http]").unwrap().1;
         let http = format!("\n[http]\npublic_url = \"http://{{engine}}:8080\"{http}");
-        let config = before.to_owned() + &twilio.config(&place) + sender + &http;
+        let config = before.to_owned() + &twilio.config(&place) + more + &http;
         let engine = Engine::start_with(BIN, &place, &config, flow);
         let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(50).listen(&place);
         Self { place, twilio, engine, pbx }
