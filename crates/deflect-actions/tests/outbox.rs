@@ -6,11 +6,12 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{
-    Db, config, eventually, keys, mobile, number, order, sandbox, service,
+    Db, PUBLIC_URL, TOKEN, config, eventually, keys, mobile, number, order, sandbox, service,
     twilio::{Does, FakeTwilio},
 };
 use deflect_actions::{
     Clock,
+    provider::twilio::signature,
     text::{TextOutcome, TextService},
 };
 use message_text::{E164, NumberProblem};
@@ -32,6 +33,7 @@ on_both!(
     x_06_a_kill_before_the_first_byte_sends_it_later,
     x_06_a_kill_after_the_first_byte_sends_nothing_twice,
     x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease,
+    x_06_a_text_without_a_final_receipt_is_unknown_after_a_quarter_of_an_hour,
     ex_29_a_message_without_consent_cannot_be_stored,
     ex_29_the_row_is_committed_before_the_provider_sees_anything,
     a_second_text_within_the_window_is_a_duplicate,
@@ -335,6 +337,59 @@ async fn x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease(db: Db
     clock.advance(100_000);
     eventually("taken over", async || twilio.taken().len() == 1).await;
     worker.abort();
+}
+
+async fn x_06_a_text_without_a_final_receipt_is_unknown_after_a_quarter_of_an_hour(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let clock = Clock::default();
+    let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
+    let mut ids = Vec::new();
+    for (n, receipt) in [None, Some("sent"), Some("delivered")].into_iter().enumerate() {
+        let order = order(texts.store(), &mobile(u32::try_from(n).unwrap()));
+        let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
+        assert_eq!(texts.send(order).await, accepted);
+        ids.push(texts.store().messages(1).await.unwrap()[0].message_id.clone());
+        if let Some(status) = receipt {
+            receipt_comes(&texts, &ids[n], status).await;
+        }
+    }
+    let states = async || {
+        let mut states = Vec::new();
+        for id in &ids {
+            states.push(texts.store().message(id).await.unwrap().unwrap().state);
+        }
+        states
+    };
+    let worker = texts.start();
+    clock.advance(14 * 60_000);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(states().await, ["accepted", "sent", "delivered"], "not before its time");
+    clock.advance(60_000);
+    let known = ["unknown", "unknown", "delivered"];
+    eventually("nothing is known", async || states().await == known).await;
+    let finals = "SELECT COUNT(*) FROM message WHERE state = 'unknown' AND final_ms IS NOT NULL \
+                  AND failed_ms IS NULL AND error_class IS NULL AND erase_after_ms > final_ms";
+    assert_eq!(db.number(finals).await, Some(2), "which is not that it failed");
+    // A receipt that comes late after all is believed.
+    receipt_comes(&texts, &ids[0], "delivered").await;
+    receipt_comes(&texts, &ids[1], "undelivered").await;
+    assert_eq!(states().await, ["delivered", "undelivered", "delivered"]);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(states().await, ["delivered", "undelivered", "delivered"], "for good");
+    assert_eq!(twilio.posted().len(), 3, "none is sent again");
+    worker.abort();
+}
+
+/// The provider's callback about a message, signed.
+async fn receipt_comes(texts: &TextService, message_id: &str, status: &str) {
+    let message = texts.store().message(message_id).await.unwrap().unwrap();
+    let sid = message.provider_id.unwrap();
+    let path = format!("/webhooks/twilio/twilio1/status?message={message_id}");
+    let form = [("MessageSid", sid.as_str()), ("MessageStatus", status)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let signature = signature(TOKEN, &format!("{PUBLIC_URL}{path}"), &form);
+    let body = format!("MessageSid={sid}&MessageStatus={status}");
+    texts.twilio_status("twilio1", &path, Some(&signature), body.as_bytes()).await.unwrap();
 }
 
 async fn ex_29_a_message_without_consent_cannot_be_stored(db: Db) {
