@@ -46,15 +46,15 @@ fn an_address_that_says_503_is_passed_over_until_it_says_200_again() {
 }
 
 #[test]
-fn a_target_that_says_nothing_is_passed_over_for_the_fallback_without_waiting() {
+fn a_target_that_says_nothing_any_more_is_passed_over_for_the_fallback_without_waiting() {
     let place = Place::new();
-    let mute = Peer::at(&place, 2, "480");
-    mute.says("");
-    let fallback = Peer::at(&place, 20, "486");
+    let (mute, fallback) = (Peer::at(&place, 2, "480"), Peer::at(&place, 20, "486"));
     let engine = pinging(&place, place.ip(20), "next_sip = []\nno_reply_ms = 60000");
     let wire = Wire::at(&place, place.carrier());
     let call = || wire.ask(&Ask::new(&place, "INVITE").offer(place.carrier()));
 
+    seen(&place, place.pbx(), 1);
+    mute.says("");
     seen(&place, place.pbx(), 0);
     assert!(call().starts_with("SIP/2.0 486"), "the fallback takes it");
     assert_eq!((mute.invites(), fallback.invites()), (0, 1));
@@ -64,6 +64,20 @@ fn a_target_that_says_nothing_is_passed_over_for_the_fallback_without_waiting() 
     seen(&place, place.pbx(), 1);
     assert!(call().starts_with("SIP/2.0 486"), "its 480 leads to the fallback");
     assert_eq!((mute.invites(), fallback.invites()), (1, 2));
+    engine.idle();
+}
+
+#[test]
+fn a_target_that_never_answered_options_may_be_one_that_ignores_them_and_is_called() {
+    let place = Place::new();
+    let (mute, fallback) = (Peer::at(&place, 2, "486"), Peer::at(&place, 20, "480"));
+    mute.says("");
+    let engine = pinging(&place, place.ip(20), "next_sip = []");
+    let wire = Wire::at(&place, place.carrier());
+    seen(&place, place.pbx(), 0);
+    let reply = wire.ask(&Ask::new(&place, "INVITE").offer(place.carrier()));
+    assert!(reply.starts_with("SIP/2.0 480"), "{reply}");
+    assert_eq!((mute.invites(), fallback.invites()), (1, 1), "the fallback comes after it");
     engine.idle();
 }
 

@@ -22,8 +22,17 @@ pub struct Health {
     due: BTreeMap<String, Duration>,
     /// Targets' addresses: they may ask whether we are there.
     known: BTreeSet<IpAddr>,
-    /// Addresses that did not answer last time, or with 503.
-    down: BTreeSet<String>,
+    /// What each address answered last.
+    seen: BTreeMap<String, Seen>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// Nothing, ever. Some drop OPTIONS and take calls all the same: it is tried like any other.
+    Mute,
+    Up,
+    /// 503, or nothing any more.
+    Down,
 }
 
 impl Health {
@@ -37,34 +46,64 @@ impl Health {
         self.known.insert(at.ip());
     }
 
-    /// Whether each target of a flow is there, by name; those that are not asked are left out.
+    /// Whether each target of a flow is there, by name; those that nobody knows of are left out.
     pub fn targets_up(&self, flow: &Flow) -> BTreeMap<String, bool> {
-        let asked = flow.targets.iter().filter(|target| target.ping_seconds > 0);
-        asked
-            .map(|target| {
-                let up = target.addresses.iter().any(|uri| !self.down.contains(uri));
-                (target.name.clone(), up)
-            })
-            .collect()
+        let told = flow.targets.iter().filter_map(|target| {
+            let seen = || target.addresses.iter().map(|uri| self.seen.get(uri));
+            let up = seen().any(|seen| seen == Some(&Seen::Up));
+            let down = seen().all(|seen| seen == Some(&Seen::Down));
+            (up || down).then(|| (target.name.clone(), up))
+        });
+        told.collect()
     }
 
     /// A target's addresses in the order to try them: those that are down come last, for they
     /// may be down to OPTIONS only.
     pub fn in_order(&self, addresses: &[String]) -> Vec<String> {
         let (up, down): (Vec<_>, Vec<_>) =
-            addresses.iter().cloned().partition(|uri| !self.down.contains(uri));
+            addresses.iter().cloned().partition(|uri| !self.is_down(uri));
         up.into_iter().chain(down).collect()
     }
 
     /// Whether a target is not worth a try: all of its addresses are down, and another target
-    /// that is not may still take the call.
+    /// that is there, as far as we know, may still take the call.
     pub fn passes_over(&self, call: &Live, target: TargetId) -> bool {
-        let is_down = |id: TargetId| {
+        let addresses = |id: TargetId| {
             let target = call.flow.targets.get(usize::from(id.0));
-            target.is_some_and(|t| t.addresses.iter().all(|uri| self.down.contains(uri)))
+            target.into_iter().flat_map(|target| &target.addresses)
         };
         let mut others = call.machine.iter().flat_map(|machine| machine.persons_besides(target));
-        is_down(target) && others.any(|other| !is_down(other))
+        let is_there = |uri| matches!(self.seen.get(uri), None | Some(Seen::Up));
+        addresses(target).all(|uri| self.is_down(uri))
+            && others.any(|other| addresses(other).any(is_there))
+    }
+
+    fn is_down(&self, uri: &str) -> bool {
+        self.seen.get(uri) == Some(&Seen::Down)
+    }
+
+    /// Learns what an address answered; tells what is new.
+    fn learn_answer(&mut self, uri: String, status: Option<u16>) {
+        let before = self.seen.get(&uri).copied();
+        let seen = match (status, before) {
+            // Any other answer at all says that somebody is there; this one that nobody serves.
+            (Some(503), _) | (None, Some(Seen::Up | Seen::Down)) => Seen::Down,
+            (Some(_), _) => Seen::Up,
+            (None, Some(Seen::Mute) | None) => Seen::Mute,
+        };
+        let up = if seen == Seen::Up { 1.0 } else { 0.0 };
+        metrics::gauge!("carom_target_up", "address" => uri.clone()).set(up);
+        match (before, seen) {
+            (Some(Seen::Mute | Seen::Down), Seen::Up) => {
+                tracing::info!(address = uri, "target answers again");
+            }
+            (None | Some(Seen::Up), Seen::Mute | Seen::Down) => {
+                tracing::warn!(address = uri, "target does not answer OPTIONS");
+            }
+            (Some(Seen::Mute | Seen::Down), Seen::Mute | Seen::Down)
+            | (None | Some(Seen::Up), Seen::Up) => {}
+        }
+        self.seen.insert(uri, seen);
     }
 
     /// When the next round is due.
@@ -87,7 +126,7 @@ impl Switchboard {
             every.extend(target.addresses.iter().map(|uri| (uri.clone(), seconds)));
         }
         self.health.due.retain(|uri, _| every.contains_key(uri));
-        self.health.down.retain(|uri| every.contains_key(uri));
+        self.health.seen.retain(|uri, _| every.contains_key(uri));
         let mut next = now + LOOK;
         for (uri, seconds) in every {
             let due = self.health.due.entry(uri.clone()).or_insert(now);
@@ -115,26 +154,14 @@ impl Switchboard {
         let of = flows.flat_map(|flow| &flow.targets).find(|t| t.addresses.contains(&uri));
         let transport = of.map_or("auto", |target| &target.transport);
         let path = found.and_then(|remote| ways(&self.wires, &uri, transport, false, remote).0);
-        let Some(path) = path else { return self.target_is(&uri, false) };
+        let Some(path) = path else { return self.health.learn_answer(uri, None) };
         let ping = self.endpoint.options(now, &uri, path);
         self.pings.insert(ping, uri);
     }
 
-    /// Any answer at all says that somebody is there; 503 says that nobody serves.
     pub(super) fn on_pong(&mut self, ping: PingId, status: Option<u16>) {
-        let Some(uri) = self.pings.remove(&ping) else { return };
-        self.target_is(&uri, status.is_some_and(|status| status != 503));
-    }
-
-    fn target_is(&mut self, uri: &str, up: bool) {
-        metrics::gauge!("carom_target_up", "address" => uri.to_owned())
-            .set(f64::from(u8::from(up)));
-        let changed =
-            if up { self.health.down.remove(uri) } else { self.health.down.insert(uri.to_owned()) };
-        match (changed, up) {
-            (true, true) => tracing::info!(address = uri, "target answers again"),
-            (true, false) => tracing::warn!(address = uri, "target does not answer OPTIONS"),
-            (false, _) => {}
+        if let Some(uri) = self.pings.remove(&ping) {
+            self.health.learn_answer(uri, status);
         }
     }
 }
