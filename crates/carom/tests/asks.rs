@@ -1,5 +1,10 @@
 //! Digits, lookups and actions: real keys, a system of the business on loopback, a real PBX.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
 use carom_blackbox::{
     CONFIG, Database, Engine, Place, Run, Scenario, call, eventually,
     web::{Crm, Says},
@@ -175,6 +180,89 @@ fn ex_11_ex_24_typed_digits_are_looked_up_and_a_confirmed_action_is_done_once() 
     assert_eq!(site.crm.asked().iter().filter(|request| request.path == "/pay").count(), 1);
 }
 
+/// Sorts by what the sources say.
+const QUEUES: &str = r#"
+version = 1
+
+[flow]
+name    = "Queues"
+default = true
+start   = "sort"
+human   = "agents"
+
+[rule.long]
+source            = "queue"
+wait_over_seconds = 120
+[rule.nobody]
+source           = "queue"
+agents_available = { at_most = 0 }
+[rule.known]
+known = "wait_minutes"
+
+[step.sort]
+do        = "decide"
+case      = [
+  { if = "nobody", go = "nobody" },
+  { if = "long",   go = "long" },
+  { if = "known",  go = "short" },
+]
+otherwise = "agents"
+"#;
+
+#[test]
+fn kh_08_a_source_tells_how_long_it_takes_and_whether_anybody_is_there() {
+    let place = Place::new();
+    let crm = Crm::start(Says::Json("{\"q\":{\"wait\":121,\"free\":3}}".into()));
+    let source = format!(
+        "\n[source.queue]\nkind = \"http\"\nurl = \"{}/q\"\nevery_seconds = 1\nstale_seconds = 2\n\
+         wait_seconds = \"/q/wait\"\nagents_available = \"/q/free\"\n\
+         default = {{ agents_available = 0 }}\n",
+        crm.url()
+    );
+    let site = Site::sorting(&place, &crm, &source);
+    let comes = |target: &str| {
+        eventually(target, || (site.rings("+447700900611", &[]) == target).then_some(()));
+    };
+    comes("long");
+    crm.says(Says::Json("{\"q\":{\"wait\":120,\"free\":3}}".into()));
+    comes("short");
+    crm.says(Says::Json("{\"q\":{\"wait\":500,\"free\":0}}".into()));
+    comes("nobody");
+    crm.says(Says::Json("{\"q\":{}}".into()));
+    comes("agents"); // it says nothing, and nothing is guessed
+    crm.says(Says::Reset);
+    comes("nobody"); // the default, when what it told is too old
+    let page = carom_blackbox::get(&place, "/metrics");
+    assert!(page.contains("carom_source_up{source=\"queue\"} 0"), "{page}");
+    assert!(site.engine.log().contains("source does not answer"));
+}
+
+#[test]
+fn kh_08_a_queue_tells_us_itself() {
+    let place = Place::new();
+    let crm = Crm::start(Says::Reset);
+    let tokens = "\n[source.queue]\nkind = \"api\"\nstale_seconds = 1\n";
+    let site = Site::sorting(&place, &crm, tokens);
+    assert_eq!(site.rings("+447700900612", &[]), "agents", "nothing was told");
+    let told = |name: &str, body: &str| site.tell(&format!("/v1/sources/{name}"), body);
+    assert!(told("queue", "{\"agents_available\":0}").starts_with("HTTP/1.1 204"));
+    assert_eq!(site.rings("+447700900612", &[]), "nobody");
+    assert!(told("queue", "{\"agents_available\":2,\"wait_seconds\":61}").contains("204"));
+    assert_eq!(site.rings("+447700900612", &[]), "short");
+    for (name, body, status) in [
+        ("queue", "{\"agents\":0}", "400"),
+        ("queue", "{\"wait_seconds\":-1}", "400"),
+        ("queue", "", "400"),
+        ("queu", "{}", "404"),
+    ] {
+        let answer = told(name, body);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{name} {body}: {answer}");
+    }
+    eventually("what was told grows old", || {
+        (site.rings("+447700900612", &[]) == "agents").then_some(())
+    });
+}
+
 #[test]
 fn a_header_of_the_invite_decides() {
     let place = Place::new();
@@ -209,6 +297,15 @@ struct Site<'a> {
 impl<'a> Site<'a> {
     fn new(place: &'a Place, says: Says) -> Self {
         let crm = Crm::start(says);
+        Self::with(place, &crm, CONFIG, FLOW, &["agents", "premium", "partners"])
+    }
+
+    fn sorting(place: &'a Place, crm: &Crm, source: &str) -> Self {
+        let config = format!("{CONFIG}{source}");
+        Self::with(place, crm, &config, QUEUES, &["agents", "nobody", "long", "short"])
+    }
+
+    fn with(place: &'a Place, crm: &Crm, config: &str, flow: &str, targets: &[&str]) -> Self {
         place.beep();
         place.write("crm-token", "t0ken\n");
         let target = |name: &str| {
@@ -218,11 +315,26 @@ impl<'a> Site<'a> {
                  answered_means = \"human\"\nping_seconds = 0\n"
             )
         };
-        let targets: String = ["agents", "premium", "partners"].map(target).concat();
-        let flow = FLOW.replace("{crm}", &crm.url()).replace("\"fallback\"", "\"pbx\"") + &targets;
-        let engine = Engine::start_with(BIN, place, CONFIG, &flow);
+        let targets: String = targets.iter().copied().map(target).collect();
+        let flow = flow.replace("{crm}", &crm.url()).replace("\"fallback\"", "\"pbx\"") + &targets;
+        let engine = Engine::start_with(BIN, place, config, &flow);
         let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(20).listen(place);
-        Self { place, crm, engine, pbx }
+        Self { place, crm: crm.clone(), engine, pbx }
+    }
+
+    /// Posts JSON to the engine; returns its answer.
+    fn tell(&self, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect((self.place.engine(), 8080)).unwrap();
+        let len = body.len();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {len}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).unwrap();
+        page
     }
 
     /// Which address is rung.

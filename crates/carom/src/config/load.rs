@@ -179,6 +179,7 @@ fn shared(config: &Config) -> Shared {
         targets: config.targets.clone(),
         hours: config.hours.clone(),
         senders: senders.collect(),
+        sources: config.sources.iter().map(|source| source.name.clone()).collect(),
         businesses: businesses.collect(),
         fallback: Some(config.fallback.clone()),
         countries: config.limits.countries.clone(),

@@ -18,6 +18,7 @@ mod read;
 mod report;
 mod secret;
 mod sender;
+mod source;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ pub use prompts::{Prompts, transcript_beside};
 pub use provider::{Provider, ProviderKind};
 pub use report::CheckReport;
 pub use secret::{Secret, SecretError, SecretRef};
+pub use source::{Source, SourceKind};
 pub use store::Store;
 pub use trunk::{CalledHeader, CallerHeader, Trunk, TrunkTransport};
 
@@ -67,6 +69,8 @@ pub struct Config {
     pub targets: Vec<TargetDraft>,
     /// `[hours.X]`, in file order.
     pub hours: Vec<Hours>,
+    /// `[source.X]`, in file order.
+    pub sources: Vec<Source>,
     /// `[fallback] target`: the last resort of every call, by name.
     pub fallback: String,
     /// Businesses, at least one.

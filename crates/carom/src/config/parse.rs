@@ -10,7 +10,7 @@ use ivr_runtime::{
 use super::{
     Config, Control, Http, Limits, Listener, Media, Privacy, Transport, Trunk, TrunkTransport,
     business, control, http, limits, listener, media, privacy, provider, read::Table, sender,
-    store, trunk,
+    source, store, trunk,
 };
 
 /// Reads the text of a `carom.toml`; paths in it are relative to `base`. `None` where nothing can
@@ -70,10 +70,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         .into_iter()
         .filter_map(|(name, table)| tables::hours(name, table.into_inner(), &holiday_file));
     let hours = tables::resolve_hours(hours.collect(), &[], root.notes());
-    for (name, _) in root.tables("source") {
-        let help = "remove it, and the rules that name it";
-        root.notes().note(Code::N01, name.span, "sources are not available yet", help);
-    }
+    let sources = named(root, "source", |name, table| source::read(name, table, &targets));
     let businesses = named(root, "business", business::read);
     if businesses.is_empty() && root.names_under("business").is_empty() {
         let help = "add one, with `name` and `brand`";
@@ -111,6 +108,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         media,
         targets: drafts,
         hours,
+        sources,
         fallback: fallback?.value,
         businesses,
         providers,

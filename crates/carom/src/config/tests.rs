@@ -150,8 +150,8 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "44:8 N01 `kind = \"telnyx\"` is not available yet | it takes `sandbox`, `twilio`",
         ),
         (
-            "[provider.sandbox]|[source.queue]\nkind = \"http\"\n[provider.sandbox]",
-            "43:9 N01 sources are not available yet | remove it, and the rules that name it",
+            "[provider.sandbox]|[source.queue]\nkind = \"ami\"\n[provider.sandbox]",
+            "44:8 N01 `kind = \"ami\"` is not available yet | it takes `http`, `options`, `api`",
         ),
         (
             "[media]|[http]\nwebhooks = []\n[media]",

@@ -9,6 +9,7 @@ mod guard;
 mod inbox;
 mod metrics;
 mod patience;
+mod sources;
 mod webhooks;
 
 use std::{io, net::SocketAddr};
@@ -31,7 +32,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use self::guard::Tokens;
 use self::patience::{Patient, Peer};
-use crate::switchboard::Ask;
+use crate::{node::Sources, switchboard::Ask};
 
 /// Largest webhook body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -45,6 +46,8 @@ pub struct Site {
     pub store: Store,
     /// Takes receipts and inbound texts.
     pub texts: TextService,
+    /// Takes what queues tell.
+    pub sources: Sources,
     /// Its rows wait for the store.
     pub writer: Writer,
     /// Asks the switchboard, which ends when nobody else can.
@@ -76,6 +79,7 @@ fn router(site: Site) -> Router {
         .route("/metrics", get(metrics::page))
         .route("/sandbox", get(inbox::page))
         .route("/v1/context/{call}", get(context::context))
+        .route("/v1/sources/{name}", post(sources::tell))
         .route_layer(from_fn_with_state(site.clone(), guard::guard))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))

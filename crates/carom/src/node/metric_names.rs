@@ -41,6 +41,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
         "Webhooks refused because their signature is wrong",
     ),
     ("carom_lookups_total", Counter, "Lookups and actions, by result"),
+    ("carom_source_up", Gauge, "1: the source of waiting times answers; by source"),
     ("carom_store_up", Gauge, "1: the database answers"),
     ("carom_store_retries_total", Counter, "Commits that failed and were tried again"),
     ("carom_store_rows_waiting", Gauge, "Rows that wait to be written"),

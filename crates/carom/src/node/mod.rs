@@ -6,7 +6,9 @@ mod metric_names;
 mod parts;
 mod run;
 mod serve;
+mod sources;
 mod upkeep;
 mod views;
 
 pub use run::Node;
+pub use sources::Sources;

@@ -28,7 +28,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{clock::Clock, parts, upkeep};
+use super::{clock::Clock, parts, sources::Sources, upkeep};
 use crate::{
     config::{Config, Snapshot},
     control::{self, Asked},
@@ -114,6 +114,7 @@ impl Node {
             metrics,
             store: services.store.clone(),
             texts: services.texts.clone(),
+            sources: services.sources.clone(),
             writer: services.writer.clone(),
             asks: asks.downgrade(),
             ready: is_ready,
@@ -226,8 +227,9 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
     }
     tokio::spawn(read_flags(store.clone(), Arc::clone(&flags)));
     let random = Arc::new(AtomicU64::new(start_seed()));
-    let web = Web::default();
-    Ok(Services { store, writer, texts, web, flags, random })
+    let (web, sources) = (Web::default(), Sources::default());
+    sources.reconfigure(&snapshot.config.sources, &web);
+    Ok(Services { store, writer, texts, web, sources, flags, random })
 }
 
 async fn read_flags(store: Store, flags: Arc<RwLock<Option<Vec<String>>>>) {

@@ -141,6 +141,7 @@ impl Node {
         let restart = needs_restart(&old.config, &snapshot.config);
         let snapshot = Arc::new(snapshot);
         self.services.texts.reconfigure(Arc::clone(&snapshot.texts));
+        self.services.sources.reconfigure(&snapshot.config.sources, &self.services.web);
         record_flows(&self.services.store, &snapshot);
         self.snapshot.store(Arc::clone(&snapshot));
         let flows = snapshot.flows.len();

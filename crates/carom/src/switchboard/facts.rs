@@ -4,15 +4,24 @@ use std::{collections::BTreeMap, time::Duration};
 
 use deflect_actions::store;
 use ivr_runtime::{
-    call::{Bypass, Facts, History},
+    call::{Bypass, Facts, History, Told},
     flow::model::{Fact, Flow},
 };
 use message_text::E164;
 use sha2::{Digest, Sha256};
 use sip_stack::message::{HeaderName, Request};
 
-use super::{Switchboard, live::CallNo, numbers::Parties, tasks::Done};
-use crate::node::clock::wall_ms;
+use super::{
+    Switchboard,
+    health::Health,
+    live::{CallNo, Live},
+    numbers::Parties,
+    tasks::Done,
+};
+use crate::{
+    config::SourceKind,
+    node::{Sources, clock::wall_ms},
+};
 
 /// The caller's history is waited for this long; then it is unknown.
 const HISTORY: Duration = Duration::from_millis(300);
@@ -29,6 +38,7 @@ impl Switchboard {
         let flags = self.services.flags();
         // Without the store nothing is known and nothing could be promised.
         let bypass = bypass.or_else(|| flags.is_none().then_some(Bypass::StoreDown));
+        let sources = queues(&self.services.sources, &self.health, call);
         let facts = Facts {
             call_id: call.call_id.clone(),
             trunk: call.trunk.name.clone(),
@@ -44,7 +54,8 @@ impl Switchboard {
             attestation: Some(who.attestation.to_owned()),
             headers: asked_headers(&call.flow, &call.caller.invite),
             targets_up: self.health.targets_up(&call.flow),
-            fields: fields(call.ledger.caller_key()),
+            fields: fields(call.ledger.caller_key(), &sources, call.ledger.started_ms),
+            sources,
             bypass,
             flags,
             start_ms: call.ledger.started_ms,
@@ -69,6 +80,21 @@ impl Switchboard {
     }
 }
 
+/// What the sources tell now; that of OPTIONS is what we see of the target ourselves.
+fn queues(sources: &Sources, health: &Health, call: &Live) -> BTreeMap<String, Told> {
+    let mut queues = sources.told();
+    let targets_up = health.targets_up(&call.flow);
+    for source in &call.snapshot.config.sources {
+        let SourceKind::Options { target } = &source.kind else { continue };
+        let Some(queue) = queues.get_mut(&source.name) else { continue };
+        if let Some(up) = targets_up.get(target) {
+            queue.until_ms = i64::MAX;
+            queue.agents_available = (!up).then_some(0);
+        }
+    }
+    queues
+}
+
 /// The headers that the flow's rules ask for.
 fn asked_headers(flow: &Flow, invite: &Request) -> BTreeMap<String, String> {
     let asked = flow.rules.iter().filter_map(|rule| match &rule.fact {
@@ -83,8 +109,25 @@ fn asked_headers(flow: &Flow, invite: &Request) -> BTreeMap<String, String> {
     found.collect()
 }
 
-fn fields(caller_key: Option<&str>) -> BTreeMap<String, String> {
-    caller_key.map(|key| ("caller_key".to_owned(), key.to_owned())).into_iter().collect()
+/// The fields that are known from the start: the caller's hash, and what the first source told.
+fn fields(
+    caller_key: Option<&str>,
+    sources: &BTreeMap<String, Told>,
+    now_ms: i64,
+) -> BTreeMap<String, String> {
+    let source = sources.values().next();
+    let wait = source.and_then(|told| told.wait_at(now_ms));
+    let known = [
+        ("caller_key", caller_key.map(str::to_owned)),
+        ("wait_seconds", wait.map(|seconds| seconds.to_string())),
+        // Rounded up: nobody minds being early.
+        ("wait_minutes", wait.map(|seconds| seconds.div_ceil(60).to_string())),
+        (
+            "agents_available",
+            source.and_then(|told| told.agents_at(now_ms)).map(|agents| agents.to_string()),
+        ),
+    ];
+    known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 fn told(history: store::History) -> History {

@@ -47,6 +47,8 @@ pub struct Facts {
     pub headers: BTreeMap<String, String>,
     /// Targets that are asked by OPTIONS, by name: whether one of their addresses answers.
     pub targets_up: BTreeMap<String, bool>,
+    /// What the sources told last, by name.
+    pub sources: BTreeMap<String, Told>,
     /// Fields of the call by name, for `{field}` in links, messages and `needs`.
     pub fields: BTreeMap<String, String>,
     /// Why the flow is not played at all; the call goes straight to its human target.
@@ -63,6 +65,33 @@ pub struct Facts {
     pub consents: Vec<String>,
     /// The caller's opt-out was recorded, or met, in this call.
     pub opted_out: bool,
+}
+
+/// What a source of waiting times tells (KH-08).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Told {
+    /// Expected wait, seconds.
+    pub wait_seconds: Option<u32>,
+    /// Agents who could take a call now.
+    pub agents_available: Option<u32>,
+    /// So long this holds, ms UTC.
+    pub until_ms: i64,
+    /// What holds then; `None`: unknown.
+    pub later_wait_seconds: Option<u32>,
+    /// What holds then; `None`: unknown.
+    pub later_agents_available: Option<u32>,
+}
+
+impl Told {
+    /// Expected wait at `now_ms`, seconds.
+    pub fn wait_at(&self, now_ms: i64) -> Option<u32> {
+        if now_ms <= self.until_ms { self.wait_seconds } else { self.later_wait_seconds }
+    }
+
+    /// Agents who could take a call at `now_ms`.
+    pub fn agents_at(&self, now_ms: i64) -> Option<u32> {
+        if now_ms <= self.until_ms { self.agents_available } else { self.later_agents_available }
+    }
 }
 
 /// What earlier calls of the same caller to the same business left behind.

@@ -17,7 +17,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use facts::{Bypass, Facts, History};
+pub use facts::{Bypass, Facts, History, Told};
 pub use io::{
     FetchOutcome, FetchRequest, Hidden, Input, Output, ResolvedLink, TargetOutcome, TextOutcome,
     TextRequest,

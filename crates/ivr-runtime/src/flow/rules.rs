@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     call::Facts,
-    flow::model::{Bound, Fact, FieldTest, Flow, InLast, RuleId},
+    flow::model::{Fact, FieldTest, Flow, InLast, RuleId},
     hours,
 };
 
@@ -153,6 +153,14 @@ fn simple(flow: &Flow, facts: &Facts, now_ms: i64, fact: &Fact) -> Truth {
             let target = flow.targets.get(usize::from(id.0));
             target.and_then(|target| facts.targets_up.get(&target.name).copied()).into()
         }
+        Fact::WaitOver { source, seconds } => {
+            let wait = facts.sources.get(source).and_then(|told| told.wait_at(now_ms));
+            wait.map(|wait| wait > *seconds).into()
+        }
+        Fact::AgentsAvailable { source, bound } => {
+            let agents = facts.sources.get(source).and_then(|told| told.agents_at(now_ms));
+            agents.map(|agents| bound.holds(agents)).into()
+        }
         Fact::NotOfferedFor(window_ms) => {
             let since_ms = now_ms.saturating_sub(*window_ms);
             history.map(|h| h.offered_ms.is_none_or(|at_ms| at_ms < since_ms)).into()
@@ -182,10 +190,7 @@ fn in_one(spans: &[(u16, u16)], minute: u16) -> bool {
 fn within(rule: InLast, moments_ms: &[i64], now_ms: i64) -> bool {
     let since_ms = now_ms.saturating_sub(rule.window_ms);
     let count = moments_ms.iter().filter(|at_ms| **at_ms >= since_ms).count();
-    match rule.bound {
-        Bound::AtMost(most) => count <= most as usize,
-        Bound::AtLeast(least) => count >= least as usize,
-    }
+    rule.bound.holds(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

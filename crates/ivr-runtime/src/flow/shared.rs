@@ -14,6 +14,8 @@ pub struct Shared {
     pub hours: Vec<Hours>,
     /// `[sender.X]`, in file order.
     pub senders: Vec<Sender>,
+    /// `[source.X]`, by name.
+    pub sources: Vec<String>,
     /// `[business.X]`.
     pub businesses: Vec<Business>,
     /// `[fallback] target`.

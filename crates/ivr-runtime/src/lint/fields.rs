@@ -13,18 +13,10 @@ use crate::{
     step::template,
 };
 
-/// Known of every call, or told by a source.
-const GIVEN: [&str; 9] = [
-    "call_id",
-    "called",
-    "called_number",
-    "caller_key",
-    "intent",
-    "language",
-    "wait_minutes",
-    "wait_seconds",
-    "agents_available",
-];
+/// Known of every call.
+const GIVEN: [&str; 6] = ["call_id", "called", "called_number", "caller_key", "intent", "language"];
+/// Told by a source, where there is one.
+const TOLD: [&str; 3] = ["wait_minutes", "wait_seconds", "agents_available"];
 /// Given to requests besides.
 const GIVEN_TO_REQUESTS: [&str; 1] = ["caller_number"];
 
@@ -47,7 +39,10 @@ pub(super) fn check(lint: &Lint<'_>) {
     let mut told: BTreeSet<(usize, String)> = BTreeSet::new();
     for (at, step) in graph::steps(lint.flow) {
         for used in uses(lint, step) {
-            let given = GIVEN.contains(&used.field.as_str())
+            let told_by_source =
+                !lint.shared.sources.is_empty() && TOLD.contains(&used.field.as_str());
+            let given = told_by_source
+                || GIVEN.contains(&used.field.as_str())
                 || (used.in_request && GIVEN_TO_REQUESTS.contains(&used.field.as_str()));
             let is_secret = known.secret.contains(&used.field) && !used.in_request;
             let set_before = known.after.get(&used.field).is_some_and(|after| after.contains(at));

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     call::{
         Bypass, Call, Facts, FetchOutcome, FetchRequest, History, Input, Output, TargetOutcome,
-        TextOutcome,
+        TextOutcome, Told,
     },
     flow::model::{Fact, FieldTest, Flow, HumanSignal},
     key::Key,
@@ -58,6 +58,21 @@ impl Random {
         }
         if known(self) && !withheld {
             facts.history = Some(self.history(facts.start_ms));
+        }
+        for rule in &flow.rules {
+            let (Fact::WaitOver { source, .. } | Fact::AgentsAvailable { source, .. }) = &rule.fact
+            else {
+                continue;
+            };
+            if known(self) {
+                let told = Told {
+                    wait_seconds: Some(self.rng.pick(0, &[30, 120, 121, 900])),
+                    agents_available: Some(self.rng.pick(0, &[0, 1, 5])),
+                    until_ms: facts.start_ms + 60_000,
+                    ..Told::default()
+                };
+                facts.sources.insert(source.clone(), told);
+            }
         }
         if self.rng.percent(3) {
             facts.call_is.push(self.rng.pick("priority", &["psap-callback", "withheld"]).into());

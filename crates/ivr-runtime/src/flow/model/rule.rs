@@ -67,6 +67,20 @@ pub enum Fact {
     },
     /// One of the target's addresses answers our OPTIONS.
     TargetUp(TargetId),
+    /// A source expects a longer wait than this, seconds.
+    WaitOver {
+        /// Its name.
+        source: String,
+        /// Seconds.
+        seconds: u32,
+    },
+    /// How many agents a source says could take a call.
+    AgentsAvailable {
+        /// Its name.
+        source: String,
+        /// At most or at least.
+        bound: Bound,
+    },
     /// No offer was spoken to this caller for so long, ms.
     NotOfferedFor(i64),
     /// At least one holds (Kleene).
@@ -91,6 +105,17 @@ pub enum Bound {
     AtMost(u32),
     /// `n >= x`.
     AtLeast(u32),
+}
+
+impl Bound {
+    /// Whether `count` keeps it.
+    #[must_use]
+    pub fn holds(self, count: u32) -> bool {
+        match self {
+            Self::AtMost(most) => count <= most,
+            Self::AtLeast(least) => count >= least,
+        }
+    }
 }
 
 /// What is asked of a field.

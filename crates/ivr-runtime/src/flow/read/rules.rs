@@ -11,7 +11,7 @@ use crate::{
 const HOUR_MS: i64 = 3_600_000;
 
 /// Facts that are available; a rule has exactly one.
-const FACTS: [&str; 20] = [
+const FACTS: [&str; 22] = [
     "called_number",
     "outside_hours",
     "calls_in_last",
@@ -31,15 +31,14 @@ const FACTS: [&str; 20] = [
     "header",
     "target_up",
     "every",
+    "wait_over_seconds",
+    "agents_available",
     "any_of",
 ];
 const NOT: &str = "not";
 
 /// Keys beside a fact: what is asked of a field or a header.
 const TESTS: [&str; 3] = ["equals", "at_most", "at_least"];
-
-/// Facts that are known, and refused.
-const NOT_YET: [&str; 3] = ["source", "wait_over_seconds", "agents_available"];
 
 const ATTESTATIONS: [(&str, ()); 5] =
     [("A", ()), ("B", ()), ("C", ()), ("failed", ()), ("none", ())];
@@ -52,15 +51,11 @@ pub(super) fn rule(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Rule {
     // A fact keeps an unreadable rule in its place; the flow is not served.
     let nothing = Fact::AnyOf(Vec::new());
     let mut facts: Vec<&str> = Vec::new();
-    for key in FACTS.into_iter().chain([NOT]).chain(NOT_YET) {
+    for key in FACTS.into_iter().chain([NOT]) {
         if table.has(key) {
             facts.push(key);
         }
         table.value(key);
-    }
-    let refused = NOT_YET.iter().any(|key| table.has(key));
-    for key in NOT_YET {
-        table.not_yet(key);
     }
     let fact = match facts.as_slice() {
         [] => {
@@ -68,15 +63,19 @@ pub(super) fn rule(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Rule {
             table.notes().note(Code::E00, table.span(), "the rule tests nothing", help);
             None
         }
-        [one] if !refused => fact(table, one, reader),
-        _ if refused => None,
+        [one] => fact(table, one, reader),
         [_, second, ..] => {
             let help = "make two rules, and list both where they are used";
             table.note(Code::E00, second, "a rule tests one fact only", help);
             None
         }
-        [_] => None,
     };
+    let of_source = ["wait_over_seconds", "agents_available"].iter().any(|key| table.has(key));
+    table.value("source");
+    if table.has("source") && !of_source {
+        let help = "it goes with `wait_over_seconds` or `agents_available`";
+        table.note(Code::E00, "source", "`source` asks nothing of this fact", help);
+    }
     let tested = ["field", "header"].iter().any(|key| table.has(key));
     for key in TESTS {
         table.value(key);
@@ -168,6 +167,16 @@ fn fact<'a>(table: &Table<'a>, key: &str, reader: &Reader<'_>) -> Option<Fact> {
             every.finish();
             Fact::NotOfferedFor(i64::from(days?) * 24 * HOUR_MS)
         }
+        "wait_over_seconds" => {
+            let seconds = table.number("wait_over_seconds", 0..=86_400);
+            Fact::WaitOver { source: source(table, reader)?, seconds: seconds? }
+        }
+        "agents_available" => {
+            let agents = table.table("agents_available", "`agents_available`")?;
+            let bound = bound(&agents, "agents_available", "`{ at_most = 0 }`");
+            agents.finish();
+            Fact::AgentsAvailable { source: source(table, reader)?, bound: bound? }
+        }
         "any_of" => Fact::AnyOf(reader.rules_to(&list("any_of")?)),
         "not" => Fact::Not(reader.rule_to(&table.text("not")?)?),
         _ => return None,
@@ -246,23 +255,57 @@ fn in_last<'a>(table: &Table<'a>, key: &'a str) -> Option<InLast> {
     let window = table.table(key, format!("`{key}`"))?;
     let hours = window.number("hours", 1..=2_160).map(|n| i64::from(n) * HOUR_MS);
     let days = window.number("days", 1..=90).map(|n| i64::from(n) * 24 * HOUR_MS);
-    // The call machine remembers so many earlier calls of a caller.
-    let at_most = window.number("at_most", 0..=99).map(Bound::AtMost);
-    let at_least = window.number("at_least", 1..=99).map(Bound::AtLeast);
-    for (one, other) in [("hours", "days"), ("at_most", "at_least")] {
-        match (window.has(one), window.has(other)) {
-            (false, false) => {
-                let message = format!("`{key}` has no `{one}` and no `{other}`");
-                let help = "write it as `{ hours = 48, at_most = 0 }`";
-                window.notes().note(Code::E00, window.span(), message, help);
+    let form = "`{ hours = 48, at_most = 0 }`";
+    one_of(&window, key, "hours", "days", form);
+    let bound = bound(&window, key, form);
+    window.finish();
+    Some(InLast { window_ms: hours.or(days)?, bound: bound? })
+}
+
+/// `at_most` or `at_least`. The call machine remembers 100 earlier calls of a caller.
+fn bound(table: &Table<'_>, of: &str, form: &str) -> Option<Bound> {
+    let at_most = table.number("at_most", 0..=99).map(Bound::AtMost);
+    let at_least = table.number("at_least", 1..=99).map(Bound::AtLeast);
+    one_of(table, of, "at_most", "at_least", form);
+    at_most.or(at_least)
+}
+
+/// Exactly one of two keys.
+fn one_of(table: &Table<'_>, of: &str, one: &str, other: &str, form: &str) {
+    match (table.has(one), table.has(other)) {
+        (false, false) => {
+            let message = format!("`{of}` has no `{one}` and no `{other}`");
+            table.notes().note(Code::E00, table.span(), message, format!("write it as {form}"));
+        }
+        (true, true) => {
+            let message = format!("`{one}` and `{other}` exclude each other");
+            table.note(Code::E00, other, message, "leave one out");
+        }
+        (true, false) | (false, true) => {}
+    }
+}
+
+/// The source named, else the only one there is.
+fn source(table: &Table<'_>, reader: &Reader<'_>) -> Option<String> {
+    let known = &reader.shared.sources;
+    match table.text("source") {
+        Some(name) if known.contains(&name.value) => Some(name.value),
+        Some(name) => {
+            reader.unknown("source", &name, known.iter().map(String::as_str));
+            None
+        }
+        None => {
+            if let [only] = known.as_slice() {
+                return Some(only.clone());
             }
-            (true, true) => {
-                let message = format!("`{one}` and `{other}` exclude each other");
-                window.note(Code::E00, other, message, "leave one out");
-            }
-            (true, false) | (false, true) => {}
+            let (message, help) = if known.is_empty() {
+                ("there is no source".to_owned(), "add a `[source.X]` to carom.toml".to_owned())
+            } else {
+                let help = format!("add `source = …`; there are: {}", known.join(", "));
+                ("there are several sources, and the rule names none".to_owned(), help)
+            };
+            table.notes().note(Code::E01, table.span(), message, help);
+            None
         }
     }
-    window.finish();
-    Some(InLast { window_ms: hours.or(days)?, bound: at_most.or(at_least)? })
 }
