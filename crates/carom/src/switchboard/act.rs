@@ -1,7 +1,10 @@
 //! What the call machine wants done, and what the media workers report back to it.
 
+use std::sync::Arc;
+
 use ivr_runtime::call::{Input, Output, Record};
 use rtp_media::{
+    prompt::Prompt,
     session::{MediaEvent, SessionId},
     worker::Command,
 };
@@ -73,6 +76,9 @@ impl Switchboard {
             Output::Play { id, language, prompts, barge_in } => {
                 self.play(no, id, &language, &prompts, barge_in);
             }
+            Output::Hold { id, language, prompts } => self.hold(no, id, &language, &prompts),
+            Output::Rebridge => self.bridge(no),
+            Output::Unbridge => self.unbridge(no),
             Output::StopPlay => {
                 if let Some(call) = self.calls.get(&no) {
                     let session = call.caller.media.session;
@@ -82,7 +88,7 @@ impl Switchboard {
             Output::SendText(request) => self.send_text(no, request),
             Output::Fetch(request) => self.fetch(no, request),
             Output::RecordOptOut { topic } => self.record_opt_out(no, topic),
-            Output::Forward { target } => self.forward(no, target),
+            Output::Forward { target, quiet } => self.forward(no, target, quiet),
             Output::StopForward => self.stop_forward(no),
             Output::Reject { status } => {
                 let (now, status) = (self.now(), b2bua::passed_back(status));
@@ -101,19 +107,41 @@ impl Switchboard {
     }
 
     fn play(&mut self, no: CallNo, id: u32, language: &str, names: &[String], barge_in: bool) {
-        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(items) = self.prompts(no, language, names) else {
+            return self.tell(no, Input::PlayFailed { id });
+        };
+        let Some(call) = self.calls.get(&no) else { return };
+        let session = call.caller.media.session;
+        self.media_to(session, Command::Play { id, items, barge_in, repeat: false });
+    }
+
+    /// Music; without it the caller waits in silence, which is no reason to end the wait.
+    fn hold(&mut self, no: CallNo, id: u32, language: &str, names: &[String]) {
+        let Some(items) = self.prompts(no, language, names) else { return };
+        let Some(call) = self.calls.get(&no) else { return };
+        let session = call.caller.media.session;
+        self.media_to(session, Command::Play { id, items, barge_in: false, repeat: true });
+    }
+
+    /// The sounds of these names; `None`: one of them is missing.
+    fn prompts(
+        &mut self,
+        no: CallNo,
+        language: &str,
+        names: &[String],
+    ) -> Option<Vec<Arc<Prompt>>> {
+        let call = self.calls.get_mut(&no)?;
         let prompts = &call.snapshot.prompts.set;
         let first = call.flow.languages.first().map_or("", String::as_str);
         let find =
             |name: &String| prompts.find(language, name).or_else(|| prompts.find(first, name));
         let items: Option<Vec<_>> = names.iter().map(find).collect();
-        let Some(items) = items.filter(|items| !items.is_empty()) else {
+        let items = items.filter(|items| !items.is_empty());
+        if items.is_none() {
             call.line.note(wall_ms(), "media", format!("prompt missing: {}", names.join(", ")));
             metrics::counter!("carom_prompts_missing_total").increment(1);
-            return self.tell(no, Input::PlayFailed { id });
-        };
-        let session = call.caller.media.session;
-        self.media_to(session, Command::Play { id, items, barge_in, repeat: false });
+        }
+        items
     }
 
     /// Sends the 200 with our SDP and opens the media session.

@@ -18,7 +18,7 @@ use sip_stack::{
 use super::{
     Switchboard,
     hunt::{Act, Ending, Hunt},
-    live::{CallNo, CallerState, Media, Side, TargetLeg, TargetState},
+    live::{CallNo, CallerState, Live, Media, Side, TargetLeg, TargetState},
     way::Way,
 };
 use crate::node::clock::wall_ms;
@@ -27,8 +27,9 @@ use crate::node::clock::wall_ms;
 pub const RINGBACK: u32 = u32::MAX;
 
 impl Switchboard {
-    /// The machine wants the call at `target`.
-    pub(super) fn forward(&mut self, no: CallNo, target: TargetId) {
+    /// The machine wants the call at `target`; `quiet`: the caller goes on hearing what plays, and
+    /// is bridged when the machine says so.
+    pub(super) fn forward(&mut self, no: CallNo, target: TargetId, quiet: bool) {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(facts) = call.flow.targets.get(usize::from(target.0)).cloned() else {
@@ -53,7 +54,9 @@ impl Switchboard {
                 }
             },
         };
-        self.ringback(no);
+        if !quiet {
+            self.ringback(no);
+        }
         let Some(call) = self.calls.get_mut(&no) else { return };
         let (hunt, act) = Hunt::start(
             now,
@@ -61,12 +64,14 @@ impl Switchboard {
             Duration::from_millis(facts.no_reply_ms.into()),
             Duration::from_secs(facts.ring_seconds.into()),
         );
+        call.goodbye = None;
         call.target = Some(TargetLeg {
             id: target,
             hunt,
             attempt: 0,
             leg: None,
             media,
+            quiet,
             state: TargetState::Calling,
         });
         self.act_on_hunt(no, vec![act]);
@@ -87,9 +92,12 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(mut target) = call.target.take() else { return };
         let leg = target.leg.take();
+        let heard = !target.quiet;
         self.retire(no, target.media);
         self.drop_leg(leg, None);
-        self.unbridge(no);
+        if heard {
+            self.unbridge(no);
+        }
     }
 
     pub(super) fn act_on_hunt(&mut self, no: CallNo, acts: Vec<Act>) {
@@ -138,9 +146,12 @@ impl Switchboard {
     fn hunt_over(&mut self, no: CallNo, ending: Ending) {
         let Some(call) = self.calls.get_mut(&no) else { return };
         if let Some(target) = call.target.take() {
+            let heard = !target.quiet;
             self.retire(no, target.media);
+            if heard {
+                self.unbridge(no);
+            }
         }
-        self.unbridge(no);
         let outcome = match ending {
             Ending::Busy(status) => TargetOutcome::Busy { status },
             Ending::NoAnswer(status) => TargetOutcome::NoAnswer { status: Some(status) },
@@ -229,7 +240,9 @@ impl Switchboard {
                 self.early_media_to_caller(no, status);
             }
             self.configure(no, Side::Target);
-            self.bridge(no);
+            if self.calls.get(&no).is_some_and(Live::hears_target) {
+                self.bridge(no);
+            }
         } else if unanswered && target.state == TargetState::Calling {
             // The carrier makes the ringback of a call that is not answered.
             let leg = call.caller.leg;
@@ -273,7 +286,9 @@ impl Switchboard {
             self.answer_caller(no);
         }
         self.configure(no, Side::Target);
-        self.bridge(no);
+        if self.calls.get(&no).is_some_and(Live::hears_target) {
+            self.bridge(no);
+        }
         self.tell(no, Input::Target(TargetOutcome::Answered { human }));
     }
 
@@ -301,8 +316,9 @@ impl Switchboard {
 
     /// Couples the two legs in the media worker.
     pub(super) fn bridge(&mut self, no: CallNo) {
-        let Some(call) = self.calls.get(&no) else { return };
-        let Some(target) = &call.target else { return };
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(target) = call.target.as_mut() else { return };
+        target.quiet = false;
         let (a, b) = (call.caller.media.session, target.media.session);
         let wish = |leg: &super::live::Media| match leg.talk.current() {
             Some(agreed) if agreed.telephone_event.is_some() => KeyRelay::Rfc4733,
@@ -319,7 +335,10 @@ impl Switchboard {
 
     /// Uncouples them; the caller leg hears silence and its keys are ours again.
     pub(super) fn unbridge(&mut self, no: CallNo) {
-        let Some(call) = self.calls.get(&no) else { return };
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        if let Some(target) = call.target.as_mut() {
+            target.quiet = true;
+        }
         let a = call.caller.media.session;
         if call.caller.media.open {
             self.media_to(a, Command::Unbridge);

@@ -106,6 +106,8 @@ pub struct TargetLeg {
     pub attempt: u32,
     pub leg: Option<LegId>,
     pub media: Media,
+    /// The caller hears something else: music in line, an offer.
+    pub quiet: bool,
     pub state: TargetState,
 }
 
@@ -235,6 +237,11 @@ impl Live {
         let target = self.target.as_ref().and_then(|target| target.media.reoffer_at);
         let offers = [self.caller.media.reoffer_at, target];
         [machine, hunt, facts, self.closed_by].into_iter().chain(offers).flatten().min()
+    }
+
+    /// Whether the caller hears the target as soon as it is there to be heard.
+    pub fn hears_target(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| !target.quiet)
     }
 
     /// The media of one side.

@@ -96,7 +96,7 @@ impl Switchboard {
     fn session_changed(&mut self, no: CallNo, side: Side) {
         self.configure(no, side);
         let bridged = self.calls.get(&no).and_then(|call| call.target.as_ref());
-        if bridged.is_some_and(|target| target.state != TargetState::Calling) {
+        if bridged.is_some_and(|t| t.state != TargetState::Calling && !t.quiet) {
             // Whether keys are events or INFO may have changed.
             self.bridge(no);
         }

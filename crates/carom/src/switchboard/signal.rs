@@ -122,12 +122,15 @@ impl Switchboard {
     fn target_ended(&mut self, no: CallNo, reason: Option<&str>) {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let reason = reason.map(str::to_owned);
+        let heard = call.hears_target();
         if let Some(mut target) = call.target.take() {
             target.leg = None;
             call.goodbye = reason;
             self.retire(no, target.media);
         }
-        self.unbridge(no);
+        if heard {
+            self.unbridge(no);
+        }
         self.tell(no, Input::Target(TargetOutcome::Ended { by_caller: false }));
         self.close_if_over(no);
     }

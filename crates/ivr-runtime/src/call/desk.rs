@@ -156,6 +156,27 @@ impl Desk {
     }
 }
 
+impl Desk {
+    /// Plays `prompts` again and again; `None` where there is nothing to play.
+    pub fn hold(
+        &mut self,
+        now: Duration,
+        facts: &Facts,
+        prompts: &[PromptItem],
+    ) -> Option<Playback> {
+        let mut names = Vec::new();
+        collect_names(prompts, facts, &mut names);
+        if names.is_empty() {
+            return None;
+        }
+        self.plays += 1;
+        let playback = Playback { id: self.plays, since: now, until: Duration::MAX };
+        let language = facts.language.clone();
+        self.push(Output::Hold { id: playback.id, language, prompts: names });
+        Some(playback)
+    }
+}
+
 impl Context<'_> {
     pub fn at_ms(&self) -> i64 {
         self.desk.at_ms(self.now)

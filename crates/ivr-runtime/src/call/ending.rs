@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     ANSWER_WITHIN, Aloud, Call, EndReason, Handled, OfferResponse, Output, Phase, Record, Route,
-    Way, targets::Stage,
+    Way, targets::Stage, wait::Waiting,
 };
 use crate::{flow::model::PromptItem, step::Exit};
 
@@ -88,6 +88,10 @@ impl Call {
                 Stage::Queued | Stage::Talking => return self.end_forwarded(now, true),
             },
             Phase::Apologising(_) => EndReason::Apology,
+            Phase::Waiting(_) => {
+                let left = self.hung_up_in_line();
+                self.done_in_flow().unwrap_or(left)
+            }
             Phase::Answering { .. } | Phase::InStep { .. } | Phase::Over => {
                 self.done_in_flow().unwrap_or(EndReason::CallerHangup)
             }
@@ -121,7 +125,8 @@ impl Call {
             Phase::InStep { visit, running } => {
                 (visit.clone(), running.tries(), running.pending_offer())
             }
-            Phase::Answering { then: Aloud::Step(visit), .. } => (visit.clone(), 1, None),
+            Phase::Answering { then: Aloud::Step(visit), .. }
+            | Phase::Waiting(Waiting { visit, .. }) => (visit.clone(), 1, None),
             Phase::Answering { .. }
             | Phase::Forwarding(_)
             | Phase::Apologising(_)
@@ -144,6 +149,7 @@ impl Call {
     }
 
     fn end(&mut self, now: Duration, reason: EndReason) {
+        self.leave_line();
         let at_ms = self.state.desk.at_ms(now);
         let progress = &self.state.progress;
         let handled = match (progress.human, progress.maybe_human) {

@@ -22,6 +22,9 @@ impl Call {
         // Whoever asks for a person was not served in the flow.
         self.state.progress.answered_in_ivr = false;
         self.state.progress.text_sent = false;
+        if self.take_place_to(id) {
+            return None;
+        }
         if self.state.route.mode != Mode::Direct {
             if !self.state.route.take_step() {
                 self.record(Record::Bypassed { why: "max_steps".into() });
@@ -33,7 +36,7 @@ impl Call {
             }
         }
         self.record(Record::ForwardStarted { target: target.name.clone(), at_ms });
-        self.state.desk.push(Output::Forward { target: id });
+        self.state.desk.push(Output::Forward { target: id, quiet: false });
         self.state.phase = Phase::Forwarding(Forwarding::begin(now, id, target));
         None
     }
@@ -65,7 +68,7 @@ impl Call {
         }
     }
 
-    fn human_answered(&mut self, now: Duration) {
+    pub(super) fn human_answered(&mut self, now: Duration) {
         self.state.progress.human = true;
         let at_ms = self.state.desk.at_ms(now);
         self.record(Record::HumanAnswered { at_ms });
@@ -118,6 +121,7 @@ impl Call {
                 let way = self.state.route.direct(&self.flow);
                 self.leave_flow(now, "drain", way);
             }
+            Phase::Waiting(_) => self.wait_drains(now),
             Phase::Forwarding(Forwarding { target, stage: Stage::Calling { .. } })
                 if *target != self.flow.human =>
             {

@@ -159,6 +159,15 @@ pub enum Output {
         /// The onset of a key stops it.
         barge_in: bool,
     },
+    /// Play from the start again and again, until something else is to be heard.
+    Hold {
+        /// Named in the reports about it.
+        id: u32,
+        /// Language of the prompt set.
+        language: String,
+        /// Names of the prompt set.
+        prompts: Vec<String>,
+    },
     /// Stop playing; silence flows on.
     StopPlay,
     /// Send a text; report [`Input::Text`].
@@ -174,7 +183,13 @@ pub enum Output {
     Forward {
         /// The target.
         target: TargetId,
+        /// The caller goes on hearing what plays; nothing is bridged until [`Output::Rebridge`].
+        quiet: bool,
     },
+    /// Bridge the caller to the target leg that is up.
+    Rebridge,
+    /// The caller hears prompts again; the target leg stays up, in silence.
+    Unbridge,
     /// Give up the target leg that is being set up.
     StopForward,
     /// Final response to a call that is not answered.

@@ -16,6 +16,9 @@ mod route;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod wait;
+
+pub(crate) use targets::never_tells;
 
 pub use facts::{Bypass, Facts, History, Told};
 pub use io::{
@@ -33,10 +36,11 @@ use self::{
     keys::KeyBuffer,
     route::{Route, Way},
     targets::{Failure, Forwarding, Stage},
+    wait::{Place, Waiting},
 };
 use crate::{
     flow::{
-        model::{Flow, Go, StepId, TargetId},
+        model::{Does, Flow, Go, StepId, TargetId},
         way_out::Failed,
     },
     step::{self, Exit, Leave, Next, Running, Silent, Turn, fetch},
@@ -61,6 +65,8 @@ pub struct CallState {
     keys: KeyBuffer,
     desk: Desk,
     route: Route,
+    /// The caller's place in line, kept through what the caller does meanwhile.
+    place: Option<Place>,
     phase: Phase,
 }
 
@@ -80,6 +86,8 @@ enum Phase {
     Answering { then: Aloud, until: Duration },
     /// A step plays, listens or waits.
     InStep { visit: Visit, running: Running },
+    /// The caller is in line at a target.
+    Waiting(Waiting),
     /// A target is called or bridged.
     Forwarding(Forwarding),
     /// Nobody can be reached; the caller is told so.
@@ -119,6 +127,7 @@ impl Call {
             progress: Progress::default(),
             keys: KeyBuffer::default(),
             route: Route::new(now, &flow, why.is_some()),
+            place: None,
             phase: Phase::Over,
             facts,
             desk,
@@ -199,8 +208,9 @@ impl Call {
 
     /// Name of the step the call is in.
     pub fn step(&self) -> Option<&str> {
-        let (Phase::InStep { visit, .. } | Phase::Answering { then: Aloud::Step(visit), .. }) =
-            &self.state.phase
+        let (Phase::InStep { visit, .. }
+        | Phase::Waiting(Waiting { visit, .. })
+        | Phase::Answering { then: Aloud::Step(visit), .. }) = &self.state.phase
         else {
             return None;
         };
@@ -222,6 +232,7 @@ impl Call {
         match &self.state.phase {
             Phase::Answering { until, .. } => Some(*until),
             Phase::InStep { running, .. } => Some(earlier(running.poll_timeout())),
+            Phase::Waiting(_) => self.wait_due().map(earlier),
             Phase::Forwarding(forwarding) => {
                 forwarding.poll_timeout().or_else(|| self.leave_queue_at(forwarding))
             }
@@ -244,7 +255,13 @@ impl Call {
             (Phase::Answering { .. }, Input::Answered) => self.answered(now),
             (Phase::Answering { .. }, Input::AnswerFailed) => self.answer_failed(now),
             (Phase::Answering { .. }, Input::Key(key)) => self.state.keys.push(*key),
+            (Phase::InStep { .. } | Phase::Waiting(_), Input::Target(outcome))
+                if self.state.place.is_some() =>
+            {
+                self.line_outcome(now, *outcome);
+            }
             (Phase::InStep { .. }, _) => self.step_input(now, &input),
+            (Phase::Waiting(_), _) => self.wait_input(&input),
             (Phase::Forwarding(forwarding), Input::Target(outcome)) => {
                 let id = forwarding.target;
                 let Some(target) = self.flow.targets.get(usize::from(id.0)) else { return };
@@ -272,6 +289,8 @@ impl Call {
                 self.leave_flow(now, "max_minutes", way);
             }
             Phase::InStep { .. } => self.step_timeout(now),
+            Phase::Waiting(_) if self.state.route.is_over_time(now) => self.wait_over_time(now),
+            Phase::Waiting(_) => self.wait_on(now),
             Phase::Answering { .. } => self.answer_failed(now),
             Phase::Forwarding(Forwarding { target, stage: Stage::Queued }) => {
                 self.leave_queue(now, *target);
@@ -332,6 +351,9 @@ impl Call {
     fn begin_aloud(&mut self, now: Duration, visit: Visit) -> Option<Way> {
         let flow = Arc::clone(&self.flow);
         let step = flow.steps.get(usize::from(visit.step.0))?;
+        if let Does::Wait(wait) = &step.does {
+            return self.begin_wait(now, visit, wait);
+        }
         match step::aloud(step, &mut self.context(now)) {
             Ok(running) => {
                 self.state.phase = Phase::InStep { visit, running };

@@ -135,7 +135,7 @@ impl Failure {
 }
 
 /// Its 200 is a person.
-fn is_person(target: &Target) -> bool {
+pub(super) fn is_person(target: &Target) -> bool {
     target.answered_means == AnsweredMeans::Human || target.human_signal == HumanSignal::Answer
 }
 

@@ -45,6 +45,8 @@ pub enum Code {
     E13,
     /// A key with two meanings, or too many.
     E15,
+    /// A line in which nobody can tell when a person answers.
+    E16,
     /// A field that nothing sets.
     E17,
     /// Known, but not available yet.
@@ -80,6 +82,7 @@ impl Code {
             | Self::E12
             | Self::E13
             | Self::E15
+            | Self::E16
             | Self::E17
             | Self::N01 => Severity::Error,
         }

@@ -154,6 +154,8 @@ pub enum Does {
     Lookup(Lookup),
     /// Has a system of the business do something.
     Action(Action),
+    /// Keeps the caller in line at a target.
+    Wait(Wait),
     /// Asks for a confirming key and records the opt-out.
     OptOut {
         /// What is played.
@@ -184,6 +186,7 @@ impl Does {
             | Self::Collect(_)
             | Self::Lookup(_)
             | Self::Action(_)
+            | Self::Wait(_)
             | Self::OptOut { .. } => None,
         }
     }
@@ -267,6 +270,8 @@ pub struct Text {
     pub attempt_ms: u32,
     /// A second send after an ambiguous one.
     pub allow_one_duplicate: bool,
+    /// The caller goes on waiting: a text that was sent does not end the call's deflection.
+    pub keep_waiting: bool,
     /// Durably queued is enough to say "sent".
     pub sent_when_queued: bool,
     /// Minutes the message is worth sending.
@@ -291,6 +296,27 @@ pub struct Text {
     pub if_opted_out: Option<Go>,
     /// `None`: as `if_fails`.
     pub if_limited: Option<Go>,
+}
+
+/// `do = "wait"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    /// Whose line.
+    pub target: TargetId,
+    /// What is heard while the target has not taken the call.
+    pub music: PromptList,
+    /// From one try to the next, seconds.
+    pub retry_every_seconds: u32,
+    /// So long in line at most, minutes.
+    pub give_up_minutes: u32,
+    /// The offer step made once meanwhile.
+    pub offer: Option<StepId>,
+    /// So long in line until then, seconds.
+    pub offer_after_seconds: u32,
+    /// On giving up; `None`: human.
+    pub then: Option<Go>,
+    /// The target can't be reached at all; `None`: the way out.
+    pub if_fails: Option<Go>,
 }
 
 /// `confirm_number`.

@@ -152,6 +152,7 @@ fn uses(lint: &Lint<'_>, step: &Step) -> Vec<Use> {
         | Does::Menu(_)
         | Does::Set { .. }
         | Does::Collect(_)
+        | Does::Wait(_)
         | Does::OptOut { .. } => {}
     }
     uses

@@ -189,6 +189,15 @@ fn of_step(flow: &Flow, id: StepId) -> Vec<Way> {
             }
             ways
         }
+        Does::Wait(wait) => {
+            // Time passes in line; nothing of it goes on by itself.
+            let in_time = |to: Go| Way { cause: Cause::Silence, to };
+            let then = wait.then.unwrap_or(Go::Target(flow.human));
+            let mut ways = vec![in_time(Go::Target(wait.target)), in_time(then)];
+            ways.extend(wait.offer.map(|id| in_time(Go::Step(id))));
+            ways.extend(of_failure(flow, Failed::Step(id), wait.if_fails));
+            ways
+        }
         Does::OptOut { then, no_input, if_fails, .. } => {
             let mut ways = vec![
                 Way { cause: Cause::Key, to: *then },

@@ -19,6 +19,7 @@ mod prompts;
 mod reach;
 mod unused;
 pub(crate) mod urls;
+mod waits;
 mod way_out;
 
 use toml::de::{DeTable, DeValue};
@@ -50,7 +51,8 @@ pub(crate) fn check(
 ) {
     let names_resolve = !notes.has_errors();
     let lint = Lint { flow, tree, shared, prompts, notes };
-    let each_table: [fn(&Lint<'_>); 7] = [
+    let each_table: [fn(&Lint<'_>); 8] = [
+        waits::check,
         prompts::check,
         keys::check,
         languages::check,

@@ -53,6 +53,8 @@ fn leads_to_person(lint: &Lint<'_>, to: Go) -> bool {
         Go::Step(id) => {
             lint.flow.steps.get(usize::from(id.0)).is_some_and(|step| match &step.does {
                 Does::Say { .. } | Does::Set { .. } | Does::Decide { .. } | Does::Lookup(_) => true,
+                // Back into the line is as good as a person.
+                Does::Wait(_) => true,
                 Does::Action(action) => action.confirm.is_none(),
                 _ => false,
             })

@@ -42,6 +42,7 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
             ("failed_prompt", text.failed_prompt.as_ref()),
             ("unsure_prompt", Some(&text.unsure_prompt)),
         ],
+        Does::Wait(wait) => vec![("music", Some(&wait.music))],
         Does::Collect(collect) => vec![("play", Some(&collect.play))],
         Does::Lookup(lookup) => vec![("wait_prompt", lookup.wait_prompt.as_ref())],
         Does::Action(action) => {

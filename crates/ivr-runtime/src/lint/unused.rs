@@ -62,6 +62,7 @@ fn used(lint: &Lint<'_>) -> Used {
             | Does::Collect(_)
             | Does::Lookup(_)
             | Does::Action(_)
+            | Does::Wait(_)
             | Does::OptOut { .. } => {}
         }
     }

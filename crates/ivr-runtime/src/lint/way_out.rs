@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     diagnose::{Code, Span},
-    flow::model::{Action, Does, Go, Lookup},
+    flow::model::{Action, Does, Go, Lookup, Wait},
 };
 
 pub(super) fn check(lint: &Lint<'_>) {
@@ -47,6 +47,7 @@ fn exits_of_step(does: &Does) -> Vec<(&'static str, Go)> {
         ],
         Does::OptOut { if_fails, .. }
         | Does::Lookup(Lookup { if_fails, .. })
+        | Does::Wait(Wait { if_fails, .. })
         | Does::Action(Action { if_fails, .. }) => vec![("if_fails", *if_fails)],
         Does::Say { .. }
         | Does::Menu(_)

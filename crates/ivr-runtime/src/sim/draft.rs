@@ -132,6 +132,7 @@ impl Draft {
             accept_within_ms: 8_000,
             attempt_ms: 2_500,
             allow_one_duplicate: false,
+            keep_waiting: false,
             sent_when_queued: false,
             valid_minutes: 15,
             repeat_after_minutes: 10,

@@ -23,6 +23,8 @@ pub(super) struct Oracle {
     answered: bool,
     bridged: bool,
     forwarding: bool,
+    /// A target leg that the caller need not hear.
+    in_line: bool,
     texts: u32,
     pub holdout: bool,
     pub offers: Vec<(OfferResponse, Option<String>)>,
@@ -47,6 +49,7 @@ impl Oracle {
             answered: false,
             bridged: false,
             forwarding: false,
+            in_line: false,
             texts: 0,
             holdout: false,
             offers: Vec::new(),
@@ -94,13 +97,29 @@ impl Oracle {
                 self.texts += 1;
                 Ok(())
             }
+            Output::Hold { .. } if !self.answered => Err("music too early"),
+            Output::Forward { quiet: true, .. } if self.in_line => Err("two places in line"),
+            Output::Forward { quiet: true, .. } => {
+                self.in_line = true;
+                Ok(())
+            }
+            Output::Rebridge if !self.in_line => Err("bridged to nobody"),
+            Output::Rebridge => {
+                self.forwarding = true;
+                Ok(())
+            }
+            Output::Unbridge => {
+                self.forwarding = false;
+                Ok(())
+            }
+            Output::Forward { .. } if self.in_line => Err("a place in line left behind"),
             Output::Forward { .. } if self.forwarding => Err("two forwards at once"),
             Output::Forward { .. } => {
                 self.forwarding = true;
                 Ok(())
             }
             Output::StopForward => {
-                self.forwarding = false;
+                (self.forwarding, self.in_line) = (false, false);
                 Ok(())
             }
             Output::Reject { .. } if self.answered => Err("rejected an answered call"),
@@ -109,6 +128,7 @@ impl Oracle {
             Output::Reject { .. }
             | Output::HangUp
             | Output::StopPlay
+            | Output::Hold { .. }
             | Output::Fetch(_)
             | Output::RecordOptOut { .. } => Ok(()),
         }

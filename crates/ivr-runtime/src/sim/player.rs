@@ -118,7 +118,8 @@ impl Player {
             Output::Answer => Heard::Answered,
             Output::Play { language, prompts, .. } => Heard::Prompts { language, prompts },
             Output::SendText(request) => Heard::Text(Box::new(request)),
-            Output::Forward { target } => {
+            Output::Hold { language, prompts, .. } => Heard::Prompts { language, prompts },
+            Output::Forward { target, .. } => {
                 let target = self.stage.call.flow().targets.get(usize::from(target.0))?;
                 Heard::Forward { target: target.name.clone() }
             }
@@ -126,11 +127,23 @@ impl Player {
             Output::Reject { status } => Heard::Rejected { status },
             Output::HangUp => Heard::HungUp,
             Output::Record(record) => Heard::Record(record),
-            Output::StopPlay | Output::StopForward | Output::RecordOptOut { .. } => return None,
+            Output::StopPlay
+            | Output::StopForward
+            | Output::Rebridge
+            | Output::Unbridge
+            | Output::RecordOptOut { .. } => return None,
         })
     }
 }
 
 fn is_noticed(output: &Output) -> bool {
-    !matches!(output, Output::Record(_) | Output::StopPlay | Output::StopForward | Output::Fetch(_))
+    !matches!(
+        output,
+        Output::Record(_)
+            | Output::StopPlay
+            | Output::StopForward
+            | Output::Rebridge
+            | Output::Unbridge
+            | Output::Fetch(_)
+    )
 }

@@ -289,13 +289,18 @@ impl World for Random {
                     plan.at(at, Topic::Store, Input::OptOut(recorded));
                 }
             }
-            Output::Forward { target } => {
+            Output::Forward { target, .. } => {
                 let target = call.flow().targets.get(usize::from(target.0));
                 let signals = target.is_some_and(|target| target.human_signal != HumanSignal::None);
                 self.ring(now, signals, plan);
             }
             Output::StopForward => plan.cancel(Topic::Target),
-            Output::Reject { .. } | Output::HangUp | Output::Record(_) => {}
+            Output::Hold { .. }
+            | Output::Rebridge
+            | Output::Unbridge
+            | Output::Reject { .. }
+            | Output::HangUp
+            | Output::Record(_) => {}
         }
     }
 }

@@ -71,12 +71,17 @@ impl World for Obedient {
                     plan.at(soon, Topic::Store, Input::OptOut(recorded));
                 }
             }
-            Output::Forward { target } => {
+            Output::Forward { target, .. } => {
                 let Some(target) = call.flow().targets.get(usize::from(target.0)) else { return };
                 self.ring(now, target, plan);
             }
             Output::StopForward => plan.cancel(Topic::Target),
-            Output::Reject { .. } | Output::HangUp | Output::Record(_) => {}
+            Output::Hold { .. }
+            | Output::Rebridge
+            | Output::Unbridge
+            | Output::Reject { .. }
+            | Output::HangUp
+            | Output::Record(_) => {}
         }
     }
 }

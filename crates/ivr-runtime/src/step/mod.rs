@@ -133,6 +133,7 @@ pub(crate) fn kind(does: &Does) -> &'static str {
         Does::Collect(_) => "collect",
         Does::Lookup(_) => "lookup",
         Does::Action(_) => "action",
+        Does::Wait(_) => "wait",
         Does::OptOut { .. } => "opt-out",
     }
 }
@@ -164,6 +165,7 @@ pub(crate) fn silent(id: StepId, step: &Step, context: &mut Context<'_>) -> Sile
         | Does::Menu(_)
         | Does::Collect(_)
         | Does::Action(_)
+        | Does::Wait(_)
         | Does::OptOut { .. } => Silent::Done,
     }
 }
@@ -185,6 +187,8 @@ pub(crate) fn aloud(step: &Step, context: &mut Context<'_>) -> Result<Running, L
         }
         Does::Decide { otherwise: then, .. } | Does::Set { then, .. } => Err(Leave::next(*then)),
         Does::Lookup(lookup) => Err(Leave::next(lookup.then)),
+        // The call runs it itself: it goes on while other steps do.
+        Does::Wait(wait) => Err(Leave::failed(wait.if_fails, "no line")),
     }
 }
 

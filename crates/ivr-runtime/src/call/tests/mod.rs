@@ -7,6 +7,7 @@ mod offers;
 mod steps;
 mod targets;
 mod texts;
+mod waits;
 
 use std::time::Duration;
 

@@ -21,10 +21,11 @@ enum Kind {
     Collect,
     Lookup,
     Action,
+    Wait,
     OptOut,
 }
 
-const KINDS: [(&str, Kind); 11] = [
+const KINDS: [(&str, Kind); 12] = [
     ("say", Kind::Say),
     ("menu", Kind::Menu),
     ("answer", Kind::Answer),
@@ -35,11 +36,12 @@ const KINDS: [(&str, Kind); 11] = [
     ("collect", Kind::Collect),
     ("lookup", Kind::Lookup),
     ("action", Kind::Action),
+    ("wait", Kind::Wait),
     ("opt-out", Kind::OptOut),
 ];
 
 /// Kinds that are known, and refused.
-const NOT_YET: [&str; 5] = ["wait", "callback", "voicemail", "agent", "sub"];
+const NOT_YET: [&str; 4] = ["callback", "voicemail", "agent", "sub"];
 
 /// Reads `[step.X]`.
 pub(super) fn step(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Step {
@@ -71,6 +73,7 @@ pub(super) fn step(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Step {
         Kind::Collect => Does::Collect(ask::collect(table, reader)),
         Kind::Lookup => Does::Lookup(ask::lookup(table, reader)),
         Kind::Action => Does::Action(ask::action(table, reader)),
+        Kind::Wait => Does::Wait(wait(table, reader)),
         Kind::OptOut => opt_out(table, reader),
     };
     table.unknown_keys();
@@ -170,7 +173,6 @@ fn set(table: &Table<'_>, reader: &Reader<'_>) -> Does {
 
 fn text(table: &Table<'_>, reader: &Reader<'_>) -> model::Text {
     let confirm = [("never", ConfirmNumber::Never), ("if-not-mobile", ConfirmNumber::IfNotMobile)];
-    table.not_yet("keep_waiting");
     let unsure = prompts::prompt_or(table, "unsure_prompt", "may-still-arrive");
     if unsure.is_none() {
         let help = "it is the only word a caller gets of a text that may still arrive";
@@ -185,6 +187,7 @@ fn text(table: &Table<'_>, reader: &Reader<'_>) -> model::Text {
         accept_within_ms: table.number("accept_within_ms", 500..=60_000).unwrap_or(8_000),
         attempt_ms: table.number("attempt_ms", 200..=60_000).unwrap_or(2_500),
         allow_one_duplicate: table.flag("allow_one_duplicate").unwrap_or(false),
+        keep_waiting: table.flag("keep_waiting").unwrap_or(false),
         sent_when_queued: table
             .choice("say_sent_when", &[("accepted", false), ("queued", true)], &[])
             .unwrap_or(false),
@@ -244,6 +247,21 @@ fn links(table: &Table<'_>, reader: &Reader<'_>) -> Vec<model::LinkId> {
     }
     let all = one.into_iter().chain(several.into_iter().flatten());
     all.filter_map(|name| reader.link_to(&name)).collect()
+}
+
+fn wait(table: &Table<'_>, reader: &Reader<'_>) -> model::Wait {
+    let target = table.required_text("target").and_then(|name| reader.target_to(&name));
+    let offer = table.text("offer").and_then(|name| reader.step_to(&name));
+    model::Wait {
+        target: target.unwrap_or(model::TargetId(0)),
+        music: prompts::prompt_or(table, "music", "hold").unwrap_or_default(),
+        retry_every_seconds: table.number("retry_every_seconds", 5..=600).unwrap_or(30),
+        give_up_minutes: table.number_or("give_up_minutes", 1..=240, Code::E05).unwrap_or(10),
+        offer,
+        offer_after_seconds: table.number("offer_after_seconds", 5..=3_600).unwrap_or(60),
+        then: reader.go(table, "then"),
+        if_fails: reader.go(table, "if_fails"),
+    }
 }
 
 fn opt_out(table: &Table<'_>, reader: &Reader<'_>) -> Does {

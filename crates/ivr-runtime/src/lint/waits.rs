@@ -1,0 +1,28 @@
+//! E16: no offer may play over an agent, so that a line is kept only where it can be told when
+//! a person answers; and what is offered there is an offer.
+
+use super::{Lint, graph};
+use crate::{
+    call::never_tells,
+    diagnose::Code,
+    flow::model::{Does, Go},
+};
+
+pub(super) fn check(lint: &Lint<'_>) {
+    for (_, step) in graph::steps(lint.flow) {
+        let Does::Wait(wait) = &step.does else { continue };
+        let target = lint.flow.targets.get(usize::from(wait.target.0));
+        if let Some(target) = target.filter(|target| never_tells(target)) {
+            let message = format!("`{}` never tells when a person answers", target.name);
+            let help = "give the target a `human_signal`, or say `answered_means = \"human\"`";
+            lint.note(Code::E16, lint.step_place(step, "target"), message, help);
+        }
+        let Some(id) = wait.offer else { continue };
+        let offered = lint.flow.steps.get(usize::from(id.0)).map(|step| &step.does);
+        if !matches!(offered, Some(Does::Offer(_))) {
+            let name = graph::name(lint.flow, Go::Step(id));
+            let message = format!("`{name}` is no offer");
+            lint.note(Code::E00, lint.step_place(step, "offer"), message, "name an `offer` step");
+        }
+    }
+}
