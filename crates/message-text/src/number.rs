@@ -129,6 +129,19 @@ impl E164 {
         format!("{} …{}", self.region, &self.number[self.number.len().saturating_sub(2)..])
     }
 
+    /// As people write it, in groups: `020 7946 0018` in its own country `home` (an ISO code),
+    /// `+44 20 7946 0018` elsewhere.
+    #[must_use]
+    pub fn grouped(&self, home: &str) -> String {
+        let form = if self.region.eq_ignore_ascii_case(home) {
+            PhoneNumberFormat::National
+        } else {
+            PhoneNumberFormat::International
+        };
+        let number = PHONE_NUMBER_UTIL.parse(&self.number, None);
+        number.map_or_else(|_| self.number.clone(), |number| number.format_as(form).into_owned())
+    }
+
     /// The first `digits` digits after the `+`: what a prefix limit counts.
     #[must_use]
     pub fn prefix(&self, digits: usize) -> &str {
@@ -291,6 +304,19 @@ mod tests {
         let number = E164::parse("+447700900123", "GB").expect("a valid number");
         assert_eq!(number.masked(), "GB …23");
         assert_eq!(number.prefix(7), "+4477009");
+    }
+
+    #[test]
+    fn a_number_is_grouped_as_its_country_writes_it_and_told_abroad() {
+        for (raw, home, written) in [
+            ("+442079460018", "GB", "020 7946 0018"),
+            ("+442079460018", "FR", "+44 20 7946 0018"),
+            ("+447700900123", "GB", "07700 900123"),
+            ("+14155550123", "US", "(415) 555-0123"),
+        ] {
+            let number = E164::parse(raw, "GB").expect("a valid number");
+            assert_eq!(number.grouped(home), written);
+        }
     }
 
     #[test]
