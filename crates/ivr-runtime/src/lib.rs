@@ -10,6 +10,7 @@ pub mod hours;
 pub mod key;
 mod lint;
 pub mod sim;
+pub mod speech;
 
 pub(crate) mod step;
 
