@@ -1,7 +1,7 @@
 //! A configuration with its flows and prompts: read, checked, bundled.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -335,6 +335,11 @@ impl PromptIndex for Prompts {
         let prompt = self.set.find(language, name)?;
         let rate = self.set.rate_hz(language, name)?;
         Some(PromptFacts { len_ms: prompt.len_ms, rate, channels: 1 })
+    }
+
+    fn in_folder(&self, language: &str, folder: &str) -> Option<BTreeSet<String>> {
+        let within = |name: &str| Some(name.strip_prefix(folder)?.strip_prefix('/')?.to_owned());
+        Some(self.set.prompts(language).filter_map(|prompt| within(&prompt.name)).collect())
     }
 
     fn nearest(&self, language: &str, name: &str) -> Option<String> {

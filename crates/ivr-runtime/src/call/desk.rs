@@ -9,6 +9,7 @@ use super::{
     io::{Input, Output},
     keys::KeyBuffer,
     records::{OfferResponse, Record},
+    speak,
 };
 use crate::{
     flow::model::{Flow, PromptItem},
@@ -16,7 +17,8 @@ use crate::{
     step::fetch::Early,
 };
 
-/// No prompt of a set is longer (E07); a play that has not ended by then has failed.
+/// No prompt of a set is longer (E07), and no spoken value; a play that has not ended by then has
+/// failed.
 const LONGEST_PROMPT: Duration = Duration::from_secs(61);
 
 /// All that a step of a call may see and touch.
@@ -142,13 +144,13 @@ impl Desk {
         prompts: &[PromptItem],
         barge_in: bool,
     ) -> Option<Playback> {
-        let mut names = Vec::new();
-        collect_names(prompts, facts, &mut names);
-        if names.is_empty() {
+        let heard = speak::heard(prompts, facts);
+        if heard.is_empty() {
             return None;
         }
         self.plays += 1;
-        let at_most = LONGEST_PROMPT * u32::try_from(names.len()).unwrap_or(u32::MAX);
+        let at_most = LONGEST_PROMPT * u32::try_from(heard.len()).unwrap_or(u32::MAX);
+        let names = heard.into_iter().flat_map(|heard| heard.names).collect();
         let playback = Playback { id: self.plays, since: now, until: now + at_most };
         let language = facts.language.clone();
         self.push(Output::Play { id: playback.id, language, prompts: names, barge_in });
@@ -164,12 +166,12 @@ impl Desk {
         facts: &Facts,
         prompts: &[PromptItem],
     ) -> Option<Playback> {
-        let mut names = Vec::new();
-        collect_names(prompts, facts, &mut names);
-        if names.is_empty() {
+        let heard = speak::heard(prompts, facts);
+        if heard.is_empty() {
             return None;
         }
         self.plays += 1;
+        let names = heard.into_iter().flat_map(|heard| heard.names).collect();
         let playback = Playback { id: self.plays, since: now, until: Duration::MAX };
         let language = facts.language.clone();
         self.push(Output::Hold { id: playback.id, language, prompts: names });
@@ -210,25 +212,5 @@ impl Playback {
 
     pub fn poll_timeout(&self) -> Duration {
         self.until
-    }
-}
-
-/// The names of a prompt list, for the record of what the caller heard.
-pub(crate) fn prompt_names(prompts: &[PromptItem], facts: &Facts) -> String {
-    let mut names = Vec::new();
-    collect_names(prompts, facts, &mut names);
-    names.join("+")
-}
-
-fn collect_names(prompts: &[PromptItem], facts: &Facts, names: &mut Vec<String>) {
-    for item in prompts {
-        match item {
-            PromptItem::Sound(name) => names.push(name.clone()),
-            PromptItem::Group { play, needs } => {
-                if needs.iter().all(|field| facts.field(field).is_some()) {
-                    collect_names(play, facts, names);
-                }
-            }
-        }
     }
 }

@@ -13,6 +13,7 @@ pub mod keys;
 pub(crate) mod offers;
 mod records;
 mod route;
+pub(crate) mod speak;
 mod targets;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{PromptIndex, Shared, model::Flow, read};
+use super::{PromptIndex, Shared, model::Flow, play, read};
 use crate::{
     diagnose::{self, Code, Finding, Notes, Table},
     lint,
@@ -45,8 +45,11 @@ fn read(text: &str, shared: &Shared, prompts: &dyn PromptIndex, notes: &Notes) -
     }
     let root = Table::new(notes, "the file", tree.get_ref(), 0..0);
     let rev = hex::encode(Sha256::digest(text.as_bytes()));
-    let flow = read::flow(&root, shared, rev)?;
+    let mut flow = read::flow(&root, shared, rev)?;
     root.finish();
+    for step in &mut flow.steps {
+        play::look_up_clips(&mut step.does, &flow.languages, prompts);
+    }
     lint::check(&flow, tree.get_ref(), shared, prompts, notes);
     Some(flow)
 }

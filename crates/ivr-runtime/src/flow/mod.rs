@@ -2,6 +2,7 @@
 
 mod load;
 pub mod model;
+pub(crate) mod play;
 mod read;
 pub mod rules;
 mod select;
@@ -11,7 +12,7 @@ mod unique;
 pub mod way_out;
 
 pub use load::{Checked, load};
-pub(crate) use read::{sounds, whole};
+pub(crate) use read::whole;
 pub use select::select;
 pub use shared::{AnyPrompt, Business, PromptFacts, PromptIndex, Sender, Shared};
 pub use unique::check_unique;

@@ -11,6 +11,7 @@ pub use self::{
     ask::{Action, Check, Collect, Lookup, Method, Request, Save},
     rule::{Bound, Fact, FieldTest, InLast, Rule},
 };
+pub use super::play::{Clip, PromptItem, PromptList, Spoken};
 use crate::{hours::Hours, key::Key};
 
 mod ask;
@@ -190,6 +191,26 @@ impl Does {
             | Self::OptOut { .. } => None,
         }
     }
+
+    /// Everything it plays.
+    pub(crate) fn prompt_lists_mut(&mut self) -> Vec<&mut PromptList> {
+        match self {
+            Self::Say { play, .. } | Self::OptOut { play, .. } => vec![play],
+            Self::Menu(menu) | Self::Answer { menu, .. } => vec![&mut menu.play],
+            Self::Offer(offer) => vec![&mut offer.menu.play],
+            Self::Text(text) => {
+                let own = [&mut text.wait_prompt, &mut text.sent_prompt, &mut text.failed_prompt];
+                own.into_iter().flatten().chain([&mut text.unsure_prompt]).collect()
+            }
+            Self::Collect(collect) => vec![&mut collect.play],
+            Self::Lookup(lookup) => lookup.wait_prompt.iter_mut().collect(),
+            Self::Action(action) => {
+                action.confirm.iter_mut().chain(&mut action.wait_prompt).collect()
+            }
+            Self::Wait(wait) => vec![&mut wait.music],
+            Self::Decide { .. } | Self::Set { .. } => Vec::new(),
+        }
+    }
 }
 
 impl Does {
@@ -330,23 +351,6 @@ pub enum ConfirmNumber {
     IfNotMobile,
     /// Always read it back.
     Always,
-}
-
-/// Prompts played one after the other, without a gap.
-pub type PromptList = Vec<PromptItem>;
-
-/// One entry of a `play` list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum PromptItem {
-    /// A sound of the prompt set, by name without folder and suffix.
-    Sound(String),
-    /// A group that is skipped whole when a field is not known.
-    Group {
-        /// What is played.
-        play: PromptList,
-        /// Fields it needs.
-        needs: Vec<String>,
-    },
 }
 
 /// `[target.X]`.

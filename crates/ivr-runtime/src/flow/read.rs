@@ -15,7 +15,6 @@ mod steps;
 mod targets;
 
 pub(crate) use ask::whole;
-pub(crate) use steps::sounds;
 
 use self::{head::head, names::Names};
 use super::{Shared, model::Flow};

@@ -1,6 +1,6 @@
 //! What `carom.toml` contributes to every flow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::tables::TargetDraft;
 use crate::hours::Hours;
@@ -62,6 +62,9 @@ pub trait PromptIndex {
     /// The facts of a prompt, by language and by name without suffix; `None`: there is none.
     fn has(&self, language: &str, name: &str) -> Option<PromptFacts>;
 
+    /// The names of the prompts in a folder; `None`: whatever is asked for is there.
+    fn in_folder(&self, language: &str, folder: &str) -> Option<BTreeSet<String>>;
+
     /// The name of a prompt that may have been meant by one that is not there.
     fn nearest(&self, _language: &str, _name: &str) -> Option<String> {
         None
@@ -75,5 +78,9 @@ pub struct AnyPrompt;
 impl PromptIndex for AnyPrompt {
     fn has(&self, _language: &str, _name: &str) -> Option<PromptFacts> {
         Some(PromptFacts { len_ms: 1_000, rate: 8_000, channels: 1 })
+    }
+
+    fn in_folder(&self, _language: &str, _folder: &str) -> Option<BTreeSet<String>> {
+        None
     }
 }

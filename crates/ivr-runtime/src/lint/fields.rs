@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     diagnose::{Code, Span, nearest},
-    flow::model::{Does, Fact, LinkId, PromptItem, Request, RuleId, Step},
+    flow::model::{Does, Fact, LinkId, PromptItem, Request, RuleId, Spoken, Step},
     step::template,
 };
 
@@ -203,7 +203,9 @@ fn needed(play: &[PromptItem]) -> Vec<&str> {
     let mut fields = Vec::new();
     for item in play {
         match item {
-            PromptItem::Sound(_) => {}
+            PromptItem::Sound(_) | PromptItem::Say { value: Spoken::Text(_), .. } => {}
+            PromptItem::Say { value: Spoken::Field(field), .. } => fields.push(field.as_str()),
+            PromptItem::Clip(clip) => fields.push(clip.field.as_str()),
             PromptItem::Group { play, needs } => {
                 fields.extend(needs.iter().map(String::as_str));
                 fields.extend(needed(play));

@@ -17,6 +17,7 @@ mod offers;
 mod person;
 mod prompts;
 mod reach;
+mod spoken;
 mod unused;
 pub(crate) mod urls;
 mod waits;

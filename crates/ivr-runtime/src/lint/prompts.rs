@@ -4,25 +4,34 @@ use std::collections::BTreeSet;
 
 use toml::{Spanned, de::DeValue};
 
-use super::{Lint, graph};
+use super::{Lint, graph, spoken};
 use crate::{
     diagnose::{Code, Span},
     flow::{
         PromptFacts,
         model::{Does, PromptItem, Step},
-        sounds,
+        play::items,
     },
 };
 
 /// Played by the machine itself, whatever the flow says.
 const BUILT_IN: [&str; 1] = ["apology"];
+const LEAST_MS: u32 = 200;
 
 pub(super) fn check(lint: &Lint<'_>) {
     let mut told = BTreeSet::new();
     for (_, step) in graph::steps(lint.flow) {
         for (key, play) in lists(step) {
-            for name in sounds(play) {
-                one(lint, name, &mut told, || place(lint, step, key, name));
+            for item in items(play) {
+                let place = || place(lint, step, key, &item.written());
+                match item {
+                    PromptItem::Sound(name) => one(lint, name, &mut told, place),
+                    PromptItem::Say { way, value } => {
+                        spoken::say(lint, *way, value, &mut told, place);
+                    }
+                    PromptItem::Clip(clip) => spoken::clip(lint, clip, &mut told, place),
+                    PromptItem::Group { .. } => {}
+                }
             }
         }
     }
@@ -71,7 +80,7 @@ fn one(lint: &Lint<'_>, name: &str, told: &mut BTreeSet<String>, place: impl Fn(
                 lint.note(Code::E07, place(), message, help);
             }
             Some(facts) => {
-                if let Some(why) = unfit(facts) {
+                if let Some(why) = unfit(facts, LEAST_MS) {
                     let message = format!("the prompt `{name}` in {language} {why}");
                     let help = "import it again from a better recording";
                     lint.note(Code::E07, place(), message, help);
@@ -81,15 +90,16 @@ fn one(lint: &Lint<'_>, name: &str, told: &mut BTreeSet<String>, place: impl Fn(
     }
 }
 
-fn unfit(facts: PromptFacts) -> Option<String> {
+pub(super) fn unfit(facts: PromptFacts, least_ms: u32) -> Option<String> {
     if facts.channels != 1 {
         return Some(format!("has {} channels; it takes one", facts.channels));
     }
     if !matches!(facts.rate, 8_000 | 16_000 | 48_000) {
         return Some(format!("has {} samples a second; it takes 8, 16 or 48 kHz", facts.rate));
     }
-    if !(200..=60_000).contains(&facts.len_ms) {
-        return Some(format!("lasts {} ms; it takes 0.2 to 60 seconds", facts.len_ms));
+    if !(least_ms..=60_000).contains(&facts.len_ms) {
+        let least = f64::from(least_ms) / 1_000.0;
+        return Some(format!("lasts {} ms; it takes {least} to 60 seconds", facts.len_ms));
     }
     None
 }

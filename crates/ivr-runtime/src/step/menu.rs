@@ -8,8 +8,9 @@ use super::{Exit, Leave, Next, Turn, offer, set};
 use crate::{
     call::{
         Input, OfferResponse, Output, Record,
-        desk::{Asked, Context, Playback, Played, prompt_names},
+        desk::{Asked, Context, Playback, Played},
         keys::{Gather, Gathered},
+        speak,
     },
     flow::model::{Does, Flow, Go, Menu, Offer, Step},
     key::Key,
@@ -223,7 +224,7 @@ impl Running {
         let asked = |offer, context: &Context<'_>| Asked {
             key,
             step: step.name.clone(),
-            prompt: prompt_names(&menu.play, context.facts),
+            prompt: speak::for_record(&menu.play, context.facts),
             offer,
         };
         match &step.does {

@@ -4,6 +4,7 @@ mod asks;
 mod bounds;
 mod menus;
 mod offers;
+mod spoken;
 mod steps;
 mod targets;
 mod texts;

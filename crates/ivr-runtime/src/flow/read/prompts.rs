@@ -1,14 +1,14 @@
 //! `play` and the prompts of a text.
 
+use std::collections::BTreeMap;
+
 use toml::{Spanned, de::DeValue};
 
 use crate::{
     diagnose::{Code, Table, Text},
-    flow::model::{PromptItem, PromptList},
+    flow::model::{Clip, PromptItem, PromptList, Spoken},
+    speech::Way,
 };
-
-/// Spoken values; known, and refused.
-const NOT_YET: [&str; 2] = ["say:", "clip:"];
 
 /// `play`: a file name, a list of them, or groups that need fields.
 pub(super) fn play(table: &Table<'_>) -> PromptList {
@@ -73,20 +73,85 @@ fn entry(table: &Table<'_>, value: &Spanned<DeValue<'_>>) -> Option<PromptItem> 
     }
 }
 
-/// A sound by its file name; folders and the suffix are left out.
+/// A sound by its file name, or a value to be spoken.
 fn sound(table: &Table<'_>, text: &Text) -> Option<PromptItem> {
-    if let Some(form) = NOT_YET.into_iter().find(|form| text.value.starts_with(form)) {
-        let message = format!("`{form}…` prompts are not available yet");
-        table.notes().note(Code::N01, text.span.clone(), message, "name a sound file");
-        return None;
+    if let Some(what) = text.value.strip_prefix("say:") {
+        return say(table, text, what);
+    }
+    if let Some(what) = text.value.strip_prefix("clip:") {
+        return clip(table, text, what);
     }
     let name = text.value.strip_suffix(".wav").unwrap_or(&text.value);
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || !name.chars().all(plain) || name.starts_with('.') {
+    if !is_name(name) {
         let message = format!("`{}` is no name of a sound", text.value);
         let help = "write the file's name alone, such as `welcome.wav`";
         table.notes().note(Code::E07, text.span.clone(), message, help);
         return None;
     }
     Some(PromptItem::Sound(name.to_owned()))
+}
+
+/// `{field}`, `WAY:{field}`, and the same with a value in place of the field.
+fn say(table: &Table<'_>, text: &Text, what: &str) -> Option<PromptItem> {
+    let named = what.split_once(':').filter(|(way, _)| is_word(way));
+    let (way, what) = match named {
+        None => (Way::Plain, what),
+        Some((name, what)) => match Way::parse(name) {
+            Some(way) => (way, what),
+            None => {
+                let ways = Way::NAMED.map(|(name, _)| format!("`{name}`")).join(", ");
+                let message = format!("`{name}` is no way of speaking");
+                table.notes().note(
+                    Code::E00,
+                    text.span.clone(),
+                    message,
+                    format!("it takes {ways}"),
+                );
+                return None;
+            }
+        },
+    };
+    let value = match in_braces(what) {
+        Some(field) => Spoken::Field(field.to_owned()),
+        None if !what.is_empty() && !what.contains(['{', '}']) => Spoken::Text(what.to_owned()),
+        None => {
+            let help = "write `say:{field}`, or `say:digits:{field}`";
+            return no_field(table, text, help);
+        }
+    };
+    Some(PromptItem::Say { way, value })
+}
+
+fn clip(table: &Table<'_>, text: &Text, what: &str) -> Option<PromptItem> {
+    match in_braces(what) {
+        Some(field) => {
+            let clip = Clip { field: field.to_owned(), there: BTreeMap::new() };
+            Some(PromptItem::Clip(clip))
+        }
+        None => no_field(table, text, "write `clip:{field}`"),
+    }
+}
+
+fn no_field<T>(table: &Table<'_>, text: &Text, help: &str) -> Option<T> {
+    let message = format!("`{}` names no field", text.value);
+    table.notes().note(Code::E00, text.span.clone(), message, help);
+    None
+}
+
+fn in_braces(text: &str) -> Option<&str> {
+    let field = text.strip_prefix('{')?.strip_suffix('}')?;
+    is_word(field).then_some(field)
+}
+
+/// A name of a field or a way.
+fn is_word(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(plain)
+}
+
+/// A sound of the prompt set, or of a folder in it.
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let part = |part: &str| !part.is_empty() && part.chars().all(plain) && !part.starts_with('.');
+    text.split('/').count() <= 2 && text.split('/').all(part)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Reader, ask, head::key, message::message, prompts};
 use crate::{
     diagnose::{Code, Table, Text},
-    flow::model::{self, ConfirmNumber, Does, Go, Menu, Offer, PromptItem, Step},
+    flow::model::{self, ConfirmNumber, Does, Go, Menu, Offer, Step},
     key::Key,
 };
 
@@ -274,16 +274,4 @@ fn opt_out(table: &Table<'_>, reader: &Reader<'_>) -> Does {
         no_input: reader.go(table, "no_input").unwrap_or(then),
         if_fails: reader.go(table, "if_fails"),
     }
-}
-
-/// The sounds of a list, those of groups included.
-pub(crate) fn sounds(play: &[PromptItem]) -> Vec<&str> {
-    let mut found = Vec::new();
-    for item in play {
-        match item {
-            PromptItem::Sound(name) => found.push(name.as_str()),
-            PromptItem::Group { play, .. } => found.extend(sounds(play)),
-        }
-    }
-    found
 }

@@ -1,0 +1,119 @@
+//! What a step plays: sounds, spoken values, and groups of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{PromptIndex, model::Does};
+use crate::speech::Way;
+
+/// Longer values name no sound.
+const MAX_CLIP_BYTES: usize = 64;
+
+/// Prompts played one after the other, without a gap.
+pub type PromptList = Vec<PromptItem>;
+
+/// One entry of a `play` list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum PromptItem {
+    /// A sound of the prompt set, by name without suffix.
+    Sound(String),
+    /// A value spoken by fragments, in the language of the call.
+    Say {
+        /// How.
+        way: Way,
+        /// What.
+        value: Spoken,
+    },
+    /// The sound `field/value`.
+    Clip(Clip),
+    /// A group that is skipped whole when a field is not known, or a value has no words.
+    Group {
+        /// What is played.
+        play: PromptList,
+        /// Fields it needs.
+        needs: Vec<String>,
+    },
+}
+
+/// What `say:` speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Spoken {
+    /// The value of a field.
+    Field(String),
+    /// What stands in the flow.
+    Text(String),
+}
+
+/// `clip:{field}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clip {
+    /// The field whose value names the sound; also the folder of the sounds.
+    pub field: String,
+    /// The values that have a sound, by language; every value in languages that are not listed.
+    pub there: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl PromptItem {
+    /// What stands in the flow for it.
+    pub(crate) fn written(&self) -> String {
+        match self {
+            Self::Sound(name) => name.clone(),
+            Self::Say { way, value } => {
+                let value = match value {
+                    Spoken::Field(field) => format!("{{{field}}}"),
+                    Spoken::Text(text) => text.clone(),
+                };
+                match way.name() {
+                    "" => format!("say:{value}"),
+                    way => format!("say:{way}:{value}"),
+                }
+            }
+            Self::Clip(clip) => format!("clip:{{{}}}", clip.field),
+            Self::Group { play, .. } => play.iter().map(Self::written).collect(),
+        }
+    }
+}
+
+impl Clip {
+    /// The name of the sound for `value`; `None` where there can't be one.
+    pub fn sound(&self, language: &str, value: &str) -> Option<String> {
+        let value = value.trim().to_lowercase();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let fits = (1..=MAX_CLIP_BYTES).contains(&value.len()) && value.chars().all(plain);
+        let known = self.there.get(language).is_none_or(|there| there.contains(&value));
+        (fits && known).then(|| format!("{}/{value}", self.field))
+    }
+}
+
+/// The items of a list, those of groups in the place of the groups.
+pub(crate) fn items(play: &[PromptItem]) -> Vec<&PromptItem> {
+    let each = play.iter().flat_map(|item| match item {
+        PromptItem::Group { play, .. } => items(play),
+        _ => vec![item],
+    });
+    each.collect()
+}
+
+/// Notes which values of a step's clips have a sound.
+pub(crate) fn look_up_clips(does: &mut Does, languages: &[String], prompts: &dyn PromptIndex) {
+    for list in does.prompt_lists_mut() {
+        look_up(list, languages, prompts);
+    }
+}
+
+fn look_up(play: &mut PromptList, languages: &[String], prompts: &dyn PromptIndex) {
+    for item in play {
+        match item {
+            PromptItem::Clip(clip) => {
+                for language in languages {
+                    if let Some(there) = prompts.in_folder(language, &clip.field) {
+                        clip.there.insert(language.clone(), there);
+                    }
+                }
+            }
+            PromptItem::Group { play, .. } => look_up(play, languages, prompts),
+            PromptItem::Sound(_) | PromptItem::Say { .. } => {}
+        }
+    }
+}
