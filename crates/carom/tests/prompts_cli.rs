@@ -180,6 +180,72 @@ fn a_prompt_is_made_from_text_and_a_caller_hears_the_folders_own() {
 }
 
 #[test]
+fn fragments_of_a_language_are_made_and_recordings_of_its_operator_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::write(at.join("flow.toml"), SPOKEN).unwrap();
+    let check = || out(&carom(at, &["check", "flow.toml"]));
+    let told = check();
+    assert!(
+        told.contains("error[E07]: 65 of 65 fragments that this may need are missing in de-DE")
+    );
+    assert!(told.contains("make them: carom prompts fragments --language de-DE"), "{told}");
+
+    // A soft recording of the operator's own.
+    sox(at, "seven.wav", "-r 16000 -c 1 -b 16", "synth 1 sine 440 gain -20");
+    let import = [
+        "prompts",
+        "import",
+        "seven.wav",
+        "--language",
+        "de-DE",
+        "--name",
+        "f-7",
+        "--text",
+        "sieben",
+    ];
+    assert!(carom(at, &import).status.success());
+    let own = fs::read(at.join("prompts/de-DE/f-7.wav")).unwrap();
+    let make = ["prompts", "fragments", "--language", "de-DE"];
+    let told = carom(at, &make);
+    assert!(out(&told).contains("prompts/de-DE: 255 fragments made ("), "{told:?}");
+    assert!(out(&told).ends_with(", 1 kept as they were\n"), "{told:?}");
+    assert_eq!(fs::read(at.join("prompts/de-DE/f-7.wav")).unwrap(), own);
+    let list = out(&carom(at, &["prompts", "list", "--language", "de-DE"]));
+    assert!(list.ends_with("256 of 256 fragments of spoken values\n"), "{list}");
+    assert_eq!(out(&carom(at, &["prompts", "check"])), "256 prompts checked, 0 problems\n");
+
+    assert!(carom(at, &[&make[..], &["--force"]].concat()).status.success());
+    assert_ne!(fs::read(at.join("prompts/de-DE/f-7.wav")).unwrap(), own);
+    let text = fs::read_to_string(at.join("prompts/de-DE/f-21.txt")).unwrap();
+    assert_eq!(text, "einundzwanzig\n");
+    fs::remove_file(at.join("prompts/de-DE/f-21.wav")).unwrap();
+    let told = out(&carom(at, &["prompts", "check"]));
+    assert!(
+        told.contains("prompts/de-DE/f-….wav: 1 fragments are missing: carom prompts"),
+        "{told}"
+    );
+}
+
+/// Speaks a wait in German.
+const SPOKEN: &str = r#"
+version = 1
+[flow]
+name = "Wait"
+languages = ["de-DE"]
+default = true
+start = "wait"
+human = "agents"
+[target.agents]
+sip = "sip:agents@127.0.0.1:5080"
+answered_means = "human"
+[step.wait]
+do = "say"
+play = [{ play = ["say:minutes:{wait_minutes}"], needs = ["wait_minutes"] }]
+then = "agents"
+"#;
+
+#[test]
 fn what_cannot_be_done_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -196,6 +262,10 @@ fn what_cannot_be_done_is_told() {
         ),
         (&["say", "x", "--name", "x", "--language", "xx"], "espeak-ng: "),
         (&["check"], "prompts is no folder"),
+        (
+            &["fragments", "--language", "cy"],
+            "the grammar of `cy` is not known; there are: en-GB, en-US, es-ES, fr-FR, de-DE",
+        ),
     ] {
         let said = carom(at, &[&["prompts"][..], args].concat());
         let text = String::from_utf8_lossy(&said.stderr).into_owned();

@@ -3,6 +3,8 @@
 mod call;
 mod check;
 mod demo;
+mod espeak;
+mod fragments;
 mod node;
 mod prompts;
 mod root;

@@ -1,9 +1,10 @@
 //! `carom prompts`: loads, lists, checks, speaks prompts.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::ExitCode,
 };
 
 use anyhow::{Context as _, bail};
@@ -12,11 +13,11 @@ use rtp_media::{
     prompt::import::{self, Master, Report, TARGET_LUFS},
 };
 
-use super::ConfigArg;
+use super::{ConfigArg, espeak, fragments};
 use crate::config::{Config, Prompts, transcript_beside};
 
 /// Masters further from the target than this are named by `check`, in LU.
-const LEVEL_TOLERANCE: f64 = 3.0;
+pub(super) const LEVEL_TOLERANCE: f64 = 3.0;
 
 /// Arguments of `carom prompts`.
 #[derive(Debug, clap::Args)]
@@ -83,6 +84,17 @@ enum What {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Make all fragments that `say:` speaks numbers, dates and money with, by espeak-ng.
+    Fragments {
+        /// Their language: en-GB, en-US, es-ES, fr-FR or de-DE.
+        #[arg(long)]
+        language: String,
+        /// Make those again that are there already, recordings of your own too.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        folder: Folder,
+    },
 }
 
 /// Where the prompts are.
@@ -121,6 +133,9 @@ impl PromptsArgs {
             }
             What::Say { text, name, language, folder } => {
                 say(&text, &name, &language, &folder.path()?)
+            }
+            What::Fragments { language, force, folder } => {
+                fragments::make(&language, &folder.path()?, force)
             }
         }
     }
@@ -194,14 +209,23 @@ fn keep(
 
 fn list(language: Option<&str>, dir: &Path) -> anyhow::Result<ExitCode> {
     let (prompts, _) = Prompts::load(dir.is_dir().then_some(dir));
+    let wanted = |of: &&str| language.is_none_or(|wanted| wanted == *of);
+    let fragments: BTreeMap<&str, BTreeSet<String>> =
+        prompts.set.languages().filter(wanted).map(|of| (of, fragments::names(of))).collect();
     for (of, name) in prompts.names() {
-        if language.is_some_and(|wanted| wanted != of) {
+        if fragments.get(of).is_none_or(|fragments| fragments.contains(name)) {
             continue;
         }
         let len_ms = prompts.set.find(of, name).map_or(0, |prompt| prompt.len_ms);
         let place = if prompts.file(of, name).is_some() { "own" } else { "built-in" };
         let text = prompts.transcript(of, name).unwrap_or("").replace('\n', " ");
         println!("{of}  {name:<24} {:>5.1} s  {place:<8}  {text}", f64::from(len_ms) / 1000.0);
+    }
+    for (of, names) in fragments {
+        let there = names.iter().filter(|name| prompts.set.find(of, name).is_some()).count();
+        if there > 0 {
+            println!("{of}  {:<24} {there} of {} fragments of spoken values", "f-…", names.len());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -213,10 +237,15 @@ fn check(dir: &Path) -> anyhow::Result<ExitCode> {
     let (prompts, problems) = Prompts::load(Some(dir));
     let mut found: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let languages: Vec<&str> = prompts.set.languages().collect();
+    let fragments: BTreeMap<&str, BTreeSet<String>> =
+        languages.iter().map(|language| (*language, fragments::names(language))).collect();
     let mut checked = 0;
     for (language, name) in prompts.names() {
         let Some(file) = prompts.file(language, name) else { continue };
         checked += 1;
+        if fragments.get(language).is_some_and(|fragments| fragments.contains(name)) {
+            continue;
+        }
         found.extend(fault_of(file).map(|fault| format!("{}: {fault}", file.display())));
         if prompts.transcript(language, name).is_none_or(str::is_empty) {
             found.push(format!("{}: has no transcript beside it", file.display()));
@@ -227,6 +256,7 @@ fn check(dir: &Path) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    found.extend(languages.iter().flat_map(|language| fragments::faults(language, &prompts, dir)));
     for problem in &found {
         println!("{problem}");
     }
@@ -277,41 +307,12 @@ fn play(name: &str, language: &str, out: Option<PathBuf>, dir: &Path) -> anyhow:
 }
 
 fn say(text: &str, name: &str, language: &str, dir: &Path) -> anyhow::Result<ExitCode> {
-    let spoken = Command::new("espeak-ng")
-        .args(["-v", &language.to_lowercase(), "-s", "168", "--stdout", "--", text])
-        .output();
-    let spoken = match spoken {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            bail!("espeak-ng is not installed (Debian: apt-get install espeak-ng)")
-        }
-        other => other.context("espeak-ng can't be run")?,
-    };
+    let speak = |voice: &str| espeak::speak(&["-v", voice, "-s", "168"], text);
     // espeak-ng has es, but no es-es.
-    let spoken = if spoken.status.success() && !spoken.stdout.is_empty() {
-        spoken
-    } else {
-        let short = language.split('-').next().unwrap_or(language);
-        Command::new("espeak-ng")
-            .args(["-v", short, "-s", "168", "--stdout", "--", text])
-            .output()
-            .context("espeak-ng can't be run")?
-    };
-    if !spoken.status.success() || spoken.stdout.is_empty() {
-        bail!("espeak-ng: {}", String::from_utf8_lossy(&spoken.stderr).trim());
-    }
-    let master = import::import_bytes(with_true_lengths(spoken.stdout), "wav")
+    let short = language.split('-').next().unwrap_or(language);
+    let spoken = speak(&language.to_lowercase()).or_else(|_| speak(short))?;
+    let master = import::import_bytes(spoken, "wav")
         .map_err(|why| anyhow::anyhow!("what espeak-ng said {why}"))?;
     keep(&master, language, name, Some(text), dir)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Mends a WAV written to a pipe: its header was written before the lengths were known.
-fn with_true_lengths(mut wav: Vec<u8>) -> Vec<u8> {
-    const HEADER: usize = 44;
-    if wav.len() > HEADER && wav.get(36..40) == Some(b"data") {
-        let whole = wav.len() as u32;
-        wav[4..8].copy_from_slice(&(whole - 8).to_le_bytes());
-        wav[40..44].copy_from_slice(&(whole - HEADER as u32).to_le_bytes());
-    }
-    wav
 }

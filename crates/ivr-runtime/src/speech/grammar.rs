@@ -81,8 +81,13 @@ pub(super) trait Grammar {
     /// The words of 0 to 99, as they are counted.
     fn small(&self, n: u32) -> String;
 
-    /// The words of 1st to 99th.
+    /// The words of 1st to 99th, of those that [`Grammar::nth`] does not put together.
     fn ordinal(&self, n: u32) -> String;
+
+    /// Speaks 1st to 99th.
+    fn nth(&self, n: u32, line: &mut Line) {
+        line.add(format_args!("ord-{n}"));
+    }
 
     /// Speaks 0 to 999,999,999.
     fn cardinal(&self, n: u32, form: Form, line: &mut Line);
@@ -146,7 +151,7 @@ pub(super) trait Grammar {
                 }
             }
             Value::Digits(text) => digits(text, line),
-            Value::Ordinal(n) => line.add(format_args!("ord-{n}")),
+            Value::Ordinal(n) => self.nth(*n, line),
             Value::Money { negative, units, cents, currency } => {
                 minus(*negative && (*units, *cents) != (0, 0), line);
                 if *units > 0 || *cents == 0 {
@@ -194,7 +199,13 @@ pub(super) trait Grammar {
 pub(super) fn common(grammar: &dyn Grammar) -> List {
     let mut list = List::default();
     (0..100).for_each(|n| list.add(n, grammar.small(n)));
-    (1..100).for_each(|n| list.add(format_args!("ord-{n}"), grammar.ordinal(n)));
+    for n in 1..100 {
+        let mut line = Line::default();
+        grammar.nth(n, &mut line);
+        if line.0.len() == 1 {
+            list.add(format_args!("ord-{n}"), grammar.ordinal(n));
+        }
+    }
     list.add("pause", ",");
     list
 }

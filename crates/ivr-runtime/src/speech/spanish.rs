@@ -151,11 +151,20 @@ impl Grammar for Spanish {
     }
 
     fn ordinal(&self, n: u32) -> String {
-        match (n / 10, n % 10) {
-            (0 | 1, _) => ORDINALS[n as usize].to_owned(),
-            (tens, 0) => ORDINAL_TENS[tens as usize].to_owned(),
-            (tens, ones) => format!("{} {}", ORDINAL_TENS[tens as usize], ORDINALS[ones as usize]),
+        match n {
+            0..20 => ORDINALS[n as usize].to_owned(),
+            _ => ORDINAL_TENS[n as usize / 10].to_owned(),
         }
+    }
+
+    /// "vigésimo primero": two words, and two fragments.
+    fn nth(&self, n: u32, line: &mut Line) {
+        let (tens, ones) = (n / 10 * 10, n % 10);
+        if n < 20 || ones == 0 {
+            return line.add(format_args!("ord-{n}"));
+        }
+        line.add(format_args!("ord-{tens}"));
+        line.add(format_args!("ord-{ones}"));
     }
 
     fn cardinal(&self, n: u32, form: Form, line: &mut Line) {

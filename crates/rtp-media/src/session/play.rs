@@ -93,6 +93,27 @@ mod tests {
     }
 
     #[test]
+    fn fragments_are_heard_as_if_they_were_one_recording() {
+        let wave = |samples: usize, step: f64| -> Vec<i16> {
+            (0..samples).map(|n| (9_000.0 * (step * n as f64).sin()) as i16).collect()
+        };
+        let parts = [wave(2_437, 0.31), wave(411, 0.77), wave(3_001, 0.12)];
+        let whole = Prompt::from_samples("whole", &parts.concat());
+        for law in [Law::Pcmu, Law::Pcma] {
+            let items = parts.iter().map(|part| Arc::new(Prompt::from_samples("f-1", part)));
+            let mut player = Player::new(1, items.collect(), true, false).unwrap();
+            let mut heard = Vec::new();
+            let mut frame = [0; FRAME];
+            while player.fill(law, &mut frame) {
+                heard.extend(frame);
+            }
+            heard.extend(frame);
+            assert_eq!(heard[..whole.bytes(law).len()], *whole.bytes(law));
+            assert!(heard.len() - whole.bytes(law).len() < FRAME);
+        }
+    }
+
+    #[test]
     fn a_repeated_prompt_never_ends_and_an_empty_one_never_begins() {
         let mut player = Player::new(1, vec![prompt(100, 8_031)], false, true).unwrap();
         let mut frame = [0; FRAME];

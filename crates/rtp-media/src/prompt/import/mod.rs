@@ -5,13 +5,17 @@
 //! runs when an operator loads prompts, never during a call.
 
 mod decode;
+mod fragments;
 mod level;
 mod resample;
 mod trim;
 
 use std::{io::Write, path::Path};
 
+use crate::codec::CLOCK_HZ;
+
 pub use decode::DecodeError;
+pub use fragments::{FRAGMENT_MIN_MS, FragmentError, import_fragments};
 
 /// Loudness of a master, in LUFS (EBU R128). It puts speech near the active level of -26 dBov
 /// that telephone networks are planned for (ITU-T P.56).
@@ -28,7 +32,8 @@ pub const MAX_MS: u32 = 60_000;
 pub struct Master {
     /// 16-bit linear PCM, mono.
     pub samples: Vec<i16>,
-    /// 16,000 or 48,000 Hz: the higher one where the recording has at least 44,100.
+    /// 16,000 or 48,000 Hz: the higher one where the recording has at least 44,100. Fragments,
+    /// which are many, have the 8,000 Hz of the line.
     pub rate_hz: u32,
     /// Measurements.
     pub report: Report,
@@ -104,7 +109,7 @@ pub fn import_bytes(bytes: Vec<u8>, extension: &str) -> Result<Master, ImportErr
     let (source_rate_hz, source_channels) = (sound.rate_hz, sound.channels);
     level::refuse_clipping(&sound)?;
     let mono = sound.into_mono();
-    let kept = trim::speech(&mono, source_rate_hz)?;
+    let kept = trim::speech(&mono, source_rate_hz, &trim::ALONE)?;
     let cut_start_ms = to_ms(kept.start, source_rate_hz);
     let cut_end_ms = to_ms(mono.len() - kept.end, source_rate_hz);
     let len_ms = to_ms(kept.len(), source_rate_hz);
@@ -118,7 +123,7 @@ pub fn import_bytes(bytes: Vec<u8>, extension: &str) -> Result<Master, ImportErr
     let source_lufs = level::loudness(&samples, rate_hz);
     let lufs = level::bring_to_target(&mut samples, rate_hz, source_lufs);
     trim::soften_ends(&mut samples, rate_hz);
-    let samples = samples.iter().map(|&s| (f64::from(s) * 32_767.0).round() as i16).collect();
+    let samples = to_16_bits(&samples);
     let report = Report {
         source_rate_hz,
         source_channels,
@@ -138,6 +143,21 @@ pub fn measure(samples: &[i16], rate_hz: u32) -> f64 {
 }
 
 impl Master {
+    /// A pause between fragments.
+    pub fn silence(len_ms: u32) -> Self {
+        let report = Report {
+            source_rate_hz: CLOCK_HZ,
+            source_channels: 1,
+            cut_start_ms: 0,
+            cut_end_ms: 0,
+            source_lufs: f64::NEG_INFINITY,
+            lufs: f64::NEG_INFINITY,
+            len_ms,
+        };
+        let samples = vec![0; (len_ms * (CLOCK_HZ / 1_000)) as usize];
+        Self { samples, rate_hz: CLOCK_HZ, report }
+    }
+
     /// Writes the master as a WAV file; a half-written file is never left at `path`.
     pub fn write_wav(&self, path: &Path) -> Result<(), ImportError> {
         let spec = hound::WavSpec {
@@ -163,6 +183,10 @@ impl Master {
 
 fn from_hound(error: hound::Error) -> ImportError {
     ImportError::Io(std::io::Error::other(error))
+}
+
+fn to_16_bits(samples: &[f32]) -> Vec<i16> {
+    samples.iter().map(|&s| (f64::from(s) * 32_767.0).round() as i16).collect()
 }
 
 fn to_ms(samples: usize, rate_hz: u32) -> u32 {

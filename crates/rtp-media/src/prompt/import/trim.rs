@@ -12,15 +12,26 @@ const SILENT_DB: f64 = -50.0;
 const BELOW_LOUDEST_DB: f64 = 42.0;
 /// … but never below this, in dBFS.
 const FLOOR_DB: f64 = -66.0;
-/// Kept before the first block that counts: soft consonants, in ms.
-const LEAD_MS: usize = 60;
-/// Kept after the last: the room's decay, in ms.
-const TAIL_MS: usize = 120;
+/// What is kept around the sound, in ms.
+pub(super) struct Margins {
+    /// Before the first block that counts: soft consonants.
+    pub lead_ms: usize,
+    /// After the last: the room's decay.
+    pub tail_ms: usize,
+}
+/// Of a sound that stands alone.
+pub(super) const ALONE: Margins = Margins { lead_ms: 60, tail_ms: 120 };
+/// Of a piece that others follow without a gap.
+pub(super) const JOINED: Margins = Margins { lead_ms: 10, tail_ms: 10 };
 /// Faded in and out so that the cut can't click, in ms.
 const FADE_MS: usize = 4;
 
 /// Returns the part of `mono` that holds the sound.
-pub(super) fn speech(mono: &[f32], rate_hz: u32) -> Result<Range<usize>, ImportError> {
+pub(super) fn speech(
+    mono: &[f32],
+    rate_hz: u32,
+    margins: &Margins,
+) -> Result<Range<usize>, ImportError> {
     let per_ms = |ms: usize| ms * rate_hz as usize / 1000;
     let block = per_ms(BLOCK_MS).max(1);
     let levels: Vec<f64> = mono.chunks(block).map(level_db).collect();
@@ -32,8 +43,8 @@ pub(super) fn speech(mono: &[f32], rate_hz: u32) -> Result<Range<usize>, ImportE
     let heard = |level: &f64| *level >= threshold;
     let first = levels.iter().position(heard).unwrap_or(0);
     let last = levels.iter().rposition(heard).unwrap_or(levels.len());
-    let start = (first * block).saturating_sub(per_ms(LEAD_MS));
-    let end = ((last + 1) * block + per_ms(TAIL_MS)).min(mono.len());
+    let start = (first * block).saturating_sub(per_ms(margins.lead_ms));
+    let end = ((last + 1) * block + per_ms(margins.tail_ms)).min(mono.len());
     Ok(start..end)
 }
 
