@@ -184,15 +184,14 @@ fn fragments_of_a_language_are_made_and_recordings_of_its_operator_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     fs::write(at.join("flow.toml"), SPOKEN).unwrap();
-    let check = || out(&carom(at, &["check", "flow.toml"]));
-    let told = check();
+    let told = out(&carom(at, &["check", "flow.toml"]));
     assert!(
         told.contains("error[E07]: 65 of 65 fragments that this may need are missing in de-DE")
     );
     assert!(told.contains("make them: carom prompts fragments --language de-DE"), "{told}");
 
-    // A soft recording of the operator's own.
-    sox(at, "seven.wav", "-r 16000 -c 1 -b 16", "synth 1 sine 440 gain -20");
+    // A short recording of the operator's own, with dead air around it.
+    sox(at, "seven.wav", "-r 16000 -c 1 -b 16", "synth 0.1 sine 440 gain -20 pad 1 1");
     let import = [
         "prompts",
         "import",

@@ -1,12 +1,17 @@
 //! `carom prompts fragments`: the pieces that `say:` puts sentences together from.
 
-use std::{collections::BTreeSet, fs, path::Path, process::ExitCode};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use ivr_runtime::speech::{self, Language, PAUSE};
 use rtp_media::{
     Law,
-    prompt::import::{self, Master, TARGET_LUFS},
+    prompt::import::{self, ImportError, Master, TARGET_LUFS},
 };
 
 use super::{espeak, prompts::LEVEL_TOLERANCE};
@@ -27,35 +32,30 @@ pub(super) fn make(tag: &str, dir: &Path, force: bool) -> anyhow::Result<ExitCod
     };
     let folder = dir.join(tag);
     fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
-    let (mut recordings, mut texts, mut kept) = (Vec::new(), Vec::new(), 0);
+    let (mut recordings, mut names, mut made, mut kept) = (Vec::new(), Vec::new(), 0, 0);
     for (name, text) in speech::fragments(language) {
         if !force && folder.join(&name).with_extension("wav").exists() {
             kept += 1;
             continue;
         }
+        fs::write(folder.join(&name).with_extension("txt"), format!("{text}\n"))?;
         if name != PAUSE {
-            recordings.push((name.clone(), spoken(language, &name, &text)?));
+            recordings.push(spoken(language, &name, &text)?);
+            names.push(name);
+        } else {
+            Master::silence(PAUSE_MS).write_wav(&folder.join(name).with_extension("wav"))?;
+            made += 1;
         }
-        texts.push((name, text));
     }
-    let mut made = import::import_fragments(recordings).context("what espeak-ng said")?;
-    if texts.iter().any(|(name, _)| name == PAUSE) {
-        made.push((PAUSE.to_owned(), Master::silence(PAUSE_MS)));
-    }
-    for (name, master) in &made {
+    let mut samples = 0;
+    for (name, master) in names.iter().zip(import::import_fragments(recordings)) {
+        let master = master.map_err(|why| anyhow!("what espeak-ng said for {name} {why}"))?;
         let wav = folder.join(name).with_extension("wav");
         master.write_wav(&wav).with_context(|| format!("{} can't be written", wav.display()))?;
+        samples += master.samples.len();
     }
-    for (name, text) in &texts {
-        fs::write(folder.join(name).with_extension("txt"), format!("{text}\n"))?;
-    }
-    let bytes: usize = made.iter().map(|(_, master)| master.samples.len() * 2).sum();
-    println!(
-        "{}: {} fragments made ({} kB), {kept} kept as they were",
-        folder.display(),
-        made.len(),
-        bytes / 1_000
-    );
+    let (place, made, kb) = (folder.display(), made + names.len(), samples * 2 / 1_000);
+    println!("{place}: {made} fragments made ({kb} kB), {kept} kept as they were");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -72,6 +72,22 @@ fn spoken(language: Language, name: &str, text: &str) -> anyhow::Result<Vec<u8>>
     let text = respelt.map_or(text, |(_, _, respelt)| *respelt);
     let ssml = format!("<prosody range=\"30%\">{text}</prosody>");
     espeak::speak(&["-v", voice, "-s", "186", "-m"], &ssml)
+}
+
+/// Masters of an operator's recordings of fragments, brought to one level.
+pub(super) fn import(files: Vec<&PathBuf>) -> Vec<(&PathBuf, Result<Master, ImportError>)> {
+    let (mut read, mut recordings, mut done) = (Vec::new(), Vec::new(), Vec::new());
+    for file in files {
+        match fs::read(file) {
+            Ok(bytes) => {
+                read.push(file);
+                recordings.push(bytes);
+            }
+            Err(why) => done.push((file, Err(why.into()))),
+        }
+    }
+    done.extend(read.into_iter().zip(import::import_fragments(recordings)));
+    done
 }
 
 /// The names of a language's fragments.

@@ -151,13 +151,20 @@ fn import_all(
     if files.len() > 1 && (name.is_some() || text.is_some()) {
         bail!("--name and --text are for one file");
     }
-    let mut refused = 0;
-    for file in files {
+    let of_language = fragments::names(language);
+    let name_of = |file: &Path| {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-        let name = name.as_deref().unwrap_or(&stem);
+        name.clone().unwrap_or_else(|| stem.into_owned())
+    };
+    let (fragments, alone): (Vec<_>, Vec<_>) =
+        files.iter().partition(|file| of_language.contains(&name_of(file)));
+    let alone = alone.into_iter().map(|file| (file, import::import(file)));
+    let masters = alone.chain(fragments::import(fragments));
+    let mut refused = 0;
+    for (file, master) in masters {
         let text = text.clone().or_else(|| transcript_beside(file).ok());
-        match import::import(file) {
-            Ok(master) => keep(&master, language, name, text.as_deref(), dir)?,
+        match master {
+            Ok(master) => keep(&master, language, &name_of(file), text.as_deref(), dir)?,
             Err(why) => {
                 eprintln!("{}: {why}", file.display());
                 refused += 1;

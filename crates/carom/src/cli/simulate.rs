@@ -186,9 +186,11 @@ fn tell(snapshot: &Snapshot, heard: &[Heard]) {
         match heard {
             Heard::Answered => println!("  (answered)"),
             Heard::Prompts { language, prompts } => {
-                for name in prompts {
-                    let said = snapshot.prompts.transcript(language, name).unwrap_or("?");
-                    println!("  ♪ {name}: {}", said.trim());
+                // Fragments are heard as one sentence.
+                for names in prompts.chunk_by(|a, b| a.starts_with("f-") && b.starts_with("f-")) {
+                    let said = |name: &String| snapshot.prompts.transcript(language, name);
+                    let said: Vec<_> = names.iter().map(|name| said(name).unwrap_or("?")).collect();
+                    println!("  ♪ {}: {}", names.join(" "), said.join(" ").trim());
                 }
             }
             Heard::Text(text) => {

@@ -6,63 +6,43 @@ use crate::codec::CLOCK_HZ;
 /// Shortest fragment, in ms.
 pub const FRAGMENT_MIN_MS: u32 = 50;
 
-/// Why a set of fragments can't be made.
-#[derive(Debug, thiserror::Error)]
-#[error("{name} {cause}")]
-pub struct FragmentError {
-    /// The first fragment that is at fault.
-    pub name: String,
-    /// What is wrong with it.
-    #[source]
-    pub cause: ImportError,
-}
-
 /// A recording that was decoded and trimmed.
 struct Piece {
-    name: String,
     samples: Vec<f32>,
     report: Report,
 }
 
-/// Returns the masters of `recordings`, names and files, which are to be joined in any order.
+/// Returns the masters of `recordings`, sound files that are to be joined in any order; each
+/// that can't be a fragment with the reason.
 ///
 /// They are trimmed close to the sound and brought to the target loudness together, by one gain:
 /// each for itself, a soft word would come out as loud as a sharp one.
-///
-/// # Errors
-/// The first recording that can't be one of them.
-pub fn import_fragments(
-    recordings: Vec<(String, Vec<u8>)>,
-) -> Result<Vec<(String, Master)>, FragmentError> {
-    let pieces: Vec<Piece> = recordings
-        .into_iter()
-        .map(|(name, bytes)| {
-            piece(&name, bytes).map_err(|cause| FragmentError { name: name.clone(), cause })
-        })
-        .collect::<Result<_, _>>()?;
-    let mut all: Vec<f32> = pieces.iter().flat_map(|piece| &piece.samples).copied().collect();
+pub fn import_fragments(recordings: Vec<Vec<u8>>) -> Vec<Result<Master, ImportError>> {
+    let pieces: Vec<_> = recordings.into_iter().map(piece).collect();
+    let mut all: Vec<f32> =
+        pieces.iter().flatten().flat_map(|piece| &piece.samples).copied().collect();
     let source_lufs = level::loudness(&all, CLOCK_HZ);
     let lufs = level::bring_to_target(&mut all, CLOCK_HZ, source_lufs);
     let mut rest = &mut all[..];
-    let masters = pieces.into_iter().map(|piece| {
+    let mut master = |piece: Piece| {
         let (samples, after) = std::mem::take(&mut rest).split_at_mut(piece.samples.len());
         rest = after;
         trim::soften_ends(samples, CLOCK_HZ);
         let report = Report { source_lufs, lufs, ..piece.report };
-        (piece.name, Master { samples: to_16_bits(samples), rate_hz: CLOCK_HZ, report })
-    });
-    Ok(masters.collect())
+        Master { samples: to_16_bits(samples), rate_hz: CLOCK_HZ, report }
+    };
+    pieces.into_iter().map(|piece| piece.map(&mut master)).collect()
 }
 
-fn piece(name: &str, bytes: Vec<u8>) -> Result<Piece, ImportError> {
-    let sound = decode::decode(bytes, "wav")?;
+fn piece(bytes: Vec<u8>) -> Result<Piece, ImportError> {
+    let sound = decode::decode(bytes, "")?;
     let (source_rate_hz, source_channels) = (sound.rate_hz, sound.channels);
     level::refuse_clipping(&sound)?;
     let mono = sound.into_mono();
     let kept = trim::speech(&mono, source_rate_hz, &trim::JOINED)?;
     let len_ms = to_ms(kept.len(), source_rate_hz);
     if len_ms < FRAGMENT_MIN_MS {
-        return Err(ImportError::TooShort(len_ms));
+        return Err(ImportError::TooShort(len_ms, FRAGMENT_MIN_MS));
     }
     let report = Report {
         source_rate_hz,
@@ -74,7 +54,7 @@ fn piece(name: &str, bytes: Vec<u8>) -> Result<Piece, ImportError> {
         len_ms,
     };
     let samples = resample::resample(&mono[kept], source_rate_hz, CLOCK_HZ)?;
-    Ok(Piece { name: name.to_owned(), samples, report })
+    Ok(Piece { samples, report })
 }
 
 #[cfg(test)]
@@ -83,31 +63,21 @@ mod tests {
 
     #[test]
     fn fragments_are_cut_close_and_keep_their_levels_among_each_other() {
-        let loud = tone(0.4, 300);
-        let soft = tone(0.1, 300);
-        let made = import_fragments(vec![("f-1".into(), loud), ("f-2".into(), soft)]).unwrap();
-        let peak = |at: usize| made[at].1.samples.iter().map(|s| s.unsigned_abs()).max().unwrap();
+        let made = import_fragments(vec![tone(0.4, 300), tone(0.0, 300), tone(0.1, 300)]);
+        assert!(matches!(made[1], Err(ImportError::Silent { .. })));
+        let made: Vec<Master> = made.into_iter().flatten().collect();
+        let peak = |at: usize| made[at].samples.iter().map(|s| s.unsigned_abs()).max().unwrap();
         let ratio = f64::from(peak(0)) / f64::from(peak(1));
         assert!((3.8..4.2).contains(&ratio), "{ratio}");
-        for (name, master) in &made {
+        for master in &made {
             assert_eq!(master.rate_hz, 8_000);
             // The tone, and 10 ms on either side.
-            assert!(
-                (2_400..=2_650).contains(&master.samples.len()),
-                "{name}: {}",
-                master.samples.len()
-            );
-            assert_eq!((master.samples[0], master.samples[master.samples.len() - 1]), (0, 0));
+            let len = master.samples.len();
+            assert!((2_400..=2_650).contains(&len), "{len}");
+            assert_eq!((master.samples[0], master.samples[len - 1]), (0, 0));
         }
-        let all: Vec<i16> = made.iter().flat_map(|(_, master)| &master.samples).copied().collect();
+        let all: Vec<i16> = made.iter().flat_map(|master| &master.samples).copied().collect();
         assert!((super::super::measure(&all, 8_000) - super::super::TARGET_LUFS).abs() < 1.0);
-    }
-
-    #[test]
-    fn the_fragment_at_fault_is_named() {
-        let recordings = vec![("f-1".into(), tone(0.4, 300)), ("f-2".into(), tone(0.0, 300))];
-        let told = import_fragments(recordings).unwrap_err().to_string();
-        assert!(told.starts_with("f-2 is silent"), "{told}");
     }
 
     /// A tone in half a second of silence on either side, as a WAV file.

@@ -15,7 +15,7 @@ use std::{io::Write, path::Path};
 use crate::codec::CLOCK_HZ;
 
 pub use decode::DecodeError;
-pub use fragments::{FRAGMENT_MIN_MS, FragmentError, import_fragments};
+pub use fragments::{FRAGMENT_MIN_MS, import_fragments};
 
 /// Loudness of a master, in LUFS (EBU R128). It puts speech near the active level of -26 dBov
 /// that telephone networks are planned for (ITU-T P.56).
@@ -83,9 +83,9 @@ pub enum ImportError {
         /// Where the first one is, in ms.
         first_ms: u32,
     },
-    /// Shorter than [`MIN_MS`] once trimmed.
-    #[error("is {0} ms long; a prompt has at least {MIN_MS} ms")]
-    TooShort(u32),
+    /// Shorter than [`MIN_MS`] or [`FRAGMENT_MIN_MS`] once trimmed: both in ms.
+    #[error("is {0} ms long; a prompt has at least {1} ms")]
+    TooShort(u32, u32),
     /// Longer than [`MAX_MS`] once trimmed.
     #[error("is {0} ms long; a prompt has at most {MAX_MS} ms: split it")]
     TooLong(u32),
@@ -114,7 +114,7 @@ pub fn import_bytes(bytes: Vec<u8>, extension: &str) -> Result<Master, ImportErr
     let cut_end_ms = to_ms(mono.len() - kept.end, source_rate_hz);
     let len_ms = to_ms(kept.len(), source_rate_hz);
     match len_ms {
-        0..MIN_MS => return Err(ImportError::TooShort(len_ms)),
+        0..MIN_MS => return Err(ImportError::TooShort(len_ms, MIN_MS)),
         MIN_MS..=MAX_MS => {}
         _ => return Err(ImportError::TooLong(len_ms)),
     }
