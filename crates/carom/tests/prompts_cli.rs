@@ -226,6 +226,23 @@ fn fragments_of_a_language_are_made_and_recordings_of_its_operator_are_kept() {
     );
 }
 
+#[test]
+fn a_text_in_a_flow_is_spoken_at_load_by_the_configured_command_and_heard() {
+    let place = Place::new();
+    let at = place.folder();
+    let flow = FLOW.replacen("welcome.wav", "tts:For a text press 1, for a person press 0.", 1);
+    assert_ne!(flow, FLOW);
+    let tone = r#"["sh", "-c", "sox -n -r 16000 \"$1\" synth 3 sine 440 gain -20", "sh", "{file}", "{text}"]"#;
+    let config = format!("tts_command = {tone}\n{CONFIG}");
+    let _engine = Engine::start_with(BIN, &place, &config, &flow);
+    assert_eq!(names(&at.join("var/tts")).len(), 1);
+    let wav = at.join("heard.wav");
+    let uri = format!("sip:100@{}", place.engine());
+    let args = ["--hang-up-after", "2s", "--record", wav.to_str().unwrap()];
+    assert_eq!(call(BIN, &place, &uri, &args).status.code(), Some(3));
+    assert!(tenths_of_tone(&sound::read(&wav).unwrap(), 440.0) >= 15);
+}
+
 /// Speaks a wait in German.
 const SPOKEN: &str = r#"
 version = 1

@@ -1,4 +1,4 @@
-//! The flow language, its linter, rules, hours, the call machine and the simulator.
+//! The flow language, its linter, rules, hours, spoken values, the call machine and the simulator.
 //!
 //! Pure: no socket, file, clock or thread. What a flow file and the shared tables of
 //! `carom.toml` say is passed in as text; what a call meets is passed in as inputs.

@@ -3,9 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use ivr_runtime::speech::{Language, PAUSE, Way, fragments, needed, say};
+use ivr_runtime::{
+    call::Facts,
+    flow::{AnyPrompt, Shared, load},
+    sim::{Heard, Obedient, Player},
+    speech::{Language, PAUSE, Way, fragments, needed, say},
+};
 use proptest::prelude::*;
 
 /// Made by speech/make-numbers.py: language, kind, number, words.
@@ -90,6 +98,49 @@ fn each_language_speaks_by_its_own_rules() {
     }
     assert!(seen > 200, "{seen}");
 }
+
+#[test]
+fn kh_02_a_flow_says_the_wait_that_is_known_and_its_offer_alone_when_it_is_not() {
+    let loaded = load(WAIT, "wait.toml", &Shared::default(), &AnyPrompt);
+    let flow = Arc::new(loaded.flow.unwrap());
+    let names = |wait: Option<&str>| -> Vec<String> {
+        let known = wait.map(|wait| ("wait_minutes".to_owned(), wait.to_owned()));
+        let facts = Facts { fields: known.into_iter().collect(), ..Facts::default() };
+        let mut player = Player::new(flow.clone(), facts, Obedient::default());
+        let heard = player.listen().into_iter().filter_map(|heard| match heard {
+            Heard::Prompts { prompts, .. } => Some(prompts),
+            _ => None,
+        });
+        heard.flatten().collect()
+    };
+    let spoken = ["wait-time", "f-1", "f-hour-one", "f-and", "f-5", "f-minute-many", "offer-text"];
+    assert_eq!(names(Some("65")), spoken);
+    assert_eq!(names(Some("7")), ["wait-time", "f-7", "f-minute-many", "offer-text"]);
+    for unknown in [None, Some(""), Some("about 7"), Some("-1")] {
+        assert_eq!(names(unknown), ["offer-text"], "{unknown:?}");
+    }
+}
+
+const WAIT: &str = r#"
+version = 1
+[flow]
+name = "Wait"
+default = true
+start = "offer"
+human = "agents"
+[target.agents]
+sip = "sip:agents@127.0.0.1:5080"
+answered_means = "human"
+[step.offer]
+do = "menu"
+play = [
+  { play = ["wait-time.wav", "say:minutes:{wait_minutes}"], needs = ["wait_minutes"] },
+  "offer-text.wav",
+]
+press = { 0 = "agents" }
+tries = 1
+no_input = "agents"
+"#;
 
 #[test]
 fn what_cannot_be_spoken_is_not() {

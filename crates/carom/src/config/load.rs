@@ -1,7 +1,7 @@
 //! A configuration with its flows and prompts: read, checked, bundled.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,10 +10,12 @@ use std::{
 use deflect_actions::text::TextConfig;
 use ivr_runtime::{
     diagnose::{self, Code, Finding, Notes, Severity},
-    flow::{self, PromptFacts, PromptIndex, Shared, model::Flow},
+    flow::{self, Shared, model::Flow},
 };
 
-use super::{CheckReport, Config, Control, Prompts, Secret, SecretRef, parse, texts};
+use super::{
+    CheckReport, Config, Control, Prompts, Secret, SecretRef, index::Index, parse, texts, voice::Voice,
+};
 
 /// The configuration that runs without `-c`, and its name in messages.
 const BUILT_IN: (&str, &str) = ("the built-in configuration", include_str!("builtin.toml"));
@@ -114,15 +116,19 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
 
     // A folder that is not there was told of where the file names it.
     let prompts_dir = config.prompts_dir.as_deref().filter(|dir| dir.is_dir());
-    let (prompts, faults) = Prompts::load(prompts_dir);
+    let (mut prompts, faults) = Prompts::load(prompts_dir);
     for fault in faults {
         report.findings.push(unreadable(&fault.path, Code::E07, &fault.cause.to_string()));
     }
     let shared = shared(&config);
+    let index = Index { prompts: &prompts, voice: Voice::new(&config.tts) };
     let served = match flows {
-        [] => load_folder(config.flows_dir.as_deref(), &shared, &prompts, &mut report),
-        files => load_files(files, &shared, &prompts, &mut report),
+        [] => load_folder(config.flows_dir.as_deref(), &shared, &index, &mut report),
+        files => load_files(files, &shared, &index, &mut report),
     };
+    for (language, text, wav) in index.voice.into_spoken() {
+        prompts.add_spoken(&language, &text, &wav);
+    }
     if !report.has_errors() {
         let flows: Vec<&Flow> = served.iter().map(|(flow, _)| &**flow).collect();
         report.findings.extend(lost_ways(&config, &flows, &name, &text));
@@ -192,7 +198,7 @@ type Served = (Arc<Flow>, FlowSource);
 fn load_folder(
     folder: Option<&Path>,
     shared: &Shared,
-    prompts: &Prompts,
+    prompts: &Index<'_>,
     report: &mut CheckReport,
 ) -> Vec<Served> {
     let Some(folder) = folder else {
@@ -215,7 +221,7 @@ fn load_folder(
 fn load_files(
     files: &[PathBuf],
     shared: &Shared,
-    prompts: &Prompts,
+    prompts: &Index<'_>,
     report: &mut CheckReport,
 ) -> Vec<Served> {
     let mut served: Vec<Served> = Vec::new();
@@ -241,7 +247,7 @@ fn load_flow(
     file: &Path,
     text: &str,
     shared: &Shared,
-    prompts: &Prompts,
+    prompts: &Index<'_>,
     report: &mut CheckReport,
 ) -> Option<Served> {
     let name = file.display().to_string();
@@ -327,23 +333,5 @@ fn unreadable(path: &Path, code: Code, why: &str) -> Finding {
         span: 0..0,
         message: why.to_owned(),
         help: String::new(),
-    }
-}
-
-impl PromptIndex for Prompts {
-    fn has(&self, language: &str, name: &str) -> Option<PromptFacts> {
-        let prompt = self.set.find(language, name)?;
-        let rate = self.set.rate_hz(language, name)?;
-        Some(PromptFacts { len_ms: prompt.len_ms, rate, channels: 1 })
-    }
-
-    fn in_folder(&self, language: &str, folder: &str) -> Option<BTreeSet<String>> {
-        let within = |name: &str| Some(name.strip_prefix(folder)?.strip_prefix('/')?.to_owned());
-        Some(self.set.prompts(language).filter_map(|prompt| within(&prompt.name)).collect())
-    }
-
-    fn nearest(&self, language: &str, name: &str) -> Option<String> {
-        let names = self.names().filter(|(of, _)| *of == language).map(|(_, name)| name);
-        diagnose::nearest(name, names).map(str::to_owned)
     }
 }

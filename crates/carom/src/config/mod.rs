@@ -5,6 +5,7 @@
 mod business;
 mod control;
 mod http;
+mod index;
 mod limits;
 mod listener;
 mod load;
@@ -24,6 +25,7 @@ mod store;
 mod tests;
 mod texts;
 mod trunk;
+mod voice;
 
 use std::{
     net::IpAddr,
@@ -49,6 +51,7 @@ pub use secret::{Secret, SecretError, SecretRef};
 pub use source::{Source, SourceKind};
 pub use store::Store;
 pub use trunk::{CalledHeader, CallerHeader, Trunk, TrunkTransport};
+pub use voice::Tts;
 
 /// `carom.toml`, read.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +62,8 @@ pub struct Config {
     pub flows_dir: Option<PathBuf>,
     /// Folder of prompt sets, over the built-in one; `None`: only the set that is part of the program.
     pub prompts_dir: Option<PathBuf>,
+    /// How texts of flows are spoken.
+    pub tts: Tts,
     /// SIP sockets, at least one.
     pub listeners: Vec<Listener>,
     /// Where calls come from, at least one.

@@ -8,7 +8,7 @@ use ivr_runtime::{
 };
 
 use super::{
-    Config, Control, Http, Limits, Listener, Media, Privacy, Transport, Trunk, TrunkTransport,
+    Config, Control, Http, Limits, Listener, Media, Privacy, Transport, Trunk, TrunkTransport, Tts,
     business, control, http, limits, listener, media, privacy, provider, read::Table, sender,
     source, store, trunk,
 };
@@ -44,6 +44,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let flows_dir = root.folder("flows").or_else(|| beside("flows"));
     let prompts_dir =
         root.folder("prompts").or_else(|| beside("prompts").filter(|folder| folder.is_dir()));
+    let tts = tts(root);
     let listeners = all(root, "listener", listener::read);
     refuse_same_address(root.notes(), &listeners);
     let listeners: Vec<Listener> = listeners.into_iter().map(|(listener, _)| listener).collect();
@@ -103,6 +104,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         file: path.map(Path::to_owned),
         flows_dir,
         prompts_dir,
+        tts,
         listeners,
         trunks,
         media,
@@ -119,6 +121,21 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         limits,
         privacy,
     })
+}
+
+/// The program that speaks texts of flows.
+fn tts(root: &Table<'_>) -> Tts {
+    let command = root.texts_owned("tts_command");
+    for place in ["{file}", "{text}"] {
+        let filled = command.iter().skip(1).any(|argument| argument.contains(place));
+        if root.has("tts_command") && !filled {
+            let message = format!("`tts_command` has no argument `{place}`");
+            root.note(Code::E00, "tts_command", message, "see docs/prompts.md");
+        }
+    }
+    let command = if root.has("tts_command") { command } else { Tts::default_command() };
+    let cache = root.path("tts_cache").unwrap_or_else(|| root.base().join("var/tts"));
+    Tts { command, cache }
 }
 
 fn section<'a, T>(root: &Table<'a>, key: &'a str, read: impl FnOnce(&Table<'_>) -> T) -> Option<T> {

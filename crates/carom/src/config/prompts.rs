@@ -7,6 +7,7 @@ use std::{
     sync::OnceLock,
 };
 
+use ivr_runtime::flow::tts_name;
 use rtp_media::prompt::{PromptProblem, PromptSet};
 
 /// Language, name, WAV file, transcript.
@@ -63,6 +64,14 @@ impl Prompts {
             }
         }
         (prompts, problems)
+    }
+
+    /// Adds a text of a flow as it was spoken; a sound that would not load is missing.
+    pub(super) fn add_spoken(&mut self, language: &str, text: &str, wav: &[u8]) {
+        let name = tts_name(text);
+        if self.set.insert_wav(language, &name, wav).is_ok() {
+            self.say(language, &name, text.to_owned(), None);
+        }
     }
 
     fn say(&mut self, language: &str, name: &str, transcript: String, file: Option<PathBuf>) {

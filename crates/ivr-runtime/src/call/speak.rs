@@ -2,7 +2,10 @@
 
 use super::facts::Facts;
 use crate::{
-    flow::model::{PromptItem, Spoken},
+    flow::{
+        model::{PromptItem, Spoken},
+        tts_name,
+    },
     speech::{self, Language},
 };
 
@@ -40,6 +43,10 @@ pub(crate) fn heard(prompts: &[PromptItem], facts: &Facts) -> Vec<Heard> {
 fn one(item: &PromptItem, facts: &Facts) -> Option<Heard> {
     match item {
         PromptItem::Sound(name) => Some(Heard { label: name.clone(), names: vec![name.clone()] }),
+        PromptItem::Tts(text) => {
+            let name = tts_name(text);
+            Some(Heard { label: name.clone(), names: vec![name] })
+        }
         PromptItem::Say { way, value } => {
             let value = match value {
                 Spoken::Field(field) => facts.field(field)?,

@@ -12,6 +12,7 @@ mod unique;
 pub mod way_out;
 
 pub use load::{Checked, load};
+pub use play::tts_name;
 pub(crate) use read::whole;
 pub use select::select;
 pub use shared::{AnyPrompt, Business, PromptFacts, PromptIndex, Sender, Shared};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{PromptIndex, model::Does};
 use crate::speech::Way;
@@ -27,6 +28,8 @@ pub enum PromptItem {
     },
     /// The sound `field/value`.
     Clip(Clip),
+    /// A text that a program speaks when the flow is loaded, in the flow's first language.
+    Tts(String),
     /// A group that is skipped whole when a field is not known, or a value has no words.
     Group {
         /// What is played.
@@ -70,6 +73,7 @@ impl PromptItem {
                 }
             }
             Self::Clip(clip) => format!("clip:{{{}}}", clip.field),
+            Self::Tts(text) => format!("tts:{text}"),
             Self::Group { play, .. } => play.iter().map(Self::written).collect(),
         }
     }
@@ -84,6 +88,12 @@ impl Clip {
         let known = self.there.get(language).is_none_or(|there| there.contains(&value));
         (fits && known).then(|| format!("{}/{value}", self.field))
     }
+}
+
+/// The name of the prompt that a text of `tts:` becomes.
+pub fn tts_name(text: &str) -> String {
+    let hash = hex::encode(Sha256::digest(text));
+    format!("tts/{}", &hash[..16])
 }
 
 /// The items of a list, those of groups in the place of the groups.
@@ -113,7 +123,7 @@ fn look_up(play: &mut PromptList, languages: &[String], prompts: &dyn PromptInde
                 }
             }
             PromptItem::Group { play, .. } => look_up(play, languages, prompts),
-            PromptItem::Sound(_) | PromptItem::Say { .. } => {}
+            PromptItem::Sound(_) | PromptItem::Say { .. } | PromptItem::Tts(_) => {}
         }
     }
 }

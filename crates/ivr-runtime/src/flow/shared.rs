@@ -65,6 +65,11 @@ pub trait PromptIndex {
     /// The names of the prompts in a folder; `None`: whatever is asked for is there.
     fn in_folder(&self, language: &str, folder: &str) -> Option<BTreeSet<String>>;
 
+    /// Makes the sound of a text that a program speaks; else why it can't be made.
+    fn render(&self, _language: &str, _text: &str) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The name of a prompt that may have been meant by one that is not there.
     fn nearest(&self, _language: &str, _name: &str) -> Option<String> {
         None

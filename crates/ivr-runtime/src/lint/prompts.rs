@@ -30,6 +30,7 @@ pub(super) fn check(lint: &Lint<'_>) {
                         spoken::say(lint, *way, value, &mut told, place);
                     }
                     PromptItem::Clip(clip) => spoken::clip(lint, clip, &mut told, place),
+                    PromptItem::Tts(text) => spoken::tts(lint, text, &mut told, place),
                     PromptItem::Group { .. } => {}
                 }
             }

@@ -92,3 +92,20 @@ pub(super) fn clip(
         }
     }
 }
+
+pub(super) fn tts(
+    lint: &Lint<'_>,
+    text: &str,
+    told: &mut BTreeSet<String>,
+    place: impl Fn() -> Span,
+) {
+    let Some(language) = lint.flow.languages.first() else { return };
+    if !told.insert(format!("tts:{text}")) {
+        return;
+    }
+    if let Err(why) = lint.prompts.render(language, text) {
+        let message = format!("the text `{text}` can't be spoken in {language}: {why}");
+        let help = "see `tts_command` in docs/configuration.md, or record it";
+        lint.note(Code::E07, place(), message, help);
+    }
+}

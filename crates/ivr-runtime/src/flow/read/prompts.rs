@@ -81,6 +81,9 @@ fn sound(table: &Table<'_>, text: &Text) -> Option<PromptItem> {
     if let Some(what) = text.value.strip_prefix("clip:") {
         return clip(table, text, what);
     }
+    if let Some(what) = text.value.strip_prefix("tts:") {
+        return tts(table, text, what.trim());
+    }
     let name = text.value.strip_suffix(".wav").unwrap_or(&text.value);
     if !is_name(name) {
         let message = format!("`{}` is no name of a sound", text.value);
@@ -130,6 +133,15 @@ fn clip(table: &Table<'_>, text: &Text, what: &str) -> Option<PromptItem> {
         }
         None => no_field(table, text, "write `clip:{field}`"),
     }
+}
+
+fn tts(table: &Table<'_>, text: &Text, what: &str) -> Option<PromptItem> {
+    if what.is_empty() {
+        let help = "write `tts:` and the text, such as `tts:We are closed today.`";
+        table.notes().note(Code::E00, text.span.clone(), "`tts:` says nothing", help);
+        return None;
+    }
+    Some(PromptItem::Tts(what.to_owned()))
 }
 
 fn no_field<T>(table: &Table<'_>, text: &Text, help: &str) -> Option<T> {

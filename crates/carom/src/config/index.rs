@@ -1,0 +1,38 @@
+//! What the check of a flow asks about prompts.
+
+use std::collections::BTreeSet;
+
+use ivr_runtime::{
+    diagnose,
+    flow::{PromptFacts, PromptIndex},
+};
+
+use super::{Prompts, voice::Voice};
+
+/// The prompts that there are, and those that are spoken while flows are loaded.
+pub(super) struct Index<'a> {
+    pub prompts: &'a Prompts,
+    pub voice: Voice<'a>,
+}
+
+impl PromptIndex for Index<'_> {
+    fn has(&self, language: &str, name: &str) -> Option<PromptFacts> {
+        let prompt = self.prompts.set.find(language, name)?;
+        let rate = self.prompts.set.rate_hz(language, name)?;
+        Some(PromptFacts { len_ms: prompt.len_ms, rate, channels: 1 })
+    }
+
+    fn in_folder(&self, language: &str, folder: &str) -> Option<BTreeSet<String>> {
+        let within = |name: &str| Some(name.strip_prefix(folder)?.strip_prefix('/')?.to_owned());
+        Some(self.prompts.set.prompts(language).filter_map(|prompt| within(&prompt.name)).collect())
+    }
+
+    fn nearest(&self, language: &str, name: &str) -> Option<String> {
+        let names = self.prompts.names().filter(|(of, _)| *of == language).map(|(_, name)| name);
+        diagnose::nearest(name, names).map(str::to_owned)
+    }
+
+    fn render(&self, language: &str, text: &str) -> Result<(), String> {
+        self.voice.speak(language, text)
+    }
+}
