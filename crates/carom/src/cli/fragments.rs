@@ -32,31 +32,32 @@ pub(super) fn make(tag: &str, dir: &Path, force: bool) -> anyhow::Result<ExitCod
     };
     let folder = dir.join(tag);
     fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
-    let (mut recordings, mut names, mut made, mut kept) = (Vec::new(), Vec::new(), 0, 0);
-    for (name, text) in speech::fragments(language) {
-        if !force && folder.join(&name).with_extension("wav").exists() {
-            kept += 1;
-            continue;
-        }
-        fs::write(folder.join(&name).with_extension("txt"), format!("{text}\n"))?;
-        if name != PAUSE {
-            recordings.push(spoken(language, &name, &text)?);
-            names.push(name);
-        } else {
-            Master::silence(PAUSE_MS).write_wav(&folder.join(name).with_extension("wav"))?;
-            made += 1;
-        }
-    }
+    let there = |name: &str| !force && folder.join(name).with_extension("wav").exists();
+    let all = speech::fragments(language);
+    let (kept, wanted): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| there(name));
+    let words = || wanted.iter().filter(|(name, _)| name != PAUSE);
+    let spoken = words().map(|(name, text)| spoken(language, name, text));
+    let masters = import::import_fragments(spoken.collect::<anyhow::Result<_>>()?);
     let mut samples = 0;
-    for (name, master) in names.iter().zip(import::import_fragments(recordings)) {
+    for ((name, text), master) in words().zip(masters) {
         let master = master.map_err(|why| anyhow!("what espeak-ng said for {name} {why}"))?;
-        let wav = folder.join(name).with_extension("wav");
-        master.write_wav(&wav).with_context(|| format!("{} can't be written", wav.display()))?;
         samples += master.samples.len();
+        keep(&folder, name, text, &master)?;
     }
-    let (place, made, kb) = (folder.display(), made + names.len(), samples * 2 / 1_000);
+    for (name, text) in wanted.iter().filter(|(name, _)| name == PAUSE) {
+        keep(&folder, name, text, &Master::silence(PAUSE_MS))?;
+    }
+    let (place, kb) = (folder.display(), samples * 2 / 1_000);
+    let (made, kept) = (wanted.len(), kept.len());
     println!("{place}: {made} fragments made ({kb} kB), {kept} kept as they were");
     Ok(ExitCode::SUCCESS)
+}
+
+fn keep(folder: &Path, name: &str, text: &str, master: &Master) -> anyhow::Result<()> {
+    let wav = folder.join(name).with_extension("wav");
+    master.write_wav(&wav).with_context(|| format!("{} can't be written", wav.display()))?;
+    fs::write(wav.with_extension("txt"), format!("{text}\n"))?;
+    Ok(())
 }
 
 /// In a nearly level tone: the fall at the end of a sentence would be heard inside of one.

@@ -52,7 +52,7 @@ pub enum Way {
     Plain,
     /// "one hundred and five".
     Number,
-    /// "one oh five", one by one.
+    /// "one zero five", one by one.
     Digits,
     /// "twenty-first".
     Ordinal,
