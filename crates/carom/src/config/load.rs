@@ -14,7 +14,8 @@ use ivr_runtime::{
 };
 
 use super::{
-    CheckReport, Config, Control, Prompts, Secret, SecretRef, index::Index, parse, texts, voice::Voice,
+    CheckReport, Config, Control, Prompts, Secret, SecretRef, index::Index, parse, texts,
+    voice::Voice,
 };
 
 /// The configuration that runs without `-c`, and its name in messages.

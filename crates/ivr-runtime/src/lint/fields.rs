@@ -203,7 +203,9 @@ fn needed(play: &[PromptItem]) -> Vec<&str> {
     let mut fields = Vec::new();
     for item in play {
         match item {
-            PromptItem::Sound(_) | PromptItem::Say { value: Spoken::Text(_), .. } => {}
+            PromptItem::Sound(_)
+            | PromptItem::Tts(_)
+            | PromptItem::Say { value: Spoken::Text(_), .. } => {}
             PromptItem::Say { value: Spoken::Field(field), .. } => fields.push(field.as_str()),
             PromptItem::Clip(clip) => fields.push(clip.field.as_str()),
             PromptItem::Group { play, needs } => {
