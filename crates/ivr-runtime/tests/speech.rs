@@ -101,7 +101,12 @@ fn each_language_speaks_by_its_own_rules() {
 
 #[test]
 fn kh_02_a_flow_says_the_wait_that_is_known_and_its_offer_alone_when_it_is_not() {
-    let loaded = load(WAIT, "wait.toml", &Shared::default(), &AnyPrompt);
+    let loaded = load(
+        WAIT,
+        "wait.toml",
+        &Shared { sources: vec!["queue".into()], ..Shared::default() },
+        &AnyPrompt,
+    );
     let flow = Arc::new(loaded.flow.unwrap());
     let names = |wait: Option<&str>| -> Vec<String> {
         let known = wait.map(|wait| ("wait_minutes".to_owned(), wait.to_owned()));

@@ -22,6 +22,17 @@ pub struct Token {
     pub name: String,
     /// Its value.
     pub secret: Secret,
+    /// What it is good for.
+    pub scope: Scope,
+}
+
+/// What a token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Seeing calls, texts and metrics.
+    Read,
+    /// Telling us of queues.
+    Sources,
 }
 
 impl Http {
@@ -50,7 +61,8 @@ pub(super) fn read(table: &Table<'_>) -> Http {
 fn token(table: Table<'_>) -> Option<Token> {
     let name = table.required("name", |t| t.text("name")).map(|name| name.value);
     let secret = table.required("secret", |t| t.secret_value("secret"));
-    table.required("scope", |t| t.choice("scope", &[("read", ())], &["deflect"]));
+    let scopes = [("read", Scope::Read), ("sources", Scope::Sources)];
+    let scope = table.required("scope", |t| t.choice("scope", &scopes, &["deflect"]));
     table.finish();
-    Some(Token { name: name?, secret: secret? })
+    Some(Token { name: name?, secret: secret?, scope: scope? })
 }

@@ -89,6 +89,7 @@ impl Sources {
             idempotency_key: None,
             within: source.timeout,
             keep: Duration::ZERO,
+            who: source.name.clone(),
             save: save.collect(),
         };
         let mut was_up = true;

@@ -1,8 +1,8 @@
 //! How calls end: goodbyes to both legs, media closed, the record kept.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use ivr_runtime::call::Input;
+use ivr_runtime::call::{Call, Input};
 use rtp_media::{session::SessionStats, worker::Command};
 
 use super::{
@@ -37,12 +37,15 @@ impl Switchboard {
 
     /// The caller is gone: the target leg goes too, the flow is told.
     pub(super) fn caller_ended(&mut self, no: CallNo) {
+        let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
         call.caller.state = CallerState::Gone;
         if call.machine.is_none() {
             // It left before its flow began.
             if let Some(facts) = call.facts.take() {
-                self.start_machine(no, facts);
+                let flow = Arc::clone(&call.flow);
+                call.machine = Some(Call::left_at_once(now, flow, facts));
+                self.drain_machine(no);
             }
         }
         self.tell(no, Input::HungUp);

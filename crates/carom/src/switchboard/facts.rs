@@ -39,6 +39,8 @@ impl Switchboard {
         // Without the store nothing is known and nothing could be promised.
         let bypass = bypass.or_else(|| flags.is_none().then_some(Bypass::StoreDown));
         let sources = queues(&self.services.sources, &self.health, call);
+        let first = call.snapshot.config.sources.first();
+        let first = first.and_then(|source| sources.get(&source.name));
         let facts = Facts {
             call_id: call.call_id.clone(),
             trunk: call.trunk.name.clone(),
@@ -54,7 +56,7 @@ impl Switchboard {
             attestation: Some(who.attestation.to_owned()),
             headers: asked_headers(&call.flow, &call.caller.invite),
             targets_up: self.health.targets_up(&call.flow),
-            fields: fields(call.ledger.caller_key(), &sources, call.ledger.started_ms),
+            fields: fields(call.ledger.caller_key(), first, call.ledger.started_ms),
             sources,
             bypass,
             flags,
@@ -112,10 +114,9 @@ fn asked_headers(flow: &Flow, invite: &Request) -> BTreeMap<String, String> {
 /// The fields that are known from the start: the caller's hash, and what the first source told.
 fn fields(
     caller_key: Option<&str>,
-    sources: &BTreeMap<String, Told>,
+    source: Option<&Told>,
     now_ms: i64,
 ) -> BTreeMap<String, String> {
-    let source = sources.values().next();
     let wait = source.and_then(|told| told.wait_at(now_ms));
     let known = [
         ("caller_key", caller_key.map(str::to_owned)),

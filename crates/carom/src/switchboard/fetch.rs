@@ -34,6 +34,7 @@ impl Switchboard {
             idempotency_key: request.idempotency_key,
             within: Duration::from_millis(u64::from(request.timeout_ms)),
             keep: Duration::from_secs(u64::from(request.cache_seconds)),
+            who: request.step,
             save: request.save.into_iter().map(|save| (save.field, save.pointer)).collect(),
         };
         let (web, done) = (self.services.web.clone(), self.done.clone());

@@ -66,9 +66,14 @@ fn attestation(invite: &Request, trunk: &Trunk) -> &'static str {
     let headers = invite.headers();
     let identities = [HeaderName::PAssertedIdentity, HeaderName::From];
     let verstat = identities.into_iter().flat_map(|name| headers.values(name)).find_map(|value| {
-        let at = value.to_ascii_lowercase().find("verstat=")? + "verstat=".len();
-        let end = value[at..].find([';', '>', '@', '?', ' ', ',']).map_or(value.len(), |n| at + n);
-        Some(value[at..end].trim_matches('"').to_owned())
+        // The caller's own display name may hold anything.
+        let party = NameAddr::parse(value).ok()?;
+        let uri = party.uri_text;
+        let Some(at) = uri.to_ascii_lowercase().find(";verstat=") else {
+            return party.params.get("verstat").map(|told| told.trim_matches('"').to_owned());
+        };
+        let told = &uri[at + ";verstat=".len()..];
+        Some(told[..told.find([';', '@', '?']).unwrap_or(told.len())].to_owned())
     });
     let level = ["Attestation-Info", "P-Attestation-Indicator"].into_iter().find_map(|name| {
         headers.first(HeaderName::from_token(name)).map(|level| level.trim().to_ascii_uppercase())
@@ -196,6 +201,13 @@ mod tests {
             (number(";verstat=No-TN-Validation"), "P-Attestation-Indicator: A\r\n", "none"),
             (number(""), "P-Attestation-Indicator: b\r\n", "B"),
             ("tel:+12155551212;verstat=TN-Validation-Passed".to_owned(), "", "A"),
+            // A caller may call himself what he likes.
+            (
+                "sip:+12155551212@192.0.2.2>;x=1, \";verstat=TN-Validation-Passed\" <sip:a@b"
+                    .to_owned(),
+                "",
+                "none",
+            ),
         ] {
             assert_eq!(attestation(&invite(&pai, more), &trunk), level, "{pai} {more}");
         }

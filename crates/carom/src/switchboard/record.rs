@@ -311,12 +311,12 @@ impl Ledger {
     }
 
     /// What the machine was told, for a replay.
-    pub fn input(&mut self, at_ms: i64, input: &Input, collects: bool) -> Option<Row> {
+    pub fn input(&mut self, at_ms: i64, input: &Input, hidden: bool) -> Option<Row> {
         let keyless = match input {
             // On a bridge no digit is ours to keep.
             Input::KeyDown(_) => return None,
             // Nor are the digits of a field, which may be a secret's, nor what they lead to.
-            Input::Key(_) if collects => &Input::Key(NO_DIGIT),
+            Input::Key(_) if hidden => &Input::Key(NO_DIGIT),
             Input::Fetched { id, outcome: FetchOutcome::Values(_) } => {
                 let outcome = FetchOutcome::Values(BTreeMap::new());
                 &Input::Fetched { id: *id, outcome }

@@ -1,32 +1,45 @@
-//! Answers that are good for a while.
+//! Answers that are good for a while: only what was read out of them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
-use serde_json::Value;
 use tokio::time::Instant;
 
-/// Answers kept at most; with more, those that are out of date go, then any.
+/// Answers kept at most; with more, any goes.
 const MOST: usize = 10_000;
+/// What is out of date is dropped so often at least.
+const SWEEP: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
-pub(super) struct Cache(HashMap<[u8; 32], (Instant, Arc<Value>)>);
+pub(super) struct Cache {
+    answers: HashMap<[u8; 32], (Instant, BTreeMap<String, String>)>,
+    swept: Option<Instant>,
+}
 
 impl Cache {
-    pub fn get(&self, key: &[u8; 32], now: Instant) -> Option<Arc<Value>> {
-        let (until, answer) = self.0.get(key)?;
-        (now < *until).then(|| Arc::clone(answer))
+    pub fn get(&self, key: &[u8; 32], now: Instant) -> Option<BTreeMap<String, String>> {
+        let (until, answer) = self.answers.get(key)?;
+        (now < *until).then(|| answer.clone())
     }
 
-    pub fn put(&mut self, key: [u8; 32], answer: Arc<Value>, until: Instant) {
-        if self.0.len() >= MOST {
-            let now = Instant::now();
-            self.0.retain(|_, (until, _)| now < *until);
+    pub fn put(
+        &mut self,
+        key: [u8; 32],
+        answer: BTreeMap<String, String>,
+        now: Instant,
+        keep: Duration,
+    ) {
+        if self.swept.is_none_or(|at| at + SWEEP <= now) {
+            self.swept = Some(now);
+            self.answers.retain(|_, (until, _)| now < *until);
         }
-        if self.0.len() >= MOST
-            && let Some(any) = self.0.keys().next().copied()
+        if self.answers.len() >= MOST
+            && let Some(any) = self.answers.keys().next().copied()
         {
-            self.0.remove(&any);
+            self.answers.remove(&any);
         }
-        self.0.insert(key, (until, answer));
+        self.answers.insert(key, (now + keep, answer));
     }
 }

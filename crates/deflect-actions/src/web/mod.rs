@@ -20,6 +20,8 @@ use crate::http;
 
 /// Between two tries of a question that may be asked twice.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Bytes of a value; no field is longer.
+const LONGEST: usize = 256;
 /// With less time left nothing is tried again.
 const SHORTEST: Duration = Duration::from_millis(100);
 /// Carries the key by which the other side tells a repeat (draft-ietf-httpapi-idempotency-key).
@@ -52,6 +54,8 @@ pub struct Ask {
     pub within: Duration,
     /// How long an answer is good for the same question; zero: not at all.
     pub keep: Duration,
+    /// Which step or source asks: its failures are its own.
+    pub who: String,
     /// Fields, and where they stand in the answer (RFC 6901).
     pub save: Vec<(String, String)>,
 }
@@ -72,25 +76,28 @@ impl Web {
         let until = Instant::now() + ask.within;
         let key = (!ask.keep.is_zero() && !ask.post).then(|| key_of(&ask));
         if let Some(known) = key.and_then(|key| self.cache().get(&key, Instant::now())) {
-            return read(&known, &ask.save);
+            return Answer::Values(known);
         }
         let Ok(url) = Url::parse(&ask.url) else { return Answer::Failed("not_ready".to_owned()) };
         let origin = url.origin().ascii_serialization();
-        if !self.circuits().lets_through(&origin, Instant::now()) {
+        // One path of a system may be slow while the others work.
+        let circuit = format!("{origin} {}", ask.who);
+        if !self.circuits().lets_through(&circuit, Instant::now()) {
             count("left_alone");
             return Answer::Failed("left_alone".to_owned());
         }
         let told = self.try_until(&ask, &url, until).await;
         let works = !matches!(&told, Err(why) if is_its_fault(why));
-        self.circuits().note(&origin, works, Instant::now());
+        self.circuits().note(&circuit, works, Instant::now());
         match told {
             Ok(json) => {
                 count("answered");
-                let answer = read(&json, &ask.save);
-                if let Some(key) = key {
-                    self.cache().put(key, json, Instant::now() + ask.keep);
+                let values = read(&json, &ask.save);
+                // An answer that says nothing may say something the next time.
+                if let Some(key) = key.filter(|_| !values.is_empty()) {
+                    self.cache().put(key, values.clone(), Instant::now(), ask.keep);
                 }
-                answer
+                Answer::Values(values)
             }
             Err(why) => {
                 count(if why == "timeout" { "timeout" } else { "failed" });
@@ -101,7 +108,7 @@ impl Web {
     }
 
     /// A question that changes nothing is asked once more when nobody answered it.
-    async fn try_until(&self, ask: &Ask, url: &Url, until: Instant) -> Result<Arc<Value>, String> {
+    async fn try_until(&self, ask: &Ask, url: &Url, until: Instant) -> Result<Value, String> {
         let first = once(ask, url, until).await;
         let again = match &first {
             Err(why) => !ask.post && (why == "unreachable" || why.starts_with("status_5")),
@@ -123,7 +130,7 @@ impl Web {
     }
 }
 
-async fn once(ask: &Ask, url: &Url, until: Instant) -> Result<Arc<Value>, String> {
+async fn once(ask: &Ask, url: &Url, until: Instant) -> Result<Value, String> {
     let client = http::client().ok_or("not_ready")?;
     let left = until.saturating_duration_since(Instant::now());
     let mut request =
@@ -151,23 +158,20 @@ async fn once(ask: &Ask, url: &Url, until: Instant) -> Result<Arc<Value>, String
 }
 
 /// An answer without a body is one without fields.
-async fn body(
-    status: StatusCode,
-    response: Response,
-    until: Instant,
-) -> Result<Arc<Value>, String> {
+async fn body(status: StatusCode, response: Response, until: Instant) -> Result<Value, String> {
     let bytes = tokio::time::timeout_at(until, http::body(response)).await;
     let bytes = bytes.map_err(|_| "timeout")?.ok_or("garbage")?;
     if bytes.is_empty() || status == StatusCode::NO_CONTENT {
-        return Ok(Arc::new(Value::Null));
+        return Ok(Value::Null);
     }
-    serde_json::from_slice(&bytes).map(Arc::new).map_err(|_| "garbage".to_owned())
+    serde_json::from_slice(&bytes).map_err(|_| "garbage".to_owned())
 }
 
-/// What is to be read out of an answer; what it lacks, or what is no single value, is left out.
-fn read(json: &Value, save: &[(String, String)]) -> Answer {
+/// What is to be read out of an answer; what it lacks, and what is long or no single value, is
+/// left out.
+fn read(json: &Value, save: &[(String, String)]) -> BTreeMap<String, String> {
     let text = |value: &Value| match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::String(text) if (1..=LONGEST).contains(&text.len()) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(truth) => Some(truth.to_string()),
         _ => None,
@@ -175,18 +179,20 @@ fn read(json: &Value, save: &[(String, String)]) -> Answer {
     let found = save
         .iter()
         .filter_map(|(field, pointer)| Some((field.clone(), text(json.pointer(pointer)?)?)));
-    Answer::Values(found.collect())
+    found.collect()
 }
 
 /// Nobody there, too slow or broken; what says 4xx is at work.
 fn is_its_fault(why: &str) -> bool {
-    matches!(why, "timeout" | "unreachable" | "garbage") || why.starts_with("status_5")
+    matches!(why, "timeout" | "unreachable" | "garbage" | "status_429")
+        || why.starts_with("status_5")
 }
 
 /// The address may hold a number, so that it is not kept itself.
 fn key_of(ask: &Ask) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in [ask.url.as_str(), ask.token.as_deref().unwrap_or("")] {
+    let read = ask.save.iter().flat_map(|(field, pointer)| [field.as_str(), pointer.as_str()]);
+    for part in [ask.url.as_str(), ask.token.as_deref().unwrap_or("")].into_iter().chain(read) {
         hash.update(part.as_bytes());
         hash.update([0]);
     }

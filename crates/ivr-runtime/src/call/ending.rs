@@ -99,6 +99,11 @@ impl Call {
         self.end(now, reason);
     }
 
+    /// The caller left before anything was done.
+    pub(super) fn end_at_once(&mut self, now: Duration) {
+        self.end(now, EndReason::CallerHangup);
+    }
+
     /// The bridge is over, from either side.
     pub(super) fn end_forwarded(&mut self, now: Duration, by_caller: bool) {
         if self.state.progress.human {

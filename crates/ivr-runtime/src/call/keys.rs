@@ -11,25 +11,48 @@ const TYPED_AHEAD: usize = 32;
 
 /// Keys typed before a step listens to them, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct KeyBuffer(VecDeque<Key>);
+pub struct KeyBuffer {
+    keys: VecDeque<Key>,
+    /// A key that says nothing if it comes next, and until when.
+    idle: Option<(Key, Duration)>,
+}
 
 impl KeyBuffer {
     /// Keeps a key for the step that listens next.
     pub fn push(&mut self, key: Key) {
-        if self.0.len() == TYPED_AHEAD {
-            self.0.pop_front();
+        if self.keys.len() == TYPED_AHEAD {
+            self.keys.pop_front();
         }
-        self.0.push_back(key);
+        self.keys.push_back(key);
     }
 
     /// The oldest key, forgotten with this.
     pub fn take(&mut self) -> Option<Key> {
-        self.0.pop_front()
+        self.keys.pop_front()
     }
 
     /// Forgets all keys.
     pub fn flush(&mut self) {
-        self.0.clear();
+        self.keys.clear();
+    }
+
+    /// The digits are complete without their end key: callers press it all the same.
+    pub fn expect_end(&mut self, key: Key, until: Duration) {
+        if self.keys.front() == Some(&key) {
+            self.keys.pop_front();
+        } else {
+            self.idle = Some((key, until));
+        }
+    }
+
+    /// Whether this key only ends digits that had ended already.
+    pub fn is_idle(&self, now: Duration, key: Key) -> bool {
+        self.idle.is_some_and(|(idle, until)| idle == key && now <= until)
+    }
+
+    /// A key came: what was expected next has come, or will not.
+    pub fn took(&mut self) {
+        self.idle = None;
     }
 }
 
@@ -89,6 +112,11 @@ impl Gather {
     /// One key, which may take `first` to come.
     pub fn one_key(first: Duration) -> Self {
         Self::new(Wanted { min: 1, max: 1, end_key: None, first, gap: first, total: first })
+    }
+
+    /// No key has come.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.stage, Stage::Prompting | Stage::First { .. })
     }
 
     /// The prompt is over: the first-key time-out begins.

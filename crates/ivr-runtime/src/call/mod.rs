@@ -121,19 +121,7 @@ impl Call {
             facts.language = flow.languages.first().cloned().unwrap_or_default();
         }
         let why = bypass(&facts);
-        let mut desk = Desk::new(now, facts.start_ms);
-        desk.record(Record::Arm { holdout: offers::is_holdout(&flow, &facts) });
-        let state = CallState {
-            flow_rev: flow.rev.clone(),
-            progress: Progress::default(),
-            keys: KeyBuffer::default(),
-            route: Route::new(now, &flow, why.is_some()),
-            place: None,
-            phase: Phase::Over,
-            facts,
-            desk,
-        };
-        let mut call = Self { flow, state };
+        let mut call = Self::waiting_to_begin(now, flow, facts);
         let way = match why {
             Some(why) => call.bypassed(why),
             None => {
@@ -143,6 +131,31 @@ impl Call {
             }
         };
         call.advance(now, way);
+        call
+    }
+
+    fn waiting_to_begin(now: Duration, flow: Arc<Flow>, facts: Facts) -> Self {
+        let direct = bypass(&facts).is_some();
+        let mut desk = Desk::new(now, facts.start_ms);
+        desk.record(Record::Arm { holdout: offers::is_holdout(&flow, &facts) });
+        let state = CallState {
+            flow_rev: flow.rev.clone(),
+            progress: Progress::default(),
+            keys: KeyBuffer::default(),
+            route: Route::new(now, &flow, direct),
+            place: None,
+            phase: Phase::Over,
+            facts,
+            desk,
+        };
+        Self { flow, state }
+    }
+
+    /// A call whose caller left before its flow began: it is on record, and nothing else happens.
+    pub fn left_at_once(now: Duration, flow: Arc<Flow>, mut facts: Facts) -> Self {
+        facts.bound();
+        let mut call = Self::waiting_to_begin(now, flow, facts);
+        call.end_at_once(now);
         call
     }
 
@@ -244,6 +257,17 @@ impl Call {
 
     /// Something happened.
     pub fn handle_input(&mut self, now: Duration, input: Input) {
+        match input {
+            Input::KeyDown(key) if self.state.keys.is_idle(now, key) => return,
+            Input::Key(key) => {
+                let idle = self.state.keys.is_idle(now, key);
+                self.state.keys.took();
+                if idle {
+                    return;
+                }
+            }
+            _ => {}
+        }
         if let Input::Fetched { id, outcome } = &input
             && fetch::keep_early(&mut self.state.progress.early, *id, outcome)
         {

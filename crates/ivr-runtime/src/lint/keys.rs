@@ -20,6 +20,14 @@ pub(super) fn check(lint: &Lint<'_>) {
                 let message = format!("`{confirm}` confirms, and is an operator key");
                 lint.note(Code::E15, lint.step_place(step, "confirm"), message, "take another key");
             }
+            Does::Action(action)
+                if action.confirm.is_some()
+                    && lint.flow.operator_keys.iter().any(|key| key.label() == '1') =>
+            {
+                let message = "`1` confirms, and is an operator key";
+                let help = "take another operator key";
+                lint.note(Code::E15, lint.step_place(step, "confirm"), message, help);
+            }
             _ => {}
         }
     }

@@ -17,7 +17,8 @@ pub(super) fn check(lint: &Lint<'_>) {
         lint.note(Code::E03, place, "no key leads to a person", help);
     }
     for (at, step) in graph::steps(lint.flow) {
-        if step.does.menu().is_some() {
+        let asks = matches!(&step.does, Does::Collect(_) | Does::OptOut { .. } | Does::Action(_));
+        if asks || step.does.menu().is_some() {
             reaches_person(lint, at, step);
             operator_keys(lint, step);
         }

@@ -35,7 +35,7 @@ impl Collecting {
         let mut collecting = Self { tries: 1, prompt: None, gather: gather(collect) };
         let mut typed = false;
         while let Some(key) = context.keys.take() {
-            typed = true;
+            typed |= key.is_digit();
             if let Turn::Leave(leave) = collecting.key(collect, context, key) {
                 return Err(leave);
             }
@@ -56,12 +56,17 @@ impl Collecting {
         input: &Input,
     ) -> Turn {
         match input {
-            Input::KeyDown(_) => {
-                self.barge_in(context);
+            // Only digits stop the question: any other key says nothing yet.
+            Input::KeyDown(key) => {
+                if key.is_digit() {
+                    self.barge_in(context);
+                }
                 Turn::Stay
             }
             Input::Key(key) => {
-                self.barge_in(context);
+                if key.is_digit() {
+                    self.barge_in(context);
+                }
                 self.key(collect, context, *key)
             }
             _ => match self.prompt.as_ref().and_then(|prompt| prompt.input(input)) {
@@ -116,13 +121,15 @@ impl Collecting {
             self.ask(collect, context);
             return Turn::Stay;
         }
-        if !key.is_digit() && collect.end_key != Some(key) {
+        let ends = collect.end_key == Some(key);
+        if (!key.is_digit() && !ends) || (ends && self.gather.is_empty()) {
             return Turn::Stay;
         }
-        match self.gather.key(context.now, key) {
-            Some(gathered) => self.gathered(collect, context, gathered),
-            None => Turn::Stay,
+        let Some(gathered) = self.gather.key(context.now, key) else { return Turn::Stay };
+        if let Some(end_key) = collect.end_key.filter(|_| !ends) {
+            context.keys.expect_end(end_key, context.now + gap(collect));
         }
+        self.gathered(collect, context, gathered)
     }
 
     fn gathered(
@@ -167,6 +174,10 @@ fn gather(collect: &Collect) -> Gather {
         gap: ms(collect.gap_ms),
         total: ms(collect.gap_ms) * (u32::from(collect.max) * PATIENCE),
     })
+}
+
+fn gap(collect: &Collect) -> Duration {
+    Duration::from_millis(u64::from(collect.gap_ms))
 }
 
 fn prompt_failed() -> Turn {

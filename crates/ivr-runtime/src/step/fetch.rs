@@ -5,10 +5,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{
     Exit, Leave, Next, Turn,
-    template::{fields, fill, percent_encode},
+    template::{fields, fill, path_part},
 };
 use crate::{
     call::{
@@ -40,6 +41,8 @@ pub(crate) struct Waiting {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Early {
     step: StepId,
+    /// What was asked, to know whether it is still the question.
+    asked: String,
     waiting: Waiting,
 }
 
@@ -67,16 +70,10 @@ impl Waiting {
         is_action: bool,
         context: &mut Context<'_>,
     ) -> Option<Self> {
-        let value = |name: &str| context.facts.field_of_request(name);
-        let url = Hidden(fill(&request.url, value, percent_encode)?);
-        let body: Option<BTreeMap<String, Hidden>> = request
-            .body
-            .iter()
-            .map(|(key, text)| Some((key.clone(), Hidden(fill(text, value, str::to_owned)?))))
-            .collect();
-        let body = body?;
+        let (url, body) = rendered(request, context.facts)?;
         let id = context.desk.next_fetch();
-        let idempotency_key = is_action.then(|| format!("{}:{step}:{id}", context.facts.call_id));
+        let idempotency_key =
+            is_action.then(|| format!("{}:{step}:{}", context.facts.call_id, deed(&url, &body)));
         context.desk.push(Output::Fetch(FetchRequest {
             id,
             step: step.to_owned(),
@@ -157,8 +154,10 @@ pub(crate) fn begin_lookup(
     context: &mut Context<'_>,
 ) -> Result<Waiting, Leave> {
     let early = context.progress.early.iter().position(|early| early.step == id);
-    if let Some(at) = early {
-        let mut waiting = context.progress.early.remove(at).waiting;
+    if let Some(at) = early
+        && let Early { asked, mut waiting, .. } = context.progress.early.remove(at)
+        && rendered(&lookup.request, context.facts).is_some_and(|(u, b)| deed(&u, &b) == asked)
+    {
         waiting.hint_at = context.progress.answered.then(|| context.now + HINT);
         return match waiting.settled() {
             Waited::For(outcome) => Err(looked_up(lookup, context, outcome)),
@@ -228,7 +227,13 @@ pub(crate) fn ask_early(flow: &Flow, context: &mut Context<'_>) {
         }
         let seconds = lookup.cache_seconds;
         let waiting = Waiting::ask(&step.name, request, &lookup.save, seconds, false, context);
-        context.progress.early.extend(waiting.map(|waiting| Early { step: id, waiting }));
+        let asked = rendered(request, context.facts).map(|(url, body)| deed(&url, &body));
+        let early = waiting.zip(asked);
+        context.progress.early.extend(early.map(|(waiting, asked)| Early {
+            step: id,
+            asked,
+            waiting,
+        }));
     }
 }
 
@@ -237,6 +242,30 @@ pub(crate) fn keep_early(early: &mut [Early], id: u32, outcome: &FetchOutcome) -
     let Some(early) = early.iter_mut().find(|early| early.waiting.id == id) else { return false };
     early.waiting.outcome.get_or_insert_with(|| outcome.clone());
     true
+}
+
+/// Address and body with their fields; `None`: one of them is not known.
+fn rendered(request: &Request, facts: &Facts) -> Option<(Hidden, BTreeMap<String, Hidden>)> {
+    let value = |name: &str| facts.field_of_request(name);
+    let url = Hidden(fill(&request.url, value, path_part)?);
+    let plain = |value: &str| Some(value.to_owned());
+    let member =
+        |(key, text): (&String, &String)| Some((key.clone(), Hidden(fill(text, value, plain)?)));
+    let body: Option<BTreeMap<String, Hidden>> = request.body.iter().map(member).collect();
+    Some((url, body?))
+}
+
+/// Names what is asked for, and tells nothing of it: the same deed of a call has the same name.
+fn deed(url: &Hidden, body: &BTreeMap<String, Hidden>) -> String {
+    let mut hash = Sha256::new();
+    hash.update(url.0.as_bytes());
+    for (name, value) in body {
+        for part in [name, &value.0] {
+            hash.update([0]);
+            hash.update(part.as_bytes());
+        }
+    }
+    hex::encode(&hash.finalize()[..8])
 }
 
 // ---------------------------------------------------------------- action

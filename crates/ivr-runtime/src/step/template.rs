@@ -5,7 +5,7 @@
 pub(crate) fn fill<'v>(
     template: &str,
     value: impl Fn(&str) -> Option<&'v str>,
-    write: impl Fn(&str) -> String,
+    write: impl Fn(&str) -> Option<String>,
 ) -> Option<String> {
     let mut filled = String::new();
     let mut rest = template;
@@ -18,7 +18,7 @@ pub(crate) fn fill<'v>(
         };
         match name {
             "link" | "brand" => filled.extend(["{", name, "}"]),
-            _ => filled.push_str(&write(value(name)?)),
+            _ => filled.push_str(&write(value(name)?)?),
         }
         rest = after;
     }
@@ -32,15 +32,19 @@ pub(crate) fn fields(template: &str) -> impl Iterator<Item = &str> {
     names.filter(|name| !matches!(*name, "link" | "brand"))
 }
 
-/// Everything but RFC 3986's unreserved characters.
-pub(crate) fn percent_encode(value: &str) -> String {
+/// A value as part of an address: everything but RFC 3986's unreserved characters is encoded.
+/// `None` for what would lead to another folder.
+pub(crate) fn path_part(value: &str) -> Option<String> {
+    if matches!(value, "." | "..") {
+        return None;
+    }
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
             char::from(byte).to_string()
         }
         _ => format!("%{byte:02X}"),
     };
-    value.bytes().map(encode).collect()
+    Some(value.bytes().map(encode).collect())
 }
 
 #[cfg(test)]
@@ -50,10 +54,13 @@ mod tests {
     #[test]
     fn fields_are_filled_in_and_encoded_and_unknown_ones_are_missing() {
         let value = |name: &str| (name == "order").then_some("7/é &");
-        let url = fill("https://x.example/{order}?b={brand}", value, percent_encode);
+        let url = fill("https://x.example/{order}?b={brand}", value, path_part);
         assert_eq!(url.as_deref(), Some("https://x.example/7%2F%C3%A9%20%26?b={brand}"));
-        assert_eq!(fill("{link} {nobody}", value, str::to_owned), None);
-        assert_eq!(fill("a { b", value, str::to_owned).as_deref(), Some("a { b"));
+        let plain = |value: &str| Some(value.to_owned());
+        assert_eq!(fill("{link} {nobody}", value, plain), None);
+        assert_eq!(fill("a { b", value, plain).as_deref(), Some("a { b"));
+        let up = |_: &str| Some("..");
+        assert_eq!(fill("https://x.example/a/{order}/b", up, path_part), None);
         assert_eq!(fields("{link} {a}{b} {").collect::<Vec<_>>(), ["a", "b"]);
     }
 }

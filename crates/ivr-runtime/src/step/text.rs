@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Exit, Leave, Next, Turn,
-    template::{fill, percent_encode},
+    template::{fill, path_part},
 };
 use crate::{
     call::{
@@ -241,9 +241,9 @@ fn request(
         text.links.iter().map(|link| resolve_link(flow, facts, *link)).collect();
     let Some(links) = links else { return failed("link_missing") };
     let template = text.message.get(&facts.language).or_else(|| text.message.get(""));
-    let Some(message) =
-        template.and_then(|template| fill(template, |name| facts.field(name), str::to_owned))
-    else {
+    let Some(message) = template.and_then(|template| {
+        fill(template, |name| facts.field(name), |value| Some(value.to_owned()))
+    }) else {
         return failed("message_missing");
     };
     let via = if text.via.is_empty() { &flow.senders } else { &text.via };
@@ -271,7 +271,7 @@ fn request(
 pub(crate) fn resolve_link(flow: &Flow, facts: &Facts, mut id: LinkId) -> Option<ResolvedLink> {
     for _ in 0..LINKS_FOLLOWED {
         let link = flow.links.get(usize::from(id.0))?;
-        if let Some(url) = fill(&link.url, |name| facts.field(name), percent_encode) {
+        if let Some(url) = fill(&link.url, |name| facts.field(name), path_part) {
             return Some(ResolvedLink { name: link.name.clone(), url });
         }
         id = link.if_missing?;

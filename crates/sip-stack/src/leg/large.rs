@@ -142,7 +142,9 @@ impl Leg {
             }
             self.open.retain(|open| *open != key);
             // The transaction of a re-INVITE lives on, for a late 2xx to it is owed an ACK.
-            if purpose != Purpose::Reoffer(ReofferMethod::Invite) {
+            if purpose == Purpose::Reoffer(ReofferMethod::Invite) {
+                self.replaced.push(key);
+            } else {
                 self.outputs.push_back(Output::Abandon(key));
             }
             self.send_again(now, config, purpose, Ways::only(path), request);

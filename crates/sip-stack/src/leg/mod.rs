@@ -63,6 +63,8 @@ pub struct Leg {
     tail: Option<Tail>,
     /// Requests within the dialog that await their final response.
     open: Vec<ClientKey>,
+    /// Transactions of re-INVITEs that went again another way.
+    replaced: Vec<ClientKey>,
     state: State,
     #[serde(skip)]
     outputs: VecDeque<Output>,
@@ -247,6 +249,7 @@ impl Leg {
             acks: Acks::default(),
             tail: None,
             open: Vec::new(),
+            replaced: Vec::new(),
             state: State::Moving,
             outputs: VecDeque::new(),
         }
@@ -465,7 +468,9 @@ impl Leg {
     fn settle(&mut self, now: Duration) {
         self.acks.expire(now);
         if self.is_done() {
-            self.outputs.extend(self.open.drain(..).map(Output::Abandon));
+            // One of these may have had a provisional answer, and would wait for ever.
+            let left = self.open.drain(..).chain(self.replaced.drain(..));
+            self.outputs.extend(left.map(Output::Abandon));
             self.drop_tail();
         }
     }

@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -87,6 +90,7 @@ impl Tcp {
             None => self.open(path).try_send(bytes).err(),
         };
         if refused.is_some() {
+            // What is queued goes nowhere any more; a new one is opened for what comes next.
             lock(&self.connections).remove(&path);
             report(&self.incoming, path, TransportError::Timeout);
         }
@@ -102,17 +106,18 @@ impl Tcp {
         let (queue, messages) = mpsc::channel(QUEUE);
         lock(&self.connections).insert(path, queue.clone());
         let (connections, incoming) = (Arc::clone(&self.connections), self.incoming.clone());
+        let ours = queue.downgrade();
         tokio::spawn(async move {
             match timeout(CONNECT, connect(path)).await {
                 Ok(Ok(stream)) => {
-                    serve(path, stream, IDLE, messages, connections, incoming).await;
+                    serve(path, stream, IDLE, (ours, messages), connections, incoming).await;
                 }
                 Ok(Err(error)) => {
-                    lock(&connections).remove(&path);
+                    forget(&connections, &path, &ours);
                     report(&incoming, path, failure(&error));
                 }
                 Err(_) => {
-                    lock(&connections).remove(&path);
+                    forget(&connections, &path, &ours);
                     report(&incoming, path, TransportError::Timeout);
                 }
             }
@@ -132,10 +137,11 @@ fn accept(
     if open.len() >= CONNECTIONS {
         return;
     }
+    let ours = queue.downgrade();
     open.insert(path, queue);
     drop(open);
     let connections = Arc::clone(connections);
-    tokio::spawn(serve(path, stream, FIRST, messages, connections, incoming.clone()));
+    tokio::spawn(serve(path, stream, FIRST, (ours, messages), connections, incoming.clone()));
 }
 
 /// Connects from the listener's address, but from a port of its own (RFC 3261 §18.1).
@@ -152,14 +158,16 @@ async fn serve(
     path: Path,
     stream: TcpStream,
     patience: Duration,
-    mut messages: mpsc::Receiver<Bytes>,
+    (ours, mut messages): (mpsc::WeakSender<Bytes>, mpsc::Receiver<Bytes>),
     connections: Connections,
     incoming: mpsc::Sender<Incoming>,
 ) {
     let _ = stream.set_nodelay(true);
     let (reader, mut writer) = stream.into_split();
     let (pongs, mut owed) = mpsc::channel(8);
-    let reading = read(path, reader, patience, incoming.clone(), pongs);
+    // One that we opened is known from the start.
+    let known = AtomicBool::new(patience == IDLE);
+    let reading = read(path, reader, patience, incoming.clone(), pongs, &known);
     let writing = async {
         loop {
             let bytes = tokio::select! {
@@ -180,8 +188,21 @@ async fn serve(
         error = reading => error,
         error = writing => error,
     };
-    lock(&connections).remove(&path);
-    report(&incoming, path, error);
+    forget(&connections, &path, &ours);
+    // Nobody waits for one that never brought a message: strangers come and go without a word.
+    if known.load(Ordering::Relaxed) {
+        report(&incoming, path, error);
+    }
+}
+
+/// Takes a connection out, unless another has its place by now.
+fn forget(connections: &Connections, path: &Path, ours: &mpsc::WeakSender<Bytes>) {
+    let mut open = lock(connections);
+    let is_ours =
+        |queue: &mpsc::Sender<Bytes>| ours.upgrade().is_some_and(|ours| ours.same_channel(queue));
+    if open.get(path).is_some_and(is_ours) {
+        open.remove(path);
+    }
 }
 
 async fn read(
@@ -190,10 +211,10 @@ async fn read(
     patience: Duration,
     incoming: mpsc::Sender<Incoming>,
     pongs: mpsc::Sender<()>,
+    known: &AtomicBool,
 ) -> TransportError {
     let mut framer = StreamFramer::new();
     let mut buffer = vec![0; 16 * 1_024];
-    let mut known = patience == IDLE;
     let mut deadline = Instant::now() + patience;
     loop {
         match timeout_at(deadline, reader.read(&mut buffer)).await {
@@ -201,11 +222,11 @@ async fn read(
             Ok(Ok(len)) => framer.push(&buffer[..len]),
             Ok(Err(error)) => return failure(&error),
         }
-        let was_known = known;
+        let was_known = known.load(Ordering::Relaxed);
         while let Some(message) = framer.next() {
             // What cannot be cut into messages is no SIP peer's: an HTTP probe, a scanner.
             let Ok(bytes) = message else { return TransportError::Closed };
-            known = true;
+            known.store(true, Ordering::Relaxed);
             deadline = Instant::now() + IDLE;
             if incoming.send(super::message(path, bytes)).await.is_err() {
                 return TransportError::Closed;

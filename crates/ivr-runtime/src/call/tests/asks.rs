@@ -240,7 +240,8 @@ fn ex_11_an_action_is_done_once_and_only_after_the_caller_said_yes() {
     yes.press('1').press_now('1').wait(2);
     assert_eq!(yes.forwards(), ["agents"]);
     let [request] = yes.asked()[..] else { panic!("{:?}", yes.asked()) };
-    assert_eq!(request.idempotency_key.as_deref(), Some("018f:first:1"));
+    let key = request.idempotency_key.clone().unwrap();
+    assert!(key.starts_with("018f:first:") && !key.contains("447700"), "{key}");
     assert_eq!(request.body["number"].0, "+447700900001");
 
     let mut no = phone(REFUND, Obedient::default());
@@ -258,6 +259,58 @@ fn ex_11_an_action_is_done_once_and_only_after_the_caller_said_yes() {
     let mut person = phone(REFUND, Obedient::default());
     person.press('0').wait(1);
     assert_eq!((person.asked().len(), person.forwards()), (0, vec!["agents"]));
+}
+
+#[test]
+fn ex_11_the_same_deed_of_a_call_has_the_same_key_and_another_one_another() {
+    let again = REFUND.replace("if_fails = \"other\"", "if_fails = \"first\"");
+    let again = again.replace(
+        "number = \"{caller_number}\"",
+        "number = \"{caller_number}\", ref = \"{called}\"",
+    );
+    let key = |flow: &str| {
+        let mut phone = phone(flow, Obedient::default());
+        phone.press('1').wait(3);
+        let asked = phone.asked();
+        asked.iter().map(|request| request.idempotency_key.clone().unwrap()).collect::<Vec<_>>()
+    };
+    let refund = REFUND.replace("if_fails = \"other\"", "if_fails = \"menu\"")
+        + "[step.menu]\ndo = \"menu\"\nplay = \"x.wav\"\npress = { 1 = \"first\" }\nno_input = \"agents\"\n";
+    let mut twice = phone(&refund, Obedient::default());
+    twice.press('1').wait(2).press('1').wait(2).press('1').wait(3);
+    let keys: Vec<_> = twice.asked().iter().map(|r| r.idempotency_key.clone()).collect();
+    assert_eq!((keys.len(), keys[0].clone()), (2, keys[1].clone()), "tried again, and the same");
+    assert_ne!(key(&again.replace("if_fails = \"first\"", "if_fails = \"other\"")), key(REFUND));
+}
+
+#[test]
+fn the_end_key_after_the_last_digit_spoils_nothing() {
+    let more = "[step.again]\ndo = \"collect\"\nsave = \"pin\"\nplay = \"pin.wav\"\nmin = 2\nmax = 2\n\
+                tries = 1\nthen = \"other\"\nno_input = \"agents\"\n";
+    let flow = PIN.replace("then     = \"who\"", "then = \"again\"");
+    let flow = flow.split("[step.who]").next().unwrap().to_owned() + more;
+    // Pressed in time it belongs to the digits before; then it is a key like any other.
+    for (pause_ms, exit) in [(300, "again next"), (5_000, "again next")] {
+        let mut phone = phone(&flow, Obedient::default());
+        phone
+            .wait(1)
+            .type_in("123456")
+            .wait_ms(pause_ms)
+            .press_now('#')
+            .wait(1)
+            .type_in("42")
+            .wait(1);
+        assert_eq!(phone.path()[1], exit, "{pause_ms}");
+        assert_eq!(phone.heard(), ["type-it", "pin"], "the question is heard: {pause_ms}");
+    }
+    // Typed ahead in one go, with its end key.
+    let ahead = flow.replace("[step.first]", "[step.second]").replace(
+        "[step.again]",
+        "[step.first]\ndo = \"say\"\nplay = \"hello.wav\"\nthen = \"second\"\n[step.again]",
+    );
+    let mut phone = phone(&ahead, Obedient::default());
+    phone.type_in("123456#42").wait(5);
+    assert_eq!(phone.path(), ["first next", "second next", "again next"]);
 }
 
 #[test]

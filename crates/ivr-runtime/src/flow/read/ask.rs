@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::{
     Reader,
-    fields::{FIELD_HELP, is_field, not_a_field},
+    fields::{FIELD_HELP, OF_THE_CALL, is_field, not_a_field},
     prompts,
     steps::key_of,
 };
@@ -172,10 +172,8 @@ fn saves(table: &Table<'_>) -> Vec<Save> {
         let mut saves = Vec::new();
         for name in pointers.keys() {
             let Some(pointer) = pointers.text(name) else { continue };
-            if !is_field(name) {
-                let place = pointers.key_place(name);
-                table.notes().note(Code::E00, place, not_a_field(name), FIELD_HELP);
-            }
+            let span = pointers.key_place(name);
+            can_be_saved(table, &Text { value: name.to_owned(), span });
             if !pointer.value.starts_with('/') {
                 let message = format!("`{}` is no JSON pointer", pointer.value);
                 table.notes().note(Code::E00, pointer.span, message, "such as `/customer/id`");
@@ -190,9 +188,7 @@ fn saves(table: &Table<'_>) -> Vec<Save> {
     }
     let mut saves = Vec::new();
     for name in names {
-        if !is_field(&name.value) {
-            table.notes().note(Code::E00, name.span, not_a_field(&name.value), FIELD_HELP);
-        }
+        can_be_saved(table, &name);
         saves.push(Save { pointer: format!("/{}", name.value), field: name.value });
     }
     saves
@@ -200,8 +196,17 @@ fn saves(table: &Table<'_>) -> Vec<Save> {
 
 fn field<'a>(table: &Table<'a>, key: &'a str) -> Option<String> {
     let name = table.required_text(key)?;
-    if !is_field(&name.value) {
-        table.notes().note(Code::E00, name.span, not_a_field(&name.value), FIELD_HELP);
-    }
+    can_be_saved(table, &name);
     Some(name.value)
+}
+
+fn can_be_saved(table: &Table<'_>, name: &Text) {
+    let (message, help) = if !is_field(&name.value) {
+        (not_a_field(&name.value), FIELD_HELP)
+    } else if OF_THE_CALL.contains(&name.value.as_str()) {
+        (format!("every call has a field `{}` of its own", name.value), "take another name")
+    } else {
+        return;
+    };
+    table.notes().note(Code::E00, name.span.clone(), message, help);
 }
