@@ -40,3 +40,4 @@ mod softphone;
 mod tcp;
 mod texts;
 mod visits;
+mod waits;

@@ -1,0 +1,144 @@
+//! In line: the PBX's own queue and ours, the one offer in it, and the person who ends it.
+
+use std::thread;
+
+use carom_blackbox::{CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, call, eventually};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+
+const FLOW: &str = r#"
+version = 1
+
+[flow]
+name    = "Line"
+default = true
+start   = "line"
+human   = "agents"
+
+[target.agents]
+sip            = "sip:queue@{pbx}:5060"
+answered_means = "queue"
+human_signal   = "reinvite"
+ping_seconds   = 0
+
+[link.chat]
+url      = "https://help.example.com/chat"
+staffing = "self-service"
+intents  = ["any"]
+
+[step.line]
+do                  = "wait"
+target              = "agents"
+music               = "beep.wav"
+retry_every_seconds = 5
+offer               = "queue_offer"
+offer_after_seconds = 5
+
+[step.queue_offer]
+do             = "offer"
+stage          = "in-queue"
+link           = "chat"
+play           = "welcome.wav"
+press          = { 1 = "queue_text", 2 = "line" }
+accept         = ["1"]
+no_input       = "line"
+if_not_offered = "line"
+
+[step.queue_text]
+do       = "text"
+link     = "chat"
+message  = "Example: {link}"
+then     = "hangup"
+if_fails = "line"
+"#;
+
+#[test]
+fn ic_04_in_the_pbx_s_queue_the_offer_plays_once_the_place_is_kept_and_a_person_ends_it() {
+    let place = Place::new();
+    let (queue, desk) = (Ear::at(place.pbx()), Ear::at(place.pbx()));
+    let engine = start(&place);
+    let port = desk.addr().port().to_string();
+    let pbx = Scenario::new("pbx-moves", place.pbx()).ear(&queue).key("new_port", &port);
+    let pbx = pbx.pause_ms(9_000).listen_once(&place);
+    let press = ["--press", "2@7s", "--hang-up-after", "11s"];
+    thread::scope(|scope| {
+        scope.spawn(|| ring(&place, "+447700900701", &press));
+        // While the caller hears the offer, the queue's leg lives on: our packets never pause.
+        let to_queue = queue.meets();
+        for _ in 0..4 {
+            queue.speaks(to_queue, PCMA, 0x2a, 50);
+            queue.listens(20);
+        }
+        desk.meets();
+    });
+    engine.idle();
+    let line = engine.time_line();
+    for told in [
+        "line (wait)",
+        "agents answered",
+        "queue_offer (offer)",
+        "queue_offer at in-queue: pending",
+        "declined",
+        "a person answered",
+        "forwarded, human",
+    ] {
+        assert!(line.contains(told), "{told}: {line}");
+    }
+    let messages = pbx.succeeds();
+    assert_eq!(messages.matches("\nINVITE sip:queue@").count(), 1, "one place in line: {messages}");
+    assert_eq!(messages.matches("\nBYE sip:").count(), 1, "{messages}");
+}
+
+#[test]
+fn ic_04_the_queue_is_left_only_when_the_text_was_accepted() {
+    let place = Place::new();
+    let queue = Ear::at(place.pbx());
+    let engine = start(&place);
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&queue).listen_once(&place);
+    ring(&place, "+447700900702", &["--press", "1@7s"]);
+    engine.idle();
+    assert_eq!(engine.calls()[0]["end"], "deflected");
+    let line = engine.time_line();
+    assert!(line.contains("left by next, accepted:sandbox"), "{line}");
+    let messages = pbx.succeeds();
+    assert_eq!(messages.matches("\nBYE sip:").count(), 1, "{messages}");
+    let stage = "SELECT stage || ' ' || response FROM offer";
+    let offers = eventually("written", || {
+        Some(Database::of(&place).texts(stage)).filter(|offers| !offers.is_empty())
+    });
+    assert_eq!(offers, ["in-queue accepted"]);
+}
+
+#[test]
+fn while_the_pbx_is_busy_it_is_tried_again_under_music() {
+    let place = Place::new();
+    let engine = start(&place);
+    let pbx = Scenario::new("pbx-rejects", place.pbx()).key("status", "486 Busy Here");
+    let pbx = pbx.listen(&place);
+    let heard = place.folder().join("heard.wav");
+    let press = ["--press", "2@8s", "--hang-up-after", "14s"];
+    let record = ["--record", heard.to_str().unwrap()];
+    ring(&place, "+447700900703", &[&press[..], &record].concat());
+    engine.idle();
+    assert_eq!(engine.calls()[0]["end"], "caller_hangup");
+    let tried = pbx.messages().matches("\nINVITE sip:queue@").count();
+    assert!((2..=4).contains(&tried), "{tried}");
+    // Music from the first second on, and again after the offer.
+    let sound = carom_blackbox::sound::read(&heard).unwrap();
+    let loud = |from: usize, to: usize| {
+        sound[from * 8_000..to * 8_000].iter().any(|sample| sample.unsigned_abs() > 1_000)
+    };
+    assert!(loud(0, 2) && loud(2, 4) && loud(10, 13), "silence in line");
+}
+
+fn start(place: &Place) -> Engine {
+    place.beep();
+    Engine::start_with(BIN, place, CONFIG, FLOW)
+}
+
+/// A caller, from the ring to the end.
+fn ring(place: &Place, from: &str, args: &[&str]) {
+    let uri = format!("sip:100@{}", place.engine());
+    let answer = call(BIN, place, &uri, &[&["--from", from], args].concat());
+    assert!(answer.out.contains("\"status\":200"), "{answer:?}");
+}
