@@ -202,7 +202,9 @@ impl Does {
                 let own = [&mut text.wait_prompt, &mut text.sent_prompt, &mut text.failed_prompt];
                 own.into_iter().flatten().chain([&mut text.unsure_prompt]).collect()
             }
-            Self::Collect(collect) => vec![&mut collect.play],
+            Self::Collect(collect) => {
+                [&mut collect.play].into_iter().chain(&mut collect.confirm).collect()
+            }
             Self::Lookup(lookup) => lookup.wait_prompt.iter_mut().collect(),
             Self::Action(action) => {
                 action.confirm.iter_mut().chain(&mut action.wait_prompt).collect()

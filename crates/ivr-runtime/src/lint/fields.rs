@@ -109,6 +109,10 @@ fn uses(lint: &Lint<'_>, step: &Step) -> Vec<Use> {
     };
     let of_step = |key: &str| lint.step_place(step, key);
     for (key, play) in super::prompts::lists(step) {
+        // What is read back was just typed.
+        if key == "confirm" && matches!(step.does, Does::Collect(_)) {
+            continue;
+        }
         for field in needed(play) {
             add(field, of_step(key), false);
         }

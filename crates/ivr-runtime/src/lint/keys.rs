@@ -3,7 +3,7 @@
 use super::{Lint, graph};
 use crate::{
     diagnose::Code,
-    flow::model::{Does, Menu, Offer, Step},
+    flow::model::{Action, Collect, Does, Menu, Offer, Step},
 };
 
 /// More are hard to remember, and there are no more digits.
@@ -20,9 +20,9 @@ pub(super) fn check(lint: &Lint<'_>) {
                 let message = format!("`{confirm}` confirms, and is an operator key");
                 lint.note(Code::E15, lint.step_place(step, "confirm"), message, "take another key");
             }
-            Does::Action(action)
-                if action.confirm.is_some()
-                    && lint.flow.operator_keys.iter().any(|key| key.label() == '1') =>
+            Does::Action(Action { confirm: Some(_), .. })
+            | Does::Collect(Collect { confirm: Some(_), .. })
+                if lint.flow.operator_keys.iter().any(|key| key.label() == '1') =>
             {
                 let message = "`1` confirms, and is an operator key";
                 let help = "take another operator key";

@@ -53,7 +53,9 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
             ("unsure_prompt", Some(&text.unsure_prompt)),
         ],
         Does::Wait(wait) => vec![("music", Some(&wait.music))],
-        Does::Collect(collect) => vec![("play", Some(&collect.play))],
+        Does::Collect(collect) => {
+            vec![("play", Some(&collect.play)), ("confirm", collect.confirm.as_ref())]
+        }
         Does::Lookup(lookup) => vec![("wait_prompt", lookup.wait_prompt.as_ref())],
         Does::Action(action) => {
             vec![("confirm", action.confirm.as_ref()), ("wait_prompt", action.wait_prompt.as_ref())]

@@ -20,6 +20,8 @@ use crate::{
     key::Key,
 };
 
+/// From the end of what is read back to "no answer".
+const CONFIRM: Duration = Duration::from_secs(8);
 /// However slowly somebody types: so long for each digit wanted, and twice that.
 const PATIENCE: u32 = 2;
 
@@ -28,11 +30,22 @@ pub(crate) struct Collecting {
     tries: u8,
     prompt: Option<Playback>,
     gather: Gather,
+    confirming: Option<Confirming>,
+}
+
+/// The value was read back: is it right?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Confirming {
+    /// It was read back twice.
+    again: bool,
+    /// Until a key is missed; `None` while it is read.
+    until: Option<Duration>,
 }
 
 impl Collecting {
     pub fn begin(collect: &Collect, context: &mut Context<'_>) -> Result<Self, Leave> {
-        let mut collecting = Self { tries: 1, prompt: None, gather: gather(collect) };
+        let mut collecting =
+            Self { tries: 1, prompt: None, gather: gather(collect), confirming: None };
         let mut typed = false;
         while let Some(key) = context.keys.take() {
             typed |= key.is_digit();
@@ -55,6 +68,9 @@ impl Collecting {
         context: &mut Context<'_>,
         input: &Input,
     ) -> Turn {
+        if self.confirming.is_some() {
+            return self.confirm_input(collect, context, input);
+        }
         match input {
             // Only digits stop the question: any other key says nothing yet.
             Input::KeyDown(key) => {
@@ -85,6 +101,15 @@ impl Collecting {
         if self.prompt.as_ref().is_some_and(|prompt| prompt.timeout(context.now).is_some()) {
             return prompt_failed();
         }
+        if let Some(Confirming { until, again }) = &self.confirming {
+            if until.is_none_or(|until| until > context.now) {
+                return Turn::Stay;
+            }
+            return match *again {
+                false => self.read_back(collect, context, true),
+                true => self.not_right(collect, context, Exit::Timeout),
+            };
+        }
         match self.gather.handle_timeout(context.now) {
             Some(gathered) => self.gathered(collect, context, gathered),
             None => Turn::Stay,
@@ -93,8 +118,10 @@ impl Collecting {
 
     pub fn poll_timeout(&self) -> Duration {
         let playing = self.prompt.as_ref().map(Playback::poll_timeout);
-        // One of the two is always there.
-        playing.into_iter().chain(self.gather.poll_timeout()).min().unwrap_or(Duration::MAX)
+        let confirming = self.confirming.as_ref().and_then(|confirming| confirming.until);
+        let gather = self.gather.poll_timeout().filter(|_| self.confirming.is_none());
+        // One of them is always there.
+        [playing, confirming, gather].into_iter().flatten().min().unwrap_or(Duration::MAX)
     }
 
     pub fn tries(&self) -> u8 {
@@ -148,7 +175,72 @@ impl Collecting {
             return self.missed(collect, context, Exit::Wrong);
         };
         context.facts.learn(&collect.save, &value, collect.secret);
+        if collect.confirm.is_some() {
+            return self.read_back(collect, context, false);
+        }
         Turn::Leave(Leave::next(collect.then))
+    }
+
+    fn read_back(&mut self, collect: &Collect, context: &mut Context<'_>, again: bool) -> Turn {
+        context.keys.flush();
+        self.prompt = collect.confirm.as_ref().and_then(|list| context.play(list, true));
+        let until = self.prompt.is_none().then(|| context.now + CONFIRM);
+        self.confirming = Some(Confirming { again, until });
+        Turn::Stay
+    }
+
+    fn confirm_input(
+        &mut self,
+        collect: &Collect,
+        context: &mut Context<'_>,
+        input: &Input,
+    ) -> Turn {
+        let key = match input {
+            Input::KeyDown(_) => {
+                self.hush(context);
+                return Turn::Stay;
+            }
+            Input::Key(key) => *key,
+            _ => {
+                return match self.prompt.as_ref().and_then(|prompt| prompt.input(input)) {
+                    Some(Played::ToTheEnd | Played::Stopped) => {
+                        self.hush(context);
+                        Turn::Stay
+                    }
+                    Some(Played::Failed) => prompt_failed(),
+                    None => Turn::Stay,
+                };
+            }
+        };
+        self.hush(context);
+        match key.label() {
+            _ if context.flow.operator_keys.contains(&key) => {
+                context.facts.learn(&collect.save, "", false);
+                Turn::Leave(Leave::by(Exit::Key(key), Next::Human))
+            }
+            '1' => Turn::Leave(Leave::next(collect.then)),
+            '2' => self.not_right(collect, context, Exit::Wrong),
+            _ => match self.confirming.as_ref().is_some_and(|confirming| confirming.again) {
+                false => self.read_back(collect, context, true),
+                true => self.not_right(collect, context, Exit::Wrong),
+            },
+        }
+    }
+
+    /// Nothing is read any more; the time for the answer runs.
+    fn hush(&mut self, context: &mut Context<'_>) {
+        if self.prompt.take().is_some() {
+            context.desk.push(Output::StopPlay);
+        }
+        if let Some(confirming) = &mut self.confirming {
+            confirming.until.get_or_insert(context.now + CONFIRM);
+        }
+    }
+
+    fn not_right(&mut self, collect: &Collect, context: &mut Context<'_>, why: Exit) -> Turn {
+        context.facts.learn(&collect.save, "", false);
+        self.confirming = None;
+        self.missed(collect, context, why)
     }
 
     /// Silence or wrong digits: once more, or on.

@@ -314,6 +314,36 @@ fn the_end_key_after_the_last_digit_spoils_nothing() {
 }
 
 #[test]
+fn ex_24_digits_are_read_back_and_taken_only_when_they_are_right() {
+    let flow = PIN.replace("min      = 4", "min = 4\nconfirm = true");
+    let right = |phone: &mut Phone, key: char| {
+        phone.type_in("1234#").wait(1).press_now(key).wait(1);
+    };
+    let mut yes = phone(&flow, answers("who", &[("kind", "gold")]));
+    right(&mut yes, '1');
+    assert_eq!(yes.heard(), ["type-it", "f-1", "f-2", "f-3", "f-4", "right-or-again"]);
+    assert_eq!((yes.path()[0].as_str(), yes.asked().len()), ("first next", 1));
+
+    let mut again = phone(&flow, answers("who", &[]));
+    right(&mut again, '2');
+    assert_eq!(again.heard().last(), Some(&"type-it"), "asked again");
+    assert_eq!(again.0.call.facts().field("account"), None);
+    right(&mut again, '1');
+    assert_eq!(again.path()[0], "first next");
+
+    // Silence: read back once more, then a try is gone.
+    let mut silent = phone(&flow, answers("who", &[]));
+    silent.type_in("1234#").wait(26); // 15 s of reading, 8 s for the answer
+    assert_eq!(silent.heard().iter().filter(|name| **name == "right-or-again").count(), 2);
+    silent.wait(22);
+    assert_eq!(silent.heard().last(), Some(&"type-it"));
+
+    let mut person = phone(&flow, answers("who", &[]));
+    right(&mut person, '0');
+    assert_eq!(person.forwards(), ["agents"]);
+}
+
+#[test]
 fn a_secret_goes_into_a_request_and_nowhere_else() {
     let flow = PIN.replace("save     = \"account\"", "save = \"account\"\nsecret = true");
     let mut phone = phone(&flow, answers("who", &[("kind", "gold")]));

@@ -28,8 +28,8 @@ pub struct Collect {
     pub tries: u8,
     /// What the digits must be.
     pub check: Check,
-    /// The digits are read back, and confirmed by key.
-    pub confirm: bool,
+    /// What reads the value back and asks whether it is right; `None`: it is taken as typed.
+    pub confirm: Option<PromptList>,
     /// Never stored, logged or handed on, except to the lookup or action that names the field.
     pub secret: bool,
     /// With good digits.

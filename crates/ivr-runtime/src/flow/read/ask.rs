@@ -12,9 +12,12 @@ use super::{
 };
 use crate::{
     diagnose::{Code, Table, Text},
-    flow::model::{Action, Check, Collect, Lookup, Method, Request, Save},
+    flow::model::{
+        Action, Check, Collect, Lookup, Method, PromptItem, PromptList, Request, Save, Spoken,
+    },
     key::Key,
     lint::urls,
+    speech::Way,
 };
 
 const CHECKS: [(&str, Check); 5] = [
@@ -47,11 +50,16 @@ pub(super) fn collect(table: &Table<'_>, reader: &Reader<'_>) -> Collect {
         table.note(Code::E15, "end_key", message, "write `\"#\"`");
     }
     let no_input = reader.required_go(table, "no_input", Code::E04);
-    if table.flag("confirm") == Some(true) {
-        table.not_yet("confirm");
+    let save = field(table, "save").unwrap_or_default();
+    let secret = table.flag("secret").unwrap_or(false);
+    let confirm = table.flag("confirm").unwrap_or(false);
+    if confirm && secret {
+        let message = "a secret is not read back: whoever is near would hear it";
+        table.note(Code::E00, "confirm", message, "leave one out");
     }
+    let confirm = confirm.then(|| read_back(&check, &save));
     Collect {
-        save: field(table, "save").unwrap_or_default(),
+        save,
         play: prompts::play(table),
         min,
         max,
@@ -60,12 +68,23 @@ pub(super) fn collect(table: &Table<'_>, reader: &Reader<'_>) -> Collect {
         gap_ms: table.number("gap_ms", 1_000..=30_000).unwrap_or(4_000),
         tries: table.number_or("tries", 1..=5, Code::E05).map_or(3, |n| n as u8),
         check,
-        confirm: false,
-        secret: table.flag("secret").unwrap_or(false),
+        confirm,
+        secret,
         then: reader.required_go(table, "then", Code::E00),
         no_input,
         wrong: reader.go(table, "wrong").unwrap_or(no_input),
     }
+}
+
+/// The value as people say it, and the question whether it is right.
+fn read_back(check: &Check, save: &str) -> PromptList {
+    let way = match check {
+        Check::Phone | Check::Mobile => Way::Phone,
+        Check::Date => Way::Date,
+        Check::Digits | Check::Luhn | Check::Pattern(_) => Way::Digits,
+    };
+    let value = Spoken::Field(save.to_owned());
+    vec![PromptItem::Say { way, value }, PromptItem::Sound("right-or-again".to_owned())]
 }
 
 fn check(table: &Table<'_>) -> Check {
