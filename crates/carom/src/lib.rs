@@ -7,4 +7,5 @@ pub mod demo;
 pub mod http;
 pub mod node;
 pub mod phone;
+pub mod rehearse;
 pub mod switchboard;

@@ -30,6 +30,7 @@ mod pings;
 mod privacy;
 mod prompts_cli;
 mod receipts;
+mod rehearse;
 mod reload;
 mod requests;
 mod ringing;

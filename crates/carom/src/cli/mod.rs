@@ -10,6 +10,7 @@ mod prompts;
 mod root;
 mod run;
 mod simulate;
+mod test;
 
 pub use call::CallArgs;
 pub use check::CheckArgs;
@@ -19,6 +20,7 @@ pub use prompts::PromptsArgs;
 pub use root::{Cli, ConfigArg};
 pub use run::RunArgs;
 pub use simulate::SimulateArgs;
+pub use test::TestArgs;
 
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use super::{
-    CallArgs, CheckArgs, DemoArgs, PromptsArgs, RunArgs, SimulateArgs,
+    CallArgs, CheckArgs, DemoArgs, PromptsArgs, RunArgs, SimulateArgs, TestArgs,
     node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs},
 };
 
@@ -41,6 +41,8 @@ enum Command {
     Call(CallArgs),
     /// Play a flow in the terminal, or with random callers.
     Simulate(SimulateArgs),
+    /// Play the tests of the flows.
+    Test(TestArgs),
     /// Show three calls with nothing configured.
     Demo(DemoArgs),
 }
@@ -63,6 +65,7 @@ impl Cli {
             Command::Prompts(args) => args.run(),
             Command::Call(args) => args.run(),
             Command::Simulate(args) => args.run(),
+            Command::Test(args) => args.run(),
             Command::Demo(args) => args.run(),
         }
     }

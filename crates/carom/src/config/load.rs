@@ -210,6 +210,8 @@ fn load_folder(
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.path())
         .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
+        // Their tests stand beside them.
+        .filter(|file| !file.to_string_lossy().ends_with(".flowtest.toml"))
         .collect();
     files.sort();
     // A folder that is not there may have been told of where the file names it.

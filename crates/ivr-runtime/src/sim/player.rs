@@ -86,6 +86,12 @@ impl Player {
         self.listen()
     }
 
+    /// The caller lets time pass.
+    pub fn wait(&mut self, time: Duration) -> Vec<Heard> {
+        self.stage.pass(time);
+        self.listen()
+    }
+
     /// The caller hangs up.
     pub fn hang_up(&mut self) -> Vec<Heard> {
         self.stage.plan(Duration::ZERO, Topic::Caller, Input::HungUp);

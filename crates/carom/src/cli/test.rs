@@ -1,0 +1,94 @@
+//! `carom test`: plays the tests of flows.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, bail};
+
+use super::{ConfigArg, load};
+use crate::rehearse::{Coverage, junit, play, read};
+
+/// How a file of tests is called.
+const SUFFIX: &str = ".flowtest.toml";
+
+/// Arguments of `carom test`.
+#[derive(Debug, clap::Args)]
+pub struct TestArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Files of tests, or folders of them; left out, the configuration's flows folder.
+    files: Vec<PathBuf>,
+    /// Write the results to this file, as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+impl TestArgs {
+    /// Plays every test; the exit status is 1 where one fails.
+    ///
+    /// # Errors
+    /// A configuration with errors, a file that is no file of tests.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let snapshot = load(self.config.config.as_deref())?;
+        let folder = snapshot.config.flows_dir.clone();
+        let named = if self.files.is_empty() { folder.into_iter().collect() } else { self.files };
+        let mut files = Vec::new();
+        for path in &named {
+            files.extend(tests_in(path)?);
+        }
+        if files.is_empty() {
+            bail!("there is no *{SUFFIX} in {}", in_words(&named));
+        }
+        let mut coverage = Coverage::of(&snapshot.flows);
+        let (mut suites, mut failed, mut all) = (Vec::new(), 0, 0);
+        for file in files {
+            let name = file.display().to_string();
+            let text = fs::read_to_string(&file).with_context(|| name.clone())?;
+            let tests = read(&text).map_err(|why| anyhow::anyhow!("{name}: {why}"))?;
+            let mut results = Vec::new();
+            for test in tests {
+                let faults = match play(&snapshot, &test) {
+                    Ok(played) => {
+                        coverage.add(&played);
+                        played.faults
+                    }
+                    Err(why) => vec![why],
+                };
+                all += 1;
+                failed += usize::from(!faults.is_empty());
+                println!("{}  {}", if faults.is_empty() { "ok    " } else { "FAILED" }, test.name);
+                faults.iter().for_each(|fault| println!("        {fault}"));
+                results.push((test.name, faults));
+            }
+            suites.push((name, results));
+        }
+        println!("{all} tests, {failed} failed");
+        print!("{coverage}");
+        if let Some(file) = &self.junit {
+            fs::write(file, junit(&suites)).with_context(|| file.display().to_string())?;
+        }
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// A file itself, or the files of tests in a folder.
+fn tests_in(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = fs::read_dir(path).with_context(|| path.display().to_string())?;
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<_> = files.filter(|file| file.to_string_lossy().ends_with(SUFFIX)).collect();
+    files.sort();
+    Ok(files)
+}
+
+fn in_words(paths: &[PathBuf]) -> String {
+    if paths.is_empty() {
+        return "the built-in configuration: name a file or a folder".to_owned();
+    }
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}

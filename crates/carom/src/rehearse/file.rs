@@ -1,0 +1,163 @@
+//! `*.flowtest.toml`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// One call and what is expected of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    /// What it shows.
+    pub name: String,
+    /// Name of the flow; left out, the one that takes `called`.
+    pub flow: Option<String>,
+    /// Called number; left out, the flow's first.
+    pub called: Option<String>,
+    /// Caller, or `anonymous`.
+    #[serde(default = "somebody")]
+    pub caller: String,
+    /// When the call arrives: `2026-11-25T10:00[Europe/London]`.
+    pub at: Option<String>,
+    /// `priority`, `psap-callback`, `relay-or-text-phone`.
+    #[serde(default)]
+    pub call_is: Vec<String>,
+    /// Flags of the operator that are set.
+    #[serde(default)]
+    pub flags: Vec<String>,
+    /// Headers of the INVITE.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// `A`, `B`, `C`, `failed`, `none`.
+    pub attestation: Option<String>,
+    /// Left out, as the numbering plan tells.
+    pub can_receive_text: Option<bool>,
+    /// Hours since earlier calls of the caller.
+    #[serde(default)]
+    pub called_hours_ago: Vec<f64>,
+    /// Hours since earlier calls that ended deflected.
+    #[serde(default)]
+    pub deflected_hours_ago: Vec<f64>,
+    /// Hours since the caller declined an offer.
+    pub declined_hours_ago: Option<f64>,
+    /// The last text did not arrive.
+    #[serde(default)]
+    pub failed_promise: bool,
+    /// The caller wants no texts.
+    #[serde(default)]
+    pub opted_out: bool,
+    /// The store says nothing of the caller.
+    #[serde(default)]
+    pub history_unknown: bool,
+    /// What sources tell.
+    #[serde(default)]
+    pub sources: BTreeMap<String, SourceSays>,
+    /// What lookups and actions answer, by step; others fail.
+    #[serde(default)]
+    pub answers: BTreeMap<String, BTreeMap<String, String>>,
+    /// What becomes of texts.
+    #[serde(default)]
+    pub text: TextIs,
+    /// What becomes of targets, by name; others are answered by a person.
+    #[serde(default)]
+    pub targets: BTreeMap<String, TargetIs>,
+    /// What the caller does: keys, `silence`, `wait 30s`, `hang up`.
+    #[serde(default, rename = "do")]
+    pub does: Vec<String>,
+    /// What must come of it.
+    pub expect: Expect,
+}
+
+/// What must come of a call; what is left out is not looked at.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// Every step with its exit: `welcome 1`.
+    pub path: Option<Vec<String>>,
+    /// Prompts among those heard, in this order.
+    pub prompts: Option<Vec<String>>,
+    /// Parts of the texts sent, one each; an empty list: none is sent.
+    pub texts: Option<Vec<String>>,
+    /// Targets called, in order.
+    pub targets: Option<Vec<String>>,
+    /// Offers with their answer: `offer declined`, `offer suppressed:holdout`.
+    pub offers: Option<Vec<String>>,
+    /// How it ends: `deflected`, `forwarded`, …; where it has not ended, the step it is in.
+    pub end: Option<String>,
+    /// `human`, `no_human`, `unknown`.
+    pub handled: Option<String>,
+}
+
+/// What a source tells.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSays {
+    /// Expected wait.
+    pub wait_seconds: Option<u32>,
+    /// Free agents.
+    pub agents_available: Option<u32>,
+}
+
+/// What becomes of texts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TextIs {
+    /// A provider accepts them.
+    #[default]
+    Accepted,
+    /// They are queued.
+    Queued,
+    /// No provider takes them.
+    Failed,
+    /// Nobody knows.
+    Ambiguous,
+    /// A limit bites.
+    Limited,
+    /// The number takes none.
+    NotTextable,
+    /// It went out a moment ago.
+    Duplicate,
+    /// Nothing is heard of them.
+    Lost,
+}
+
+/// What becomes of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetIs {
+    /// A person answers.
+    Person,
+    /// A queue answers.
+    Queue,
+    /// 486.
+    Busy,
+    /// It rings out.
+    NoAnswer,
+    /// 503.
+    Failed,
+    /// Nothing is heard of it.
+    Dead,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    test: Vec<Test>,
+}
+
+fn somebody() -> String {
+    "+447700900456".to_owned()
+}
+
+/// Reads a file of tests.
+///
+/// # Errors
+/// What is wrong with it, with its line.
+pub fn read(text: &str) -> Result<Vec<Test>, String> {
+    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    if file.test.is_empty() {
+        return Err("there is no `[[test]]` in it".to_owned());
+    }
+    Ok(file.test)
+}

@@ -1,0 +1,93 @@
+//! `carom test`: flows played against what is expected of them.
+
+use std::process::{Command, Output};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+const CONFIG: [&str; 3] = ["test", "-c", "config/carom.toml"];
+
+#[test]
+fn the_shipped_flow_keeps_its_own_tests_and_says_what_they_leave_out() {
+    let told = carom(&CONFIG);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success(), "{text}");
+    assert!(text.contains("8 tests, 0 failed\nSample line: 11 of 12 steps"), "{text}");
+    assert!(text.contains("  not seen: english by next\n"), "{text}");
+}
+
+#[test]
+fn a_test_that_fails_says_what_was_expected_and_what_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wrong.flowtest.toml");
+    let junit = folder.path().join("results.xml");
+    let test = r#"
+[[test]]
+name = "a <caller> takes the text"
+at   = "2026-11-25T10:00[Europe/London]"
+text = "failed"
+do   = ["1"]
+[test.expect]
+path    = ["arrive next", "offer 1", "text_me next"]
+prompts = ["sent"]
+texts   = ["another link"]
+targets = []
+offers  = ["offer declined"]
+end     = "deflected"
+handled = "no_human"
+[[test]]
+name = "it is not over"
+at   = "2026-11-25T10:00[Europe/London]"
+do   = ["2"]
+expect = { end = "forwarded" }
+[[test]]
+name = "there is no such key"
+do   = ["x"]
+expect = {}
+[[test]]
+name = "there is no such flow"
+flow = "Sampel line"
+expect = {}
+[[test]]
+name = "there is no such day"
+at   = "2026-02-30T10:00[Europe/London]"
+expect = {}
+"#;
+    std::fs::write(&file, test).unwrap();
+    let args = [file.to_str().unwrap(), "--junit", junit.to_str().unwrap()];
+    let told = carom(&[&CONFIG[..], &args].concat());
+    assert_eq!(told.status.code(), Some(1));
+    let text = String::from_utf8(told.stdout).unwrap();
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("tests_that_fail", text.split("Sample line:").next().unwrap());
+    });
+    let xml = std::fs::read_to_string(junit).unwrap();
+    assert!(xml.contains("tests=\"5\" failures=\"5\""), "{xml}");
+    assert!(xml.contains("<testcase name=\"a &lt;caller&gt; takes the text\""), "{xml}");
+    let opened = xml.matches("<testcase").count();
+    assert_eq!(opened, xml.matches("</testcase>").count(), "{xml}");
+}
+
+#[test]
+fn a_file_that_is_no_file_of_tests_is_told_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.flowtest.toml");
+    for (text, why) in [
+        ("[[test]]\nname = \"a\"\nexpct = {}\n", "line 3, column 1"),
+        ("[[test]]\nname = \"a\"\ntext = \"maybe\"\nexpect = {}\n", "unknown variant `maybe`"),
+        ("[[test]]\nname = \"a\"\n", "missing field `expect`"),
+        ("", "there is no `[[test]]` in it"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let told = carom(&[&CONFIG[..], &[file.to_str().unwrap()]].concat());
+        let err = String::from_utf8(told.stderr).unwrap();
+        assert_eq!(told.status.code(), Some(1), "{text}");
+        assert!(err.contains("bad.flowtest.toml") && err.contains(why), "{text}: {err}");
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let told = carom(&[&CONFIG[..], &[empty.path().to_str().unwrap()]].concat());
+    assert!(String::from_utf8(told.stderr).unwrap().contains("there is no *.flowtest.toml in"));
+}
+
+fn carom(args: &[&str]) -> Output {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    Command::new(BIN).args(args).current_dir(root).output().unwrap()
+}
