@@ -15,6 +15,9 @@ use ivr_runtime::{
     flow::{Business, PromptFacts, PromptIndex, Shared, load, tables::TargetDraft},
 };
 
+const BAD_CALENDAR: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20261225\r\n\
+                            RRULE:FREQ=YEARLY;BYEASTER=1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
 #[test]
 fn every_bad_flow_is_told_what_is_wrong_where_and_how_to_mend_it() {
     let mut seen = 0;
@@ -73,6 +76,7 @@ fn shared() -> Shared {
         businesses: vec![Business { key: "shop".into(), brand: "Example".into() }],
         fallback: Some("pbx".into()),
         countries: vec!["GB".into()],
+        holiday_files: BTreeMap::from([("bank.ics".into(), BAD_CALENDAR.into())]),
         ..Shared::default()
     }
 }

@@ -1,4 +1,4 @@
-//! Fuzz targets of the flow file; plain `cargo test` replays the corpus under `__fuzz__`, which is
+//! Fuzz targets of the files of a flow; plain `cargo test` replays the corpus under `__fuzz__`, which is
 //! links to the bad flows of `findings.rs` and to the good ones, and some random edits of good
 //! files, `cargo bolero test NAME --sanitizer NONE` searches for more. Failures print their seed.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
@@ -8,9 +8,10 @@ use std::sync::Arc;
 use ivr_runtime::{
     diagnose::{Severity, render},
     flow::{AnyPrompt, Shared, load},
-    hours::{Hours, Schedule, Week, parse_spans},
+    hours::{Hours, Schedule, Week, parse_holidays, parse_spans},
     sim::{Faults, run_random},
 };
+use jiff::{civil::Date, tz::TimeZone};
 
 const GOOD: [&str; 2] = [
     include_str!("fixtures/minimal.toml"),
@@ -27,6 +28,23 @@ fn flow_file() {
     let shared = shared();
     bolero::check!().for_each(|bytes: &[u8]| {
         let _ = judge(&String::from_utf8_lossy(bytes), &shared);
+    });
+}
+
+/// Calendars and lists of dates: whatever they hold, each day is told once, within the century.
+#[test]
+fn holiday_file() {
+    let zone = TimeZone::get("Australia/Lord_Howe").unwrap();
+    bolero::check!().for_each(|bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        match parse_holidays(&text, &zone) {
+            Ok(days) if text.contains(':') => {
+                let in_century = |day: &Date| (2000..2100).contains(&day.year());
+                assert!(days.keys().all(in_century), "{days:?}");
+            }
+            Ok(_) => {}
+            Err(problem) => assert!(problem.to_string().starts_with("line "), "{problem}"),
+        }
     });
 }
 

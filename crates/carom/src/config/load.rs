@@ -272,13 +272,23 @@ fn load_flow(
 fn holiday_files(text: &str, folder: &Path) -> BTreeMap<String, String> {
     let tree = diagnose::tree(text, &Notes::default());
     let hours = tree.get_ref().get("hours").and_then(|hours| hours.get_ref().as_table());
-    let names = hours
+    let written = hours
         .into_iter()
         .flatten()
-        .filter_map(|(_, table)| table.get_ref().as_table()?.get("holidays")?.get_ref().as_str());
-    let read =
-        |name: &str| fs::read_to_string(folder.join(name)).ok().map(|text| (name.to_owned(), text));
+        .filter_map(|(_, table)| Some(table.get_ref().as_table()?.get("holidays")?.get_ref()));
+    // Dates of a list are no names of files, and nothing is found by them.
+    let names = written.flat_map(|written| match written.as_array() {
+        Some(list) => list.iter().filter_map(|item| item.get_ref().as_str()).collect(),
+        None => Vec::from_iter(written.as_str()),
+    });
+    let read = |name: &str| Some((name.to_owned(), holiday_file(&folder.join(name))?));
     names.filter_map(read).collect()
+}
+
+/// Content of a holiday file. Names of holidays may be in any encoding; dates are ASCII.
+pub(super) fn holiday_file(path: &Path) -> Option<String> {
+    let bytes = fs::read(path).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Ways out of shared targets that lead nowhere in any flow.

@@ -9,7 +9,7 @@ use ivr_runtime::{
 
 use super::{
     Config, Control, Http, Limits, Listener, Media, Privacy, Transport, Trunk, TrunkTransport, Tts,
-    business, control, http, limits, listener, media, privacy, provider, read::Table, sender,
+    business, control, http, limits, listener, load, media, privacy, provider, read::Table, sender,
     source, store, trunk,
 };
 
@@ -65,7 +65,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         fallback.finish();
         target
     });
-    let holiday_file = |name: &str| std::fs::read_to_string(base.join(name)).ok();
+    let holiday_file = |name: &str| load::holiday_file(&base.join(name));
     let hours = root
         .tables("hours")
         .into_iter()

@@ -27,8 +27,8 @@ fn zone_of<'a>(hours: &'a [Hours], called: &str, country: &str) -> &'a str {
         Schedule::ByCalledNumber(weeks) => weeks.get(called),
         Schedule::Week(_) => None,
     });
-    if let Some(week) = of_number {
-        return &week.zone;
+    if let Some(named) = of_number {
+        return &named.week.zone;
     }
     let of_hours = || {
         hours.iter().filter_map(|hours| match &hours.schedule {
@@ -49,17 +49,18 @@ fn zones(country: &str) -> impl Iterator<Item = &'static str> + Clone {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
-    use ivr_runtime::hours::{Hours, Week};
+    use ivr_runtime::hours::{Hours, NamedWeek, Week};
 
     use super::*;
 
     #[test]
     fn the_line_s_zone_is_that_of_its_country_and_of_several_the_one_the_hours_name() {
         let la = || week("America/Los_Angeles");
+        let named = || NamedWeek { hours: "utc".into(), week: in_zone("UTC") };
         let by_number =
-            || Schedule::ByCalledNumber(BTreeMap::from([("+14155550100".into(), in_zone("UTC"))]));
+            || Schedule::ByCalledNumber(BTreeMap::from([("+14155550100".into(), named())]));
         for (called, country, hours, zone) in [
             ("+442079460018", "GB", vec![], "Europe/London"),
             ("+442079460018", "GB", vec![la()], "Europe/London"),
@@ -91,6 +92,6 @@ mod tests {
     }
 
     fn in_zone(zone: &str) -> Week {
-        Week { zone: zone.into(), days: Default::default(), holidays: BTreeSet::new() }
+        Week { zone: zone.into(), days: Default::default(), holidays: Default::default() }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::io::Hidden;
+use crate::hours::OneOff;
 
 /// Calls of one caller the machine remembers; older ones are forgotten (bounded state).
 const HISTORY_LEN: usize = 100;
@@ -35,6 +36,8 @@ pub struct Facts {
     pub call_is: Vec<String>,
     /// Flags of the operator that are set now; `None` while the store can't say.
     pub flags: Option<Vec<String>>,
+    /// What the operator closed or opened for once, oldest first.
+    pub one_offs: Vec<OneOff>,
     /// Earlier calls of this caller; `None` while unknown (store down, number withheld).
     pub history: Option<History>,
     /// Wall clock at [`Call::new`](super::Call::new)'s `now`, ms UTC.

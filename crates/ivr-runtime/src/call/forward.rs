@@ -30,7 +30,7 @@ impl Call {
                 self.record(Record::Bypassed { why: "max_steps".into() });
                 return Some(self.state.route.exhausted(now, &flow));
             }
-            if targets::is_closed(&flow, target, at_ms, &self.state.facts.called) {
+            if targets::is_closed(&flow, target, at_ms, &self.state.facts) {
                 self.state.route.target_closed(&flow, id);
                 return Some(self.after_target(now, id, Failure::Closed));
             }

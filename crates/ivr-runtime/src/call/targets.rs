@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::io::TargetOutcome;
+use super::{facts::Facts, io::TargetOutcome};
 use crate::flow::model::{AnsweredMeans, Flow, Go, HumanSignal, Target, TargetId};
 
 /// The switchboard keeps the target's own times; this much later it is taken for dead.
@@ -145,7 +145,8 @@ pub(crate) fn never_tells(target: &Target) -> bool {
 }
 
 /// Outside its hours. Hours that can't be told count as open: better a call that rings.
-pub(crate) fn is_closed(flow: &Flow, target: &Target, now_ms: i64, called: &str) -> bool {
+pub(crate) fn is_closed(flow: &Flow, target: &Target, now_ms: i64, facts: &Facts) -> bool {
     let hours = target.hours.and_then(|id| flow.hours.get(usize::from(id.0)));
-    hours.is_some_and(|hours| hours.is_open(now_ms, called) == Some(false))
+    let open = hours.and_then(|hours| hours.is_open(now_ms, &facts.called, &facts.one_offs));
+    open == Some(false)
 }

@@ -102,7 +102,9 @@ fn simple(flow: &Flow, facts: &Facts, now_ms: i64, fact: &Fact) -> Truth {
         Fact::CalledNumber(numbers) => numbers.contains(&facts.called).into(),
         Fact::OutsideHours(id) => {
             let hours = flow.hours.get(usize::from(id.0));
-            hours.and_then(|hours| hours.is_open(now_ms, &facts.called)).map(|open| !open).into()
+            let open =
+                hours.and_then(|hours| hours.is_open(now_ms, &facts.called, &facts.one_offs));
+            open.map(|open| !open).into()
         }
         Fact::CallsInLast(window) => history.map(|h| within(*window, &h.calls_ms, now_ms)).into(),
         Fact::DeflectedInLast(window) => {

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
@@ -290,6 +290,6 @@ fn say(name: &str) -> Does {
 }
 
 fn never_open() -> Hours {
-    let week = Week { zone: "UTC".into(), days: Default::default(), holidays: BTreeSet::new() };
+    let week = Week { zone: "UTC".into(), days: Default::default(), holidays: Default::default() };
     Hours { name: "never".into(), schedule: Schedule::Week(week) }
 }

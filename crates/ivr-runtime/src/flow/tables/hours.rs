@@ -1,14 +1,20 @@
 //! `[hours.X]`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::civil::Date;
-use toml::de::DeValue;
+use jiff::{civil::Date, tz::TimeZone};
+use toml::{Spanned, de::DeValue};
 
 use crate::{
     diagnose::{Code, Notes, Span, Table, Text, nearest},
-    hours::{Hours, Schedule, Week, is_zone, parse_holidays, parse_spans},
+    hours::{
+        HolidayProblem, Holidays, Hours, NamedWeek, Schedule, Week, is_zone, parse_holidays,
+        parse_spans,
+    },
 };
+
+/// Content of a file by the name that is written.
+type ReadFile<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Opening hours whose names are not looked up yet.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,15 +38,11 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Reads `[hours.X]`. `file` gives the content of a holiday file by the name written there.
 /// `None`: it can't be used; why is noted.
-pub fn hours(
-    name: Text,
-    table: Table<'_>,
-    file: &dyn Fn(&str) -> Option<String>,
-) -> Option<HoursDraft> {
+pub fn hours(name: Text, table: Table<'_>, file: ReadFile<'_>) -> Option<HoursDraft> {
     let by_number = by_called_number(&table);
     let zone = zone(&table, by_number.is_some());
     let days = week(&table);
-    let holidays = holidays(&table, file);
+    let holidays = holidays(&table, zone.as_deref(), file).map(Arc::new);
     if by_number.is_some() {
         let own = DAYS.iter().copied().chain(["zone", "mon-fri", "holidays"]);
         for key in own.filter(|key| table.has(key)) {
@@ -84,7 +86,7 @@ pub fn resolve_hours(drafts: Vec<HoursDraft>, shared: &[Hours], notes: &Notes) -
     drafts.into_iter().map(resolve).collect()
 }
 
-fn look_up(weeks: &BTreeMap<String, Week>, name: &Text, notes: &Notes) -> Option<Week> {
+fn look_up(weeks: &BTreeMap<String, Week>, name: &Text, notes: &Notes) -> Option<NamedWeek> {
     let week = weeks.get(&name.value);
     if week.is_none() {
         let help = nearest(&name.value, weeks.keys().map(String::as_str))
@@ -92,7 +94,7 @@ fn look_up(weeks: &BTreeMap<String, Week>, name: &Text, notes: &Notes) -> Option
         let message = format!("there are no `[hours.{}]` with a zone", name.value);
         notes.note(Code::E01, name.span.clone(), message, help);
     }
-    week.cloned()
+    Some(NamedWeek { hours: name.value.clone(), week: week?.clone() })
 }
 
 fn by_called_number(table: &Table<'_>) -> Option<Vec<(Text, Text)>> {
@@ -155,58 +157,73 @@ fn day<'a>(table: &Table<'a>, key: &'a str) -> Option<Option<Vec<crate::hours::S
     }
 }
 
-fn holidays(table: &Table<'_>, file: &dyn Fn(&str) -> Option<String>) -> Option<BTreeSet<Date>> {
-    let Some(value) = table.value("holidays") else { return Some(BTreeSet::new()) };
-    let notes = table.notes();
+/// `zone` as written, if it is one: the times of a calendar are told by it.
+fn holidays(table: &Table<'_>, zone: Option<&str>, file: ReadFile<'_>) -> Option<Holidays> {
+    let Some(value) = table.value("holidays") else { return Some(Holidays::new()) };
+    let zone = zone.and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
+    let reader = HolidayReader { zone, file, notes: table.notes() };
     match value.get_ref() {
-        DeValue::String(name) => holiday_file(name, value.span(), file, notes),
+        DeValue::String(name) => reader.file(name, value.span()),
         DeValue::Array(list) => {
-            let mut dates = BTreeSet::new();
-            let mut complete = true;
-            for item in list.iter() {
-                // A date may be written with quotes or, as TOML has dates, without.
-                let text = match item.get_ref() {
-                    DeValue::String(text) => text.to_string(),
-                    DeValue::Datetime(date) => date.to_string(),
-                    _ => String::new(),
-                };
-                match text.parse::<Date>() {
-                    Ok(date) => {
-                        dates.insert(date);
-                    }
-                    Err(_) => {
-                        complete = false;
-                        let help = "write it as `\"2026-12-25\"`";
-                        notes.note(Code::E12, item.span(), "this is no date", help);
-                    }
+            let each: Vec<_> = list.iter().map(|item| reader.item(item)).collect();
+            let each: Vec<Holidays> = each.into_iter().collect::<Option<_>>()?;
+            let mut holidays = Holidays::new();
+            for (day, name) in each.into_iter().flatten() {
+                let known = holidays.entry(day).or_default();
+                if known.is_empty() {
+                    *known = name;
                 }
             }
-            complete.then_some(dates)
+            Some(holidays)
         }
         _ => {
-            table.wrong_type("holidays", value, "a list of dates, or the name of a file of them");
+            table.wrong_type("holidays", value, "a list of dates and files, or the name of a file");
             None
         }
     }
 }
 
-fn holiday_file(
-    name: &str,
-    span: Span,
-    file: &dyn Fn(&str) -> Option<String>,
-    notes: &Notes,
-) -> Option<BTreeSet<Date>> {
-    let Some(text) = file(name) else {
-        let message = format!("the holiday file `{name}` can't be read");
-        notes.note(Code::E12, span, message, "its name is relative to this file");
-        return None;
-    };
-    match parse_holidays(&text) {
-        Ok(dates) => Some(dates),
-        Err(line) => {
-            let message = format!("line {line} of the holiday file `{name}` is no date");
-            notes.note(Code::E12, span, message, "write one date a line, as `2026-12-25`");
-            None
+struct HolidayReader<'a> {
+    zone: TimeZone,
+    file: ReadFile<'a>,
+    notes: &'a Notes,
+}
+
+impl HolidayReader<'_> {
+    /// A date, with quotes or, as TOML has dates, without; or the name of a file.
+    fn item(&self, item: &Spanned<DeValue<'_>>) -> Option<Holidays> {
+        let text = match item.get_ref() {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Datetime(date) => date.to_string(),
+            _ => String::new(),
+        };
+        if let Ok(date) = text.parse::<Date>() {
+            return Some(Holidays::from([(date, "".into())]));
         }
+        // Dates have no letters, and names of files have.
+        if text.contains(|c: char| c.is_alphabetic()) {
+            return self.file(&text, item.span());
+        }
+        let help = "write it as `\"2026-12-25\"`";
+        self.notes.note(Code::E12, item.span(), "this is no date", help);
+        None
+    }
+
+    fn file(&self, name: &str, span: Span) -> Option<Holidays> {
+        let Some(text) = (self.file)(name) else {
+            let message = format!("the holiday file `{name}` can't be read");
+            self.notes.note(Code::E12, span, message, "its name is relative to this file");
+            return None;
+        };
+        parse_holidays(&text, &self.zone)
+            .map_err(|problem| {
+                let help = match problem {
+                    HolidayProblem::Date(..) => "write one date a line, as `2026-12-25`",
+                    HolidayProblem::Calendar(_) => "mend the calendar, or list its days",
+                };
+                let message = format!("the holiday file `{name}`, {problem}");
+                self.notes.note(Code::E12, span, message, help);
+            })
+            .ok()
     }
 }
