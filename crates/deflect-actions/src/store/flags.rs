@@ -1,6 +1,6 @@
 //! Flags: the newest row of a name is its value.
 
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 use uuid::Uuid;
 
 use super::{Store, StoreError};
@@ -70,18 +70,30 @@ impl Store {
         by_whom: &str,
     ) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
-        sqlx::query(
-            "INSERT INTO change_marker (marker_id, at_ms, kind, name, value, by_whom) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(Uuid::now_v7().to_string())
-        .bind(self.now_ms())
-        .bind(kind.to_owned())
-        .bind(name.to_owned())
-        .bind(value.map(str::to_owned))
-        .bind(by_whom.to_owned())
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+        mark(&mut conn, self.now_ms(), kind, name, value, by_whom).await
     }
+}
+
+/// Writes a row of `change_marker`.
+pub(super) async fn mark(
+    conn: &mut AnyConnection,
+    now_ms: i64,
+    kind: &str,
+    name: &str,
+    value: Option<&str>,
+    by_whom: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO change_marker (marker_id, at_ms, kind, name, value, by_whom) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(Uuid::now_v7().to_string())
+    .bind(now_ms)
+    .bind(kind.to_owned())
+    .bind(name.to_owned())
+    .bind(value.map(str::to_owned))
+    .bind(by_whom.to_owned())
+    .execute(conn)
+    .await?;
+    Ok(())
 }
