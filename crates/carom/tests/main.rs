@@ -19,6 +19,7 @@ mod failing;
 mod files;
 mod forward;
 mod hold;
+mod hours;
 mod http;
 mod kill;
 mod large;

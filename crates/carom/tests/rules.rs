@@ -275,15 +275,15 @@ fn dp_22_the_control_group_is_offered_nothing_and_its_calls_say_so() {
 }
 
 /// An engine and a PBX that answers at any of its addresses and soon hangs up.
-struct Site<'a> {
+pub struct Site<'a> {
     place: &'a Place,
-    engine: Engine,
+    pub engine: Engine,
     pbx: Run,
 }
 
 impl<'a> Site<'a> {
     /// `flows`: file, text, and its targets.
-    fn new(place: &'a Place, flows: &[(&str, &str, &str)]) -> Self {
+    pub fn new(place: &'a Place, flows: &[(&str, &str, &str)]) -> Self {
         Self::with_config(place, CONFIG, flows)
     }
 
@@ -309,11 +309,11 @@ impl<'a> Site<'a> {
     }
 
     /// Which address is rung for a call of this caller.
-    fn rings(&self, caller: &str) -> String {
+    pub fn rings(&self, caller: &str) -> String {
         self.ring(Scenario::key, "caller", caller)
     }
 
-    fn ring(
+    pub fn ring(
         &self,
         with: impl Fn(Scenario, &str, &str) -> Scenario,
         name: &str,

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod espeak;
 mod fragments;
+mod hours;
 mod node;
 mod prompts;
 mod root;

@@ -75,7 +75,7 @@ impl NodeArgs {
         }
     }
 
-    fn data(&self, request: &Request) -> anyhow::Result<Value> {
+    pub(super) fn data(&self, request: &Request) -> anyhow::Result<Value> {
         match self.ask(request)? {
             Reply::Data(value) => Ok(value),
             Reply::Done(text) => Ok(Value::String(text)),
@@ -83,7 +83,7 @@ impl NodeArgs {
         }
     }
 
-    fn print(&self, request: &Request) -> anyhow::Result<ExitCode> {
+    pub(super) fn print(&self, request: &Request) -> anyhow::Result<ExitCode> {
         match self.ask(request)? {
             Reply::Done(text) => println!("{text}"),
             Reply::Data(value) => println!("{}", serde_json::to_string_pretty(&value)?),

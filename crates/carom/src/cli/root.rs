@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     CallArgs, CheckArgs, DemoArgs, PromptsArgs, RunArgs, SimulateArgs, TestArgs,
+    hours::HoursArgs,
     node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs},
 };
 
@@ -35,6 +36,8 @@ enum Command {
     Messages(MessagesArgs),
     /// Set or clear a flag that the rules test.
     Flag(FlagArgs),
+    /// What is open now; close or open for once.
+    Hours(HoursArgs),
     /// Load, list, check and play prompts.
     Prompts(PromptsArgs),
     /// Make a test call.
@@ -62,6 +65,7 @@ impl Cli {
             Command::Calls(args) => args.run(),
             Command::Messages(args) => args.run(),
             Command::Flag(args) => args.run(),
+            Command::Hours(args) => args.run(),
             Command::Prompts(args) => args.run(),
             Command::Call(args) => args.run(),
             Command::Simulate(args) => args.run(),

@@ -42,8 +42,33 @@ pub enum Request {
         /// Set or clear.
         on: bool,
     },
+    /// The opening hours that are served, as they are now.
+    Hours,
+    /// Closes or opens hours for once.
+    ChangeHours(HoursOrder),
+    /// Takes back what was closed or opened for once.
+    ClearHours {
+        /// `X` of `[hours.X]`.
+        hours: String,
+    },
     /// Gauges and the configuration in use.
     Status,
+}
+
+/// Hours are to be closed, or open, for once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoursOrder {
+    /// `X` of `[hours.X]`.
+    pub hours: String,
+    /// Open, or closed.
+    pub open: bool,
+    /// First moment, as the operator wrote it; `None`: now.
+    pub from: Option<String>,
+    /// End, as written.
+    pub until: String,
+    /// What for.
+    pub because: String,
 }
 
 /// What comes back.

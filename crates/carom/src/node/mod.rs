@@ -1,6 +1,7 @@
 //! A running node: its parts put together, asked things, drained, stopped.
 
 pub mod clock;
+mod hours;
 pub mod log;
 mod metric_names;
 mod parts;
@@ -10,5 +11,6 @@ mod sources;
 mod upkeep;
 mod views;
 
+pub use hours::{HoursView, OneOffView, clock as clock_in};
 pub use run::Node;
 pub use sources::Sources;

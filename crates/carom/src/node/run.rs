@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use deflect_actions::{
     Clock as WallClock,
-    store::{Retention, Store, Writer},
+    store::{Retention, Store, StoreError, Writer},
     text::TextService,
     web::Web,
 };
@@ -33,13 +33,13 @@ use crate::{
     config::{Config, Snapshot},
     control::{self, Asked},
     http,
-    switchboard::{Ask, Drives, Gauges, Services, Switchboard, start_seed},
+    switchboard::{Ask, Drives, Gauges, Marks, Services, Switchboard, start_seed},
 };
 
 /// Media events waiting for the switchboard at most.
 const MEDIA_EVENTS: usize = 65_536;
-/// Flags are read from the store this often.
-const FLAGS_EVERY: Duration = Duration::from_secs(5);
+/// What operators set is read from the store this often.
+const MARKS_EVERY: Duration = Duration::from_secs(5);
 /// The store is waited for this long before the first call is taken.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// What the store is asked now and then is waited for this long: a dead host lets questions that
@@ -219,23 +219,23 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
     let writer = Writer::start(store.clone());
     let texts = TextService::new(store.clone(), Arc::clone(&snapshot.texts));
     texts.start();
-    let flags = Arc::new(RwLock::new(None));
+    let marks = Arc::new(RwLock::new(None));
     // A first call must not be taken past its flow only because nobody has looked yet.
-    let first = refresh_flags(&store, &flags);
+    let first = refresh_marks(&store, &marks);
     if tokio::time::timeout(FIRST_LOOK, first).await.is_err() {
         tracing::error!("the store does not answer yet: calls go to people until it does");
     }
-    tokio::spawn(read_flags(store.clone(), Arc::clone(&flags)));
+    tokio::spawn(read_marks(store.clone(), Arc::clone(&marks)));
     let random = Arc::new(AtomicU64::new(start_seed()));
     let (web, sources) = (Web::default(), Sources::default());
     sources.reconfigure(&snapshot.config.sources, &web);
-    Ok(Services { store, writer, texts, web, sources, flags, random })
+    Ok(Services { store, writer, texts, web, sources, marks, random })
 }
 
-async fn read_flags(store: Store, flags: Arc<RwLock<Option<Vec<String>>>>) {
+async fn read_marks(store: Store, marks: Arc<RwLock<Option<Arc<Marks>>>>) {
     loop {
-        tokio::time::sleep(FLAGS_EVERY).await;
-        refresh_flags(&store, &flags).await;
+        tokio::time::sleep(MARKS_EVERY).await;
+        refresh_marks(&store, &marks).await;
         match tokio::time::timeout(PATIENCE, store.renew_lease()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the node's lease is not renewed"),
@@ -244,13 +244,16 @@ async fn read_flags(store: Store, flags: Arc<RwLock<Option<Vec<String>>>>) {
     }
 }
 
-pub(super) async fn refresh_flags(store: &Store, flags: &RwLock<Option<Vec<String>>>) {
+pub(super) async fn refresh_marks(store: &Store, marks: &RwLock<Option<Arc<Marks>>>) {
     let asked = async {
         store.prepare().await?;
-        store.flags().await
+        Ok::<_, StoreError>(Marks {
+            flags: store.flags().await?,
+            one_offs: store.one_offs().await?,
+        })
     };
-    let set = match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(set)) => Some(set),
+    let read = match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(read)) => Some(Arc::new(read)),
         Ok(Err(error)) => {
             tracing::error!(%error, "the store is down: calls go to people");
             None
@@ -260,9 +263,9 @@ pub(super) async fn refresh_flags(store: &Store, flags: &RwLock<Option<Vec<Strin
             None
         }
     };
-    metrics::gauge!("carom_store_up").set(f64::from(u8::from(set.is_some())));
-    if let Ok(mut flags) = flags.write() {
-        *flags = set;
+    metrics::gauge!("carom_store_up").set(f64::from(u8::from(read.is_some())));
+    if let Ok(mut marks) = marks.write() {
+        *marks = read;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use deflect_actions::store::HOURS_PREFIX;
 use ivr_runtime::{diagnose::nearest, flow::model::Fact};
 use serde_json::json;
 use tokio::{
@@ -10,7 +11,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::run::{Node, record_flows, refresh_flags};
+use super::run::{Node, record_flows, refresh_marks};
 use crate::{
     config::Config,
     control::{Asked, Reply, Request},
@@ -118,6 +119,9 @@ impl Node {
             Request::Call { call } => self.call(&call).await,
             Request::Messages { limit } => self.messages(limit).await,
             Request::Flag { name, on } => self.flag(&name, on).await,
+            Request::Hours => self.hours(),
+            Request::ChangeHours(order) => self.change_hours(order).await,
+            Request::ClearHours { hours } => self.clear_hours(&hours).await,
             Request::Status => self.status().await,
         };
         let _ = reply.send(answer);
@@ -200,8 +204,13 @@ impl Node {
         if on && unfit {
             return Reply::Error(format!("{name:?} is no name of a flag"));
         }
+        if name.starts_with(HOURS_PREFIX) {
+            return Reply::Error(format!(
+                "{name:?} is no name of a flag; see `carom hours --help`"
+            ));
+        }
         let set = self.services.store.set_flag(name, on, "operator").await;
-        refresh_flags(&self.services.store, &self.services.flags).await;
+        refresh_marks(&self.services.store, &self.services.marks).await;
         match set {
             Ok(()) => {
                 let is = if on { "set" } else { "clear" };
@@ -236,7 +245,7 @@ impl Node {
         Reply::Data(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "gauges": gauges,
-            "flags": self.services.flags(),
+            "flags": self.services.marks().map(|marks| marks.flags.clone()),
             "flows": snapshot.flows.iter().map(|flow| &flow.name).collect::<Vec<_>>(),
             "store_up": self.services.store.is_up().await,
             "rows": { "written": figures.written, "waiting": figures.waiting, "lost": figures.lost },

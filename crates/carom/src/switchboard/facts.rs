@@ -6,6 +6,7 @@ use deflect_actions::store;
 use ivr_runtime::{
     call::{Bypass, Facts, History, Told},
     flow::model::{Fact, Flow},
+    hours::OneOff,
 };
 use message_text::E164;
 use sha2::{Digest, Sha256};
@@ -16,7 +17,7 @@ use super::{
     health::Health,
     live::{CallNo, Live},
     numbers::Parties,
-    tasks::Done,
+    tasks::{Done, Marks},
 };
 use crate::{
     config::SourceKind,
@@ -35,9 +36,9 @@ impl Switchboard {
     pub(super) fn look_up_facts(&mut self, no: CallNo, who: &Parties, bypass: Option<Bypass>) {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
-        let flags = self.services.flags();
+        let marks = self.services.marks();
         // Without the store nothing is known and nothing could be promised.
-        let bypass = bypass.or_else(|| flags.is_none().then_some(Bypass::StoreDown));
+        let bypass = bypass.or_else(|| marks.is_none().then_some(Bypass::StoreDown));
         let sources = queues(&self.services.sources, &self.health, call);
         let first = call.snapshot.config.sources.first();
         let first = first.and_then(|source| sources.get(&source.name));
@@ -59,7 +60,8 @@ impl Switchboard {
             fields: fields(call.ledger.caller_key(), first, call.ledger.started_ms),
             sources,
             bypass,
-            flags,
+            one_offs: marks.as_ref().map_or_else(Vec::new, |marks| one_offs(marks, &call.flow)),
+            flags: marks.map(|marks| marks.flags.clone()),
             start_ms: call.ledger.started_ms,
             ..Facts::default()
         };
@@ -95,6 +97,23 @@ fn queues(sources: &Sources, health: &Health, call: &Live) -> BTreeMap<String, T
         }
     }
     queues
+}
+
+/// Closures and openings that the flow's hours know of.
+fn one_offs(marks: &Marks, flow: &Flow) -> Vec<OneOff> {
+    let known = |one_off: &&store::OneOff| flow.hours.iter().any(|own| own.name == one_off.hours);
+    marks.one_offs.iter().filter(known).map(one_off).collect()
+}
+
+/// As the rules know it.
+pub fn one_off(stored: &store::OneOff) -> OneOff {
+    OneOff {
+        hours: stored.hours.clone(),
+        open: stored.change.open,
+        from_ms: stored.change.from_ms,
+        until_ms: stored.change.until_ms,
+        because: stored.change.because.clone(),
+    }
 }
 
 /// The headers that the flow's rules ask for.

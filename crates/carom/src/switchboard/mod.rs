@@ -46,9 +46,10 @@ use self::{
     timeline::Ended,
 };
 pub use self::{
+    facts::one_off,
     media::{StreamRules, stream_config},
     record::in_words,
-    tasks::{Services, start_seed},
+    tasks::{Marks, Services, start_seed},
     timeline::{CallSummary, Entry, TimeLine},
 };
 use crate::{config::Snapshot, node::clock::Clock};

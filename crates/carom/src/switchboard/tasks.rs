@@ -12,7 +12,7 @@ use std::{
 };
 
 use deflect_actions::{
-    store::{Row, Store, Writer},
+    store::{OneOff, Row, Store, Writer},
     text::{self, TextOrder, TextService},
     web::Web,
 };
@@ -46,10 +46,19 @@ pub struct Services {
     pub web: Web,
     /// Know how long callers wait.
     pub sources: Sources,
-    /// Flags that are set, refreshed by the node; `None` while the store can't say.
-    pub flags: Arc<RwLock<Option<Vec<String>>>>,
+    /// What the operator has set, refreshed by the node; `None` while the store can't say.
+    pub marks: Arc<RwLock<Option<Arc<Marks>>>>,
     /// Where RTP streams begin.
     pub random: Arc<AtomicU64>,
+}
+
+/// What the operator has set, on whichever node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Flags.
+    pub flags: Vec<String>,
+    /// Hours that are closed or open for once, oldest first.
+    pub one_offs: Vec<OneOff>,
 }
 
 /// A task is done.
@@ -92,9 +101,9 @@ impl Services {
         z ^ (z >> 31)
     }
 
-    /// The flags that are set; `None` while the store can't say.
-    pub fn flags(&self) -> Option<Vec<String>> {
-        self.flags.read().ok().and_then(|flags| flags.clone())
+    /// What the operator has set; `None` while the store can't say.
+    pub fn marks(&self) -> Option<Arc<Marks>> {
+        self.marks.read().ok().and_then(|marks| marks.clone())
     }
 }
 

@@ -164,3 +164,136 @@ fn is_open(week: &Week, at_ms: i64) -> Option<bool> {
 fn named(number: &str, hours: &str, week: Week) -> (String, NamedWeek) {
     (number.to_owned(), NamedWeek { hours: hours.to_owned(), week })
 }
+
+#[test]
+fn kh_07_what_the_operator_closes_or_opens_counts_over_the_calendar_and_the_newest_over_older() {
+    let at = |text: &str| ms(&format!("2026-12-{text}:00Z"));
+    let mut office = week("Europe/London", "09:00-17:00");
+    office.holidays = Arc::new(Holidays::from([("2026-12-25".parse().unwrap(), "Xmas".into())]));
+    let hours = Hours { name: "london".into(), schedule: Schedule::Week(office) };
+    let one_off = |open, from: &str, until: &str, because: &str| OneOff {
+        hours: "london".into(),
+        open,
+        from_ms: at(from),
+        until_ms: at(until),
+        because: because.into(),
+    };
+    let one_offs = [
+        one_off(false, "23T10:00", "23T15:00", "fire alarm"),
+        one_off(true, "23T12:00", "23T13:00", "all clear"),
+        one_off(true, "25T10:00", "25T12:00", "feast"),
+        OneOff { hours: "paris".into(), ..one_off(false, "01T00:00", "31T00:00", "strike") },
+    ];
+    let by_week = (By::Week, false);
+    let of = |at: usize| (By::OneOff(&one_offs[at]), one_offs[at].open);
+    for (now, (by, open), next) in [
+        ("23T08:00", by_week, "23T09:00"),
+        ("23T09:59", (By::Week, true), "23T10:00"),
+        ("23T10:00", of(0), "23T12:00"),
+        ("23T12:00", of(1), "23T13:00"),
+        ("23T13:00", of(0), "23T15:00"),
+        ("23T15:00", (By::Week, true), "23T17:00"),
+        ("23T17:00", by_week, "24T09:00"),
+        ("24T17:00", by_week, "25T10:00"),
+        ("25T09:30", (By::Holiday("Xmas"), false), "25T10:00"),
+        ("25T10:00", of(2), "25T12:00"),
+        ("25T12:00", (By::Holiday("Xmas"), false), "26T09:00"),
+    ] {
+        let state = State { open, by };
+        assert_eq!(hours.state(at(now), "", &one_offs), Some(state), "{now}");
+        assert_eq!(hours.next_change(at(now), "", &one_offs), Some(at(next)), "{now}");
+    }
+}
+
+#[test]
+fn kh_07_kh_10_hours_that_a_called_number_leads_to_keep_their_name() {
+    let weeks = BTreeMap::from([
+        named("+442079460018", "london", week("Europe/London", "00:00-24:00")),
+        named("+33123456789", "paris", week("Europe/Paris", "00:00-24:00")),
+    ]);
+    let line = Hours { name: "line".into(), schedule: Schedule::ByCalledNumber(weeks) };
+    let closed = |hours: &str| {
+        vec![OneOff {
+            hours: hours.into(),
+            open: false,
+            from_ms: 0,
+            until_ms: 10,
+            because: String::new(),
+        }]
+    };
+    for (name, london, paris, other) in [
+        ("london", Some(false), Some(true), None),
+        ("paris", Some(true), Some(false), None),
+        ("line", Some(false), Some(false), Some(false)),
+        ("rome", Some(true), Some(true), None),
+    ] {
+        let open = |called: &str| line.is_open(5, called, &closed(name));
+        assert_eq!(open("+442079460018"), london, "{name}");
+        assert_eq!(open("+33123456789"), paris, "{name}");
+        assert_eq!(open("+35312345678"), other, "{name}");
+        assert_eq!(line.is_open(10, "+33123456789", &closed(name)), Some(true), "over");
+    }
+}
+
+#[test]
+fn kh_07_hours_that_never_change_have_no_next_change_and_long_holidays_one() {
+    let hours = |week: Week| Hours { name: "x".into(), schedule: Schedule::Week(week) };
+    let now_ms = ms("2026-07-01T12:00:00Z");
+    assert_eq!(hours(week("Europe/London", "00:00-24:00")).next_change(now_ms, "", &[]), None);
+    assert_eq!(hours(week("Europe/London", "")).next_change(now_ms, "", &[]), None);
+    let mut closed = week("Europe/London", "09:00-17:00");
+    let days = std::iter::successors(Some(jiff::civil::date(2026, 7, 1)), |d| d.tomorrow().ok());
+    closed.holidays = Arc::new(days.take(200).map(|day| (day, "away".into())).collect());
+    assert_eq!(hours(closed).next_change(now_ms, "", &[]), Some(ms("2027-01-17T09:00:00Z")));
+}
+
+#[test]
+fn kh_07_moments_are_read_by_the_clock_of_the_hours() {
+    for (text, zone, now, expected) in [
+        ("15:00", "Europe/London", "2026-07-01T12:00:00Z", "2026-07-01T14:00:00Z"),
+        ("15:00", "Europe/London", "2026-07-01T14:00:00Z", "2026-07-02T14:00:00Z"),
+        ("24:00", "Europe/London", "2026-07-01T12:00:00Z", "2026-07-01T23:00:00Z"),
+        ("00:00", "Europe/London", "2026-07-01T12:00:00Z", "2026-07-01T23:00:00Z"),
+        ("2026-12-24 15:00", "America/New_York", "2026-07-01T12:00:00Z", "2026-12-24T20:00:00Z"),
+        ("2026-12-24T15:00", "America/New_York", "2026-07-01T12:00:00Z", "2026-12-24T20:00:00Z"),
+        // A day that is over is told as it is; whoever asks refuses it.
+        ("2026-06-30 15:00", "Europe/London", "2026-07-01T12:00:00Z", "2026-06-30T14:00:00Z"),
+        ("2h", "Europe/London", "2026-07-01T12:00:00Z", "2026-07-01T14:00:00Z"),
+        ("90m", "", "2026-07-01T12:00:00Z", "2026-07-01T13:30:00Z"),
+        ("1h30m", "", "2026-07-01T12:00:00Z", "2026-07-01T13:30:00Z"),
+        // 01:30 is skipped on 29 March and comes twice on 25 October.
+        ("01:30", "Europe/London", "2026-03-29T00:00:00Z", "2026-03-29T01:30:00Z"),
+        ("01:30", "Europe/London", "2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z"),
+        ("01:30", "Europe/London", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"),
+        ("01:30", "Europe/London", "2026-10-25T01:30:00Z", "2026-10-26T01:30:00Z"),
+        // Apia had no 30 December 2011.
+        ("15:00", "Pacific/Apia", "2011-12-30T09:00:00Z", "2011-12-31T01:00:00Z"),
+    ] {
+        let read = parse_moment(text, Some(zone).filter(|zone| !zone.is_empty()), ms(now));
+        assert_eq!(read, Ok(ms(expected)), "{text} {zone} {now}");
+    }
+    for text in [
+        "",
+        "h",
+        "m",
+        "2",
+        "2d",
+        "h30m",
+        "2hm",
+        "15",
+        "15:60",
+        "25:00",
+        "-2h",
+        "+2h",
+        "tomorrow",
+        "2026-12-24",
+        "2026-13-24 15:00",
+        "15:00:00",
+        "999999h",
+    ] {
+        let why = parse_moment(text, Some("Europe/London"), 0).unwrap_err().to_string();
+        assert!(why.contains("is no time; write `15:00`"), "{text}: {why}");
+    }
+    let why = parse_moment("15:00", None, 0).unwrap_err().to_string();
+    assert!(why.contains("needs a time zone"), "{why}");
+}
