@@ -133,6 +133,9 @@ fn events(lines: &[Line], zone: &TimeZone) -> Result<Vec<Event>, (usize, Fault)>
                     properties.clear();
                 }
             }
+            "CALSCALE" if name != "GREGORIAN" => {
+                return Err((line.number, Fault::Beyond(format!("CALSCALE:{}", line.value))));
+            }
             _ if open.is_empty() => return Err((line.number, Fault::NoCalendar)),
             _ if in_event => properties.push(line.clone()),
             _ => {}

@@ -1,6 +1,10 @@
 //! `VEVENT`: on which days it is.
 
-use jiff::{SignedDuration, Span, Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{
+    SignedDuration, Span, Timestamp, ToSpan,
+    civil::{Date, Time},
+    tz::TimeZone,
+};
 
 use super::{
     Fault,
@@ -19,7 +23,7 @@ pub(super) struct Event {
     pub stands_for: Option<Moment>,
     start: Moment,
     length: Length,
-    rule: Option<Repeat>,
+    rules: Vec<Repeat>,
     more: Vec<Moment>,
     except: Vec<Moment>,
 }
@@ -53,13 +57,17 @@ impl Event {
             Some(range) => Err((line.number, Fault::Beyond(format!("RANGE={range}")))),
             None => moment(line, zones),
         });
+        if let Some(line) = of("EXRULE") {
+            return Err((line.number, Fault::Beyond("EXRULE".into())));
+        }
+        let rules = lines.iter().filter(|line| line.name == "RRULE");
         Ok(Self {
             uid: text("UID").to_owned(),
             summary: unescape(text("SUMMARY")),
             is_cancelled: text("STATUS").eq_ignore_ascii_case("CANCELLED"),
             stands_for: stands_for.transpose()?,
             length: length(&start, of("DTEND"), of("DURATION"), zones)?,
-            rule: of("RRULE").map(|line| repeat(line, zones)).transpose()?,
+            rules: rules.map(|line| repeat(line, zones)).collect::<At<_>>()?,
             more: moments(lines, "RDATE", zones)?,
             except: moments(lines, "EXDATE", zones)?,
             start,
@@ -93,11 +101,11 @@ impl Event {
     }
 
     fn instances(&self, last: Date) -> impl Iterator<Item = Moment> {
-        let rule = self.rule.iter().flat_map(move |repeat| {
+        let rule = self.rules.iter().flat_map(move |repeat| {
             let days = repeat.rule.days(self.start.date, last).map(|day| self.start.on(day));
             days.take_while(|at| repeat.until.as_ref().is_none_or(|until| !at.is_after(until)))
         });
-        let once = self.rule.is_none().then(|| self.start.clone());
+        let once = self.rules.is_empty().then(|| self.start.clone());
         rule.chain(once).chain(self.more.iter().cloned())
     }
 
@@ -156,15 +164,17 @@ fn length(
     if let Some(line) = end {
         let end = moment(line, zones)?;
         let length = match (start.at(), end.at()) {
-            // The end is the day after the last one; some write the last one (§3.6.1).
-            (None, None) => {
-                let days = (end.date - start.date).get_days();
+            // The end is the day after the last one, but some write the last one (§3.6.1), or a
+            // time on it: the calendars that come with Thunderbird.
+            (None, _) => {
+                let within = end.time.as_ref().is_some_and(|(time, _)| *time > Time::midnight());
+                let days = (end.date - start.date).get_days() + i32::from(within);
                 (days >= 0).then_some(Length::Days(days.max(1)))
             }
             (Some(start), Some(end)) => {
                 (end >= start).then(|| Length::Exact(end.duration_since(start)))
             }
-            (Some(_), None) | (None, Some(_)) => None,
+            (Some(_), None) => None,
         };
         return length.ok_or((line.number, Fault::End));
     }

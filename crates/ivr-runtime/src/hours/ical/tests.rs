@@ -6,6 +6,8 @@ fn kh_07_a_day_of_a_calendar_is_closed_and_its_end_is_not() {
         ("DTSTART;VALUE=DATE:20261225\nDTEND;VALUE=DATE:20261226", "2026-12-25"),
         ("DTSTART;VALUE=DATE:20261225", "2026-12-25"),
         ("DTSTART:20261225\nDTEND:20261225", "2026-12-25"),
+        ("DTSTART:20261225\nDTEND:20261225T235900", "2026-12-25"),
+        ("DTSTART:20261225\nDTEND:20261226T000000Z", "2026-12-25"),
         (
             "DTSTART;VALUE=DATE:20261224\nDTEND;VALUE=DATE:20261227",
             "2026-12-24 2026-12-25 2026-12-26",
@@ -83,6 +85,10 @@ fn kh_07_rules_their_exceptions_and_changed_instances_are_followed() {
             "DTSTART:20261225\nRDATE:20270101,20270106\nRDATE:20270501",
             "2026-12-25 2027-01-01 2027-01-06 2027-05-01",
         ),
+        (
+            "DTSTART:20261225\nRRULE:FREQ=YEARLY;COUNT=2\nRRULE:FREQ=DAILY;COUNT=2",
+            "2026-12-25 2026-12-26 2027-12-25",
+        ),
         ("DTSTART:20261225\nSTATUS:CANCELLED", ""),
         (
             "UID:a\nDTSTART:20261225\nRRULE:FREQ=YEARLY;COUNT=3\nEND:VEVENT\nBEGIN:VEVENT\n\
@@ -130,19 +136,21 @@ fn kh_07_what_is_no_calendar_is_told_by_its_line() {
             "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261225".into(),
             "line 2: `BEGIN:VEVENT` without",
         ),
+        ("BEGIN:VCALENDAR\nCALSCALE:HEBREW".into(), "line 2: `CALSCALE:HEBREW` can't be used"),
         (event("SUMMARY:x"), "line 6: the event that begins here has no DTSTART"),
         (event("DTSTART:2026-12-25"), "line 7: `2026-12-25` of DTSTART is no date"),
         (event("DTSTART:20261325"), "line 7: `20261325` of DTSTART is no date"),
         (event("DTSTART:20261225T2500"), "line 7: `20261225T2500` of DTSTART is no date"),
         (event("DTSTART;TZID=Narnia:20261225T100000"), "line 7: there is no time zone `Narnia`"),
         (event("DTSTART:20261225\nDTEND:20261224"), "line 8: DTEND does not fit DTSTART"),
-        (event("DTSTART:20261225\nDTEND:20261225T100000"), "line 8: DTEND does not fit DTSTART"),
+        (event("DTSTART:20261225T100000\nDTEND:20261226"), "line 8: DTEND does not fit DTSTART"),
         (event("DTSTART:20261225\nDURATION:-P1D"), "line 8: `-P1D` is no DURATION"),
         (event("DTSTART:20261225\nDURATION:some"), "line 8: `some` is no DURATION"),
         (event("DTSTART:20261225\nRRULE:FREQ=HOURLY"), "line 8: `FREQ=HOURLY` in the RRULE can't"),
         (event("DTSTART:20261225\nRRULE:FREQ=DAILY;UNTIL=soon"), "line 8: `soon` of RRULE is no"),
         (event("DTSTART:20261225\nEXDATE:20261226,x"), "line 8: `x` of EXDATE is no date"),
         (event("DTSTART:20261225\nRDATE;VALUE=PERIOD:20261226T000000Z/PT1H"), "line 8: `RDATE;"),
+        (event("DTSTART:20261225\nEXRULE:FREQ=DAILY"), "line 8: `EXRULE` can't be used"),
         (
             event("DTSTART:20261225\nRECURRENCE-ID;RANGE=THISANDFUTURE:20261225"),
             "line 8: `RANGE=THISANDFUTURE` can't be used",
