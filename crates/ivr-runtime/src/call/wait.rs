@@ -63,12 +63,7 @@ impl Call {
         let same = |place: &Place| place.step == visit.step && place.target == wait.target;
         if !self.state.place.as_ref().is_some_and(same) {
             self.leave_line();
-            if targets::is_closed(
-                &flow,
-                target,
-                self.state.desk.at_ms(now),
-                &self.state.facts.called,
-            ) {
+            if targets::is_closed(&flow, target, self.state.desk.at_ms(now), &self.state.facts) {
                 self.state.route.target_closed(&flow, wait.target);
                 let leave = Leave::failed(wait.if_fails, "closed");
                 return Some(self.left(now, &visit, 1, leave));
