@@ -29,7 +29,8 @@ pub(super) fn check(lint: &Lint<'_>) {
         note(lint, "rule", &rule.name, used.rules.contains(&id));
     }
     for (id, hours) in (0..).map(HoursId).zip(&flow.hours) {
-        note(lint, "hours", &hours.name, used.hours.contains(&id));
+        let is_used = used.hours.contains(&id) || is_of_a_number(lint, &hours.name);
+        note(lint, "hours", &hours.name, is_used);
     }
     for (at, target) in graph::targets(flow) {
         note(lint, "target", &target.name, used.places.contains(at));
@@ -41,6 +42,15 @@ fn note(lint: &Lint<'_>, kind: &str, name: &str, is_used: bool) {
         let message = format!("nothing uses `[{kind}.{name}]`");
         lint.note(Code::W10, lint.header(kind, name), message, "leave it out");
     }
+}
+
+/// Other hours are made of them, by called number.
+fn is_of_a_number(lint: &Lint<'_>, name: &str) -> bool {
+    let tables = lint.tree.get("hours").and_then(|tables| tables.get_ref().as_table());
+    let mut by_number = tables.into_iter().flatten().filter_map(|(_, table)| {
+        table.get_ref().as_table()?.get("by_called_number")?.get_ref().as_table()
+    });
+    by_number.any(|numbers| numbers.values().any(|hours| hours.get_ref().as_str() == Some(name)))
 }
 
 fn used(lint: &Lint<'_>) -> Used {
