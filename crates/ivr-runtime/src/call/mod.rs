@@ -12,9 +12,9 @@ mod io;
 pub mod keys;
 pub(crate) mod offers;
 mod records;
-mod route;
+pub(crate) mod route;
 pub(crate) mod speak;
-mod targets;
+pub(crate) mod targets;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -432,7 +432,8 @@ impl Call {
         self.record_left(now, visit, tries, leave.exit, leave.note);
         match leave.next {
             Next::Go(go) => Way::Go(go),
-            Next::Human => Way::Go(Go::Target(self.flow.human)),
+            Next::HumanOr(go) if self.state.route.is_past_human(&self.flow) => Way::Go(go),
+            Next::Human | Next::HumanOr(_) => Way::Go(Go::Target(self.flow.human)),
             Next::WayOut(own) => {
                 self.state.route.way_out(&self.flow, Failed::Step(visit.step), own)
             }

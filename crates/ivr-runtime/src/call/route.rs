@@ -10,12 +10,12 @@ use crate::flow::{
 };
 
 /// After `max_minutes` or `max_steps` the way to the human target may still take so long …
-const OVERTIME: Duration = Duration::from_secs(300);
+pub(crate) const OVERTIME: Duration = Duration::from_secs(300);
 /// … and so many steps.
 const OVERTIME_STEPS: u32 = 10;
 
 /// What still binds the call to its flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Mode {
     /// The flow is played.
     Flow,
@@ -26,7 +26,7 @@ pub(crate) enum Mode {
 }
 
 /// Bounds and failures of one call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Route {
     pub mode: Mode,
     steps_left: u32,
@@ -147,6 +147,11 @@ impl Route {
 
     pub fn target_closed(&mut self, flow: &Flow, id: TargetId) {
         self.human_closed |= id == flow.human;
+    }
+
+    /// The human target failed since the caller last chose, or was found closed.
+    pub fn is_past_human(&self, flow: &Flow) -> bool {
+        self.human_closed || self.failed.contains(&flow.human)
     }
 
     /// The caller chose by key: what failed before may be tried again.

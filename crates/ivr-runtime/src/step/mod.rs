@@ -87,6 +87,8 @@ pub(crate) enum Next {
     Go(Go),
     /// To the flow's person route.
     Human,
+    /// There too; here where it has failed or was closed since the caller last chose.
+    HumanOr(Go),
     /// Something failed: the step's own `if_*`, if it has one, else the way out.
     WayOut(Option<Go>),
 }

@@ -18,7 +18,7 @@ pub(crate) fn skip(name: &str, offer: &Offer, context: &mut Context<'_>) -> Opti
     record(name, offer, OfferResponse::Suppressed, Some(reason.clone()), context);
     let next = match why {
         // who was promised a text that did not come gets a person.
-        Suppressed::FailedPromise => Next::Human,
+        Suppressed::FailedPromise => Next::HumanOr(offer.if_not_offered),
         _ => Next::Go(offer.if_not_offered),
     };
     Some(Leave { note: Some(reason), ..Leave::by(Exit::Next, next) })

@@ -310,3 +310,17 @@ fn a_link_that_lacks_a_field_is_not_offered() {
 fn draft_again(draft: &Draft) -> Draft {
     Draft { flow: draft.flow.clone() }
 }
+
+#[test]
+fn x_04_who_comes_from_a_busy_person_to_an_offer_is_not_sent_back_to_them() {
+    let draft = Draft::new(&["ask", "text_me"], &["agents", "night"])
+        .step("ask", |draft| Does::Offer(draft.offer("text_me", "night")))
+        .step("text_me", |draft| Does::Text(draft.text("night")))
+        .target("agents", |draft, target| target.if_busy = Some(draft.go("ask")));
+    let history = History { failed_promise: true, ..History::default() };
+    let facts = Facts { history: Some(history), ..facts() };
+    let busy = target_says(&[("agents", TargetOutcome::Busy { status: 486 })]);
+    let mut phone = Phone::call_with(draft, facts, busy);
+    phone.wait(60);
+    assert_eq!(phone.forwards(), ["agents", "night"]);
+}
