@@ -87,6 +87,17 @@ fn the_command_prints_the_findings_and_ends_with_status_1() {
 }
 
 #[test]
+fn the_proof_tells_of_each_step_how_long_it_takes_to_reach_a_person() {
+    let told = carom(&["check", "--proof"]);
+    assert!(told.status.success(), "{told:?}");
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("proof", String::from_utf8(told.stdout).unwrap());
+    });
+    let told = carom(&["check", "--proof", "--format", "json"]);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+}
+
+#[test]
 fn no_secret_of_a_file_is_shown_whatever_is_wrong_beside_it() {
     let flow = ["tests/bad/secrets/flow.toml"];
     let config = ["-c", "tests/bad/secrets.toml"];

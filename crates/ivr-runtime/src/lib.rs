@@ -1,4 +1,5 @@
-//! The flow language, its linter, rules, hours, spoken values, the call machine and the simulator.
+//! The flow language, its linter, the proof that it traps nobody, rules, hours, spoken values, the
+//! call machine and the simulator.
 //!
 //! Pure: no socket, file, clock or thread. What a flow file and the shared tables of
 //! `carom.toml` say is passed in as text; what a call meets is passed in as inputs.
@@ -9,6 +10,7 @@ pub mod flow;
 pub mod hours;
 pub mod key;
 mod lint;
+pub mod proof;
 pub mod sim;
 pub mod speech;
 

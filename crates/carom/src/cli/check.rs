@@ -2,6 +2,9 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::ensure;
+use ivr_runtime::proof;
+
 use super::ConfigArg;
 use crate::config::{self, CheckReport, Snapshot};
 
@@ -15,6 +18,10 @@ pub struct CheckArgs {
     /// How findings are printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Prints for each step how long it takes to reach a person and with how many keys, by
+    /// exhaustive search.
+    #[arg(long)]
+    proof: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -27,10 +34,19 @@ enum Format {
 
 impl CheckArgs {
     /// Prints every finding; the exit status is 1 where one is an error.
+    ///
+    /// # Errors
+    /// `--proof` with a format that has no place for it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        ensure!(!self.proof || self.format == Format::Text, "`--proof` is printed as text only");
         let (snapshot, report) = config::check(self.config.config.as_deref(), &self.flows);
         match self.format {
-            Format::Text => print!("{report}{}", summary(&report, snapshot.as_ref())),
+            Format::Text => {
+                print!("{report}{}", summary(&report, snapshot.as_ref()));
+                if let Some(snapshot) = snapshot.filter(|_| self.proof) {
+                    print_proofs(&snapshot)?;
+                }
+            }
             Format::Json => {
                 for finding in &report.findings {
                     println!("{}", serde_json::to_string(finding)?);
@@ -39,6 +55,14 @@ impl CheckArgs {
         }
         Ok(if report.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
+}
+
+fn print_proofs(snapshot: &Snapshot) -> anyhow::Result<()> {
+    for flow in &snapshot.flows {
+        println!("\nflow {}", flow.name);
+        print!("{}", proof::prove(flow, &*snapshot.prompts)?);
+    }
+    Ok(())
 }
 
 fn summary(report: &CheckReport, snapshot: Option<&Snapshot>) -> String {

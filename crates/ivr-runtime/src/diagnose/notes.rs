@@ -66,6 +66,11 @@ impl Notes {
         self.0.borrow().iter().any(|problem| problem.code.severity() == Severity::Error)
     }
 
+    /// Whether one of these was noted.
+    pub fn has_any(&self, codes: &[Code]) -> bool {
+        self.0.borrow().iter().any(|problem| codes.contains(&problem.code))
+    }
+
     /// What was noted, in the order of the file.
     pub fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.0.into_inner();

@@ -18,6 +18,7 @@ mod person;
 mod prompts;
 mod reach;
 mod spoken;
+mod traps;
 mod unused;
 pub(crate) mod urls;
 mod waits;
@@ -74,6 +75,7 @@ pub(crate) fn check(
     each_table.iter().for_each(|check| check(&lint));
     if names_resolve {
         between_tables.iter().for_each(|check| check(&lint));
+        traps::check(&lint);
     }
 }
 

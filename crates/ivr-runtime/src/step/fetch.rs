@@ -21,11 +21,11 @@ use crate::{
 };
 
 /// The other side keeps the time itself; this much later it is taken for dead.
-const GRACE: Duration = Duration::from_millis(500);
+pub(crate) const GRACE: Duration = Duration::from_millis(500);
 /// From the question to "one moment".
-const HINT: Duration = Duration::from_millis(700);
+pub(crate) const HINT: Duration = Duration::from_millis(700);
 /// From the end of a prompt that asks for a yes to "no".
-const CONFIRM: Duration = Duration::from_secs(8);
+pub(crate) const CONFIRM: Duration = Duration::from_secs(8);
 
 /// A question under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// From the end of the prompt to "no key".
-const FIRST_KEY: Duration = Duration::from_secs(8);
+pub(crate) const FIRST_KEY: Duration = Duration::from_secs(8);
 /// The store has so long to record it.
-const RECORD_WITHIN: Duration = Duration::from_secs(3);
+pub(crate) const RECORD_WITHIN: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Asking {

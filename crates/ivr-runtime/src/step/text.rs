@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The service keeps the budget itself; this much later it is taken for dead.
-const GRACE: Duration = Duration::from_secs(1);
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 /// `if_missing` links followed.
 const LINKS_FOLLOWED: usize = 8;
 

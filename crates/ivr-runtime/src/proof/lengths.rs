@@ -1,0 +1,34 @@
+//! How long prompts last, in the language in which they last longest, all groups played.
+
+use crate::flow::{PromptIndex, model::PromptItem};
+
+/// The prompts there are, in the languages of a flow.
+#[derive(Clone, Copy)]
+pub(super) struct Lengths<'a> {
+    pub prompts: &'a dyn PromptIndex,
+    pub languages: &'a [String],
+}
+
+impl Lengths<'_> {
+    /// In ms; nothing for what is not there.
+    pub fn of(self, play: &[PromptItem]) -> u64 {
+        let in_language = |language: &String| self.in_language(play, language);
+        self.languages.iter().map(in_language).max().unwrap_or(0)
+    }
+
+    /// As [`Lengths::of`] of one sound.
+    pub fn of_sound(self, name: &str) -> u64 {
+        self.of(&[PromptItem::Sound(name.to_owned())])
+    }
+
+    fn in_language(self, play: &[PromptItem], language: &str) -> u64 {
+        play.iter()
+            .map(|item| match item {
+                PromptItem::Sound(name) => {
+                    self.prompts.has(language, name).map_or(0, |facts| u64::from(facts.len_ms))
+                }
+                PromptItem::Group { play, .. } => self.in_language(play, language),
+            })
+            .sum()
+    }
+}

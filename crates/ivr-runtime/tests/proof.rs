@@ -1,0 +1,91 @@
+//! The proof that a flow traps nobody, as it is printed, and what it finds in flows that do.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod common;
+
+use common::{Sounds, shipped_shared};
+use ivr_runtime::{
+    flow::{
+        Shared, load,
+        model::{Does, Flow, Go, StepId},
+    },
+    proof::{Proof, Reach, prove},
+};
+
+const MINIMAL: &str = include_str!("fixtures/minimal.toml");
+const BIG: &str = include_str!("fixtures/big.toml");
+const SHIPPED: &str = include_str!("../../../config/flows/main.toml");
+
+#[test]
+fn the_proof_of_the_minimal_flow_is_a_table() {
+    insta::assert_snapshot!(proof(MINIMAL, &Shared::default()).to_string());
+}
+
+#[test]
+fn the_proof_of_the_shipped_flow_is_a_table() {
+    insta::assert_snapshot!(proof(SHIPPED, &shipped_shared()).to_string());
+}
+
+#[test]
+fn the_proof_of_the_full_flow_as_far_as_it_can_be_served_is_a_table() {
+    insta::assert_snapshot!(proof(BIG, &shipped_shared()).to_string());
+}
+
+#[test]
+fn the_check_with_its_proof_of_the_full_flow_takes_200_ms_at_most() {
+    let took = || {
+        let begun = now();
+        let checked = load(BIG, "big.toml", &shipped_shared(), &Sounds);
+        assert!(checked.findings.is_empty(), "{:#?}", checked.findings);
+        begun.elapsed()
+    };
+    let fastest = (0..5).map(|_| took()).min().unwrap();
+    println!("{fastest:?}");
+    assert!(fastest.as_millis() <= 200, "{fastest:?}");
+}
+
+/// A call that no key can help: the proof itself says so, whatever the other checks say.
+#[test]
+fn a_trap_is_told_with_the_way_into_it() {
+    let mut flow = flow(MINIMAL, &Shared::default());
+    // The operator key and every other lead to a text, which may be sent.
+    let text_me = Go::Step(StepId(1));
+    let Does::Menu(menu) = &mut flow.steps[0].does else { panic!("{flow:?}") };
+    menu.press.values_mut().for_each(|to| *to = text_me);
+    (menu.no_input, menu.wrong) = (Go::HangUp, Go::HangUp);
+    let proof = prove(&flow, &Sounds).unwrap();
+    assert_eq!(proof.rows[0].reach, Some(Reach::Nobody));
+    insta::assert_snapshot!(proof.to_string());
+}
+
+#[test]
+fn going_round_is_told_with_the_way_round() {
+    let mut flow = flow(MINIMAL, &Shared::default());
+    // Whoever is busy sends callers back to where they came from.
+    flow.steps[1].does = Does::Say { play: Vec::new(), then: Go::Target(flow.human) };
+    flow.targets[0].if_busy = Some(Go::Step(StepId(1)));
+    let proof = prove(&flow, &Sounds).unwrap();
+    let paths: Vec<&str> = proof.traps.iter().map(|trap| trap.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        ["welcome, prompt fails → agents, busy → text_me, said → agents, busy → text_me"]
+    );
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test of how long something takes")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+fn proof(text: &str, shared: &Shared) -> Proof {
+    let flow = flow(text, shared);
+    let proof = prove(&flow, &Sounds).unwrap();
+    assert_eq!(prove(&flow, &Sounds).unwrap(), proof, "the same each time");
+    proof
+}
+
+fn flow(text: &str, shared: &Shared) -> Flow {
+    let checked = load(text, "flow.toml", shared, &Sounds);
+    checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings))
+}
