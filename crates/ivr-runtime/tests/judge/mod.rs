@@ -1,0 +1,433 @@
+//! A judge of flows that knows nothing of the linter, written from requirements §6 and decisions
+//! §3 over the TOML itself: it plays every call there can be, the caller against all the rest.
+//!
+//! A caller is trapped where
+//! * a step asks for a key, and no choice of keys makes sure that the call rings at an open
+//!   target, whatever the others do (an end after a failure is good where everybody of the way
+//!   out was tried, or `fallback = false` is written);
+//! * something failed or was closed, and the call ends without ringing, without that leave and
+//!   without the caller having been asked;
+//! * the call goes round without the caller.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use toml::{Table, Value};
+
+/// What became of a target or step that a flow names and that is not there.
+const NOWHERE: &str = "(nowhere)";
+
+/// A call somewhere in its flow.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Call {
+    at: At,
+    /// A key asked for a text: by an accepted offer, by a menu, or not.
+    wants_text: Wants,
+    /// Something failed or was closed since the caller last chose.
+    trouble: bool,
+    /// … and since the caller was last asked.
+    unasked: bool,
+    /// The human target failed since the caller last chose.
+    human_failed: bool,
+    /// It was closed: what follows is its `when_closed` route, which falls back to `[fallback]`.
+    human_closed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum At {
+    /// A step or a target, or `hangup`.
+    Named(String),
+    /// The step has played and waits for the caller.
+    Asking(String),
+    /// The step does what the caller keyed in.
+    Doing(String),
+    Rings(String),
+    /// Everybody was tried.
+    Apology,
+    /// Over, by leave or not.
+    Over {
+        by_leave: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Wants {
+    No,
+    ByMenu,
+    ByOffer,
+}
+
+/// The flow, and what it takes from the configuration.
+struct Judge<'a> {
+    flow: &'a Table,
+    /// The one target of the configuration.
+    shared: &'a str,
+    /// Whether it is that of `[fallback]`.
+    has_fallback: bool,
+}
+
+/// Why callers are trapped; empty where none is. `shared` is a target of the configuration, and
+/// that of `[fallback]` where there is one.
+pub fn traps(text: &str, shared: &str, has_fallback: bool) -> BTreeSet<String> {
+    let flow: Table = text.parse().expect("TOML");
+    Judge { flow: &flow, shared, has_fallback }.traps()
+}
+
+impl Call {
+    fn is_past_human(&self) -> bool {
+        self.human_failed || self.human_closed
+    }
+}
+
+impl Judge<'_> {
+    fn traps(&self) -> BTreeSet<String> {
+        let mut calls = Vec::new();
+        let mut numbers = HashMap::new();
+        let mut next: Vec<Vec<usize>> = Vec::new();
+        let mut number = |call: Call, calls: &mut Vec<Call>| {
+            *numbers.entry(call.clone()).or_insert_with(|| {
+                calls.push(call);
+                calls.len() - 1
+            })
+        };
+        // Beside the start: a call whose time is used up is put through to the human target.
+        for start in [self.word("flow", None, "start"), Some(self.human())] {
+            let at = At::Named(start.unwrap_or(NOWHERE).to_owned());
+            let call = Call {
+                at,
+                wants_text: Wants::No,
+                trouble: false,
+                unasked: false,
+                human_failed: false,
+                human_closed: false,
+            };
+            number(call, &mut calls);
+        }
+        while next.len() < calls.len() {
+            let follow = self.after(&calls[next.len()].clone());
+            next.push(follow.into_iter().map(|call| number(call, &mut calls)).collect());
+        }
+        let safe = self.safe(&calls, &next);
+        let mut found = BTreeSet::new();
+        for (at, call) in calls.iter().enumerate() {
+            match &call.at {
+                At::Asking(step) if !safe.contains(&at) => {
+                    found.insert(format!("`{step}` asks, and nobody can be reached"));
+                }
+                At::Over { by_leave: false } if call.unasked => {
+                    found.insert("a failure ends the call".to_owned());
+                }
+                At::Named(name) if name == NOWHERE => {
+                    found.insert("a way leads nowhere".to_owned());
+                }
+                _ => {}
+            }
+        }
+        if goes_round(&calls, &next) {
+            found.insert("the call goes round without the caller".to_owned());
+        }
+        found
+    }
+
+    /// The calls in which the caller can make sure of a person, or of all that may be asked.
+    fn safe(&self, calls: &[Call], next: &[Vec<usize>]) -> BTreeSet<usize> {
+        let mut safe = BTreeSet::new();
+        loop {
+            let before = safe.len();
+            for (at, call) in calls.iter().enumerate() {
+                let good = |to: &usize| safe.contains(to);
+                let is_safe = match &call.at {
+                    At::Rings(_) | At::Apology | At::Over { by_leave: true } => true,
+                    At::Over { by_leave: false } => false,
+                    At::Asking(_) => next[at].iter().any(good),
+                    At::Named(_) | At::Doing(_) => {
+                        !next[at].is_empty() && next[at].iter().all(good)
+                    }
+                };
+                if is_safe {
+                    safe.insert(at);
+                }
+            }
+            if safe.len() == before {
+                return safe;
+            }
+        }
+    }
+
+    /// Everything that can come next.
+    fn after(&self, call: &Call) -> Vec<Call> {
+        match &call.at {
+            At::Over { .. } | At::Apology => Vec::new(),
+            At::Rings(target) => ["if_busy", "if_no_answer", "if_fails"]
+                .map(|exit| self.target_fails(call, target, exit))
+                .into(),
+            At::Named(name) if self.table("target", name).is_some() => {
+                let mut after = vec![Call { at: At::Rings(name.clone()), ..call.clone() }];
+                if self.word("target", Some(name), "hours").is_some() {
+                    after.push(self.target_fails(call, name, "when_closed"));
+                }
+                after
+            }
+            At::Named(name) if name == self.shared => {
+                vec![Call { at: At::Rings(name.clone()), ..call.clone() }]
+            }
+            At::Named(name) => match self.table("step", name) {
+                Some(step) => self.enter(call, name, step),
+                None => Vec::new(),
+            },
+            At::Asking(name) => self.table("step", name).map_or(Vec::new(), |step| {
+                let mut after = self.choices(call, name, step);
+                after.dedup();
+                after
+            }),
+            At::Doing(name) => self.table("step", name).map_or(Vec::new(), |step| {
+                let refused = if kind(step) == "collect" && word(step, "check").is_some() {
+                    // Until the tries are used up it asks again.
+                    vec![
+                        self.go(call, step, word(step, "wrong").or(word(step, "no_input"))),
+                        Call { at: At::Asking(name.clone()), ..call.clone() },
+                    ]
+                } else if kind(step) == "collect" {
+                    Vec::new()
+                } else {
+                    vec![self.fails(call, step, "if_fails")]
+                };
+                [vec![self.go(call, step, word(step, "then"))], refused].concat()
+            }),
+        }
+    }
+
+    fn enter(&self, call: &Call, name: &str, step: &Table) -> Vec<Call> {
+        let prompt_fails = || self.fails(call, step, "(none)");
+        let asks = || Call { at: At::Asking(name.to_owned()), unasked: false, ..call.clone() };
+        match kind(step) {
+            "say" => vec![self.go(call, step, word(step, "then")), prompt_fails()],
+            "set" => vec![self.go(call, step, word(step, "then"))],
+            "decide" => {
+                let cases = step.get("case").and_then(Value::as_array).into_iter().flatten();
+                let gos = cases.map(|case| case.get("go").and_then(Value::as_str));
+                let gos = gos.chain([word(step, "otherwise")]);
+                gos.map(|to| self.go(call, step, to)).collect()
+            }
+            "offer" => {
+                let not_offered = self.go(call, step, word(step, "if_not_offered"));
+                let mut after = vec![asks(), prompt_fails(), not_offered];
+                // A promise was broken: a person, unless the caller comes from there.
+                if !call.is_past_human() {
+                    after.push(self.go(call, step, Some(self.human())));
+                }
+                after
+            }
+            "answer" => {
+                let mut after = vec![asks(), prompt_fails()];
+                if step.contains_key("needs") {
+                    after.push(match word(step, "if_missing") {
+                        Some(to) => {
+                            let after = self.go(call, step, Some(to));
+                            Call { trouble: true, unasked: true, ..after }
+                        }
+                        None => prompt_fails(),
+                    });
+                }
+                after.into_iter().map(|after| self.excused(after, step)).collect()
+            }
+            "menu" | "collect" => vec![asks(), prompt_fails()],
+            "opt-out" => vec![asks(), self.fails(call, step, "if_fails")],
+            "action" if step.contains_key("confirm") => {
+                vec![asks(), self.fails(call, step, "if_fails")]
+            }
+            "action" | "lookup" => {
+                vec![self.go(call, step, word(step, "then")), self.fails(call, step, "if_fails")]
+            }
+            "text" if call.wants_text == Wants::No => vec![self.fails(call, step, "if_fails")],
+            "text" => {
+                let sent = Call { wants_text: Wants::No, ..call.clone() };
+                let mut after = vec![self.go(&sent, step, word(step, "then"))];
+                for exit in ["if_fails", "if_ambiguous", "if_opted_out", "if_limited"] {
+                    let exit = if step.contains_key(exit) { exit } else { "if_fails" };
+                    after.push(self.fails(&sent, step, exit));
+                }
+                after
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What a caller who is asked can do.
+    fn choices(&self, call: &Call, name: &str, step: &Table) -> Vec<Call> {
+        let chosen = |wants_text, to: Option<&str>| {
+            let fresh = Call { trouble: false, human_failed: false, ..call.clone() };
+            Call { wants_text, ..self.go(&fresh, step, to) }
+        };
+        let wrong = word(step, "wrong").or(word(step, "no_input"));
+        let silent = |to: Option<&str>| {
+            let wants_text = match call.wants_text {
+                Wants::ByOffer => Wants::ByOffer,
+                Wants::No | Wants::ByMenu => Wants::No,
+            };
+            self.go(&Call { wants_text, ..call.clone() }, step, to)
+        };
+        let doing = || Call { at: At::Doing(name.to_owned()), trouble: false, ..call.clone() };
+        match kind(step) {
+            "collect" => vec![doing(), silent(word(step, "no_input")), silent(wrong)],
+            "opt-out" => {
+                vec![doing(), silent(word(step, "no_input").or(word(step, "then")))]
+            }
+            "action" => {
+                let no = match word(step, "no_input") {
+                    Some(to) => silent(Some(to)),
+                    None => self.fails(call, step, "if_fails"),
+                };
+                let mut after = vec![doing(), no];
+                if !self.operator_keys().is_empty() {
+                    after.push(chosen(call.wants_text, Some(self.human())));
+                }
+                after
+            }
+            kind => {
+                let listed: BTreeMap<&str, Option<&str>> = step
+                    .get("press")
+                    .and_then(Value::as_table)
+                    .into_iter()
+                    .flatten()
+                    .map(|(key, to)| (key.as_str(), to.as_str()))
+                    .collect();
+                let accepts = |key: &str| {
+                    let keys = step.get("accept").and_then(Value::as_array);
+                    keys.is_some_and(|keys| keys.iter().any(|known| known.as_str() == Some(key)))
+                };
+                let mut after = vec![silent(word(step, "no_input")), silent(wrong)];
+                for (key, to) in &listed {
+                    let wants_text = match (kind, call.wants_text) {
+                        ("offer", _) if accepts(key) => Wants::ByOffer,
+                        ("offer", _) => Wants::No,
+                        (_, Wants::ByOffer) => Wants::ByOffer,
+                        _ => Wants::ByMenu,
+                    };
+                    after.push(chosen(wants_text, *to));
+                }
+                if self.operator_keys().iter().any(|key| !listed.contains_key(key.as_str())) {
+                    after.push(chosen(Wants::No, Some(self.human())));
+                }
+                after
+            }
+        }
+    }
+
+    /// As the flow says.
+    fn go(&self, call: &Call, step: &Table, to: Option<&str>) -> Call {
+        let at = self.place(to);
+        let call = Call { at, ..call.clone() };
+        self.excused(call, step)
+    }
+
+    /// An end in trouble is good where the step says so.
+    fn excused(&self, mut call: Call, step: &Table) -> Call {
+        if let At::Over { by_leave } = &mut call.at {
+            *by_leave = call.trouble && step.get("fallback") == Some(&Value::Boolean(false));
+        }
+        call
+    }
+
+    fn place(&self, to: Option<&str>) -> At {
+        match to {
+            Some("hangup") => At::Over { by_leave: false },
+            Some(name) if self.is_there(name) => At::Named(name.to_owned()),
+            _ => At::Named(NOWHERE.to_owned()),
+        }
+    }
+
+    fn is_there(&self, name: &str) -> bool {
+        self.table("step", name).is_some()
+            || self.table("target", name).is_some()
+            || name == self.shared
+    }
+
+    /// A step's own exit, then the human target, then the fallback, then the apology.
+    fn fails(&self, call: &Call, step: &Table, exit: &str) -> Call {
+        let mut call = Call { trouble: true, unasked: true, ..call.clone() };
+        let may_end = step.get("fallback") == Some(&Value::Boolean(false));
+        call.at = match word(step, exit) {
+            Some("hangup") if may_end => At::Over { by_leave: true },
+            Some(name) if name != "hangup" => self.place(Some(name)),
+            _ if call.is_past_human() => self.last_resort(None),
+            _ => self.place(Some(self.human())),
+        };
+        call
+    }
+
+    fn target_fails(&self, call: &Call, name: &str, exit: &str) -> Call {
+        let table = self.table("target", name);
+        let mut call = Call { trouble: true, unasked: true, ..call.clone() };
+        call.human_failed |= name == self.human();
+        call.human_closed |= name == self.human() && exit == "when_closed";
+        let own = table.and_then(|table| word(table, exit).or(word(table, "if_fails")));
+        let may_end =
+            table.is_some_and(|table| table.get("fallback") == Some(&Value::Boolean(false)));
+        call.at = match own {
+            Some("hangup") if may_end => At::Over { by_leave: true },
+            Some(own) if own != "hangup" => self.place(Some(own)),
+            _ if call.is_past_human() || (self.has_fallback && name == self.shared) => {
+                self.last_resort(Some(name))
+            }
+            _ => self.place(Some(self.human())),
+        };
+        call
+    }
+
+    fn last_resort(&self, failed: Option<&str>) -> At {
+        match self.has_fallback && failed != Some(self.shared) {
+            true => At::Named(self.shared.to_owned()),
+            false => At::Apology,
+        }
+    }
+
+    fn human(&self) -> &str {
+        self.word("flow", None, "human").unwrap_or(NOWHERE)
+    }
+
+    fn operator_keys(&self) -> Vec<String> {
+        let keys = self.flow.get("flow").and_then(|flow| flow.get("operator_keys"));
+        let Some(keys) = keys.and_then(Value::as_array) else { return vec!["0".to_owned()] };
+        keys.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    fn table(&self, kind: &str, name: &str) -> Option<&Table> {
+        self.flow.get(kind)?.get(name)?.as_table()
+    }
+
+    fn word(&self, kind: &str, name: Option<&str>, key: &str) -> Option<&str> {
+        let table = self.flow.get(kind)?;
+        match name {
+            Some(name) => table.get(name)?.get(key)?.as_str(),
+            None => table.get(key)?.as_str(),
+        }
+    }
+}
+
+/// A circle of calls in which the caller is never asked.
+fn goes_round(calls: &[Call], next: &[Vec<usize>]) -> bool {
+    // What has no way left but into what is settled is settled; the rest goes round.
+    let mut left: BTreeSet<usize> =
+        (0..calls.len()).filter(|at| !matches!(calls[*at].at, At::Asking(_))).collect();
+    loop {
+        let settled: Vec<usize> = left
+            .iter()
+            .copied()
+            .filter(|at| !next[*at].iter().any(|to| left.contains(to)))
+            .collect();
+        if settled.is_empty() {
+            return !left.is_empty();
+        }
+        settled.iter().for_each(|at| {
+            left.remove(at);
+        });
+    }
+}
+
+fn kind(step: &Table) -> &str {
+    word(step, "do").unwrap_or("")
+}
+
+fn word<'a>(table: &'a Table, key: &str) -> Option<&'a str> {
+    table.get(key)?.as_str()
+}

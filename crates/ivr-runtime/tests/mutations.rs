@@ -1,0 +1,337 @@
+//! Good flows, broken in many ways: whatever traps a caller by the judge is refused.
+//!
+//! The judge knows the requirements and not the linter. `CAROM_LONG=1` breaks each flow in every
+//! way there is and in many more random ones.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod common;
+mod judge;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{Sounds, shipped_shared};
+use ivr_runtime::{
+    diagnose::Severity,
+    flow::{Shared, load},
+};
+use toml::{Table, Value};
+
+const FLOWS: [(&str, &str); 4] = [
+    ("minimal", include_str!("fixtures/minimal.toml")),
+    ("big", include_str!("fixtures/big.toml")),
+    ("night", include_str!("fixtures/night.toml")),
+    ("shipped", include_str!("../../../config/flows/main.toml")),
+];
+const EXITS: [&str; 14] = [
+    "then",
+    "no_input",
+    "wrong",
+    "otherwise",
+    "if_fails",
+    "if_missing",
+    "if_not_offered",
+    "if_ambiguous",
+    "if_opted_out",
+    "if_limited",
+    "when_closed",
+    "if_busy",
+    "if_no_answer",
+    "start",
+];
+
+/// One change of a flow.
+#[derive(Debug, Clone)]
+enum Edit {
+    /// `[table.name] key` leads there; `press.K` and `case.N` are keys too.
+    Lead { table: &'static str, name: String, key: String, to: String },
+    /// The key is left out.
+    Drop { table: &'static str, name: String, key: String },
+    /// `fallback = false` is written, or left out.
+    Leave { table: &'static str, name: String },
+    /// Every way of the step leads there.
+    Seal { name: String, to: String },
+    /// The target has hours, and no `when_closed`.
+    Hours { name: String },
+    /// No key leads to a person by itself.
+    NoOperator,
+    /// The person route is another one.
+    Human { to: String },
+}
+
+/// What became of the broken flows.
+#[derive(Debug, Default)]
+struct Tally {
+    broken: usize,
+    trapping: usize,
+    harmless_and_refused: BTreeMap<String, usize>,
+    harmless_and_refused_flows: usize,
+    missed: Vec<String>,
+}
+
+#[test]
+fn the_flows_trap_nobody_before_they_are_broken() {
+    for (name, text) in FLOWS {
+        let found = judge::traps(text, "exchange", true);
+        assert!(found.is_empty(), "{name}: {found:?}");
+        let checked = load(text, name, &shipped_shared(), &Sounds);
+        assert!(checked.flow.is_some(), "{name}: {:#?}", checked.findings);
+    }
+}
+
+#[test]
+fn no_flow_broken_in_one_place_traps_a_caller_and_passes() {
+    let mut tally = Tally::default();
+    for (name, text) in FLOWS {
+        let flow: Table = text.parse().unwrap();
+        let edits = edits(&flow);
+        let each = if is_long() { 1 } else { (edits.len() / 250).max(1) };
+        for edit in edits.iter().step_by(each) {
+            try_one(name, &flow, std::slice::from_ref(edit), &mut tally);
+        }
+    }
+    finish("one change", &tally);
+    assert!(tally.broken >= 300, "{tally:?}");
+}
+
+#[test]
+fn no_flow_broken_in_several_places_traps_a_caller_and_passes() {
+    let mut tally = Tally::default();
+    let each = if is_long() { 3_000 } else { 250 };
+    for (name, text) in FLOWS {
+        let flow: Table = text.parse().unwrap();
+        let edits = edits(&flow);
+        for seed in 0..each {
+            let mut dice = Dice(seed);
+            let count = 2 + dice.below(5);
+            let near = dice.below(2) == 0;
+            let around = &edits[dice.below(edits.len())];
+            let pick = |dice: &mut Dice| loop {
+                let edit = &edits[dice.below(edits.len())];
+                // Half of them break the ways of one place.
+                if !near || edit.place() == around.place() || dice.below(8) == 0 {
+                    return edit.clone();
+                }
+            };
+            let chosen: Vec<Edit> = (0..count).map(|_| pick(&mut dice)).collect();
+            try_one(&format!("{name}, seed {seed}"), &flow, &chosen, &mut tally);
+        }
+    }
+    finish("several changes", &tally);
+    assert!(tally.trapping >= 300, "{tally:?}");
+}
+
+fn try_one(name: &str, flow: &Table, edits: &[Edit], tally: &mut Tally) {
+    for shared in [shipped_shared(), without_fallback()] {
+        let mut broken = flow.clone();
+        edits.iter().for_each(|edit| edit.apply(&mut broken));
+        if broken == *flow {
+            continue;
+        }
+        let text = broken.to_string();
+        let trapped = judge::traps(&text, "exchange", shared.fallback.is_some());
+        let checked = load(&text, "broken.toml", &shared, &Sounds);
+        let errors = checked.findings.iter().filter(|f| f.severity == Severity::Error);
+        let codes: BTreeSet<String> = errors.map(|f| f.code.to_string()).collect();
+        tally.broken += 1;
+        if !trapped.is_empty() {
+            tally.trapping += 1;
+            if codes.is_empty() {
+                tally.missed.push(format!(
+                    "{name}, fallback {:?}: {edits:?}\n  {trapped:?}",
+                    shared.fallback
+                ));
+            }
+        } else if !codes.is_empty() {
+            tally.harmless_and_refused_flows += 1;
+            for code in codes {
+                *tally.harmless_and_refused.entry(code).or_default() += 1;
+            }
+        }
+    }
+}
+
+fn finish(what: &str, tally: &Tally) {
+    println!(
+        "{what}: {} broken flows, {} trap a caller; {} refused that trap nobody: {:?}",
+        tally.broken, tally.trapping, tally.harmless_and_refused_flows, tally.harmless_and_refused
+    );
+    let told = tally.missed.iter().take(10).cloned().collect::<Vec<_>>().join("\n");
+    assert!(tally.missed.is_empty(), "{} pass and trap:\n{told}", tally.missed.len());
+}
+
+fn without_fallback() -> Shared {
+    Shared { fallback: None, ..shipped_shared() }
+}
+
+fn is_long() -> bool {
+    std::env::var("CAROM_LONG").is_ok_and(|long| long == "1")
+}
+
+/// Every change there is, in order.
+fn edits(flow: &Table) -> Vec<Edit> {
+    let mut places: Vec<String> = names(flow, "step");
+    places.extend(names(flow, "target"));
+    places.push("hangup".into());
+    places.push("exchange".into());
+    let mut edits = vec![Edit::NoOperator];
+    for to in names(flow, "target") {
+        edits.push(Edit::Human { to });
+    }
+    for table in ["step", "target"] {
+        for name in names(flow, table) {
+            for key in ways(&flow[table][&name]) {
+                let lead = |to: &String| Edit::Lead {
+                    table,
+                    name: name.clone(),
+                    key: key.clone(),
+                    to: to.clone(),
+                };
+                edits.extend(places.iter().map(lead));
+                edits.push(Edit::Drop { table, name: name.clone(), key: key.clone() });
+            }
+            for key in EXITS.into_iter().filter(|key| may_have(table, &flow[table][&name], key)) {
+                let lead = |to: &String| Edit::Lead {
+                    table,
+                    name: name.clone(),
+                    key: key.to_owned(),
+                    to: to.clone(),
+                };
+                edits.extend(places.iter().step_by(3).map(lead));
+            }
+            edits.push(Edit::Leave { table, name: name.clone() });
+            match table {
+                "target" => edits.push(Edit::Hours { name }),
+                _ => {
+                    let seal = |to: &String| Edit::Seal { name: name.clone(), to: to.clone() };
+                    edits.extend(places.iter().map(seal));
+                }
+            }
+        }
+    }
+    edits
+}
+
+fn names(flow: &Table, kind: &str) -> Vec<String> {
+    flow.get(kind).and_then(Value::as_table).into_iter().flatten().map(|(k, _)| k.clone()).collect()
+}
+
+/// The ways that stand there.
+fn ways(table: &Value) -> Vec<String> {
+    let table = table.as_table().unwrap();
+    let mut ways: Vec<String> =
+        EXITS.into_iter().filter(|key| table.contains_key(*key)).map(str::to_owned).collect();
+    if let Some(press) = table.get("press").and_then(Value::as_table) {
+        ways.extend(press.keys().map(|key| format!("press.{key}")));
+    }
+    if let Some(case) = table.get("case").and_then(Value::as_array) {
+        ways.extend((0..case.len()).map(|n| format!("case.{n}")));
+    }
+    ways
+}
+
+/// Ways that could stand there.
+fn may_have(table: &str, of: &Value, key: &str) -> bool {
+    let of = of.as_table().unwrap();
+    let kind = of.get("do").and_then(Value::as_str).unwrap_or("target");
+    let fits = match (table, kind) {
+        ("target", _) => ["if_busy", "if_no_answer", "if_fails"].contains(&key),
+        (_, "text") => ["if_fails", "if_ambiguous", "if_opted_out", "if_limited"].contains(&key),
+        (_, "lookup" | "action" | "opt-out") => key == "if_fails",
+        (_, "menu" | "answer" | "offer") => key == "wrong",
+        _ => false,
+    };
+    fits && !of.contains_key(key)
+}
+
+impl Edit {
+    /// The table it changes.
+    fn place(&self) -> &str {
+        match self {
+            Self::Lead { name, .. }
+            | Self::Drop { name, .. }
+            | Self::Leave { name, .. }
+            | Self::Seal { name, .. }
+            | Self::Hours { name } => name,
+            Self::NoOperator | Self::Human { .. } => "",
+        }
+    }
+
+    fn apply(&self, flow: &mut Table) {
+        match self {
+            Self::Lead { table, name, key, to } => {
+                lead(flow[*table][name].as_table_mut().unwrap(), key, Some(to));
+            }
+            Self::Drop { table, name, key } => {
+                lead(flow[*table][name].as_table_mut().unwrap(), key, None);
+            }
+            Self::Leave { table, name } => {
+                let of = flow[*table][name].as_table_mut().unwrap();
+                if of.remove("fallback").is_none() {
+                    of.insert("fallback".into(), Value::Boolean(false));
+                }
+            }
+            Self::Seal { name, to } => {
+                let of = flow["step"][name].as_table_mut().unwrap();
+                for key in ways(&Value::Table(of.clone())) {
+                    lead(of, &key, Some(to));
+                }
+                if let Some(press) = of.get_mut("press").and_then(Value::as_table_mut) {
+                    press.insert("0".into(), Value::String(to.clone()));
+                }
+            }
+            Self::Hours { name } => {
+                let hours = names(flow, "hours").into_iter().next();
+                let of = flow["target"][name].as_table_mut().unwrap();
+                of.insert("hours".into(), Value::String(hours.unwrap_or("office".into())));
+                of.remove("when_closed");
+            }
+            Self::NoOperator => {
+                flow["flow"]
+                    .as_table_mut()
+                    .unwrap()
+                    .insert("operator_keys".into(), Value::Array(Vec::new()));
+            }
+            Self::Human { to } => {
+                flow["flow"]
+                    .as_table_mut()
+                    .unwrap()
+                    .insert("human".into(), Value::String(to.clone()));
+            }
+        }
+    }
+}
+
+fn lead(of: &mut Table, key: &str, to: Option<&str>) {
+    let value = to.map(|to| Value::String(to.to_owned()));
+    let put = |of: &mut Table, key: &str| match value.clone() {
+        Some(value) => drop(of.insert(key.to_owned(), value)),
+        None => drop(of.remove(key)),
+    };
+    match key.split_once('.') {
+        Some(("press", key)) => {
+            if let Some(press) = of.get_mut("press").and_then(Value::as_table_mut) {
+                put(press, key);
+            }
+        }
+        Some((_, n)) => {
+            let case = of.get_mut("case").and_then(Value::as_array_mut);
+            if let Some(case) = case.and_then(|case| case.get_mut(n.parse::<usize>().ok()?)) {
+                put(case.as_table_mut().unwrap(), "go");
+            }
+        }
+        None => put(of, key),
+    }
+}
+
+/// SplitMix64.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((z ^ (z >> 31)) % u64::try_from(n).unwrap()).unwrap()
+    }
+}
