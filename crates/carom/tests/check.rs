@@ -87,6 +87,18 @@ fn the_command_prints_the_findings_and_ends_with_status_1() {
 }
 
 #[test]
+fn ic_08_a_link_for_another_intent_is_an_error_where_one_wants_it_strict() {
+    let flow = "../ivr-runtime/tests/bad/W08_intent.toml";
+    let config = ["check", "-c", "tests/fixtures/plain.toml", flow];
+    for (strict, status, severity) in [(&[][..], 0, "warning"), (&["--strict"], 1, "error")] {
+        let told = carom(&[&config, strict].concat());
+        let text = String::from_utf8(told.stdout).unwrap();
+        assert_eq!(told.status.code(), Some(status), "{text}");
+        assert!(text.contains(&format!("{severity}[W08]: the link `chat` does not")), "{text}");
+    }
+}
+
+#[test]
 fn the_proof_tells_of_each_step_how_long_it_takes_to_reach_a_person() {
     let told = carom(&["check", "--proof"]);
     assert!(told.status.success(), "{told:?}");

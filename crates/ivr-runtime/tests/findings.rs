@@ -48,7 +48,7 @@ fn every_code_of_the_linter_has_a_bad_flow() {
     let names: Vec<String> = bad_flows().into_keys().collect();
     for code in [
         "E00", "E01", "E02", "E03", "E04", "E05", "E06", "E07", "E08", "E09", "E10", "E12", "E13",
-        "E15", "N01", "W02", "W03", "W04", "W06", "W10",
+        "E15", "E17", "N01", "W02", "W03", "W04", "W05", "W06", "W07", "W08", "W10",
     ] {
         assert!(names.iter().any(|name| name.starts_with(code)), "{code}");
     }
@@ -104,5 +104,14 @@ impl PromptIndex for Prompts {
 
     fn in_folder(&self, _language: &str, folder: &str) -> Option<BTreeSet<String>> {
         (folder == "nowhere").then(BTreeSet::new)
+    }
+
+    fn transcript(&self, language: &str, name: &str) -> Option<String> {
+        let said = match (language, name) {
+            ("en-GB", "main") => "For orders press 1, for the rest press two or three.",
+            ("es-ES", "main") => "Para pedidos pulse 1. Para repetir pulse asterisco.",
+            _ => return None,
+        };
+        Some(said.to_owned())
     }
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::ensure;
-use ivr_runtime::proof;
+use ivr_runtime::{diagnose::Code, proof};
 
 use super::ConfigArg;
 use crate::config::{self, CheckReport, Snapshot};
@@ -18,6 +18,9 @@ pub struct CheckArgs {
     /// How findings are printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Takes a link that does not declare the intent it is offered for (W08) as an error.
+    #[arg(long)]
+    strict: bool,
     /// Prints for each step how long it takes to reach a person and with how many keys, by
     /// exhaustive search.
     #[arg(long)]
@@ -39,7 +42,10 @@ impl CheckArgs {
     /// `--proof` with a format that has no place for it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         ensure!(!self.proof || self.format == Format::Text, "`--proof` is printed as text only");
-        let (snapshot, report) = config::check(self.config.config.as_deref(), &self.flows);
+        let (snapshot, mut report) = config::check(self.config.config.as_deref(), &self.flows);
+        if self.strict {
+            report.raise(Code::W08);
+        }
         match self.format {
             Format::Text => {
                 print!("{report}{}", summary(&report, snapshot.as_ref()));

@@ -32,6 +32,10 @@ impl PromptIndex for Index<'_> {
         diagnose::nearest(name, names).map(str::to_owned)
     }
 
+    fn transcript(&self, language: &str, name: &str) -> Option<String> {
+        self.prompts.transcript(language, name).map(str::to_owned)
+    }
+
     fn render(&self, language: &str, text: &str) -> Result<(), String> {
         self.voice.speak(language, text)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use ivr_runtime::diagnose::{Finding, Severity, render};
+use ivr_runtime::diagnose::{Code, Finding, Severity, render};
 
 /// The findings of a check, with the texts they are about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +18,13 @@ impl CheckReport {
     pub(super) fn add(&mut self, file: &str, text: &str, findings: Vec<Finding>) {
         self.findings.extend(findings);
         self.sources.push((file.to_owned(), text.to_owned()));
+    }
+
+    /// Takes what was found under a code as an error.
+    pub fn raise(&mut self, code: Code) {
+        for finding in self.findings.iter_mut().filter(|finding| finding.code == code) {
+            finding.severity = Severity::Error;
+        }
     }
 
     /// Whether anything found keeps the configuration from being served.

@@ -57,8 +57,14 @@ pub enum Code {
     W03,
     /// A menu with many options.
     W04,
+    /// A prompt that names a key the menu lacks.
+    W05,
     /// Offers without a control group.
     W06,
+    /// A text without a word before or after it.
+    W07,
+    /// A link that does not declare the intent it is offered for.
+    W08,
     /// Something that nothing uses.
     W10,
 }
@@ -67,7 +73,14 @@ impl Code {
     /// Errors begin with E or N, warnings with W.
     pub fn severity(self) -> Severity {
         match self {
-            Self::W02 | Self::W03 | Self::W04 | Self::W06 | Self::W10 => Severity::Warning,
+            Self::W02
+            | Self::W03
+            | Self::W04
+            | Self::W05
+            | Self::W06
+            | Self::W07
+            | Self::W08
+            | Self::W10 => Severity::Warning,
             Self::E00
             | Self::E01
             | Self::E02

@@ -70,6 +70,11 @@ pub trait PromptIndex {
         Ok(())
     }
 
+    /// What is said in a prompt, where it was written down.
+    fn transcript(&self, _language: &str, _name: &str) -> Option<String> {
+        None
+    }
+
     /// The name of a prompt that may have been meant by one that is not there.
     fn nearest(&self, _language: &str, _name: &str) -> Option<String> {
         None

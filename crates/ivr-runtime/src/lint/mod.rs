@@ -7,6 +7,7 @@ pub(crate) mod addresses;
 mod fields;
 mod graph;
 mod hours;
+mod intents;
 mod keys;
 mod languages;
 mod links;
@@ -17,7 +18,9 @@ mod offers;
 mod person;
 mod prompts;
 mod reach;
+mod said_keys;
 mod spoken;
+mod transitions;
 mod traps;
 mod unused;
 pub(crate) mod urls;
@@ -53,7 +56,7 @@ pub(crate) fn check(
 ) {
     let names_resolve = !notes.has_errors();
     let lint = Lint { flow, tree, shared, prompts, notes };
-    let each_table: [fn(&Lint<'_>); 8] = [
+    let each_table: [fn(&Lint<'_>); 9] = [
         waits::check,
         prompts::check,
         keys::check,
@@ -61,9 +64,10 @@ pub(crate) fn check(
         messages::check,
         links::check,
         menus::check,
+        said_keys::check,
         offers::check,
     ];
-    let between_tables: [fn(&Lint<'_>); 7] = [
+    let between_tables: [fn(&Lint<'_>); 10] = [
         hours::check,
         loops::check,
         reach::check,
@@ -71,6 +75,9 @@ pub(crate) fn check(
         way_out::check,
         fields::check,
         unused::check,
+        transitions::check,
+        intents::check,
+        menus::levels,
     ];
     each_table.iter().for_each(|check| check(&lint));
     if names_resolve {

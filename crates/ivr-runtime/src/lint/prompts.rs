@@ -108,7 +108,7 @@ pub(super) fn unfit(facts: PromptFacts, least_ms: u32) -> Option<String> {
 }
 
 /// The sound itself in a list, else the whole value.
-fn place(lint: &Lint<'_>, step: &Step, key: &str, name: &str) -> Span {
+pub(super) fn place(lint: &Lint<'_>, step: &Step, key: &str, name: &str) -> Span {
     let value = lint.value("step", &step.name, key);
     let found = value.and_then(|value| find(value, name));
     found.unwrap_or_else(|| lint.step_place(step, key))
