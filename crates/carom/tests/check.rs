@@ -99,6 +99,87 @@ fn ic_08_a_link_for_another_intent_is_an_error_where_one_wants_it_strict() {
 }
 
 #[test]
+fn what_can_be_mended_in_one_way_only_is_mended_and_the_rest_of_the_file_stays() {
+    let place = Place::new();
+    let bad = MINIMAL
+        .replace(
+            "numbers = [\"+442079460019\"]",
+            "numbers = [\"+442079460019\", \"+442079460019\"]",
+        )
+        .replace("no_input = \"agents\"", "no_imput = \"agents\"  # in silence")
+        .replace("if_fails = \"agents\"", "if_fails = \"agent\"")
+        .replace("answered_means = \"human\"", "answered_means = \"humans\"");
+    let flow = place.write("flow.toml", &bad);
+    let file = flow.to_str().unwrap();
+    let told = carom(&["check", file]);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    assert_eq!(fs::read_to_string(&flow).unwrap(), bad, "without --fix nothing is written");
+
+    let told = carom(&["check", "--fix", file]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success(), "{text}");
+    for done in [
+        "flow.toml:5: took out the second `+442079460019`",
+        "mended `humans` to `human`",
+        "mended `no_imput` to `no_input`",
+        "mended `agent` to `agents`",
+        "0 errors, 1 warning",
+    ] {
+        assert!(text.contains(done), "{done}: {text}");
+    }
+    let good = MINIMAL.replace("no_input = \"agents\"", "no_input = \"agents\"  # in silence");
+    assert_eq!(fs::read_to_string(&flow).unwrap(), good);
+}
+
+#[test]
+fn what_may_have_been_meant_otherwise_and_what_is_no_toml_is_left_alone() {
+    let place = Place::new();
+    for bad in [
+        // Not TOML, with a misspelt key beside.
+        format!("{}no_imput = ", MINIMAL.replace("no_input", "no_imput")),
+        // Two targets are as near.
+        MINIMAL.replace("\"agents\"", "\"agentz\"").replace(
+            "[target.agents]",
+            "[target.agents]\nsip = \"sip:a@192.0.2.1\"\n[target.agentx]",
+        ),
+    ] {
+        let flow = place.write("flow.toml", &bad);
+        let told = carom(&["check", "--fix", flow.to_str().unwrap()]);
+        assert_eq!(told.status.code(), Some(1), "{told:?}");
+        assert_eq!(fs::read_to_string(&flow).unwrap(), bad);
+    }
+}
+
+#[test]
+fn findings_are_told_to_editors_as_sarif() {
+    let files = ["tests/bad/trunk.toml", "tests/bad/target.toml"];
+    for file in files {
+        let told = carom(&["check", "-c", file, "--format", "sarif"]);
+        assert_eq!(told.status.code(), Some(1), "{told:?}");
+        let log: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+        let (_, report) = check(Some(Path::new(file)), &[]);
+        assert_eq!(log["version"], "2.1.0");
+        let run = &log["runs"][0];
+        let results = run["results"].as_array().unwrap();
+        assert_eq!(results.len(), report.findings.len());
+        for (result, finding) in results.iter().zip(&report.findings) {
+            let code = finding.code.to_string();
+            let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+            assert_eq!(result["ruleId"], code);
+            assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], code);
+            let severity = if code.starts_with('W') { "warning" } else { "error" };
+            assert_eq!(result["level"], severity);
+            assert!(result["message"]["text"].as_str().unwrap().starts_with(&finding.message));
+            let place = &result["locations"][0]["physicalLocation"];
+            assert_eq!(place["artifactLocation"]["uri"], file);
+            assert_eq!(place["region"]["startLine"], finding.line);
+            assert_eq!(place["region"]["startColumn"], finding.column);
+            assert_eq!(result.get("fixes").is_some(), finding.fix.is_some());
+        }
+    }
+}
+
+#[test]
 fn the_proof_tells_of_each_step_how_long_it_takes_to_reach_a_person() {
     let told = carom(&["check", "--proof"]);
     assert!(told.status.success(), "{told:?}");
@@ -114,7 +195,7 @@ fn no_secret_of_a_file_is_shown_whatever_is_wrong_beside_it() {
     let flow = ["tests/bad/secrets/flow.toml"];
     let config = ["-c", "tests/bad/secrets.toml"];
     for files in [&config[..], &flow] {
-        for format in ["text", "json"] {
+        for format in ["text", "json", "sarif"] {
             let told = carom(&[&["check", "--format", format], files].concat());
             let text = String::from_utf8(told.stdout).unwrap();
             assert_eq!(told.status.code(), Some(1), "{text}");

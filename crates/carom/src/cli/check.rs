@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::ensure;
 use ivr_runtime::{diagnose::Code, proof};
 
-use super::ConfigArg;
+use super::{ConfigArg, sarif};
 use crate::config::{self, CheckReport, Snapshot};
 
 /// Arguments of `carom check`.
@@ -18,6 +18,10 @@ pub struct CheckArgs {
     /// How findings are printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Mends in the files what can be mended in one way only, such as misspelt keys and names,
+    /// and says so; the rest of the files stays as it is.
+    #[arg(long)]
+    fix: bool,
     /// Takes a link that does not declare the intent it is offered for (W08) as an error.
     #[arg(long)]
     strict: bool,
@@ -33,16 +37,29 @@ enum Format {
     Text,
     /// One JSON object a line.
     Json,
+    /// SARIF 2.1.0, for editors and code hosts.
+    Sarif,
 }
 
 impl CheckArgs {
     /// Prints every finding; the exit status is 1 where one is an error.
     ///
     /// # Errors
-    /// `--proof` with a format that has no place for it.
+    /// `--proof` with a format that has no place for it; a file that can't be mended.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         ensure!(!self.proof || self.format == Format::Text, "`--proof` is printed as text only");
-        let (snapshot, mut report) = config::check(self.config.config.as_deref(), &self.flows);
+        let check = || config::check(self.config.config.as_deref(), &self.flows);
+        let (mut snapshot, mut report) = check();
+        if self.fix {
+            for mended in report.mend()? {
+                // Other formats are read by programs.
+                match self.format {
+                    Format::Text => println!("{mended}"),
+                    Format::Json | Format::Sarif => eprintln!("{mended}"),
+                }
+            }
+            (snapshot, report) = check();
+        }
         if self.strict {
             report.raise(Code::W08);
         }
@@ -53,6 +70,7 @@ impl CheckArgs {
                     print_proofs(&snapshot)?;
                 }
             }
+            Format::Sarif => println!("{:#}", sarif::log(&report.findings)),
             Format::Json => {
                 for finding in &report.findings {
                     println!("{}", serde_json::to_string(finding)?);

@@ -10,6 +10,7 @@ mod node;
 mod prompts;
 mod root;
 mod run;
+mod sarif;
 mod simulate;
 mod test;
 

@@ -346,5 +346,6 @@ fn unreadable(path: &Path, code: Code, why: &str) -> Finding {
         span: 0..0,
         message: why.to_owned(),
         help: String::new(),
+        fix: None,
     }
 }

@@ -1,8 +1,11 @@
 //! What a check found, in all files it looked at.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    fs, io,
+};
 
-use ivr_runtime::diagnose::{Code, Finding, Severity, render};
+use ivr_runtime::diagnose::{self, Code, Finding, Severity, render};
 
 /// The findings of a check, with the texts they are about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +30,25 @@ impl CheckReport {
         }
     }
 
+    /// Mends the files where that can be done in one way only, and returns what was done.
+    ///
+    /// # Errors
+    /// A file can't be written.
+    pub fn mend(&self) -> io::Result<Vec<String>> {
+        let mut done = Vec::new();
+        for (file, text) in &self.sources {
+            let findings: Vec<Finding> =
+                self.findings.iter().filter(|finding| finding.file == *file).cloned().collect();
+            let Some((mended, fixed)) = diagnose::mended(text, &findings) else { continue };
+            // What is part of the program is no file; what was changed meanwhile is left alone.
+            if fs::read_to_string(file).is_ok_and(|now| now == *text) {
+                fs::write(file, mended)?;
+                done.extend(fixed.into_iter().map(|finding| told(text, finding)));
+            }
+        }
+        Ok(done)
+    }
+
     /// Whether anything found keeps the configuration from being served.
     pub fn has_errors(&self) -> bool {
         self.errors() > 0
@@ -44,6 +66,17 @@ impl CheckReport {
 
     fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// `flows/main.toml:12: mended "no_imput" to "no_input"`.
+fn told(text: &str, finding: &Finding) -> String {
+    let Finding { file, line, fix, .. } = finding;
+    let new = fix.as_ref().map_or("", |fix| fix.text.trim_matches('"'));
+    let old = text.get(finding.span.clone()).unwrap_or("").trim_matches('"');
+    match new {
+        "" => format!("{file}:{line}: took out the second `{old}`"),
+        new => format!("{file}:{line}: mended `{old}` to `{new}`"),
     }
 }
 

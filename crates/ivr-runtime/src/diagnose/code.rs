@@ -55,7 +55,7 @@ pub enum Code {
     W02,
     /// A link nobody is said to stand behind.
     W03,
-    /// A menu with many options.
+    /// A menu with many options, or behind many others.
     W04,
     /// A prompt that names a key the menu lacks.
     W05,
@@ -98,6 +98,38 @@ impl Code {
             | Self::E16
             | Self::E17
             | Self::N01 => Severity::Error,
+        }
+    }
+}
+
+impl Code {
+    /// What is wrong where it is told, in a line.
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::E00 => "not TOML, an unknown key, a missing key, or a value of the wrong kind",
+            Self::E01 => "a name that leads nowhere, or to two things",
+            Self::E02 => "a step that reaches no end",
+            Self::E03 => "a caller who can't reach a person",
+            Self::E04 => "a failure without a way out",
+            Self::E05 => "a loop without a bound",
+            Self::E06 => "a step that nothing leads to",
+            Self::E07 => "a prompt that is missing or unfit",
+            Self::E08 => "a number or address that can't be served, or may not be dialled",
+            Self::E09 => "a message that can't be sent as it stands",
+            Self::E10 => "a sender or channel that can't be used",
+            Self::E12 => "opening hours that can't be told",
+            Self::E13 => "a secret in the open, or an address that is not https",
+            Self::E15 => "a key with two meanings, or too many",
+            Self::E17 => "a field that nothing sets",
+            Self::N01 => "known, but not available yet",
+            Self::W02 => "a link to a home page",
+            Self::W03 => "a link nobody is said to stand behind",
+            Self::W04 => "a menu with many options, or behind many others",
+            Self::W05 => "a prompt that names a key the menu lacks",
+            Self::W06 => "offers without a control group",
+            Self::W07 => "a text without a word before or after it",
+            Self::W08 => "a link that does not declare the intent it is offered for",
+            Self::W10 => "something that nothing uses",
         }
     }
 }

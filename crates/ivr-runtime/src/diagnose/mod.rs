@@ -4,6 +4,7 @@
 //! at once. [`findings`] turns them into [`Finding`]s with line and column; [`render`] prints one.
 
 mod code;
+mod fix;
 mod mask;
 mod nearest;
 mod notes;
@@ -11,7 +12,8 @@ mod render;
 mod table;
 
 pub use code::{Code, Severity};
-pub use nearest::nearest;
+pub use fix::{Fix, mended};
+pub use nearest::{nearest, surely};
 pub use notes::{Finding, Notes, Problem, Span, findings, tree};
 pub use render::render;
 pub use table::{Table, Text};

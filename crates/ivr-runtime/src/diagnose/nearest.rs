@@ -18,6 +18,28 @@ pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Opti
     near.min_by_key(|(apart, _)| *apart).map(|(_, known)| known)
 }
 
+/// Returns the one word that `word` must have been meant for: a letter or two away, every other
+/// much further.
+pub fn surely<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let chars: Vec<char> = word.chars().take(MAX_CHARS + 1).collect();
+    // In a short word two letters are another word.
+    let may_be_apart = match chars.len() {
+        0..=3 => return None,
+        4..=6 => 1,
+        _ => 2,
+    };
+    let mut by_distance: Vec<(usize, &str)> = words
+        .into_iter()
+        .filter(|known| known.len() <= MAX_CHARS)
+        .map(|known| (distance(&chars, &known.chars().collect::<Vec<_>>()), known))
+        .collect();
+    by_distance.sort_unstable();
+    by_distance.dedup();
+    let (apart, near) = *by_distance.first()?;
+    let next = by_distance.get(1).map_or(usize::MAX, |(apart, _)| *apart);
+    (apart <= may_be_apart && next > apart + 1 && chars.len() <= MAX_CHARS).then_some(near)
+}
+
 /// Letters to change, add, remove or swap with their neighbour (optimal string alignment).
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
@@ -34,4 +56,26 @@ fn distance(a: &[char], b: &[char]) -> usize {
         rows.push(row);
     }
     rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_be_nothing_else_is_sure() {
+        let keys = ["tries", "timeout_ms", "no_input", "play", "press", "repeat_key"];
+        for (word, meant) in [
+            ("timeout_s", Some("timeout_ms")),
+            ("no_imput", Some("no_input")),
+            ("trys", None),
+            ("tris", Some("tries")),
+            ("plays", Some("play")),
+            ("foo", None),
+            ("repeat", None),
+        ] {
+            assert_eq!(surely(word, keys), meant, "{word}");
+        }
+        assert_eq!(surely("agent1", ["agents", "agent2", "night"]), None, "two are as near");
+    }
 }

@@ -5,7 +5,7 @@ use std::{cell::RefCell, ops::Range};
 use serde::{Deserialize, Serialize};
 use toml::{Spanned, de::DeTable};
 
-use super::{Code, Severity};
+use super::{Code, Fix, Severity};
 
 /// A place in a file, in bytes.
 pub type Span = Range<usize>;
@@ -21,6 +21,8 @@ pub struct Problem {
     pub message: String,
     /// How to mend it; may be empty.
     pub help: String,
+    /// A change that surely mends it.
+    pub fix: Option<Fix>,
 }
 
 /// Collects problems while a file is read.
@@ -46,6 +48,9 @@ pub struct Finding {
     pub message: String,
     /// How to mend it; may be empty.
     pub help: String,
+    /// A change that surely mends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
 }
 
 impl Notes {
@@ -57,8 +62,20 @@ impl Notes {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        self.note_with_fix(code, span, message, help, None);
+    }
+
+    /// Notes a problem with the change that surely mends it, where there is one.
+    pub fn note_with_fix(
+        &self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+        fix: Option<Fix>,
+    ) {
         let (message, help) = (message.into(), help.into());
-        self.0.borrow_mut().push(Problem { code, span, message, help });
+        self.0.borrow_mut().push(Problem { code, span, message, help, fix });
     }
 
     /// Whether anything noted keeps the file from being served.
@@ -109,6 +126,7 @@ pub fn findings(problems: Vec<Problem>, file: &str, text: &str) -> Vec<Finding> 
             span: problem.span,
             message: problem.message,
             help: problem.help,
+            fix: problem.fix,
         }
     };
     problems.into_iter().map(place).collect()

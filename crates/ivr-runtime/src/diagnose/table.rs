@@ -7,7 +7,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Code, Notes, Span, nearest};
+use super::{Code, Fix, Notes, Span, nearest, surely};
 
 /// A text with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,7 +212,10 @@ impl<'a> Table<'a> {
         let all = words.iter().map(|(word, _)| *word).chain(not_yet.iter().copied());
         let help = nearest(&text.value, all).map(|near| format!("did you mean `{near}`?"));
         let message = format!("`{key}` does not take `{}`", text.value);
-        self.notes.note(Code::E00, text.span.clone(), message, help.unwrap_or(listed));
+        let sure = surely(&text.value, words.iter().map(|(word, _)| *word));
+        let fix = sure.map(|word| Fix { span: text.span.clone(), text: format!("\"{word}\"") });
+        let help = help.unwrap_or(listed);
+        self.notes.note_with_fix(Code::E00, text.span.clone(), message, help, fix);
         None
     }
 
@@ -277,7 +280,11 @@ impl<'a> Table<'a> {
             let help = nearest(key, known.iter().copied())
                 .map_or_else(|| listing(&known), |near| format!("did you mean `{near}`?"));
             let message = format!("{} does not know the key `{key}`", self.title);
-            self.notes.note(Code::E00, self.key_place(key), message, help);
+            let span = self.key_place(key);
+            // One that stands there already was not meant.
+            let sure = surely(key, known.iter().copied()).filter(|near| !self.has(near));
+            let fix = sure.map(|near| Fix { span: span.clone(), text: near.to_owned() });
+            self.notes.note_with_fix(Code::E00, span, message, help, fix);
         }
     }
 }

@@ -42,5 +42,6 @@ fn finding(file: &str, other_file: &str, claim: &str) -> Finding {
         span: 0..0,
         message: format!("{claim} belongs to the flow in {other_file} already"),
         help: "leave it out of one of them".to_owned(),
+        fix: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::{
-    diagnose::{Code, Table, Text},
+    diagnose::{Code, Fix, Table, Text},
     flow::model::{Flow, StepId, TargetId},
     key::Key,
 };
@@ -86,10 +86,14 @@ fn digits<'a>(
 
 fn unique(table: &Table<'_>, texts: Vec<Text>) -> Vec<String> {
     let mut seen: Vec<String> = Vec::new();
+    let mut end_of_last = 0;
     for text in texts {
+        let gone = end_of_last..text.span.end;
+        end_of_last = text.span.end;
         if seen.contains(&text.value) {
             let message = format!("`{}` stands here twice", text.value);
-            table.notes().note(Code::E08, text.span, message, "leave one out");
+            let fix = Some(Fix { span: gone, text: String::new() });
+            table.notes().note_with_fix(Code::E08, text.span, message, "leave one out", fix);
         } else {
             seen.push(text.value);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Tables;
 use crate::{
-    diagnose::{Code, Notes, Table, Text, nearest},
+    diagnose::{Code, Fix, Notes, Table, Text, nearest, surely},
     flow::{
         model::{Go, HoursId, LinkId, RuleId, StepId, TargetId},
         tables::TargetDraft,
@@ -172,6 +172,8 @@ impl super::Reader<'_> {
             None => format!("there are: {}", known.join(", ")),
         };
         let message = format!("there is no {what} `{}`", name.value);
-        self.notes.note(Code::E01, name.span.clone(), message, help);
+        let sure = surely(&name.value, known.iter().copied());
+        let fix = sure.map(|near| Fix { span: name.span.clone(), text: format!("\"{near}\"") });
+        self.notes.note_with_fix(Code::E01, name.span.clone(), message, help, fix);
     }
 }
