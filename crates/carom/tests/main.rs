@@ -18,6 +18,7 @@ mod drain;
 mod failing;
 mod files;
 mod forward;
+mod graph;
 mod hold;
 mod hours;
 mod http;

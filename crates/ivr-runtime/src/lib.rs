@@ -7,6 +7,7 @@
 pub mod call;
 pub mod diagnose;
 pub mod flow;
+pub mod graph;
 pub mod hours;
 pub mod key;
 mod lint;

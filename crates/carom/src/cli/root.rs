@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use super::{
-    CallArgs, CheckArgs, DemoArgs, PromptsArgs, RunArgs, SimulateArgs, TestArgs,
+    CallArgs, CheckArgs, DemoArgs, GraphArgs, PromptsArgs, RunArgs, SimulateArgs, TestArgs,
     hours::HoursArgs,
     node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs},
 };
@@ -46,6 +46,8 @@ enum Command {
     Simulate(SimulateArgs),
     /// Play the tests of the flows.
     Test(TestArgs),
+    /// Draw a flow.
+    Graph(GraphArgs),
     /// Show three calls with nothing configured.
     Demo(DemoArgs),
 }
@@ -70,6 +72,7 @@ impl Cli {
             Command::Call(args) => args.run(),
             Command::Simulate(args) => args.run(),
             Command::Test(args) => args.run(),
+            Command::Graph(args) => args.run(),
             Command::Demo(args) => args.run(),
         }
     }
