@@ -120,6 +120,7 @@ impl Code {
             Self::E12 => "opening hours that can't be told",
             Self::E13 => "a secret in the open, or an address that is not https",
             Self::E15 => "a key with two meanings, or too many",
+            Self::E16 => "a line in which nobody can tell when a person answers",
             Self::E17 => "a field that nothing sets",
             Self::N01 => "known, but not available yet",
             Self::W02 => "a link to a home page",

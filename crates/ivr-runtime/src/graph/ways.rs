@@ -75,6 +75,12 @@ fn of_step(flow: &Flow, step: &Step) -> Vec<Labelled> {
             },
         ]
         .concat(),
+        Does::Wait(wait) => {
+            let offer = wait.offer.map(|id| way("offer", Go::Step(id))).unwrap_or_default();
+            let then = wait.then.unwrap_or(Go::Target(flow.human));
+            let line = way("in line", Go::Target(wait.target));
+            [line, offer, way("gives up", then), fails("fails", wait.if_fails)].concat()
+        }
         Does::Lookup(lookup) => [way("", lookup.then), fails("fails", lookup.if_fails)].concat(),
         Does::Action(action) => {
             let no = action.no_input.map(|to| way("no", to)).unwrap_or_default();

@@ -3,10 +3,7 @@
 use super::{Lint, graph, prompts};
 use crate::{
     diagnose::Code,
-    flow::{
-        model::{Menu, Step},
-        sounds,
-    },
+    flow::model::{Menu, PromptItem, Step},
     key::Key,
 };
 
@@ -45,6 +42,19 @@ pub(super) fn check(lint: &Lint<'_>) {
             of_menu(lint, step, menu);
         }
     }
+}
+
+/// The sounds of a list, those of groups included.
+fn sounds(play: &[PromptItem]) -> Vec<&str> {
+    let mut found = Vec::new();
+    for item in play {
+        match item {
+            PromptItem::Sound(name) => found.push(name.as_str()),
+            PromptItem::Group { play, .. } => found.extend(sounds(play)),
+            PromptItem::Say { .. } | PromptItem::Clip(_) | PromptItem::Tts(_) => {}
+        }
+    }
+    found
 }
 
 fn of_menu(lint: &Lint<'_>, step: &Step, menu: &Menu) {

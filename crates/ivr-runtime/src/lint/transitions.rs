@@ -36,6 +36,7 @@ fn is_heard(flow: &Flow, go: Go, left: usize) -> bool {
         | Does::Menu(_)
         | Does::Answer { .. }
         | Does::Collect(_)
+        | Does::Wait(_)
         | Does::OptOut { .. } => true,
         Does::Offer(offer) => is_heard(flow, offer.if_not_offered, left),
         Does::Decide { case, otherwise } => {

@@ -160,7 +160,7 @@ impl Graph {
         self.until_settled(|at| {
             let of = self.edges[at].iter().map(|edge| reach[edge.to]);
             let now = match self.states[at].place {
-                Place::Ringing(_) => Reach::Person,
+                Place::Ringing(_) | Place::Line(_) => Reach::Person,
                 Place::End(End::Apology) => Reach::Apology,
                 Place::End(End::ByLeave) => Reach::ByLeave,
                 Place::End(End::HungUp) => Reach::Nobody,
@@ -201,7 +201,7 @@ impl Graph {
         };
         let edges = &self.edges[at];
         match self.states[at].place {
-            Place::Ringing(_) | Place::End(_) => (0, 0),
+            Place::Ringing(_) | Place::Line(_) | Place::End(_) => (0, 0),
             _ if self.is_callers(at) => {
                 let good = edges.iter().filter(|edge| reach[edge.to] == reach[at]);
                 good.map(after).min().unwrap_or((NEVER, u32::MAX))
@@ -215,7 +215,7 @@ impl Graph {
     }
 
     fn silent(&self, at: usize, silent_ms: &[u64]) -> u64 {
-        if let Place::Ringing(_) | Place::End(_) = self.states[at].place {
+        if let Place::Ringing(_) | Place::Line(_) | Place::End(_) = self.states[at].place {
             return 0;
         }
         let quiet = |edge: &&Edge| edge.cause == Cause::Silence || !edge.cause.is_callers();

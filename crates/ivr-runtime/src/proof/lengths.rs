@@ -2,6 +2,11 @@
 
 use crate::flow::{PromptIndex, model::PromptItem};
 
+/// A spoken value lasts no longer.
+const SPOKEN_MS: u64 = 10_000;
+/// A sound that is not known before the call.
+const SOUND_MS: u64 = 10_000;
+
 /// The prompts there are, in the languages of a flow.
 #[derive(Clone, Copy)]
 pub(super) struct Lengths<'a> {
@@ -27,6 +32,9 @@ impl Lengths<'_> {
                 PromptItem::Sound(name) => {
                     self.prompts.has(language, name).map_or(0, |facts| u64::from(facts.len_ms))
                 }
+                // However long the value is: a phone number and more.
+                PromptItem::Say { .. } => SPOKEN_MS,
+                PromptItem::Clip(_) | PromptItem::Tts(_) => SOUND_MS,
                 PromptItem::Group { play, .. } => self.in_language(play, language),
             })
             .sum()

@@ -141,6 +141,7 @@ fn asks(does: &Does) -> bool {
         | Does::Decide { .. }
         | Does::Set { .. }
         | Does::Text(_)
+        | Does::Wait(_)
         | Does::Lookup(_) => false,
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     call::{route::Way, targets::Failure},
     flow::{
-        model::{Action, Check, Collect, Does, Flow, Go, Menu, Step, StepId, TargetId, Text},
+        model::{Action, Check, Collect, Does, Flow, Go, Menu, Step, StepId, TargetId, Text, Wait},
         way_out::Failed,
     },
     key::Key,
@@ -26,7 +26,7 @@ pub(super) fn moves(flow: &Flow, lengths: Lengths<'_>, state: &State) -> Vec<Mov
     match state.place {
         Place::Target(id) => from.target(id),
         Place::Ringing(id) => from.ringing(id),
-        Place::End(_) => {}
+        Place::Line(_) | Place::End(_) => {}
         Place::Step(id) | Place::Playing(id, _) | Place::Asking(id, _) | Place::Doing(id, _) => {
             if let Some(step) = flow.steps.get(usize::from(id.0)) {
                 from.step(id, step);
@@ -65,7 +65,14 @@ impl From<'_> {
                     self.asking(id, step, menu, n);
                 }
             }
-            (Place::Doing(..) | Place::Target(_) | Place::Ringing(_) | Place::End(_), _) => {}
+            (
+                Place::Doing(..)
+                | Place::Target(_)
+                | Place::Ringing(_)
+                | Place::Line(_)
+                | Place::End(_),
+                _,
+            ) => {}
         }
     }
 
@@ -119,7 +126,25 @@ impl From<'_> {
                 );
             }
             Does::Text(text) => self.text(id, step, text),
+            Does::Wait(wait) => self.wait(id, step, wait),
         }
+    }
+
+    /// In line: a person answers, the offer is made, time runs out, or nobody can be reached.
+    fn wait(&mut self, id: StepId, step: &Step, wait: &Wait) {
+        self.to(Cause::So("in line"), 0, Place::Line(wait.target));
+        if let Some(offer) = wait.offer.filter(|_| !self.state.offered) {
+            let after = u64::from(wait.offer_after_seconds) * 1_000;
+            self.to(Cause::So("offer in line"), after, Place::Step(offer));
+            if let Some(made) = self.moves.last_mut() {
+                made.to.offered = true;
+            }
+        }
+        let gives_up = u64::from(wait.give_up_minutes) * 60_000;
+        let then = wait.then.unwrap_or(Go::Target(self.flow.human));
+        self.go(Cause::So("nobody in time"), gives_up, step, then);
+        let fails = Cause::Failure("line fails");
+        self.way_out(fails, 0, Failed::Step(id), wait.if_fails);
     }
 
     fn playing(&mut self, id: StepId, does: &Does, n: u8) {
@@ -134,6 +159,7 @@ impl From<'_> {
             | Does::Set { .. }
             | Does::Text(_)
             | Does::Lookup(_)
+            | Does::Wait(_)
             | Does::Action(_) => return,
         };
         let lasts = self.lengths.of(play);

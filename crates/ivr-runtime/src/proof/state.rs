@@ -16,6 +16,8 @@ pub(super) struct State {
     pub asked: Asked,
     /// Something failed or was closed, and the caller has not chosen since.
     pub failing: bool,
+    /// The one offer in line was made.
+    pub offered: bool,
     /// The targets that failed; the call machine's own, so that the way out is the same.
     pub route: Route,
 }
@@ -35,6 +37,8 @@ pub(super) enum Place {
     Target(TargetId),
     /// The call rings there.
     Ringing(TargetId),
+    /// The call is in line there until a person answers.
+    Line(TargetId),
     /// It is over for the flow.
     End(End),
 }
@@ -88,7 +92,7 @@ pub(super) struct Move {
 
 impl State {
     pub fn at(go: Go, route: Route) -> Self {
-        Self { place: Place::of(go), asked: Asked::Nothing, failing: false, route }
+        Self { place: Place::of(go), asked: Asked::Nothing, failing: false, offered: false, route }
     }
 }
 
@@ -108,7 +112,7 @@ impl Place {
             Self::Step(id) | Self::Playing(id, _) | Self::Asking(id, _) | Self::Doing(id, _) => {
                 Some(id)
             }
-            Self::Target(_) | Self::Ringing(_) | Self::End(_) => None,
+            Self::Target(_) | Self::Ringing(_) | Self::Line(_) | Self::End(_) => None,
         }
     }
 
@@ -117,7 +121,7 @@ impl Place {
         let step = |id: StepId| flow.steps.get(usize::from(id.0)).map(|step| step.name.as_str());
         let target = |id: TargetId| flow.targets.get(usize::from(id.0)).map(|t| t.name.as_str());
         match self {
-            Self::Target(id) | Self::Ringing(id) => target(id).unwrap_or("?"),
+            Self::Target(id) | Self::Ringing(id) | Self::Line(id) => target(id).unwrap_or("?"),
             Self::End(End::Apology) => "apology",
             Self::End(End::ByLeave | End::HungUp) => "hangup",
             Self::Step(_) | Self::Playing(..) | Self::Asking(..) | Self::Doing(..) => {
