@@ -7,6 +7,8 @@ use super::{
     layout::{Layout, Place, layout},
 };
 
+/// How far an arrow to a box of the same layer goes down.
+const BOW: f64 = 60.0;
 const STYLE: &str = "text{font:13px sans-serif;text-anchor:middle;fill:#222}\
     .name{font-weight:bold}.label{font-size:11px;paint-order:stroke;stroke:#fff;stroke-width:4px}\
     rect{stroke:#555}path{fill:none;stroke:#777}.failure{stroke-dasharray:5 4}\
@@ -122,8 +124,8 @@ fn point([a, b, c, d]: Curve, t: f64) -> Point {
     (at(a.0, b.0, c.0, d.0), at(a.1, b.1, c.1, d.1))
 }
 
-/// Down from the bottom of one box to the top of another, its ways out side by side; back and
-/// sideways in a bow along the right.
+/// Down from the bottom of one box to the top of another, its ways out side by side; to one beside
+/// it in a bow below, and back in a bow along the right.
 fn curve(edge: &Edge, drawing: &Drawing, layout: &Layout) -> Curve {
     let (from, to) = (layout.places[edge.from], layout.places[edge.to]);
     let spread = |at: usize, all: Vec<usize>, width: f64| {
@@ -152,6 +154,13 @@ fn curve(edge: &Edge, drawing: &Drawing, layout: &Layout) -> Curve {
         let d = (to.x + spread(edge.from, into, to.width), to.y - to.height / 2.0);
         let bend = (d.1 - a.1) / 2.0;
         return [a, (a.0, a.1 + bend), (d.0, d.1 - bend), d];
+    }
+    if layout.layer[edge.from] == layout.layer[edge.to] && edge.from != edge.to {
+        // Below the boxes between.
+        let towards = (to.x - from.x).signum();
+        let a = (from.x + towards * from.width * 0.3, from.y + from.height / 2.0);
+        let d = (to.x - towards * to.width * 0.3, to.y + to.height / 2.0);
+        return [a, (a.0, a.1 + BOW), (d.0, d.1 + BOW), d];
     }
     let a = (from.x + from.width / 2.0, from.y);
     let d = (to.x + to.width / 2.0, to.y);
