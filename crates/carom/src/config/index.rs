@@ -15,25 +15,43 @@ pub(super) struct Index<'a> {
     pub voice: Voice<'a>,
 }
 
-impl PromptIndex for Index<'_> {
+impl PromptIndex for Prompts {
     fn has(&self, language: &str, name: &str) -> Option<PromptFacts> {
-        let prompt = self.prompts.set.find(language, name)?;
-        let rate = self.prompts.set.rate_hz(language, name)?;
+        let prompt = self.set.find(language, name)?;
+        let rate = self.set.rate_hz(language, name)?;
         Some(PromptFacts { len_ms: prompt.len_ms, rate, channels: 1 })
     }
 
     fn in_folder(&self, language: &str, folder: &str) -> Option<BTreeSet<String>> {
         let within = |name: &str| Some(name.strip_prefix(folder)?.strip_prefix('/')?.to_owned());
-        Some(self.prompts.set.prompts(language).filter_map(|prompt| within(&prompt.name)).collect())
-    }
-
-    fn nearest(&self, language: &str, name: &str) -> Option<String> {
-        let names = self.prompts.names().filter(|(of, _)| *of == language).map(|(_, name)| name);
-        diagnose::nearest(name, names).map(str::to_owned)
+        Some(self.set.prompts(language).filter_map(|prompt| within(&prompt.name)).collect())
     }
 
     fn transcript(&self, language: &str, name: &str) -> Option<String> {
-        self.prompts.transcript(language, name).map(str::to_owned)
+        self.transcript(language, name).map(str::to_owned)
+    }
+
+    fn nearest(&self, language: &str, name: &str) -> Option<String> {
+        let names = self.names().filter(|(of, _)| *of == language).map(|(_, name)| name);
+        diagnose::nearest(name, names).map(str::to_owned)
+    }
+}
+
+impl PromptIndex for Index<'_> {
+    fn has(&self, language: &str, name: &str) -> Option<PromptFacts> {
+        self.prompts.has(language, name)
+    }
+
+    fn in_folder(&self, language: &str, folder: &str) -> Option<BTreeSet<String>> {
+        self.prompts.in_folder(language, folder)
+    }
+
+    fn transcript(&self, language: &str, name: &str) -> Option<String> {
+        PromptIndex::transcript(self.prompts, language, name)
+    }
+
+    fn nearest(&self, language: &str, name: &str) -> Option<String> {
+        self.prompts.nearest(language, name)
     }
 
     fn render(&self, language: &str, text: &str) -> Result<(), String> {

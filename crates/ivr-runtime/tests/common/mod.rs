@@ -10,6 +10,10 @@ use ivr_runtime::{
 pub struct Sounds;
 
 impl PromptIndex for Sounds {
+    fn in_folder(&self, _: &str, _: &str) -> Option<std::collections::BTreeSet<String>> {
+        None
+    }
+
     fn has(&self, _language: &str, _name: &str) -> Option<PromptFacts> {
         Some(PromptFacts { len_ms: 4_000, rate: 8_000, channels: 1 })
     }
