@@ -48,7 +48,7 @@ do       = "opt-out"
 play     = "confirm-opt-out.wav"
 confirm  = "1"
 then     = "hangup"
-no_input = "hangup"
+no_input = "agents"
 
 [step.text_me]
 do          = "text"

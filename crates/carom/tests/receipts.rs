@@ -25,7 +25,7 @@ failed_prompt = "beep.wav"
 do       = "opt-out"
 play     = "beep.wav"
 then     = "hangup"
-no_input = "hangup"
+no_input = "agents"
 "#;
 
 #[test]
