@@ -45,10 +45,6 @@ fn exits_of_step(does: &Does) -> Vec<(&'static str, Go)> {
             ("if_opted_out", text.if_opted_out),
             ("if_limited", text.if_limited),
         ],
-        // No operator key ends it, so that silence must lead somewhere.
-        Does::Collect(collect) => {
-            vec![("no_input", Some(collect.no_input)), ("wrong", Some(collect.wrong))]
-        }
         Does::OptOut { if_fails, .. }
         | Does::Lookup(Lookup { if_fails, .. })
         | Does::Wait(Wait { if_fails, .. })
@@ -57,6 +53,7 @@ fn exits_of_step(does: &Does) -> Vec<(&'static str, Go)> {
         | Does::Menu(_)
         | Does::Offer(_)
         | Does::Decide { .. }
+        | Does::Collect(_)
         | Does::Set { .. } => Vec::new(),
     };
     exits.into_iter().filter_map(|(key, to)| Some((key, to?))).collect()

@@ -32,5 +32,6 @@ pub fn shipped_shared() -> Shared {
         ..TargetDraft::default()
     };
     let fallback = Some("exchange".into());
-    Shared { hours, targets: vec![exchange], fallback, ..Shared::default() }
+    let sources = vec!["queue".into()];
+    Shared { hours, sources, targets: vec![exchange], fallback, ..Shared::default() }
 }
