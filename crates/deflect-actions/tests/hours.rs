@@ -4,8 +4,6 @@
 
 mod common;
 
-use std::time::Duration;
-
 use common::Db;
 use deflect_actions::{
     Clock,
@@ -60,12 +58,13 @@ async fn kh_07_what_is_taken_back_or_over_is_gone_and_the_rest_is_in_order(db: D
 }
 
 async fn kh_07_hours_are_no_flags_and_flags_no_hours(db: Db) {
-    let store = db.store().await;
+    let clock = Clock::default();
+    let store = db.store_with("n1", "b1", clock.clone()).await;
     store.set_flag("outage", true, "operator").await.unwrap();
     let closed = change(&store, false, 0, 2);
     store.change_hours("london", &closed, "operator").await.unwrap();
     store.change_hours("outage", &closed, "operator").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(2)).await;
+    clock.advance(2);
     store.clear_hours("outage", "operator").await.unwrap();
     assert_eq!(store.flags().await.unwrap(), ["outage"]);
     assert_eq!(told(&store).await, ["london closed"]);

@@ -82,6 +82,14 @@ pub(crate) struct Playback {
     until: Duration,
 }
 
+/// What the caller is to hear, once through.
+struct Audible {
+    id: u32,
+    /// Names of prompts and fragments of speech.
+    prompts: Vec<String>,
+    at_most: Duration,
+}
+
 /// How a play ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Played {
@@ -144,21 +152,12 @@ impl Desk {
         prompts: &[PromptItem],
         barge_in: bool,
     ) -> Option<Playback> {
-        let heard = speak::heard(prompts, facts);
-        if heard.is_empty() {
-            return None;
-        }
-        self.plays += 1;
-        let at_most = LONGEST_PROMPT * u32::try_from(heard.len()).unwrap_or(u32::MAX);
-        let names = heard.into_iter().flat_map(|heard| heard.names).collect();
-        let playback = Playback { id: self.plays, since: now, until: now + at_most };
+        let Audible { id, prompts, at_most } = self.audible(facts, prompts)?;
         let language = facts.language.clone();
-        self.push(Output::Play { id: playback.id, language, prompts: names, barge_in });
-        Some(playback)
+        self.push(Output::Play { id, language, prompts, barge_in });
+        Some(Playback { id, since: now, until: now + at_most })
     }
-}
 
-impl Desk {
     /// Plays `prompts` again and again; `None` where there is nothing to play.
     pub fn hold(
         &mut self,
@@ -166,16 +165,22 @@ impl Desk {
         facts: &Facts,
         prompts: &[PromptItem],
     ) -> Option<Playback> {
+        let Audible { id, prompts, .. } = self.audible(facts, prompts)?;
+        let language = facts.language.clone();
+        self.push(Output::Hold { id, language, prompts });
+        Some(Playback { id, since: now, until: Duration::MAX })
+    }
+
+    /// What is heard of `prompts`, as a play of its own; `None` where that is nothing.
+    fn audible(&mut self, facts: &Facts, prompts: &[PromptItem]) -> Option<Audible> {
         let heard = speak::heard(prompts, facts);
         if heard.is_empty() {
             return None;
         }
         self.plays += 1;
-        let names = heard.into_iter().flat_map(|heard| heard.names).collect();
-        let playback = Playback { id: self.plays, since: now, until: Duration::MAX };
-        let language = facts.language.clone();
-        self.push(Output::Hold { id: playback.id, language, prompts: names });
-        Some(playback)
+        let at_most = LONGEST_PROMPT * u32::try_from(heard.len()).unwrap_or(u32::MAX);
+        let prompts = heard.into_iter().flat_map(|heard| heard.names).collect();
+        Some(Audible { id: self.plays, prompts, at_most })
     }
 }
 
