@@ -15,6 +15,7 @@ mod damage;
 mod demo;
 mod docs;
 mod drain;
+mod events;
 mod failing;
 mod files;
 mod forward;

@@ -5,6 +5,7 @@
 //! [`provider`] speaks to those who carry it; [`web`] asks systems of the business; [`keys`] keeps numbers from being numbers.
 
 mod clock;
+pub mod hooks;
 mod http;
 pub mod keys;
 pub mod provider;

@@ -2,7 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use deflect_actions::hooks::Hook;
+use ivr_runtime::diagnose::Code;
+
 use super::{read::Table, secret::Secret};
+
+/// Kinds of events that webhooks may ask for.
+pub const EVENTS: [&str; 3] = ["call.ended", "callback.booked", "voicemail.left"];
 
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +20,8 @@ pub struct Http {
     pub public_url: Option<String>,
     /// Who may read calls and metrics; empty: this machine only.
     pub tokens: Vec<Token>,
+    /// Who is told of events.
+    pub webhooks: Vec<Hook>,
 }
 
 /// A bearer token.
@@ -46,7 +55,8 @@ impl Http {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, 8080).into(), public_url: None, tokens: Vec::new() }
+        let listen = (Ipv4Addr::LOCALHOST, 8080).into();
+        Self { listen, public_url: None, tokens: Vec::new(), webhooks: Vec::new() }
     }
 }
 
@@ -54,8 +64,31 @@ pub(super) fn read(table: &Table<'_>) -> Http {
     let listen = table.parsed("listen").unwrap_or(Http::default().listen);
     let public_url = table.web_address("public_url");
     let tokens = table.array_of_tables("tokens").into_iter().filter_map(token).collect();
-    table.not_yet("webhooks", "event webhooks");
-    Http { listen, public_url, tokens }
+    let webhooks = table.array_of_tables("webhooks").into_iter().filter_map(webhook).collect();
+    Http { listen, public_url, tokens, webhooks }
+}
+
+fn webhook(table: Table<'_>) -> Option<Hook> {
+    let url = table.required("url", |t| t.web_address("url"));
+    let secret = table.required("secret", |t| t.secret_value("secret"));
+    let kinds = table.required("events", |t| t.texts("events")).unwrap_or_default();
+    for kind in &kinds {
+        if kind.value != "*" && !EVENTS.contains(&kind.value.as_str()) {
+            let message = format!("no event is called `{}`", kind.value);
+            let help = format!("events are {}, or `*` for all", EVENTS.join(", "));
+            table.problem(Code::E00, &kind.span, message, &help);
+        }
+    }
+    let key = secret.and_then(|secret| match secret.reveal().strip_prefix("whsec_") {
+        None => Some(secret.reveal().as_bytes().to_vec()),
+        Some(coded) => BASE64_STANDARD
+            .decode(coded)
+            .map_err(|_| table.secret_problem("secret", "what follows `whsec_` is no base64"))
+            .ok(),
+    });
+    table.finish();
+    let kinds = kinds.into_iter().map(|kind| kind.value).collect();
+    Some(Hook { url: url?, secret: key?, kinds })
 }
 
 fn token(table: Table<'_>) -> Option<Token> {

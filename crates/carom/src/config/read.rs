@@ -45,7 +45,7 @@ impl<'a> Table<'a> {
         self.base
     }
 
-    fn problem(&self, code: Code, span: &Span, message: String, help: &str) {
+    pub(super) fn problem(&self, code: Code, span: &Span, message: String, help: &str) {
         self.notes().note(code, span.clone(), message, help);
     }
 
@@ -174,7 +174,7 @@ impl<'a> Table<'a> {
         Some(text.value.into())
     }
 
-    fn secret_problem(&self, key: &str, why: &str) {
+    pub(super) fn secret_problem(&self, key: &str, why: &str) {
         let help = "write `\"env:NAME\"` or `\"file:PATH\"`, and put the secret there";
         self.note(Code::E13, key, format!("`{key}`: {why}"), help);
     }

@@ -154,8 +154,8 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "44:8 N01 `kind = \"ami\"` is not available yet | it takes `http`, `options`, `api`",
         ),
         (
-            "[media]|[http]\nwebhooks = []\n[media]",
-            "19:1 N01 `webhooks` (event webhooks) is not available yet | leave it out for now",
+            "[media]|[http]\nwebhooks = [{ url = \"https://x.example\", secret = \"env:HOME\", events = [\"call.end\"] }]\n[media]",
+            "19:73 E00 no event is called `call.end` | events are call.ended, callback.booked, voicemail.left, or `*` for all",
         ),
         // Secrets.
         (

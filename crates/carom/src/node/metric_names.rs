@@ -40,6 +40,8 @@ const METRICS: &[(&str, Kind, &str)] = &[
         Counter,
         "Webhooks refused because their signature is wrong",
     ),
+    ("carom_webhook_events_total", Counter, "Tries to tell a webhook an event, by outcome"),
+    ("carom_webhook_events_lost_total", Counter, "Events that no webhook took for 3 days"),
     ("carom_lookups_total", Counter, "Lookups and actions, by result"),
     ("carom_source_up", Gauge, "1: the source of waiting times answers; by source"),
     ("carom_store_up", Gauge, "1: the database answers"),

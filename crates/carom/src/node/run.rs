@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use deflect_actions::{
     Clock as WallClock,
+    hooks::Hooks,
     store::{Retention, Store, StoreError, Writer},
     text::TextService,
     web::Web,
@@ -219,6 +220,7 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
     let writer = Writer::start(store.clone());
     let texts = TextService::new(store.clone(), Arc::clone(&snapshot.texts));
     texts.start();
+    Hooks::new(store.clone(), config.http.webhooks.clone()).start();
     let marks = Arc::new(RwLock::new(None));
     // A first call must not be taken past its flow only because nobody has looked yet.
     let first = refresh_marks(&store, &marks);

@@ -5,6 +5,7 @@
 
 mod calls;
 mod db;
+mod event;
 mod flags;
 mod history;
 mod hours;
@@ -27,6 +28,7 @@ use sqlx::{AnyConnection, AnyPool};
 
 pub use calls::{CallRow, CallTimeLine};
 pub use db::StoreError;
+pub use event::{Event, Subscription};
 pub use history::History;
 pub use hours::{HOURS_PREFIX, HoursChange, LONGEST_ONE_OFF, OneOff};
 pub use messages::MessageView;
@@ -38,6 +40,7 @@ pub use rows::{
 };
 pub use writer::{QueueFull, Writer, WriterFigures};
 
+pub(crate) use event::Waiting;
 pub(crate) use history::LINE_MS;
 pub(crate) use limits::SentText;
 pub(crate) use message::LastText;
@@ -73,6 +76,7 @@ struct Inner {
     clock: Clock,
     ready: tokio::sync::Mutex<bool>,
     retention: std::sync::RwLock<Retention>,
+    subscriptions: std::sync::RwLock<Arc<Vec<Subscription>>>,
 }
 
 impl Store {
@@ -102,8 +106,9 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let (pool, dialect) = db::pool(url)?;
         let ready = tokio::sync::Mutex::new(false);
-        let retention = std::sync::RwLock::default();
-        Ok(Self(Arc::new(Inner { pool, dialect, keys, node, clock, ready, retention })))
+        let (retention, subscriptions) = Default::default();
+        let inner = Inner { pool, dialect, keys, node, clock, ready, retention, subscriptions };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Brings the tables up to date, registers the node and closes what its earlier starts left

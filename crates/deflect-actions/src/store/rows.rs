@@ -19,6 +19,8 @@ pub enum Row {
     Consent(ConsentRow),
     /// What the call machine was told.
     CallInput(CallInput),
+    /// Something for the webhooks that want to know it.
+    Event(super::Event),
 }
 
 /// When it was in the line's zone.

@@ -226,7 +226,23 @@ async fn write_in_time(store: &Store, rows: &[Row]) -> Result<(), StoreError> {
 
 async fn write_all(store: &Store, rows: &[Row]) -> Result<(), StoreError> {
     store.prepare().await?;
-    store.transaction(async |conn| write::rows(conn, store.node(), rows).await).await
+    let ended = rows.iter().filter_map(|row| match row {
+        Row::CallEnded(end) => Some(end.call_id.as_str()),
+        _ => None,
+    });
+    let told = rows.iter().filter_map(|row| match row {
+        Row::Event(event) => Some(event),
+        _ => None,
+    });
+    store
+        .transaction(async |conn| {
+            write::rows(conn, store.node(), rows).await?;
+            for event in told {
+                store.tell_with(conn, event).await?;
+            }
+            store.tell_ended(conn, ended).await
+        })
+        .await
 }
 
 async fn renew_lease(store: &Store) {

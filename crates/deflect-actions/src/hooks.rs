@@ -1,0 +1,211 @@
+//! Webhooks of the business: events are posted to them until they are taken, signed, at least
+//! once, each with an id that stays the same.
+//!
+//! Headers and signature are those of the Standard Webhooks specification: `webhook-id`,
+//! `webhook-timestamp` (seconds), `webhook-signature: v1,` and the base64 of the HMAC-SHA256 of
+//! `id.timestamp.body`.
+
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tokio::{sync::Semaphore, task::JoinHandle};
+
+use crate::{
+    http,
+    store::{Store, StoreError, Subscription, Waiting},
+};
+
+/// Between two looks at what waits.
+const LOOK: Duration = Duration::from_millis(500);
+/// Between two looks while the database is down.
+const DOWN: Duration = Duration::from_secs(5);
+/// A webhook answers within this time.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Requests to one webhook at once.
+const AT_ONCE: usize = 8;
+/// A claim is its claimer's for so long.
+const LEASE: Duration = Duration::from_secs(30);
+/// After each failure it is tried again so much later; then as after the last.
+const AGAIN: [Duration; 6] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(20 * 60),
+    Duration::from_secs(60 * 60),
+];
+/// An event that nobody has taken for so long is given up, ms.
+const GIVEN_UP_MS: i64 = 3 * 86_400_000;
+/// Looks between two sweeps.
+const SWEEP_EVERY: u64 = 1_200;
+
+/// A webhook of the configuration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// Where events are posted to.
+    pub url: String,
+    /// Signs them.
+    pub secret: Vec<u8>,
+    /// Kinds that it wants; `*` for all.
+    pub kinds: Vec<String>,
+}
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hook").field("url", &self.url).field("kinds", &self.kinds).finish()
+    }
+}
+
+/// One webhook at work: what it is, and how many requests it has left.
+#[derive(Debug)]
+struct Line {
+    hook: Hook,
+    name: String,
+    free: Arc<Semaphore>,
+}
+
+/// Tells events. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Hooks {
+    store: Store,
+    lines: Arc<RwLock<Arc<Vec<Arc<Line>>>>>,
+}
+
+impl Hooks {
+    /// Those of `hooks`, over the events of `store`. Nothing is told until [`Self::start`] runs.
+    #[must_use]
+    pub fn new(store: Store, hooks: Vec<Hook>) -> Self {
+        let all = Self { store, lines: Arc::default() };
+        all.reconfigure(hooks);
+        all
+    }
+
+    /// From now on tells these. What waits for a webhook that is gone is given up in time.
+    pub fn reconfigure(&self, hooks: Vec<Hook>) {
+        let line = |hook: Hook| {
+            let name = Subscription::of(&hook.url, &hook.kinds).hook;
+            Arc::new(Line { hook, name, free: Arc::new(Semaphore::new(AT_ONCE)) })
+        };
+        let wants = hooks.iter().map(|hook| Subscription::of(&hook.url, &hook.kinds)).collect();
+        let lines = Arc::new(hooks.into_iter().map(line).collect());
+        *self.lines.write().unwrap_or_else(PoisonError::into_inner) = lines;
+        self.store.subscribe(wants);
+    }
+
+    /// Starts the task that tells them.
+    pub fn start(&self) -> JoinHandle<()> {
+        let hooks = self.clone();
+        tokio::spawn(async move {
+            let mut looks: u64 = 0;
+            loop {
+                let pause = match hooks.look(looks).await {
+                    Ok(()) => LOOK,
+                    Err(error) => {
+                        tracing::warn!(%error, "webhooks: the store fails");
+                        DOWN
+                    }
+                };
+                looks += 1;
+                tokio::time::sleep(pause).await;
+            }
+        })
+    }
+
+    async fn look(&self, looks: u64) -> Result<(), StoreError> {
+        let lines = Arc::clone(&self.lines.read().unwrap_or_else(PoisonError::into_inner));
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.store.prepare().await?;
+        for line in lines.iter() {
+            // What is claimed is tried at once: as many as there is room for.
+            let free = i64::try_from(line.free.available_permits()).unwrap_or(0);
+            if free == 0 {
+                continue;
+            }
+            for event in self.store.claim_events(&line.name, LEASE, free).await? {
+                let Ok(permit) = Arc::clone(&line.free).try_acquire_owned() else { break };
+                let (store, line) = (self.store.clone(), Arc::clone(line));
+                tokio::spawn(async move {
+                    if let Err(error) = tell(&store, &line.hook, &event).await {
+                        tracing::warn!(%error, event = event.event_id, "webhooks: the store fails");
+                    }
+                    drop(permit);
+                });
+            }
+        }
+        if looks % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            let lost = self.store.expire_events(self.store.now_ms() - GIVEN_UP_MS).await?;
+            if lost > 0 {
+                metrics::counter!("carom_webhook_events_lost_total").increment(lost);
+                tracing::error!(lost, "webhooks: events that nobody took for 3 days are given up");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One try.
+async fn tell(store: &Store, hook: &Hook, event: &Waiting) -> Result<(), StoreError> {
+    let why = match post(hook, event, store.now_ms() / 1_000).await {
+        Ok(()) => {
+            metrics::counter!("carom_webhook_events_total", "outcome" => "taken").increment(1);
+            return store.drop_event(event).await;
+        }
+        Err(why) => why,
+    };
+    metrics::counter!("carom_webhook_events_total", "outcome" => "failed").increment(1);
+    tracing::warn!(event = event.event_id, url = hook.url, why, "webhook did not take an event");
+    let tries = usize::try_from(event.attempt.max(1) - 1).unwrap_or(0);
+    let again = AGAIN[tries.min(AGAIN.len() - 1)];
+    let again = i64::try_from(again.as_millis()).unwrap_or(i64::MAX / 4);
+    store.put_event_off(event, store.now_ms() + again).await
+}
+
+/// `Err`: why it was not taken, in words.
+async fn post(hook: &Hook, event: &Waiting, now_s: i64) -> Result<(), String> {
+    let client = http::client().ok_or("no HTTP client")?;
+    let request = client
+        .post(&hook.url)
+        .timeout(ANSWER)
+        .header("content-type", "application/json")
+        .header("webhook-id", &event.event_id)
+        .header("webhook-timestamp", now_s.to_string())
+        .header("webhook-signature", signature(&hook.secret, &event.event_id, now_s, &event.body))
+        .body(event.body.clone());
+    match request.send().await {
+        Ok(answer) if answer.status().is_success() => Ok(()),
+        Ok(answer) => Err(format!("answered {}", answer.status())),
+        Err(error) => Err(error.without_url().to_string()),
+    }
+}
+
+fn signature(secret: &[u8], id: &str, at_s: i64, body: &str) -> String {
+    // HMAC takes keys of any length.
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length of key is taken");
+    mac.update(format!("{id}.{at_s}.{body}").as_bytes());
+    format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the Standard Webhooks specification's reference libraries.
+    #[test]
+    fn the_signature_is_that_of_standard_webhooks() {
+        let secret = BASE64_STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let signed = signature(
+            &secret,
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            "{\"test\": 2432232314}",
+        );
+        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+}

@@ -1,0 +1,281 @@
+//! Events for the webhooks of the configuration: committed with what they tell of, told
+//! afterwards, deleted when they were taken.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use sqlx::{AnyConnection, Row as _};
+
+use super::{Store, StoreError, db::Dialect};
+
+/// Version of the events' form.
+const VERSION: i64 = 1;
+
+/// Something that the systems of the business may want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// `call.ended`, `callback.booked`, …
+    pub kind: &'static str,
+    /// What makes it one of its kind: the id of what it tells of, and its state where there are
+    /// several. The same event has the same id however often it is written.
+    pub subject: String,
+    /// When it happened.
+    pub at_ms: i64,
+    /// What else it says; no number, no digit, no text of a message.
+    pub data: Map<String, Value>,
+}
+
+/// Who wants to know what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Names the webhook over restarts and on all nodes.
+    pub hook: String,
+    /// Kinds that it wants; `*` for all.
+    pub kinds: Vec<String>,
+}
+
+impl Subscription {
+    /// That of the webhook at `url`.
+    #[must_use]
+    pub fn of(url: &str, kinds: &[String]) -> Self {
+        let hook = hex::encode(&Sha256::digest(url)[..8]);
+        Self { hook, kinds: kinds.to_vec() }
+    }
+
+    fn wants(&self, kind: &str) -> bool {
+        self.kinds.iter().any(|wanted| wanted == kind || wanted == "*")
+    }
+}
+
+/// An event on its way to a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub event_id: String,
+    pub hook: String,
+    pub body: String,
+    pub created_ms: i64,
+    pub attempt: i64,
+}
+
+impl Event {
+    /// The same for the same event.
+    fn id(&self) -> String {
+        let digest = Sha256::digest(format!("{}|{}", self.kind, self.subject));
+        format!("evt_{}", hex::encode(&digest[..16]))
+    }
+
+    /// As it is sent.
+    fn body(&self, id: &str) -> String {
+        let mut body = self.data.clone();
+        let own = [
+            ("id", json!(id)),
+            ("type", json!(self.kind)),
+            ("version", json!(VERSION)),
+            ("at_ms", json!(self.at_ms)),
+        ];
+        body.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        Value::Object(body).to_string()
+    }
+}
+
+impl Store {
+    /// From now on events are kept for these webhooks.
+    pub fn subscribe(&self, subscriptions: Vec<Subscription>) {
+        *self.0.subscriptions.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(subscriptions);
+    }
+
+    fn subscriptions(&self) -> Arc<Vec<Subscription>> {
+        Arc::clone(&self.0.subscriptions.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether some webhook wants events of this kind.
+    pub(crate) fn is_wanted(&self, kind: &str) -> bool {
+        self.subscriptions().iter().any(|hook| hook.wants(kind))
+    }
+
+    /// Keeps an event for the webhooks that want its kind.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tell(&self, event: &Event) -> Result<(), StoreError> {
+        if !self.is_wanted(event.kind) {
+            return Ok(());
+        }
+        let mut conn = self.conn().await?;
+        self.tell_with(&mut conn, event).await
+    }
+
+    /// The same, in a transaction of the caller's.
+    pub(crate) async fn tell_with(
+        &self,
+        conn: &mut AnyConnection,
+        event: &Event,
+    ) -> Result<(), StoreError> {
+        let subscriptions = self.subscriptions();
+        for hook in subscriptions.iter().filter(|hook| hook.wants(event.kind)) {
+            let id = event.id();
+            sqlx::query(
+                "INSERT INTO event (event_id, hook, type, body, created_ms, next_try_ms) \
+                 VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (event_id, hook) DO NOTHING",
+            )
+            .bind(id.clone())
+            .bind(hook.hook.clone())
+            .bind(event.kind)
+            .bind(event.body(&id))
+            .bind(self.now_ms())
+            .execute(&mut *conn)
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Claims events that are due, of these webhooks.
+    pub(crate) async fn claim_events(
+        &self,
+        hook: &str,
+        lease: Duration,
+        n: i64,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        let due = match self.0.dialect {
+            Dialect::Sqlite => CLAIM_SQLITE,
+            Dialect::Postgres => CLAIM_POSTGRES,
+        };
+        let now = self.now_ms();
+        let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4);
+        let mut conn = self.conn().await?;
+        let rows = sqlx::query(due)
+            .bind(now)
+            .bind(self.claimer())
+            .bind(now + lease)
+            .bind(n)
+            .bind(hook.to_owned())
+            .fetch_all(&mut *conn)
+            .await?;
+        let waiting = rows.iter().map(|row| {
+            Ok(Waiting {
+                event_id: row.try_get("event_id")?,
+                hook: row.try_get("hook")?,
+                body: row.try_get("body")?,
+                created_ms: row.try_get("created_ms")?,
+                attempt: row.try_get::<i64, _>("attempt")?,
+            })
+        });
+        waiting.collect::<Result<_, sqlx::Error>>().map_err(StoreError::from)
+    }
+
+    /// The webhook has taken it, or never will.
+    pub(crate) async fn drop_event(&self, event: &Waiting) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sqlx::query("DELETE FROM event WHERE event_id = $1 AND hook = $2")
+            .bind(event.event_id.clone())
+            .bind(event.hook.clone())
+            .execute(&mut *conn)
+            .await?;
+        Ok(())
+    }
+
+    /// It is told again at `next_ms`.
+    pub(crate) async fn put_event_off(
+        &self,
+        event: &Waiting,
+        next_ms: i64,
+    ) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sqlx::query(
+            "UPDATE event SET next_try_ms = $3, claimed_by = NULL, lease_until_ms = NULL \
+             WHERE event_id = $1 AND hook = $2",
+        )
+        .bind(event.event_id.clone())
+        .bind(event.hook.clone())
+        .bind(next_ms)
+        .execute(&mut *conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Deletes what is older than `before_ms`: nobody takes it, or its webhook is gone.
+    pub(crate) async fn expire_events(&self, before_ms: i64) -> Result<u64, StoreError> {
+        let mut conn = self.conn().await?;
+        let done = sqlx::query("DELETE FROM event WHERE created_ms < $1")
+            .bind(before_ms)
+            .execute(&mut *conn)
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// `call.ended` of these calls, from their rows.
+    pub(super) async fn tell_ended(
+        &self,
+        conn: &mut AnyConnection,
+        call_ids: impl Iterator<Item = &str>,
+    ) -> Result<(), StoreError> {
+        if !self.is_wanted(CALL_ENDED) {
+            return Ok(());
+        }
+        for call_id in call_ids {
+            let row =
+                sqlx::query(ENDED).bind(call_id.to_owned()).fetch_optional(&mut *conn).await?;
+            let Some(row) = row else { continue };
+            let mut data = Map::new();
+            for name in TEXTS {
+                let value: Option<String> = row.try_get(name)?;
+                data.insert(name.to_owned(), json!(value));
+            }
+            for name in TIMES {
+                let value: Option<i64> = row.try_get(name)?;
+                data.insert(name.to_owned(), json!(value));
+            }
+            let at_ms = row.try_get("ended_ms")?;
+            let event = Event { kind: CALL_ENDED, subject: call_id.to_owned(), at_ms, data };
+            self.tell_with(conn, &event).await?;
+        }
+        Ok(())
+    }
+}
+
+const CALL_ENDED: &str = "call.ended";
+const TEXTS: [&str; 15] = [
+    "call_id",
+    "origin",
+    "trunk",
+    "did",
+    "business",
+    "flow",
+    "flow_rev",
+    "caller_region",
+    "language",
+    "intent",
+    "arm",
+    "last_step",
+    "forward_target",
+    "handled",
+    "end_reason",
+];
+const TIMES: [&str; 6] = [
+    "started_ms",
+    "answered_ms",
+    "ended_ms",
+    "forward_started_ms",
+    "human_answered_ms",
+    "human_ended_ms",
+];
+const ENDED: &str = "SELECT call_id, origin, trunk, did, business, flow, flow_rev, caller_region, \
+    language, intent, arm, last_step, forward_target, handled, end_reason, started_ms, \
+    answered_ms, ended_ms, forward_started_ms, human_answered_ms, human_ended_ms \
+    FROM call WHERE call_id = $1 AND ended_ms IS NOT NULL";
+/// A claim whose lease has ended is another's.
+const CLAIM_SQLITE: &str = "UPDATE event SET claimed_by = $2, lease_until_ms = $3, \
+    attempt = attempt + 1 WHERE hook = $5 AND event_id IN (SELECT event_id FROM event \
+    WHERE hook = $5 AND next_try_ms <= $1 AND (claimed_by IS NULL OR lease_until_ms < $1) \
+    ORDER BY next_try_ms LIMIT $4) \
+    RETURNING event_id, hook, body, created_ms, CAST(attempt AS BIGINT) AS attempt";
+const CLAIM_POSTGRES: &str = "UPDATE event SET claimed_by = $2, lease_until_ms = $3, \
+    attempt = attempt + 1 WHERE hook = $5 AND event_id IN (SELECT event_id FROM event \
+    WHERE hook = $5 AND next_try_ms <= $1 AND (claimed_by IS NULL OR lease_until_ms < $1) \
+    ORDER BY next_try_ms LIMIT $4 FOR UPDATE SKIP LOCKED) \
+    RETURNING event_id, hook, body, created_ms, CAST(attempt AS BIGINT) AS attempt";

@@ -1,0 +1,189 @@
+//! Events: told to those who want them, signed, until they are taken, over restarts and nodes.
+
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use common::{Db, call};
+use deflect_actions::{
+    hooks::{Hook, Hooks},
+    store::{CallEnded, Event, Row, Writer},
+};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Map, Value, json};
+use sha2::Sha256;
+
+const SECRET: &[u8] = b"hook secret";
+
+on_both! {
+    a_call_that_ended_is_told_once_it_is_stored,
+    what_is_refused_is_told_again_with_the_same_id,
+    only_what_is_wanted_is_told,
+    an_event_outlives_the_node_that_saw_it,
+    two_nodes_share_what_waits,
+    the_same_event_written_twice_is_one,
+}
+
+/// What a webhook was posted; the first `refuse` posts are answered 500.
+#[derive(Debug, Default)]
+struct Inbox {
+    refuse: usize,
+    posts: Vec<(String, Value)>,
+}
+
+type Shared = Arc<Mutex<Inbox>>;
+
+async fn webhook(refuse: usize) -> (String, Shared) {
+    let inbox: Shared = Arc::new(Mutex::new(Inbox { refuse, posts: Vec::new() }));
+    let router = Router::new().route("/hook", post(take)).with_state(Arc::clone(&inbox));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (url, inbox)
+}
+
+async fn take(State(inbox): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let of = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let (id, at) = (of("webhook-id"), of("webhook-timestamp"));
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).unwrap();
+    mac.update(format!("{id}.{at}.").as_bytes());
+    mac.update(&body);
+    let genuine = format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()));
+    assert_eq!(of("webhook-signature"), genuine);
+    assert_eq!(of("content-type"), "application/json");
+    let mut inbox = inbox.lock().unwrap();
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(told["id"], json!(id));
+    inbox.posts.push((id, told));
+    let refused = inbox.posts.len() <= inbox.refuse;
+    if refused { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::NO_CONTENT }
+}
+
+fn hook(url: &str, kinds: &[&str]) -> Hook {
+    let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    Hook { url: url.to_owned(), secret: SECRET.to_vec(), kinds }
+}
+
+async fn until_posts(inbox: &Shared, n: usize) -> Vec<(String, Value)> {
+    for _ in 0..400 {
+        let posts = inbox.lock().unwrap().posts.clone();
+        if posts.len() >= n {
+            return posts;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{n} posts did not come: {:?}", inbox.lock().unwrap().posts);
+}
+
+fn booked(n: u32) -> Event {
+    let data = Map::from_iter([("n".to_owned(), json!(n))]);
+    Event { kind: "callback.booked", subject: format!("cb{n}"), at_ms: 1_000 + i64::from(n), data }
+}
+
+async fn a_call_that_ended_is_told_once_it_is_stored(db: Db) {
+    let (url, inbox) = webhook(0).await;
+    let store = db.store().await;
+    let hooks = Hooks::new(store.clone(), vec![hook(&url, &["call.ended"])]);
+    hooks.start();
+    let writer = Writer::start(store);
+    let started = call(1_700_000_000_000, None);
+    let end = ended(&started.call_id);
+    writer.try_write(Row::CallStarted(started.clone())).unwrap();
+    writer.try_write(Row::CallEnded(end)).unwrap();
+    let posts = until_posts(&inbox, 1).await;
+    let told = &posts[0].1;
+    assert_eq!(told["type"], "call.ended");
+    assert_eq!(told["version"], 1);
+    assert_eq!(told["call_id"], json!(started.call_id));
+    assert_eq!(told["end_reason"], "deflected");
+    assert_eq!(told["handled"], "no_human");
+    assert_eq!(told["business"], "retail");
+    assert_eq!(told["at_ms"], told["ended_ms"]);
+    let left = db.number("SELECT COUNT(*) FROM event").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(left == Some(0) || db.number("SELECT COUNT(*) FROM event").await == Some(0));
+}
+
+async fn what_is_refused_is_told_again_with_the_same_id(db: Db) {
+    let (url, inbox) = webhook(1).await;
+    let store = db.store().await;
+    Hooks::new(store.clone(), vec![hook(&url, &["*"])]).start();
+    // Writing waits for the subscription, which `new` has made.
+    store.tell(&booked(1)).await.unwrap();
+    let posts = until_posts(&inbox, 2).await;
+    assert_eq!(posts[0], posts[1]);
+}
+
+async fn only_what_is_wanted_is_told(db: Db) {
+    let (url, inbox) = webhook(0).await;
+    let (other_url, other) = webhook(0).await;
+    let store = db.store().await;
+    let hooks = vec![hook(&url, &["callback.booked"]), hook(&other_url, &["voicemail.left"])];
+    Hooks::new(store.clone(), hooks).start();
+    store.tell(&Event { kind: "voicemail.left", ..booked(1) }).await.unwrap();
+    store.tell(&booked(2)).await.unwrap();
+    store.tell(&Event { kind: "call.ended", ..booked(3) }).await.unwrap();
+    assert_eq!(until_posts(&inbox, 1).await[0].1["n"], 2);
+    assert_eq!(until_posts(&other, 1).await[0].1["n"], 1);
+    assert_eq!(db.number("SELECT COUNT(*) FROM event WHERE type = 'call.ended'").await, Some(0));
+}
+
+async fn an_event_outlives_the_node_that_saw_it(db: Db) {
+    let (url, inbox) = webhook(0).await;
+    let dead = db.store_as("n1", "b1").await;
+    // Subscribed, and never started: it saw the event and died.
+    let _ = Hooks::new(dead.clone(), vec![hook(&url, &["*"])]);
+    dead.tell(&booked(1)).await.unwrap();
+    let next = db.store_as("n1", "b2").await;
+    Hooks::new(next, vec![hook(&url, &["*"])]).start();
+    assert_eq!(until_posts(&inbox, 1).await[0].1["n"], 1);
+}
+
+async fn two_nodes_share_what_waits(db: Db) {
+    let (url, inbox) = webhook(0).await;
+    let (one, two) = (db.store_as("n1", "b1").await, db.store_as("n2", "b1").await);
+    let hooks = [&one, &two].map(|store| Hooks::new(store.clone(), vec![hook(&url, &["*"])]));
+    for n in 0..60 {
+        one.tell(&booked(n)).await.unwrap();
+    }
+    hooks.iter().for_each(|hooks| drop(hooks.start()));
+    let posts = until_posts(&inbox, 60).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(inbox.lock().unwrap().posts.len(), 60, "each was told once");
+    let ids: BTreeMap<_, _> = posts.into_iter().collect();
+    assert_eq!(ids.len(), 60);
+}
+
+async fn the_same_event_written_twice_is_one(db: Db) {
+    let store = db.store().await;
+    let _ = Hooks::new(store.clone(), vec![hook("http://127.0.0.1:9/hook", &["*"])]);
+    store.tell(&booked(1)).await.unwrap();
+    store.tell(&booked(1)).await.unwrap();
+    assert_eq!(db.number("SELECT COUNT(*) FROM event").await, Some(1));
+}
+
+fn ended(call_id: &str) -> CallEnded {
+    CallEnded {
+        call_id: call_id.to_owned(),
+        sip_call_id_b: None,
+        answered_ms: Some(1_700_000_000_100),
+        ended_ms: 1_700_000_009_000,
+        language: None,
+        intent: Some("orders".to_owned()),
+        holdout: false,
+        last_step: Some("goodbye".to_owned()),
+        forward_target: None,
+        forward_started_ms: None,
+        human_answered_ms: None,
+        human_ended_ms: None,
+        handled: "no_human".to_owned(),
+        end_reason: "deflected".to_owned(),
+        sip_final: Some(200),
+    }
+}
