@@ -6,6 +6,7 @@
 
 mod addresses;
 mod aftermath;
+mod api;
 mod asks;
 mod calls;
 mod carrier;

@@ -8,6 +8,16 @@ use ivr_runtime::diagnose::Code;
 
 use super::{read::Table, secret::Secret};
 
+/// Requests of a token in a minute, unless it says otherwise.
+const PER_MINUTE: u32 = 600;
+const SCOPES: [(&str, Scope); 5] = [
+    ("read", Scope::Read),
+    ("sources", Scope::Sources),
+    ("deflect", Scope::Deflect),
+    ("report", Scope::Report),
+    ("optouts", Scope::OptOuts),
+];
+
 /// Kinds of events that webhooks may ask for.
 pub const EVENTS: [&str; 3] = ["call.ended", "callback.booked", "voicemail.left"];
 
@@ -33,6 +43,8 @@ pub struct Token {
     pub secret: Secret,
     /// What it is good for.
     pub scope: Scope,
+    /// Requests that it is good for in a minute.
+    pub per_minute: u32,
 }
 
 /// What a token is good for.
@@ -42,6 +54,12 @@ pub enum Scope {
     Read,
     /// Telling us of queues.
     Sources,
+    /// Having texts sent, and asking about them.
+    Deflect,
+    /// Telling us what became of people afterwards.
+    Report,
+    /// Recording who wants no texts.
+    OptOuts,
 }
 
 impl Http {
@@ -94,8 +112,8 @@ fn webhook(table: Table<'_>) -> Option<Hook> {
 fn token(table: Table<'_>) -> Option<Token> {
     let name = table.required("name", |t| t.text("name")).map(|name| name.value);
     let secret = table.required("secret", |t| t.secret_value("secret"));
-    let scopes = [("read", Scope::Read), ("sources", Scope::Sources)];
-    let scope = table.required("scope", |t| t.choice("scope", &scopes, &["deflect"]));
+    let scope = table.required("scope", |t| t.choice("scope", &SCOPES, &[]));
+    let per_minute = table.number("per_minute", 1..=1_000_000).unwrap_or(PER_MINUTE);
     table.finish();
-    Some(Token { name: name?, secret: secret?, scope: scope? })
+    Some(Token { name: name?, secret: secret?, scope: scope?, per_minute })
 }

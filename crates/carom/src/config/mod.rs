@@ -37,7 +37,7 @@ use ivr_runtime::{flow::tables::TargetDraft, hours::Hours};
 
 pub use business::Business;
 pub use control::Control;
-pub use http::{Http, Scope};
+pub use http::{Http, Scope, Token};
 pub use limits::Limits;
 pub use listener::{Listener, Transport};
 pub use load::{FlowSource, Snapshot, check};

@@ -4,6 +4,7 @@
 //! (see [`guard`]). Webhooks are authenticated by their provider's
 //! signature over the raw body before anything is parsed.
 
+mod api;
 mod context;
 mod guard;
 mod inbox;
@@ -32,7 +33,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use self::guard::Tokens;
 use self::patience::{Patient, Peer};
-use crate::{node::Sources, switchboard::Ask};
+use crate::{config::Scope, node::Sources, switchboard::Ask};
 
 /// Largest webhook body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -75,12 +76,26 @@ pub async fn serve(listen: SocketAddr, site: Site) -> io::Result<SocketAddr> {
 }
 
 fn router(site: Site) -> Router {
-    Router::new()
+    let guarded = |routes: Router<Site>, scope| {
+        routes.route_layer(from_fn_with_state((site.clone(), scope), guard::guard))
+    };
+    let read = Router::new()
         .route("/metrics", get(metrics::page))
         .route("/sandbox", get(inbox::page))
-        .route("/v1/context/{call}", get(context::context))
-        .route("/v1/sources/{name}", post(sources::tell))
-        .route_layer(from_fn_with_state(site.clone(), guard::guard))
+        .route("/v1/context/{call}", get(context::context));
+    let sources = Router::new().route("/v1/sources/{name}", post(sources::tell));
+    let deflect = Router::new().route("/v1/messages/{id}", get(api::message));
+    let report = Router::new()
+        .route("/v1/outcomes", post(api::outcome))
+        .route("/v1/external-counts", post(api::counts));
+    let opt_outs = Router::new()
+        .route("/v1/optouts", post(api::opt_out))
+        .route("/v1/optouts/remove", post(api::opt_in));
+    guarded(read, Scope::Read)
+        .merge(guarded(sources, Scope::Sources))
+        .merge(guarded(deflect, Scope::Deflect))
+        .merge(guarded(report, Scope::Report))
+        .merge(guarded(opt_outs, Scope::OptOuts))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/webhooks/twilio/{provider}/status", post(webhooks::twilio_status))

@@ -86,6 +86,15 @@ impl Store {
         Ok(found.into_iter().next())
     }
 
+    /// The message of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn message_with(&self, id: &str) -> Result<Option<MessageView>, StoreError> {
+        let found = self.views("WHERE m.message_id = $1", id.to_owned()).await?;
+        Ok(found.into_iter().next())
+    }
+
     /// The messages of a call, in order.
     ///
     /// # Errors

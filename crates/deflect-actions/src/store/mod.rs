@@ -19,6 +19,7 @@ mod queries;
 mod receipt;
 mod retention;
 mod rows;
+mod told;
 mod write;
 mod writer;
 
@@ -38,6 +39,7 @@ pub use rows::{
     CallEnded, CallInput, CallProgress, CallStarted, ConsentRow, LocalTime, OfferRow, OutcomeRow,
     Row, StepRow,
 };
+pub use told::ExternalCount;
 pub use writer::{QueueFull, Writer, WriterFigures};
 
 pub(crate) use event::Waiting;

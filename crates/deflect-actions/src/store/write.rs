@@ -119,7 +119,7 @@ pub(super) async fn rows(
     // all that was learned, unless it has ended and its end tells the same.
     let offers = newest_offers(rows).into_iter().map(offer).collect();
     write(conn, &OFFER, offers).await?;
-    write(conn, &OUTCOME, pick(|_, row| outcome(row))).await?;
+    write(conn, &OUTCOME, pick(|_, row| outcome_of(row).map(outcome))).await?;
     write(conn, &CONSENT, pick(|_, row| consent(row))).await?;
     write(conn, &INPUT, pick(|_, row| input(row))).await?;
     let ends = ends(rows);
@@ -139,6 +139,14 @@ pub(crate) async fn call(
 /// Writes an offer, or its newer state.
 pub(crate) async fn offer_row(conn: &mut AnyConnection, row: &OfferRow) -> Result<(), StoreError> {
     write(conn, &OFFER, vec![offer(row)]).await
+}
+
+/// Writes an outcome, once.
+pub(super) async fn outcome_row(
+    conn: &mut AnyConnection,
+    row: &OutcomeRow,
+) -> Result<(), StoreError> {
+    write(conn, &OUTCOME, vec![outcome(row)]).await
 }
 
 async fn write(
@@ -278,18 +286,22 @@ fn offer(row: &OfferRow) -> Vec<Value> {
     ]
 }
 
-fn outcome(row: &Row) -> Option<Vec<Value>> {
-    let Row::Outcome(OutcomeRow { outcome_id, call_id, kind, csat, at_ms, source }) = row else {
-        return None;
-    };
-    Some(vec![
-        text(outcome_id),
-        text(call_id),
-        text(kind),
-        Value::Number(csat.map(i64::from)),
-        number(*at_ms),
-        text(source),
-    ])
+fn outcome_of(row: &Row) -> Option<&OutcomeRow> {
+    match row {
+        Row::Outcome(row) => Some(row),
+        _ => None,
+    }
+}
+
+fn outcome(row: &OutcomeRow) -> Vec<Value> {
+    vec![
+        text(&row.outcome_id),
+        text(&row.call_id),
+        text(&row.kind),
+        Value::Number(row.csat.map(i64::from)),
+        number(row.at_ms),
+        text(&row.source),
+    ]
 }
 
 fn consent(row: &Row) -> Option<Vec<Value>> {

@@ -1,0 +1,173 @@
+//! `/v1` as other systems use it: real requests, real rows.
+
+use std::{io::Read as _, io::Write as _, net::TcpStream};
+
+use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, call, eventually};
+use serde_json::Value;
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+
+const TOKENS: &str = r#"
+tokens = [
+  { name = "console", secret = "file:read", scope = "read" },
+  { name = "ivr", secret = "file:deflect", scope = "deflect" },
+  { name = "bot", secret = "file:report", scope = "report" },
+  { name = "crm", secret = "file:optouts", scope = "optouts" },
+  { name = "slow", secret = "file:slow", scope = "report", per_minute = 2 },
+]
+"#;
+
+struct Site {
+    place: Place,
+    engine: Engine,
+}
+
+impl Site {
+    fn new() -> Self {
+        let place = Place::new();
+        for token in ["read", "deflect", "report", "optouts", "slow"] {
+            std::fs::write(place.folder().join(token), format!("{token}-token")).unwrap();
+        }
+        let engine = Engine::start_with(BIN, &place, &format!("{CONFIG}{TOKENS}"), FLOW);
+        Self { place, engine }
+    }
+
+    /// Status, and the body as JSON where it is some.
+    fn asks(&self, token: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+        self.asks_with(token, method, path, "", body)
+    }
+
+    fn asks_with(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        header: &str,
+        body: &str,
+    ) -> (u16, Value) {
+        let mut stream = TcpStream::connect((self.place.engine(), 8080)).unwrap();
+        let len = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Authorization: Bearer {token}-token\r\n{header}Content-Length: {len}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    /// A call that took the text; its id.
+    fn deflected(&self) -> String {
+        let uri = format!("sip:+442079460018@{}", self.place.engine());
+        assert!(call(BIN, &self.place, &uri, &["--press", "1@1500ms"]).status.success());
+        eventually("the call is stored", || {
+            let ended = "SELECT call_id FROM call WHERE end_reason = 'deflected'";
+            Database::of(&self.place).texts(ended).pop()
+        })
+    }
+}
+
+#[test]
+fn what_became_of_a_person_is_stored_once_for_each_key() {
+    let site = Site::new();
+    let call = site.deflected();
+    let message = &Database::of(&site.place).texts("SELECT message_id FROM message")[0];
+    let told = format!("{{\"call_id\":\"{call}\",\"kind\":\"resolved\",\"csat\":5}}");
+    let key = "Idempotency-Key: a1\r\n";
+    for _ in 0..2 {
+        assert_eq!(site.asks_with("report", "POST", "/v1/outcomes", key, &told).0, 204);
+    }
+    let by_message = format!("{{\"message_id\":\"{message}\",\"kind\":\"escalated\",\"at_ms\":7}}");
+    assert_eq!(site.asks("report", "POST", "/v1/outcomes", &by_message).0, 204);
+    let rows = Database::of(&site.place).texts(
+        "SELECT kind || ' ' || COALESCE(csat, 0) || ' ' || source || ' ' || call_id FROM outcome \
+         WHERE source <> 'call' ORDER BY kind DESC",
+    );
+    assert_eq!(rows, [format!("resolved 5 bot {call}"), format!("escalated 0 bot {call}")]);
+    for (body, status, error) in [
+        (r#"{"call_id":"nobody","kind":"resolved"}"#, 404, "not_found"),
+        (r#"{"kind":"resolved"}"#, 400, "invalid_request"),
+        (r#"{"call_id":"x","kind":"happy"}"#, 400, "invalid_request"),
+        (r#"{"call_id":"x","kind":"rated"}"#, 400, "invalid_csat"),
+        (r#"{"call_id":"x","kind":"rated","csat":6}"#, 400, "invalid_csat"),
+        (r#"{"call_id":"x","kind":"rated","csat":5,"stars":5}"#, 400, "invalid_request"),
+        ("{", 400, "invalid_request"),
+    ] {
+        let answer = site.asks("report", "POST", "/v1/outcomes", body);
+        assert_eq!((answer.0, answer.1["error"].as_str()), (status, Some(error)), "{body}");
+    }
+    let (status, told) = site.asks("deflect", "GET", &format!("/v1/messages/{message}"), "");
+    assert_eq!(
+        (status, told["state"].as_str(), told["call_id"].as_str()),
+        (200, Some("delivered"), Some(&*call))
+    );
+    assert!(!told.to_string().contains("+447"), "{told}");
+    assert_eq!(site.asks("deflect", "GET", "/v1/messages/nothing", "").0, 404);
+    drop(site.engine);
+}
+
+#[test]
+fn ex_07_counts_of_other_channels_are_kept_by_day_beside_the_calls() {
+    let site = Site::new();
+    let post = |body| site.asks("report", "POST", "/v1/external-counts", body);
+    let day = r#"[{"date":"2026-11-28","source":"faq","kind":"visitors","n":120},
+                  {"date":"2026-11-28","source":"bot","kind":"closed","n":7}]"#;
+    assert_eq!(post(day).0, 204);
+    assert_eq!(post(r#"[{"date":"2026-11-28","source":"faq","kind":"visitors","n":130}]"#).0, 204);
+    let rows = || {
+        Database::of(&site.place).texts(
+            "SELECT local_date || ' ' || source || ' ' || kind || ' ' || n FROM external_count ORDER BY source",
+        )
+    };
+    assert_eq!(rows(), ["2026-11-28 bot closed 7", "2026-11-28 faq visitors 130"]);
+    let wrong = r#"[{"date":"2026-11-29","source":"faq","kind":"visitors","n":1},
+                    {"date":"29.11.2026","source":"faq","kind":"visitors","n":1}]"#;
+    let (status, told) = post(wrong);
+    assert_eq!((status, told["error"].as_str()), (400, Some("invalid_date")));
+    assert_eq!(rows().len(), 2, "all or none");
+    assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM call"), 0);
+}
+
+#[test]
+fn x_05_who_opted_out_by_the_api_is_sent_nothing_until_it_is_taken_back() {
+    let site = Site::new();
+    let number = r#"{"number":"+447700900456"}"#;
+    assert_eq!(site.asks("optouts", "POST", "/v1/optouts", number).0, 204);
+    let uri = format!("sip:+442079460018@{}", site.place.engine());
+    call(BIN, &site.place, &uri, &["--press", "1@1500ms", "--hang-up-after", "6s"]);
+    site.engine.idle();
+    assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM message"), 0);
+    assert_eq!(site.asks("optouts", "POST", "/v1/optouts/remove", number).0, 204);
+    site.deflected();
+    let audit = "SELECT who || ' ' || what FROM audit ORDER BY at_ms";
+    let audit = Database::of(&site.place).texts(audit);
+    assert_eq!(audit, ["crm opt-out add", "crm opt-out remove"]);
+    for (body, error) in [
+        (r#"{"number":"07700900456"}"#, "invalid_number"),
+        (r#"{"number":"+447700900456","business":"none"}"#, "no_business"),
+    ] {
+        let answer = site.asks("optouts", "POST", "/v1/optouts", body);
+        assert_eq!((answer.0, answer.1["error"].as_str()), (400, Some(error)), "{body}");
+    }
+}
+
+#[test]
+fn a_token_is_good_for_its_scope_and_so_many_requests() {
+    let site = Site::new();
+    for (token, path) in [
+        ("read", "/v1/outcomes"),
+        ("deflect", "/v1/external-counts"),
+        ("report", "/v1/optouts"),
+        ("optouts", "/v1/outcomes"),
+        ("nobody", "/v1/outcomes"),
+    ] {
+        assert_eq!(site.asks(token, "POST", path, "[]").0, 401, "{token} {path}");
+    }
+    let counts = |_| site.asks("slow", "POST", "/v1/external-counts", "[]").0;
+    let answers: Vec<u16> = (0..3).map(counts).collect();
+    assert_eq!(answers, [204, 204, 429]);
+}
