@@ -84,7 +84,12 @@ fn shipped() -> Arc<Flow> {
     days[6].clear();
     let week = Week { zone: "Europe/London".into(), days, holidays: Default::default() };
     let hours = vec![Hours { name: "office".into(), schedule: Schedule::Week(week) }];
-    let shared = Shared { hours, fallback: Some("pbx".into()), ..Shared::default() };
+    let shared = Shared {
+        hours,
+        fallback: Some("pbx".into()),
+        public_url: Some("https://c.example.com".into()),
+        ..Shared::default()
+    };
     let text = format!("{SHIPPED}\n[target.pbx]\nsip = \"sip:main@127.0.0.1:5080\"\n");
     let checked = load(&text, "main.toml", &shared, &AnyPrompt);
     Arc::new(checked.flow.unwrap_or_else(|| panic!("main.toml: {:?}", checked.findings)))

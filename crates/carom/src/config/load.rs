@@ -14,8 +14,8 @@ use ivr_runtime::{
 };
 
 use super::{
-    CheckReport, Config, Control, Prompts, Secret, SecretRef, index::Index, parse, texts,
-    voice::Voice,
+    CheckReport, Config, Control, Prompts, ProviderKind, Secret, SecretRef, index::Index, parse,
+    texts, voice::Voice,
 };
 
 /// The configuration that runs without `-c`, and its name in messages.
@@ -152,7 +152,9 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
 fn secrets(served: &[Served], base: &Path, report: &mut CheckReport) -> BTreeMap<String, Secret> {
     let mut secrets = BTreeMap::new();
     for (flow, source) in served {
-        for named in flow.steps.iter().filter_map(|step| step.does.request()?.token.as_ref()) {
+        let of_steps = flow.steps.iter().filter_map(|step| step.does.request()?.token.as_ref());
+        let of_links = flow.links.iter().filter_map(|link| link.secret.as_ref());
+        for named in of_steps.chain(of_links) {
             match SecretRef::parse(named, base).and_then(|reference| reference.resolve()) {
                 Ok(secret) => {
                     secrets.insert(named.clone(), secret);
@@ -187,11 +189,23 @@ fn shared(config: &Config) -> Shared {
         hours: config.hours.clone(),
         senders: senders.collect(),
         sources: config.sources.iter().map(|source| source.name.clone()).collect(),
+        providers: config.providers.iter().map(of_links).collect(),
+        public_url: config.http.public_url.clone(),
         businesses: businesses.collect(),
         fallback: Some(config.fallback.clone()),
         countries: config.limits.countries.clone(),
         holiday_files: BTreeMap::new(),
     }
+}
+
+/// A provider as links name it.
+fn of_links(provider: &super::Provider) -> (String, String) {
+    let kind = match provider.kind {
+        ProviderKind::Liveperson { .. } => "liveperson",
+        ProviderKind::Khoros { .. } => "khoros",
+        ProviderKind::Sandbox | ProviderKind::Twilio { .. } => "",
+    };
+    (provider.name.clone(), kind.to_owned())
 }
 
 type Served = (Arc<Flow>, FlowSource);

@@ -45,7 +45,7 @@ pub use media::{Codec, InBandDtmf, Media, PortRange};
 pub use net::{Net, NetError};
 pub use privacy::Privacy;
 pub use prompts::{Prompts, transcript_beside};
-pub use provider::{Provider, ProviderKind};
+pub use provider::{OauthKeys, Provider, ProviderKind};
 pub use report::CheckReport;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use source::{Source, SourceKind};

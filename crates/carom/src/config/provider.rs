@@ -1,5 +1,7 @@
 //! `[provider.X]`: whose service carries messages.
 
+use ivr_runtime::diagnose::Code;
+
 use super::{read::Table, secret::Secret};
 
 /// A message provider with its credentials.
@@ -25,23 +27,54 @@ pub enum ProviderKind {
         /// Base URL; `None`: Twilio's own.
         url: Option<String>,
     },
+    /// LivePerson, for links.
+    Liveperson {
+        /// Account number.
+        account: Secret,
+        /// The file of its API key.
+        keys: OauthKeys,
+        /// Base URL of both APIs; `None`: LivePerson tells by the account.
+        url: Option<String>,
+    },
+    /// Khoros Flow, for links.
+    Khoros {
+        /// Channel and external id, as `whatsapp:+442079460018`.
+        account: Option<Secret>,
+        /// Key of its messaging API.
+        secret: Secret,
+        /// Base URL; `None`: Khoros' own.
+        url: Option<String>,
+    },
+}
+
+/// An API key by OAuth 1.0a, as LivePerson gives it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthKeys {
+    /// Who asks.
+    pub consumer_key: Secret,
+    /// Proves it.
+    pub consumer_secret: Secret,
+    /// For whom.
+    pub token: Secret,
+    /// Proves that.
+    pub token_secret: Secret,
 }
 
 #[derive(Clone, Copy)]
 enum Kind {
     Sandbox,
     Twilio,
+    Liveperson,
+    Khoros,
 }
 
-const NOT_YET: [&str; 13] = [
+const NOT_YET: [&str; 11] = [
     "telnyx",
     "bandwidth",
     "whatsapp-cloud",
     "smpp",
     "vonage",
     "http",
-    "liveperson",
-    "khoros",
     "infobip",
     "sinch",
     "plivo",
@@ -50,7 +83,12 @@ const NOT_YET: [&str; 13] = [
 ];
 
 pub(super) fn read(name: String, table: &Table<'_>) -> Option<Provider> {
-    let kinds = [("sandbox", Kind::Sandbox), ("twilio", Kind::Twilio)];
+    let kinds = [
+        ("sandbox", Kind::Sandbox),
+        ("twilio", Kind::Twilio),
+        ("liveperson", Kind::Liveperson),
+        ("khoros", Kind::Khoros),
+    ];
     let kind = table.required("kind", |t| t.choice("kind", &kinds, &NOT_YET));
     let Some(kind) = kind else {
         // What its other keys mean depends on the kind; nothing is said of them.
@@ -67,6 +105,44 @@ pub(super) fn read(name: String, table: &Table<'_>) -> Option<Provider> {
             let url = table.web_address("url");
             ProviderKind::Twilio { account: account?, secret: secret?, url }
         }
+        Kind::Liveperson => {
+            let account = table.required("account", |t| t.secret_or_text("account"));
+            let keys = table.required("secret", oauth_keys);
+            let url = table.web_address("url");
+            ProviderKind::Liveperson { account: account?, keys: keys?, url }
+        }
+        Kind::Khoros => {
+            let account = table.secret_or_text("account");
+            let secret = table.required("secret", |t| t.secret_value("secret"));
+            let url = table.web_address("url");
+            ProviderKind::Khoros { account, secret: secret?, url }
+        }
     };
     Some(Provider { name, kind })
+}
+
+/// The secret is a TOML file of four texts.
+fn oauth_keys(table: &Table<'_>) -> Option<OauthKeys> {
+    let file = table.secret_value("secret")?;
+    let keys: Option<toml::Table> = file.reveal().parse().ok();
+    let key = |name: &str| {
+        let value = keys.as_ref()?.get(name)?.as_str()?;
+        Some(Secret::from(value.to_owned())).filter(|value| !value.reveal().is_empty())
+    };
+    let read = || {
+        Some(OauthKeys {
+            consumer_key: key("consumer_key")?,
+            consumer_secret: key("consumer_secret")?,
+            token: key("token")?,
+            token_secret: key("token_secret")?,
+        })
+    };
+    let read = read();
+    if read.is_none() {
+        let message = "`secret` does not hold a key of OAuth 1.0a";
+        let help = "four lines: `consumer_key`, `consumer_secret`, `token`, `token_secret`, each \
+                    with `= \"…\"`";
+        table.note(Code::E13, "secret", message, help);
+    }
+    read
 }

@@ -17,7 +17,11 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
     let help = config.businesses.iter().filter(|business| !business.help_text.is_empty());
     let help = help.map(|business| (business.key.clone(), business.help_text.clone()));
     TextConfig {
-        providers: config.providers.iter().map(|p| (p.name.clone(), provider(p, config))).collect(),
+        providers: config
+            .providers
+            .iter()
+            .filter_map(|named| Some((named.name.clone(), provider(named, config)?)))
+            .collect(),
         senders: config.senders.clone(),
         limits: TextLimits {
             caller_hour: limits.texts_per_caller_hour,
@@ -64,8 +68,10 @@ fn countries(config: &Config) -> Vec<String> {
     countries
 }
 
-fn provider(provider: &super::Provider, config: &Config) -> provider::Provider {
-    match &provider.kind {
+/// `None`: it carries no texts.
+fn provider(provider: &super::Provider, config: &Config) -> Option<provider::Provider> {
+    Some(match &provider.kind {
+        ProviderKind::Liveperson { .. } | ProviderKind::Khoros { .. } => return None,
         ProviderKind::Sandbox => provider::Provider::Sandbox,
         ProviderKind::Twilio { account, secret, url } => {
             let callback = config.http.public_url.as_ref();
@@ -74,5 +80,5 @@ fn provider(provider: &super::Provider, config: &Config) -> provider::Provider {
             let (account, secret) = (account.reveal(), secret.reveal());
             provider::Provider::Twilio(Twilio::new(account, secret, url.as_deref(), callback))
         }
-    }
+    })
 }

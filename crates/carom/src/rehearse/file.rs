@@ -55,6 +55,9 @@ pub struct Test {
     /// What lookups and actions answer, by step; others fail.
     #[serde(default)]
     pub answers: BTreeMap<String, BTreeMap<String, String>>,
+    /// What the destinations of links say of themselves, by link; others are there.
+    #[serde(default)]
+    pub links: BTreeMap<String, LinkSays>,
     /// What becomes of texts.
     #[serde(default)]
     pub text: TextIs,
@@ -96,6 +99,18 @@ pub struct SourceSays {
     pub wait_seconds: Option<u32>,
     /// Free agents.
     pub agents_available: Option<u32>,
+}
+
+/// What the destination of a link says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkSays {
+    /// Somebody is there.
+    Available,
+    /// Nobody is.
+    NotAvailable,
+    /// Nothing.
+    Down,
 }
 
 /// What becomes of texts.

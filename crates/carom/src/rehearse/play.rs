@@ -6,12 +6,12 @@ use ivr_runtime::{
     call::{Facts, FetchOutcome, History, OfferResponse, Record, TargetOutcome, TextOutcome, Told},
     flow::model::Flow,
     key::Key,
-    sim::{Heard, Obedient, Player},
+    sim::{Heard, LinkIs, Obedient, Player},
 };
 use jiff::{Timestamp, Zoned};
 use message_text::E164;
 
-use super::file::{TargetIs, Test, TextIs};
+use super::file::{LinkSays, TargetIs, Test, TextIs};
 use crate::{config::Snapshot, node::clock::wall_ms};
 
 const HOUR_MS: f64 = 3_600_000.0;
@@ -154,9 +154,15 @@ fn world(test: &Test) -> Obedient {
         TargetIs::Failed => Some(TargetOutcome::Failed { status: Some(503) }),
         TargetIs::Dead => None,
     };
+    let link = |says: &LinkSays| match says {
+        LinkSays::Available => LinkIs::Available,
+        LinkSays::NotAvailable => LinkIs::NotAvailable,
+        LinkSays::Down => LinkIs::Down,
+    };
     let fetched = test.answers.iter();
     Obedient {
         text,
+        links: test.links.iter().map(|(name, says)| (name.clone(), link(says))).collect(),
         targets: test.targets.iter().map(|(name, is)| (name.clone(), outcome(is))).collect(),
         fetched: fetched
             .map(|(step, values)| (step.clone(), FetchOutcome::Values(values.clone())))

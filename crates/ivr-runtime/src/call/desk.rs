@@ -12,9 +12,9 @@ use super::{
     speak,
 };
 use crate::{
-    flow::model::{Flow, PromptItem},
+    flow::model::{Flow, PromptItem, StepId},
     key::Key,
-    step::fetch::Early,
+    step::{check::Checks, fetch::Early},
 };
 
 /// No prompt of a set is longer (E07), and no spoken value; a play that has not ended by then has
@@ -40,6 +40,10 @@ pub(crate) struct Progress {
     pub asked: Option<Asked>,
     /// Questions asked when the call arrived whose steps were not reached yet.
     pub early: Vec<Early>,
+    /// What destinations of links said.
+    pub checks: Checks,
+    /// The steps that were entered, the newest last.
+    pub path: Vec<StepId>,
     /// A text was sent, and no person was asked for since.
     pub text_sent: bool,
     /// An answer was heard to its end or an opt-out recorded, and no person was asked for since.

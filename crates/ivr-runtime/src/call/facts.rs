@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::io::Hidden;
-use crate::hours::OneOff;
+use crate::{flow::model::Level, hours::OneOff};
 
 /// Calls of one caller the machine remembers; older ones are forgotten (bounded state).
 const HISTORY_LEN: usize = 100;
@@ -50,6 +50,8 @@ pub struct Facts {
     pub headers: BTreeMap<String, String>,
     /// Targets that are asked by OPTIONS, by name: whether one of their addresses answers.
     pub targets_up: BTreeMap<String, bool>,
+    /// Links whose destination fails its checks.
+    pub links_down: Vec<String>,
     /// What the sources told last, by name.
     pub sources: BTreeMap<String, Told>,
     /// Fields of the call by name, for `{field}` in links, messages and `needs`.
@@ -58,6 +60,8 @@ pub struct Facts {
     pub bypass: Option<Bypass>,
     /// Fields that were collected as secrets: for the requests that name them, and nothing else.
     pub secrets: BTreeMap<String, Hidden>,
+    /// What a lookup has proved of who the caller is.
+    pub proved: Level,
     /// The call's intent, set by `intent` of a menu or a `set` step.
     pub intent: Option<String>,
     /// The call's language; empty: the flow's first.
@@ -137,6 +141,15 @@ impl Facts {
     /// Whether the caller wants no texts, as far as it is known.
     pub fn wants_no_texts(&self) -> bool {
         self.opted_out || self.history.as_ref().is_some_and(|history| history.opted_out)
+    }
+
+    /// What is known of who the caller is: a number that is on file counts where the carrier
+    /// vouches for it.
+    pub(crate) fn level(&self) -> Level {
+        match self.proved {
+            Level::L1 if self.attestation.as_deref() != Some("A") => Level::L0,
+            proved => proved,
+        }
     }
 
     /// A protected call that is about an emergency.

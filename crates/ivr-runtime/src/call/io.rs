@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::records::Record;
 use crate::{
-    flow::model::{Method, Save, TargetId},
+    flow::model::{Level, Method, Save, TargetId},
     key::Key,
 };
 
@@ -210,6 +210,8 @@ pub struct FetchRequest {
     pub id: u32,
     /// Name of the step.
     pub step: String,
+    /// It asks whether this link can be offered: the answer's fields are those below.
+    pub link: Option<String>,
     /// GET or POST.
     pub method: Method,
     /// Its address, fields filled in.
@@ -228,6 +230,17 @@ pub struct FetchRequest {
     pub save: Vec<Save>,
 }
 
+impl FetchRequest {
+    /// Whether anybody is there at a link.
+    pub const AVAILABLE: &str = "available";
+    /// Where.
+    pub const URL: &str = "url";
+    /// For so many seconds.
+    pub const VALID: &str = "valid";
+    /// What the provider calls the matter.
+    pub const REFERENCE: &str = "reference";
+}
+
 /// A text to be sent to the caller's number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextRequest {
@@ -239,6 +252,10 @@ pub struct TextRequest {
     pub via: Vec<String>,
     /// Where the links of the text lead, by name.
     pub links: Vec<ResolvedLink>,
+    /// The last of them is of no use any more then, ms UTC.
+    pub not_after_ms: Option<i64>,
+    /// The steps that the caller came by.
+    pub path: Vec<String>,
     /// The text in the call's language; `{link}` and `{brand}` still stand in it.
     pub message: String,
     /// The call's language.
@@ -270,6 +287,12 @@ pub struct TextRequest {
 pub struct ResolvedLink {
     /// Name of the link, after `if_missing`.
     pub name: String,
-    /// Where it leads.
+    /// Where it leads; empty where its provider invites.
     pub url: String,
+    /// What the provider calls the matter.
+    pub reference: Option<String>,
+    /// What is known of who the caller is, as far as the link hands it over.
+    pub level: Level,
+    /// What is handed over beside topic and language.
+    pub context: BTreeMap<String, Hidden>,
 }

@@ -268,10 +268,11 @@ impl Call {
             }
             _ => {}
         }
-        if let Input::Fetched { id, outcome } = &input
-            && fetch::keep_early(&mut self.state.progress.early, *id, outcome)
-        {
-            return;
+        if let Input::Fetched { id, outcome } = &input {
+            if fetch::keep_early(&mut self.state.progress.early, *id, outcome) {
+                return;
+            }
+            self.state.progress.checks.take(now, *id, outcome);
         }
         match (&mut self.state.phase, &input) {
             (Phase::Over, _) => {}
@@ -286,6 +287,7 @@ impl Call {
                 self.line_outcome(now, *outcome);
             }
             (Phase::InStep { .. }, _) => self.step_input(now, &input),
+            (Phase::Waiting(_), Input::Fetched { .. }) => self.wait_on(now),
             (Phase::Waiting(_), _) => self.wait_input(&input),
             (Phase::Forwarding(forwarding), Input::Target(outcome)) => {
                 let id = forwarding.target;
@@ -417,11 +419,17 @@ impl Call {
     }
 
     fn take_turn(&mut self, now: Duration, turn: Turn) {
-        let Turn::Leave(leave) = turn else { return };
         let Phase::InStep { visit, running } = &self.state.phase else { return };
         let (visit, tries) = (visit.clone(), running.tries());
-        let way = self.left(now, &visit, tries, leave);
-        self.advance(now, way);
+        let way = match turn {
+            Turn::Stay => return,
+            Turn::Aloud if self.state.progress.answered => self.begin_aloud(now, visit),
+            Turn::Aloud => return self.answer(now, Aloud::Step(visit)),
+            Turn::Leave(leave) => Some(self.left(now, &visit, tries, leave)),
+        };
+        if let Some(way) = way {
+            self.advance(now, way);
+        }
     }
 
     /// Records that a step is over, and finds where to.
@@ -448,6 +456,7 @@ impl Call {
             let (step, kind) = (step.name.clone(), step::kind(&step.does).into());
             self.record(Record::StepEntered { seq, step, kind, at_ms });
         }
+        self.state.progress.path.push(id);
         Visit { step: id, seq, first_key_ms: None }
     }
 

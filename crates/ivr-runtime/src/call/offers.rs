@@ -3,10 +3,10 @@
 use super::facts::Facts;
 use crate::{
     flow::{
-        model::{Flow, Offer, RuleId},
+        model::{Flow, LinkId, Offer, RuleId},
         rules::{self, Truth},
     },
-    step::text,
+    step::check,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -34,6 +34,8 @@ pub(crate) enum Suppressed {
     Share,
     /// A field of the link is not known, and there is no other link.
     LinkMissing,
+    /// Nobody is there, or nobody knows (LP-02); its checks fail (EX-05).
+    Destination(&'static str),
 }
 
 impl Suppressed {
@@ -50,6 +52,7 @@ impl Suppressed {
             Self::Rule(rule) => rule,
             Self::Share => "share",
             Self::LinkMissing => "link_missing",
+            Self::Destination(why) => why,
         };
         word.into()
     }
@@ -77,11 +80,20 @@ pub(crate) fn suppressed(
             let outside = percentile(facts.caller_seed, step) >= u64::from(offer.share);
             outside.then_some(Suppressed::Share)
         },
-        &|| {
-            text::resolve_link(flow, facts, offer.link).is_none().then_some(Suppressed::LinkMissing)
+        &|| match check::resolve(flow, facts, offer.link) {
+            None => Some(Suppressed::LinkMissing),
+            Some((id, _)) => {
+                let down = is_down(flow, facts, id);
+                down.then_some(Suppressed::Destination("destination_down"))
+            }
         },
     ];
     checks.iter().find_map(|check| check())
+}
+
+/// Whether the destination of a link fails its checks.
+pub(crate) fn is_down(flow: &Flow, facts: &Facts, id: LinkId) -> bool {
+    check::link(flow, id).is_some_and(|link| facts.links_down.contains(&link.name))
 }
 
 /// Reasons that lie in the caller: history and number.

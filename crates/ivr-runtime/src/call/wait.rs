@@ -18,7 +18,10 @@ use crate::{
         model::{Does, Flow, Go, StepId, Target, TargetId, Wait},
         way_out::Failed,
     },
-    step::{Exit, Leave, Next, offer},
+    step::{
+        Exit, Leave, Next,
+        offer::{self, Settled},
+    },
 };
 
 /// A caller's place in line.
@@ -29,6 +32,8 @@ pub(crate) struct Place {
     since: Duration,
     /// The one offer was made, or may not be made.
     offered: bool,
+    /// Its destination says by then whether it can be made; meanwhile the caller hears the line.
+    asking: Option<Duration>,
     /// It was said that the target answered.
     told: bool,
     leg: Leg,
@@ -76,6 +81,7 @@ impl Call {
                 target: wait.target,
                 since: now,
                 offered: false,
+                asking: None,
                 told: false,
                 leg: Leg::Gone { again: now },
             });
@@ -97,7 +103,8 @@ impl Call {
         let (place, wait) = (self.state.place.as_ref()?, self.wait_of_place()?);
         let gives_up = place.since + minutes(wait.give_up_minutes);
         let offer = wait.offer.filter(|_| !place.offered);
-        let offer = offer.map(|_| place.since + seconds(wait.offer_after_seconds));
+        let offer_at = place.since + seconds(wait.offer_after_seconds);
+        let offer = offer.map(|_| place.asking.unwrap_or(offer_at));
         let leg = match place.leg {
             Leg::Gone { again: at } | Leg::Calling { until: at } => Some(at),
             Leg::Up => None,
@@ -133,7 +140,6 @@ impl Call {
         let Some(place) = self.state.place.as_mut() else { return };
         let offer_at = place.since + seconds(wait.offer_after_seconds);
         if let Some(id) = wait.offer.filter(|_| !place.offered && offer_at <= now) {
-            place.offered = true;
             self.make_offer(now, &flow, id);
         }
     }
@@ -142,8 +148,18 @@ impl Call {
     fn make_offer(&mut self, now: Duration, flow: &Flow, id: StepId) {
         let Some(step) = flow.steps.get(usize::from(id.0)) else { return };
         let Does::Offer(offer) = &step.does else { return };
-        if offer::skip(&step.name, offer, &mut self.context(now)).is_some() {
-            return;
+        let settled = offer::settle(&step.name, offer, &mut self.context(now));
+        let Some(place) = self.state.place.as_mut() else { return };
+        match settled {
+            Settled::Asking(until) => {
+                place.asking = Some(until);
+                return;
+            }
+            Settled::Skipped(_) => {
+                place.offered = true;
+                return;
+            }
+            Settled::Made => place.offered = true,
         }
         let up = self.in_queue().is_some();
         self.state.desk.push(if up { Output::Unbridge } else { Output::StopPlay });

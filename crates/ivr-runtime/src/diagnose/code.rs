@@ -39,6 +39,8 @@ pub enum Code {
     E09,
     /// A sender or channel that can't be used.
     E10,
+    /// A link or follow-up that can't keep what it promises.
+    E11,
     /// Opening hours that can't be told.
     E12,
     /// A secret in the open, or an address that is not https.
@@ -92,6 +94,7 @@ impl Code {
             | Self::E08
             | Self::E09
             | Self::E10
+            | Self::E11
             | Self::E12
             | Self::E13
             | Self::E15
@@ -117,6 +120,7 @@ impl Code {
             Self::E08 => "a number or address that can't be served, or may not be dialled",
             Self::E09 => "a message that can't be sent as it stands",
             Self::E10 => "a sender or channel that can't be used",
+            Self::E11 => "a link or follow-up that can't keep what it promises",
             Self::E12 => "opening hours that can't be told",
             Self::E13 => "a secret in the open, or an address that is not https",
             Self::E15 => "a key with two meanings, or too many",

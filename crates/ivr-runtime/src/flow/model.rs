@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     ask::{Action, Check, Collect, Lookup, Method, Request, Save},
+    link::{Account, Check as LinkCheck, Level, Link, LinkKind},
     rule::{Bound, Fact, FieldTest, InLast, Rule},
 };
 pub use super::play::{Clip, PromptItem, PromptList, Spoken};
 use crate::{hours::Hours, key::Key};
 
 mod ask;
+mod link;
 mod rule;
 
 /// Index into [`Flow::steps`].
@@ -413,19 +415,4 @@ pub enum HumanSignal {
     Header(String),
     /// We never learn it.
     None,
-}
-
-/// `[link.X]`; kinds that can run now. Others are refused at load by name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Link {
-    /// `X`.
-    pub name: String,
-    /// Where it leads, with `{fields}`.
-    pub url: String,
-    /// Used when a field is not known.
-    pub if_missing: Option<LinkId>,
-    /// Intents it serves; `any` for all.
-    pub intents: Vec<String>,
-    /// `staffing` was stated (else W03).
-    pub staffing: Option<String>,
 }

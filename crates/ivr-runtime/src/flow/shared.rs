@@ -14,6 +14,10 @@ pub struct Shared {
     pub hours: Vec<Hours>,
     /// `[sender.X]`, in file order.
     pub senders: Vec<Sender>,
+    /// `[provider.X]` with their kinds.
+    pub providers: Vec<(String, String)>,
+    /// `[http] public_url`: where pages of ours are.
+    pub public_url: Option<String>,
     /// `[source.X]`, by name.
     pub sources: Vec<String>,
     /// `[business.X]`.

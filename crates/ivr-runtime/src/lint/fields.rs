@@ -17,6 +17,8 @@ use crate::{
 const GIVEN: [&str; 6] = ["call_id", "called", "called_number", "caller_key", "intent", "language"];
 /// Told by a source, where there is one.
 const TOLD: [&str; 3] = ["wait_minutes", "wait_seconds", "agents_available"];
+/// Handed over by every link that asks for it.
+const GIVEN_TO_LINKS: [&str; 2] = ["path", "topic"];
 /// Given to requests besides.
 const GIVEN_TO_REQUESTS: [&str; 1] = ["caller_number"];
 
@@ -170,8 +172,10 @@ fn of_request(request: &Request) -> impl Iterator<Item = (&'static str, &str)> {
 
 fn of_link(lint: &Lint<'_>, id: LinkId) -> Vec<(String, Span)> {
     let Some(link) = lint.flow.links.get(usize::from(id.0)) else { return Vec::new() };
-    let place = || lint.place("link", &link.name, "url");
-    template::fields(&link.url).map(|field| (field.to_owned(), place())).collect()
+    let place = |key: &str| lint.place("link", &link.name, key);
+    let url = template::fields(&link.url).map(|field| (field.to_owned(), place("url")));
+    let context = link.context.iter().filter(|field| !GIVEN_TO_LINKS.contains(&field.as_str()));
+    url.chain(context.map(|field| (field.clone(), place("context")))).collect()
 }
 
 /// The fields a rule tests, through the rules it is made of.

@@ -27,7 +27,8 @@ pub(super) fn check(lint: &Lint<'_>) {
                 let message =
                     format!("the link `{}` does not declare the intent `{intent}`", link.name);
                 let help = format!("add `\"{intent}\"` to its `intents`, or `\"any\"`");
-                lint.note(Code::W08, lint.step_place(step, "link"), message, help);
+                let key = if links.len() > 1 { "links" } else { "link" };
+                lint.note(Code::W08, lint.step_place(step, key), message, help);
             }
         }
     }

@@ -6,8 +6,11 @@ use message_text::{Encoding, MAX_SEGMENTS, Segments, segments};
 use super::{Lint, graph};
 use crate::{
     diagnose::{Code, Span},
-    flow::model::{Does, Step, Text},
+    flow::model::{Does, Link, Step, Text},
 };
+
+/// Characters of a token in an address of ours: 128 bits in base64url.
+const TOKEN_LEN: usize = 22;
 
 pub(super) fn check(lint: &Lint<'_>) {
     for (_, step) in graph::steps(lint.flow) {
@@ -66,7 +69,13 @@ fn content(lint: &Lint<'_>, text: &Text, message: &str, place: Span) {
 /// The message as it is at least: with brand and link, every other field empty.
 fn shortest(lint: &Lint<'_>, text: &Text, message: &str) -> String {
     let links = text.links.iter().filter_map(|link| lint.flow.links.get(usize::from(link.0)));
-    let link = links.map(|link| without_fields(&link.url)).min_by_key(String::len);
+    let of_ours = lint.shared.public_url.as_deref().unwrap_or("https://c.example");
+    let of_ours = format!("{of_ours}/l/{}", "x".repeat(TOKEN_LEN));
+    let address = |link: &Link| {
+        let ours = link.has_page() || text.links.len() > 1;
+        if ours { of_ours.clone() } else { without_fields(&link.url) }
+    };
+    let link = links.map(address).min_by_key(String::len);
     let message = message
         .replace("{link}", &link.unwrap_or_default())
         .replace("{brand}", brand(lint).unwrap_or_default());

@@ -67,7 +67,7 @@ pub(crate) fn check(
         said_keys::check,
         offers::check,
     ];
-    let between_tables: [fn(&Lint<'_>); 10] = [
+    let between_tables: [fn(&Lint<'_>); 11] = [
         hours::check,
         loops::check,
         reach::check,
@@ -78,6 +78,7 @@ pub(crate) fn check(
         transitions::check,
         intents::check,
         menus::levels,
+        links::levels,
     ];
     each_table.iter().for_each(|check| check(&lint));
     if names_resolve {

@@ -10,7 +10,10 @@ use super::{
 use crate::{
     call::{route::Way, targets::Failure},
     flow::{
-        model::{Action, Check, Collect, Does, Flow, Go, Menu, Step, StepId, TargetId, Text, Wait},
+        model::{
+            Action, Check, Collect, Does, Flow, Go, LinkId, Menu, Step, StepId, TargetId, Text,
+            Wait,
+        },
         way_out::Failed,
     },
     key::Key,
@@ -101,12 +104,13 @@ impl From<'_> {
                 self.to(Cause::So("given"), 0, Place::Playing(id, 1));
             }
             Does::Offer(offer) => {
-                self.go(Cause::So("not offered"), 0, step, offer.if_not_offered);
+                let asked = self.asked_for_at_most(&[offer.link]);
+                self.go(Cause::So("not offered"), asked, step, offer.if_not_offered);
                 if !self.state.route.is_past_human(self.flow) {
                     let human = Go::Target(self.flow.human);
                     self.go(Cause::So("promise broken"), 0, step, human);
                 }
-                self.to(Cause::So("offered"), 0, Place::Playing(id, 1));
+                self.to(Cause::So("offered"), asked, Place::Playing(id, 1));
             }
             Does::Menu(_) | Does::Collect(_) | Does::OptOut { .. } => {
                 self.to(Cause::So("entered"), 0, Place::Playing(id, 1));
@@ -285,7 +289,8 @@ impl From<'_> {
         }
         let lengths = self.lengths;
         let said = |play: &Option<_>| play.as_ref().map_or(0, |play: &Vec<_>| lengths.of(play));
-        let budget = u64::from(text.accept_within_ms) + ms(text::GRACE);
+        let asked = self.asked_for_at_most(&text.links);
+        let budget = asked + u64::from(text.accept_within_ms) + ms(text::GRACE);
         let waited = budget.max(said(&text.wait_prompt));
         let from = self.moves.len();
         self.go(Cause::So("text sent"), waited + said(&text.sent_prompt), step, text.then);
@@ -307,6 +312,21 @@ impl From<'_> {
         }
         // What was asked for is done, or can't be done.
         self.moves[from..].iter_mut().for_each(|next| next.to.asked = Asked::Nothing);
+    }
+
+    /// How long it may take until it is known whether somebody is there at a link, or at one that
+    /// takes its place.
+    fn asked_for_at_most(&self, links: &[LinkId]) -> u64 {
+        let (mut open, mut seen, mut most) = (links.to_vec(), Vec::new(), 0);
+        while let Some(id) = open.pop() {
+            let Some(link) = self.flow.links.get(usize::from(id.0)) else { continue };
+            if !seen.contains(&id) {
+                seen.push(id);
+                most += link.check().map_or(0, |check| u64::from(check.timeout_ms));
+                open.extend(link.if_missing);
+            }
+        }
+        most
     }
 
     fn target(&mut self, id: TargetId) {

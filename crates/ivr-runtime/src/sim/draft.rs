@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     flow::model::{
-        AnsweredMeans, ConfirmNumber, Does, Fact, Flow, Go, HumanSignal, Link, LinkId, Menu, Offer,
-        PromptItem, PromptList, Rule, RuleId, Step, StepId, Target, TargetId, Text,
+        AnsweredMeans, ConfirmNumber, Does, Fact, Flow, Go, HumanSignal, Level, Link, LinkId,
+        LinkKind, Menu, Offer, PromptItem, PromptList, Rule, RuleId, Step, StepId, Target,
+        TargetId, Text,
     },
     key::Key,
 };
@@ -23,10 +24,18 @@ impl Draft {
             |name: &&str| Step { name: (*name).into(), fallback: true, does: goodbye.clone() };
         let link = Link {
             name: "chat".into(),
+            kind: LinkKind::Static,
             url: "https://help.example.com/chat".into(),
             if_missing: None,
             intents: vec!["any".into()],
             staffing: None,
+            check_url: None,
+            app_url: None,
+            tracked: false,
+            expires_hours: 24,
+            context: Vec::new(),
+            context_level: Level::L0,
+            secret: None,
         };
         let flow = Flow {
             name: "test".into(),

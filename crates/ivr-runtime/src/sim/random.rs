@@ -218,6 +218,8 @@ impl Random {
         }
         let outcome = if failed {
             FetchOutcome::Failed { why: "unreachable".into() }
+        } else if request.link.is_some() {
+            self.availability()
         } else {
             let values = request.save.iter();
             let values = values
@@ -225,6 +227,20 @@ impl Random {
             FetchOutcome::Values(values.collect())
         };
         plan.at(at, Topic::Fetch, Input::Fetched { id: request.id, outcome });
+    }
+
+    /// Yes or no, or something that is neither; for a long time, or for a moment.
+    fn availability(&mut self) -> FetchOutcome {
+        let available = self.rng.pick("true", &["true", "true", "false", "maybe"]);
+        let url = self.rng.pick("https://there.example/", &["", "here", "http://there.example/"]);
+        let valid = self.rng.pick("600", &["0", "1", "20", "soon"]);
+        let said = [
+            (FetchRequest::AVAILABLE, available),
+            (FetchRequest::URL, url),
+            (FetchRequest::VALID, valid),
+        ];
+        let said = said.into_iter().filter(|(_, value)| !value.is_empty());
+        FetchOutcome::Values(said.map(|(n, v)| (n.to_owned(), v.to_owned())).collect())
     }
 
     fn value(&mut self, flow: &Flow, field: &str) -> Option<String> {

@@ -5,12 +5,24 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::stage::{Plan, Topic, World};
 use crate::{
-    call::{Call, FetchOutcome, Input, Output, TargetOutcome, TextOutcome},
+    call::{Call, FetchOutcome, FetchRequest, Input, Output, TargetOutcome, TextOutcome},
     flow::model::{HumanSignal, Target},
 };
 
 /// Every prompt lasts so long.
 pub const PROMPT: Duration = Duration::from_secs(3);
+
+/// What the destination of a link says of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LinkIs {
+    /// Somebody is there.
+    #[default]
+    Available,
+    /// Nobody is.
+    NotAvailable,
+    /// It says nothing.
+    Down,
+}
 
 /// Outcomes by choice; `None`: it never reports.
 #[derive(Debug, Clone)]
@@ -19,6 +31,9 @@ pub struct Obedient {
     pub text: Option<TextOutcome>,
     /// What lookups and actions answer by the name of their step, after 300 ms; others fail.
     pub fetched: BTreeMap<String, FetchOutcome>,
+    /// What destinations of links say of themselves by the name of the link, after 300 ms; others
+    /// are there.
+    pub links: BTreeMap<String, LinkIs>,
     /// Whether opt-outs are recorded, after 50 ms.
     pub opt_out: Option<bool>,
     /// What becomes of a target by its name, after two seconds; others answer.
@@ -32,6 +47,7 @@ impl Default for Obedient {
         Self {
             text: Some(TextOutcome::Accepted { sender: "sandbox".into() }),
             fetched: BTreeMap::new(),
+            links: BTreeMap::new(),
             opt_out: Some(true),
             targets: BTreeMap::new(),
             missing_prompts: Vec::new(),
@@ -60,8 +76,7 @@ impl World for Obedient {
                 }
             }
             Output::Fetch(request) => {
-                let none = FetchOutcome::Failed { why: "unreachable".into() };
-                let outcome = self.fetched.get(&request.step).cloned().unwrap_or(none);
+                let outcome = self.fetched(request);
                 let soon = now + Duration::from_millis(300);
                 plan.at(soon, Topic::Fetch, Input::Fetched { id: request.id, outcome });
             }
@@ -87,6 +102,27 @@ impl World for Obedient {
 }
 
 impl Obedient {
+    fn fetched(&self, request: &FetchRequest) -> FetchOutcome {
+        let failed = || FetchOutcome::Failed { why: "unreachable".into() };
+        let Some(link) = &request.link else {
+            return self.fetched.get(&request.step).cloned().unwrap_or_else(failed);
+        };
+        let values = |said: &[(&str, String)]| {
+            let said = said.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            FetchOutcome::Values(said.collect())
+        };
+        match self.links.get(link).copied().unwrap_or_default() {
+            LinkIs::Available => values(&[
+                (FetchRequest::AVAILABLE, "true".into()),
+                (FetchRequest::URL, format!("https://{link}.example/here")),
+                (FetchRequest::VALID, "600".into()),
+                (FetchRequest::REFERENCE, link.clone()),
+            ]),
+            LinkIs::NotAvailable => values(&[(FetchRequest::AVAILABLE, "false".into())]),
+            LinkIs::Down => failed(),
+        }
+    }
+
     fn ring(&self, now: Duration, target: &Target, plan: &mut Plan) {
         let answered = Some(TargetOutcome::Answered { human: false });
         let outcome = self.targets.get(&target.name).copied().unwrap_or(answered);

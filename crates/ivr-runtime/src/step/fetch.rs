@@ -27,6 +27,9 @@ pub(crate) const HINT: Duration = Duration::from_millis(700);
 /// From the end of a prompt that asks for a yes to "no".
 pub(crate) const CONFIRM: Duration = Duration::from_secs(8);
 
+/// The field, or else the member of an answer, that says whether the caller proved who they are.
+const VERIFIED: &str = "verified";
+
 /// A question under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Waiting {
@@ -77,6 +80,7 @@ impl Waiting {
         context.desk.push(Output::Fetch(FetchRequest {
             id,
             step: step.to_owned(),
+            link: None,
             method: request.method,
             url,
             token: request.token.clone(),
@@ -165,7 +169,7 @@ pub(crate) fn begin_lookup(
         };
     }
     let asked =
-        Waiting::ask(step, &lookup.request, &lookup.save, lookup.cache_seconds, false, context);
+        Waiting::ask(step, &lookup.request, &wanted(lookup), lookup.cache_seconds, false, context);
     asked.ok_or_else(|| Leave::failed(lookup.if_fails, "field_missing"))
 }
 
@@ -200,10 +204,24 @@ fn looked_up(lookup: &Lookup, context: &mut Context<'_>, outcome: FetchOutcome) 
     match outcome {
         FetchOutcome::Values(values) => {
             learn(&lookup.save, &values, context.facts);
+            if let Some(level) = lookup.auth_level
+                && values.get(VERIFIED).is_some_and(|verified| verified == "true")
+            {
+                context.facts.proved = context.facts.proved.max(level);
+            }
             Leave::next(lookup.then)
         }
         FetchOutcome::Failed { why } => Leave::failed(lookup.if_fails, why),
     }
+}
+
+/// What is read out of the answer; where it can prove who the caller is, whether it does.
+fn wanted(lookup: &Lookup) -> Vec<Save> {
+    let mut save = lookup.save.clone();
+    if lookup.auth_level.is_some() && !save.iter().any(|save| save.field == VERIFIED) {
+        save.push(Save { field: VERIFIED.to_owned(), pointer: format!("/{VERIFIED}") });
+    }
+    save
 }
 
 fn learn(save: &[Save], values: &BTreeMap<String, String>, facts: &mut Facts) {
@@ -226,7 +244,7 @@ pub(crate) fn ask_early(flow: &Flow, context: &mut Context<'_>) {
             continue;
         }
         let seconds = lookup.cache_seconds;
-        let waiting = Waiting::ask(&step.name, request, &lookup.save, seconds, false, context);
+        let waiting = Waiting::ask(&step.name, request, &wanted(lookup), seconds, false, context);
         let asked = rendered(request, context.facts).map(|(url, body)| deed(&url, &body));
         let early = waiting.zip(asked);
         context.progress.early.extend(early.map(|(waiting, asked)| Early {

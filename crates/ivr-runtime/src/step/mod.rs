@@ -4,8 +4,10 @@
 //! [`aloud`] plays or listens. A step that stays is a [`Running`] machine of its own.
 
 pub(crate) mod answer;
+pub(crate) mod check;
 pub(crate) mod collect;
 pub(crate) mod decide;
+mod destinations;
 pub(crate) mod fetch;
 pub(crate) mod menu;
 pub(crate) mod offer;
@@ -29,6 +31,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Running {
     Say(say::Say),
+    Checking(check::Checking),
     Menu(menu::Running),
     Text(text::Sending),
     Collect(collect::Collecting),
@@ -58,6 +61,8 @@ impl From<Option<Leave>> for Silent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Turn {
     Stay,
+    /// The half that makes no sound is over: go on with [`aloud`].
+    Aloud,
     Leave(Leave),
 }
 
@@ -148,7 +153,13 @@ pub(crate) fn silent(id: StepId, step: &Step, context: &mut Context<'_>) -> Sile
             let changes = set::Changes { intent, language, consent, flag };
             Silent::Left(set::run(&step.name, &changes, *then, context))
         }
-        Does::Offer(offer) => offer::skip(&step.name, offer, context).into(),
+        Does::Offer(offer) => match offer::settle(&step.name, offer, context) {
+            offer::Settled::Made => Silent::Done,
+            offer::Settled::Skipped(leave) => Silent::Left(leave),
+            offer::Settled::Asking(until) => {
+                Silent::Stays(Running::Checking(check::Checking::until(until)))
+            }
+        },
         Does::Answer { needs, if_missing, .. } => {
             answer::missing(needs, *if_missing, context).into()
         }
@@ -199,8 +210,13 @@ impl Running {
     pub fn handle_input(&mut self, step: &Step, context: &mut Context<'_>, input: &Input) -> Turn {
         match (self, &step.does) {
             (Self::Say(say), Does::Say { then, .. }) => say.handle_input(*then, context, input),
+            (Self::Checking(checking), Does::Offer(offer)) => {
+                checking.handle_input(&step.name, offer, context, input)
+            }
             (Self::Menu(menu), _) => menu.handle_input(step, context, input),
-            (Self::Text(sending), Does::Text(text)) => sending.handle_input(text, context, input),
+            (Self::Text(sending), Does::Text(text)) => {
+                sending.handle_input(&step.name, text, context, input)
+            }
             (Self::OptOut(asking), does @ Does::OptOut { .. }) => {
                 asking.handle_input(does, context, input)
             }
@@ -222,8 +238,13 @@ impl Running {
     pub fn handle_timeout(&mut self, step: &Step, context: &mut Context<'_>) -> Turn {
         match (self, &step.does) {
             (Self::Say(say), Does::Say { .. }) => say.handle_timeout(context),
+            (Self::Checking(checking), Does::Offer(offer)) => {
+                checking.handle_timeout(&step.name, offer, context)
+            }
             (Self::Menu(menu), _) => menu.handle_timeout(step, context),
-            (Self::Text(sending), Does::Text(text)) => sending.handle_timeout(text, context),
+            (Self::Text(sending), Does::Text(text)) => {
+                sending.handle_timeout(&step.name, text, context)
+            }
             (Self::OptOut(asking), does @ Does::OptOut { .. }) => {
                 asking.handle_timeout(does, context)
             }
@@ -242,6 +263,7 @@ impl Running {
     pub fn poll_timeout(&self) -> Duration {
         match self {
             Self::Say(say) => say.poll_timeout(),
+            Self::Checking(checking) => checking.poll_timeout(),
             Self::Menu(menu) => menu.poll_timeout(),
             Self::Text(sending) => sending.poll_timeout(),
             Self::OptOut(asking) => asking.poll_timeout(),
@@ -266,7 +288,7 @@ impl Running {
             Self::Menu(_) | Self::Collect(_) => true,
             Self::OptOut(asking) => asking.awaits_key(),
             Self::Action(acting) => acting.awaits_key(),
-            Self::Say(_) | Self::Text(_) | Self::Lookup(_) => false,
+            Self::Say(_) | Self::Text(_) | Self::Lookup(_) | Self::Checking(_) => false,
         }
     }
 

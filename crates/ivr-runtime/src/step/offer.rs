@@ -1,6 +1,11 @@
 //! `offer`: a menu that offers the digital channel, to those who may hear it.
 
-use super::{Exit, Leave, Next};
+use std::time::Duration;
+
+use super::{
+    Exit, Leave, Next,
+    check::{self, Known},
+};
 use crate::{
     call::{
         OfferResponse, Record,
@@ -10,10 +15,32 @@ use crate::{
     flow::model::Offer,
 };
 
-/// Leaves without a sound where the offer may not be made, and records why.
-pub(crate) fn skip(name: &str, offer: &Offer, context: &mut Context<'_>) -> Option<Leave> {
-    let now_ms = context.at_ms();
-    let why = offers::suppressed(context.flow, name, offer, context.facts, now_ms)?;
+/// Whether an offer can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Settled {
+    Made,
+    /// Without a sound; why is on record.
+    Skipped(Leave),
+    /// Its destination says so by then.
+    Asking(Duration),
+}
+
+/// What is against an offer, as far as it is known without asking anybody.
+pub(crate) fn against(name: &str, offer: &Offer, context: &Context<'_>) -> Option<Suppressed> {
+    offers::suppressed(context.flow, name, offer, context.facts, context.at_ms())
+}
+
+/// Skips an offer that may not be made, and records why; asks whether anybody is there.
+pub(crate) fn settle(name: &str, offer: &Offer, context: &mut Context<'_>) -> Settled {
+    let why = match against(name, offer, context) {
+        Some(why) => why,
+        None => match check::known_or_asked(name, offer, context) {
+            Known::Yes(_) => return Settled::Made,
+            Known::By(until) => return Settled::Asking(until),
+            Known::No(why) => Suppressed::Destination(why),
+            Known::Nothing => Suppressed::Destination("check_failed"),
+        },
+    };
     let reason = why.reason();
     record(name, offer, OfferResponse::Suppressed, Some(reason.clone()), context);
     let next = match why {
@@ -21,7 +48,7 @@ pub(crate) fn skip(name: &str, offer: &Offer, context: &mut Context<'_>) -> Opti
         Suppressed::FailedPromise => Next::HumanOr(offer.if_not_offered),
         _ => Next::Go(offer.if_not_offered),
     };
-    Some(Leave { note: Some(reason), ..Leave::by(Exit::Next, next) })
+    Settled::Skipped(Leave { note: Some(reason), ..Leave::by(Exit::Next, next) })
 }
 
 /// The offer is about to be spoken; returns its number.

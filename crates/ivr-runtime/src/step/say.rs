@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Leave, Turn};
+use super::{Leave, Turn, check};
 use crate::{
     call::{
         Input,
@@ -21,6 +21,7 @@ pub(crate) struct Say {
 impl Say {
     pub fn begin(play: &PromptList, then: Go, context: &mut Context<'_>) -> Result<Self, Leave> {
         let playback = context.play(play, false).ok_or_else(|| Leave::next(then))?;
+        check::ask_ahead(then, context);
         Ok(Self { playback })
     }
 

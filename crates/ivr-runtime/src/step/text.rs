@@ -6,24 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Exit, Leave, Next, Turn,
-    template::{fill, path_part},
+    destinations::{self, Destination, Destinations},
+    template::fill,
 };
 use crate::{
     call::{
-        Facts, Input, OfferResponse, Output, Record, ResolvedLink, TextOutcome, TextRequest,
+        Facts, Input, OfferResponse, Output, Record, TextOutcome, TextRequest,
         desk::{Asked, Context, Playback},
     },
-    flow::model::{ConfirmNumber, Flow, Go, LinkId, PromptItem, PromptList, Text},
+    flow::model::{ConfirmNumber, Go, PromptItem, PromptList, Text},
 };
 
 /// The service keeps the budget itself; this much later it is taken for dead.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
-/// `if_missing` links followed.
-const LINKS_FOLLOWED: usize = 8;
 
 /// A text on its way, then what the caller is told about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Sending {
+    /// Until it is known whether somebody is there where it leads.
+    Checking { asked: Asked, offer: u32, prompt: Option<Playback>, until: Duration },
     /// Until the outcome is known and "one moment" is over.
     Waiting {
         prompt: Option<Playback>,
@@ -57,18 +58,71 @@ impl Sending {
             return Err(Leave::failed(text.if_fails, "not_asked_for"));
         };
         let offer = asked.offer.unwrap_or_else(|| imply_offer(step, &asked, context));
-        match request(step, text, asked, offer, context) {
-            Ok(request) => {
+        if let Some(verdict) = unwanted(text, context.facts) {
+            return Self::tell(verdict, text, context);
+        }
+        match destinations::find(step, text, context, true) {
+            Destinations::By(until) => {
+                let prompt = text.wait_prompt.as_ref().and_then(|list| context.play(list, false));
+                Ok(Self::Checking { asked, offer, prompt, until })
+            }
+            Destinations::Nowhere(why) => {
+                Self::tell(Verdict::Failed { note: why.into() }, text, context)
+            }
+            Destinations::Known(links) => {
+                let request = match request(step, text, asked, offer, links, context) {
+                    Ok(request) => request,
+                    Err(verdict) => return Self::tell(verdict, text, context),
+                };
                 context.desk.push(Output::SendText(request));
                 let prompt = text.wait_prompt.as_ref().and_then(|list| context.play(list, false));
-                let until = context.now + ms(text.accept_within_ms) + GRACE;
-                Ok(Self::Waiting { prompt, outcome: None, queued: false, until })
+                Ok(Self::waiting(text, prompt, None, context))
             }
-            Err(verdict) => Self::tell(verdict, text, context),
         }
     }
 
-    pub fn handle_input(&mut self, text: &Text, context: &mut Context<'_>, input: &Input) -> Turn {
+    fn waiting(
+        text: &Text,
+        prompt: Option<Playback>,
+        outcome: Option<TextOutcome>,
+        context: &Context<'_>,
+    ) -> Self {
+        let until = context.now + ms(text.accept_within_ms) + GRACE;
+        Self::Waiting { prompt, outcome, queued: false, until }
+    }
+
+    /// Those who were asked have answered, or it is too late.
+    fn checked(&mut self, step: &str, text: &Text, context: &mut Context<'_>) -> Turn {
+        let Self::Checking { asked, offer, prompt, until } = self else { return Turn::Stay };
+        let failed = |why: &str| Some(TextOutcome::Failed { class: why.to_owned() });
+        let outcome = match destinations::find(step, text, context, false) {
+            Destinations::By(later) => {
+                *until = later;
+                return Turn::Stay;
+            }
+            Destinations::Nowhere(why) => failed(why),
+            Destinations::Known(links) => {
+                match request(step, text, asked.clone(), *offer, links, context) {
+                    Ok(request) => {
+                        context.desk.push(Output::SendText(request));
+                        None
+                    }
+                    Err(Verdict::Failed { note }) => failed(&note),
+                    Err(_) => failed("link_missing"),
+                }
+            }
+        };
+        *self = Self::waiting(text, prompt.take(), outcome, context);
+        self.tell_when_known(text, context)
+    }
+
+    pub fn handle_input(
+        &mut self,
+        step: &str,
+        text: &Text,
+        context: &mut Context<'_>,
+        input: &Input,
+    ) -> Turn {
         if let Input::Key(key) = input {
             context.keys.push(*key);
         }
@@ -78,6 +132,15 @@ impl Sending {
                 Some(_) => Turn::Leave(verdict.leave(text)),
                 None => Turn::Stay,
             },
+            Self::Checking { prompt, .. } => {
+                if prompt.as_ref().is_some_and(|prompt| prompt.input(input).is_some()) {
+                    *prompt = None;
+                }
+                match input {
+                    Input::Fetched { .. } => self.checked(step, text, context),
+                    _ => Turn::Stay,
+                }
+            }
             Self::Waiting { prompt, outcome, queued, .. } => {
                 if prompt.as_ref().is_some_and(|prompt| prompt.input(input).is_some()) {
                     *prompt = None;
@@ -92,13 +155,15 @@ impl Sending {
         }
     }
 
-    pub fn handle_timeout(&mut self, text: &Text, context: &mut Context<'_>) -> Turn {
+    pub fn handle_timeout(&mut self, step: &str, text: &Text, context: &mut Context<'_>) -> Turn {
         let now = context.now;
         match self {
             Self::Telling { prompt, verdict } => match prompt.timeout(now) {
                 Some(_) => Turn::Leave(verdict.leave(text)),
                 None => Turn::Stay,
             },
+            Self::Checking { until, .. } if *until <= now => self.checked(step, text, context),
+            Self::Checking { .. } => Turn::Stay,
             Self::Waiting { prompt, outcome, until, .. } => {
                 if prompt.as_ref().is_some_and(|prompt| prompt.timeout(now).is_some()) {
                     *prompt = None;
@@ -114,6 +179,7 @@ impl Sending {
 
     pub fn poll_timeout(&self) -> Duration {
         match self {
+            Self::Checking { until, .. } => *until,
             Self::Telling { prompt, .. } => prompt.poll_timeout(),
             Self::Waiting { prompt: Some(prompt), outcome: Some(_), .. } => prompt.poll_timeout(),
             Self::Waiting { prompt: Some(prompt), outcome: None, until, .. } => {
@@ -215,18 +281,11 @@ fn imply_offer(step: &str, asked: &Asked, context: &mut Context<'_>) -> u32 {
     n
 }
 
-/// The text to send, or why there can be none.
-fn request(
-    step: &str,
-    text: &Text,
-    asked: Asked,
-    offer: u32,
-    context: &Context<'_>,
-) -> Result<TextRequest, Verdict> {
-    let (flow, facts) = (context.flow, &*context.facts);
-    let failed = |note: &str| Err(Verdict::Failed { note: note.into() });
+/// Why there can be no text, whatever it says.
+fn unwanted(text: &Text, facts: &Facts) -> Option<Verdict> {
+    let failed = |note: &str| Some(Verdict::Failed { note: note.into() });
     if facts.wants_no_texts() {
-        return Err(Verdict::OptedOut);
+        return Some(Verdict::OptedOut);
     }
     if facts.caller.is_none() || facts.withheld {
         return failed("withheld");
@@ -237,9 +296,21 @@ fn request(
     if text.confirm_number == ConfirmNumber::Always {
         return failed("number_not_confirmed");
     }
-    let links: Option<Vec<_>> =
-        text.links.iter().map(|link| resolve_link(flow, facts, *link)).collect();
-    let Some(links) = links else { return failed("link_missing") };
+    None
+}
+
+/// The text to send, or why there can be none.
+fn request(
+    step: &str,
+    text: &Text,
+    asked: Asked,
+    offer: u32,
+    links: Vec<Destination>,
+    context: &mut Context<'_>,
+) -> Result<TextRequest, Verdict> {
+    let failed = |note: &str| Err(Verdict::Failed { note: note.into() });
+    let (links, not_after_ms) = destinations::resolved(links, context);
+    let (flow, facts) = (context.flow, &*context.facts);
     let template = text.message.get(&facts.language).or_else(|| text.message.get(""));
     let Some(message) = template.and_then(|template| {
         fill(template, |name| facts.field(name), |value| Some(value.to_owned()))
@@ -252,6 +323,8 @@ fn request(
         offer,
         via: via.clone(),
         links,
+        not_after_ms,
+        path: destinations::names(flow, &context.progress.path),
         message,
         language: facts.language.clone(),
         purpose: text.purpose.clone(),
@@ -265,18 +338,6 @@ fn request(
         valid_minutes: text.valid_minutes,
         repeat_after_minutes: text.repeat_after_minutes,
     })
-}
-
-/// The link with its fields filled in, or the one named by `if_missing` (EX-03).
-pub(crate) fn resolve_link(flow: &Flow, facts: &Facts, mut id: LinkId) -> Option<ResolvedLink> {
-    for _ in 0..LINKS_FOLLOWED {
-        let link = flow.links.get(usize::from(id.0))?;
-        if let Some(url) = fill(&link.url, |name| facts.field(name), path_part) {
-            return Some(ResolvedLink { name: link.name.clone(), url });
-        }
-        id = link.if_missing?;
-    }
-    None
 }
 
 fn ms(ms: u32) -> Duration {

@@ -33,5 +33,6 @@ pub fn shipped_shared() -> Shared {
     };
     let fallback = Some("exchange".into());
     let sources = vec!["queue".into()];
-    Shared { hours, sources, targets: vec![exchange], fallback, ..Shared::default() }
+    let public_url = Some("https://c.example.com".into());
+    Shared { hours, sources, targets: vec![exchange], fallback, public_url, ..Shared::default() }
 }

@@ -2,6 +2,7 @@
 
 mod asks;
 mod bounds;
+mod links;
 mod menus;
 mod offers;
 mod spoken;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Go, PromptList};
+use super::{Go, Level, PromptList};
 use crate::key::Key;
 
 /// `do = "collect"`.
@@ -73,6 +73,8 @@ pub struct Lookup {
     pub wait_prompt: Option<PromptList>,
     /// Asked for when the call arrives, not when the step is reached.
     pub start_early: bool,
+    /// Granted when the answer's member `verified` is true.
+    pub auth_level: Option<Level>,
     /// The answer is there.
     pub then: Go,
     /// No answer in time, or a bad one; `None`: the way out.

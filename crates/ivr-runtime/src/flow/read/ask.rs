@@ -13,7 +13,8 @@ use super::{
 use crate::{
     diagnose::{Code, Table, Text},
     flow::model::{
-        Action, Check, Collect, Lookup, Method, PromptItem, PromptList, Request, Save, Spoken,
+        Action, Check, Collect, Level, Lookup, Method, PromptItem, PromptList, Request, Save,
+        Spoken,
     },
     key::Key,
     lint::urls,
@@ -111,14 +112,15 @@ pub(crate) fn whole(pattern: &str) -> Result<regex_lite::Regex, String> {
 
 /// `do = "lookup"`.
 pub(super) fn lookup(table: &Table<'_>, reader: &Reader<'_>) -> Lookup {
-    table.not_yet("auth_level");
     table.require("save", Code::E00);
+    let levels = [Level::L1, Level::L2].map(|level| (level.as_str(), level));
     Lookup {
         request: Request { method: method(table), ..request(table, 1_500) },
         cache_seconds: table.number("cache_seconds", 0..=86_400).unwrap_or(0),
         save: saves(table),
         wait_prompt: prompts::prompt_or(table, "wait_prompt", "one-moment"),
         start_early: table.flag("start_early").unwrap_or(false),
+        auth_level: table.choice("auth_level", &levels, &[]),
         then: reader.required_go(table, "then", Code::E00),
         if_fails: reader.go(table, "if_fails"),
     }

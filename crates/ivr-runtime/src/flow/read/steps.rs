@@ -242,9 +242,6 @@ fn links(table: &Table<'_>, reader: &Reader<'_>) -> Vec<model::LinkId> {
         }
         (Some(_), None) | (None, Some(_)) => {}
     }
-    if several.as_ref().is_some_and(|list| list.len() > 1) {
-        table.not_yet("links");
-    }
     let all = one.into_iter().chain(several.into_iter().flatten());
     all.filter_map(|name| reader.link_to(&name)).collect()
 }

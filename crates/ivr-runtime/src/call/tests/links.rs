@@ -1,0 +1,295 @@
+//! Links whose destination is asked before they are offered, and what a link hands over.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    flow::{AnyPrompt, Shared, load, model::Level},
+    sim::LinkIs,
+};
+
+const FLOW: &str = r#"
+version = 1
+[flow]
+name    = "Test"
+numbers = ["+442079460019"]
+start   = "hello"
+human   = "agents"
+[target.agents]
+sip            = "sip:queue@pbx.example.net"
+answered_means = "queue"
+human_signal   = "reinvite"
+[target.other]
+sip            = "sip:other@pbx.example.net"
+answered_means = "human"
+[link.chat]
+kind = "http"
+url  = "https://help.example.com/free"
+[link.status]
+kind          = "signed"
+url           = "https://shop.example.com/orders/{order_ref}"
+if_missing    = "pages"
+context       = ["customer_id", "path", "language"]
+context_level = "L1"
+[link.pages]
+url = "https://help.example.com/pages"
+[step.hello]
+do   = "set"
+then = "offer"
+[step.offer]
+do             = "offer"
+link           = "chat"
+play           = "offer.wav"
+press          = { 1 = "text_me", 2 = "menu" }
+accept         = ["1"]
+no_input       = "menu"
+if_not_offered = "menu"
+[step.text_me]
+do       = "text"
+link     = "chat"
+message  = "Example: {link}"
+then     = "hangup"
+if_fails = "other"
+[step.menu]
+do       = "menu"
+play     = "menu.wav"
+press    = { 1 = "text_me", 2 = "who" }
+no_input = "agents"
+[step.who]
+do         = "lookup"
+url        = "https://crm.example.net/{caller_key}"
+save       = ["customer_id", "order_ref"]
+auth_level = "L2"
+then       = "choose"
+if_fails   = "other"
+[step.choose]
+do       = "menu"
+play     = "choose.wav"
+press    = { 1 = "status" }
+no_input = "agents"
+[step.status]
+do       = "text"
+link     = "status"
+message  = "Example: {link}"
+then     = "hangup"
+if_fails = "other"
+"#;
+
+fn phone(flow: &str, facts: Facts, world: Obedient) -> Phone {
+    let public_url = Some("https://c.example.com".to_owned());
+    let shared = Shared { public_url, ..Shared::default() };
+    let checked = load(flow, "flow.toml", &shared, &AnyPrompt);
+    let flow = checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings));
+    let facts =
+        Facts { fields: BTreeMap::from([("caller_key".to_owned(), "k1".to_owned())]), ..facts };
+    let call = Call::new(Duration::ZERO, Arc::new(flow), facts);
+    let mut phone = Phone(Stage::new(call, world, Duration::ZERO));
+    phone.wait_ms(0);
+    phone
+}
+
+fn chat_is(is: LinkIs) -> Obedient {
+    Obedient { links: BTreeMap::from([("chat".to_owned(), is)]), ..Obedient::default() }
+}
+
+#[test]
+fn lp_02_an_offer_is_spoken_only_when_its_destination_says_that_somebody_is_there() {
+    for (is, reason) in [(LinkIs::NotAvailable, "not_available"), (LinkIs::Down, "check_failed")] {
+        let mut phone = phone(FLOW, facts(), chat_is(is));
+        assert_eq!(phone.heard(), [] as [&str; 0], "nothing is played before it is known");
+        phone.wait(1);
+        assert_eq!(phone.suppressed(), [reason]);
+        assert_eq!(phone.heard(), ["menu"]);
+    }
+    let mut phone = phone(FLOW, facts(), Obedient::default());
+    assert!(!phone.has(&Output::Answer), "unanswered while it is asked");
+    phone.wait(1);
+    assert_eq!(phone.heard(), ["offer"]);
+}
+
+#[test]
+fn lp_02_a_destination_that_says_nothing_is_waited_for_as_long_as_the_link_allows() {
+    let world = || Obedient { links: BTreeMap::new(), ..Obedient::default() };
+    let slow = FLOW.replace("/free\"", "/free\"\ntimeout_ms = 250");
+    let mut quick = phone(&slow, facts(), world());
+    quick.wait_ms(240);
+    assert_eq!(quick.path(), ["hello next", "offer …"]);
+    quick.wait_ms(20);
+    assert_eq!(quick.suppressed(), ["check_failed"], "its answer after 300 ms is too late");
+    let unknown_is_good = slow.replace("timeout_ms", "if_unknown = \"available\"\ntimeout_ms");
+    let mut phone = phone(&unknown_is_good, facts(), world());
+    phone.wait_ms(260);
+    assert_eq!(phone.heard(), ["offer"]);
+}
+
+#[test]
+fn lp_01_what_the_destination_said_is_sent_and_not_after_its_lifetime() {
+    let mut phone = phone(FLOW, facts(), Obedient::default());
+    phone.wait(1).press('1').wait(10);
+    let text = phone.texts()[0];
+    assert_eq!(text.links[0].url, "https://chat.example/here");
+    assert_eq!(text.not_after_ms, Some(1_767_225_600_000 + 300 + 600_000));
+    // The world's lifetime is ten minutes: over it, the destination is asked again.
+    let patient = FLOW.replace("[step.offer]", "[step.offer]\ntries = 5\ntimeout_ms = 60000");
+    let patient = patient.replace("name    =", "max_minutes = 60\nname    =");
+    let mut late = self::phone(&patient, facts(), Obedient::default());
+    let asked =
+        |phone: &Phone| phone.0.outputs().iter().filter(|o| matches!(o, Output::Fetch(_))).count();
+    late.wait(1);
+    for _ in 0..4 {
+        late.wait(63);
+    }
+    assert_eq!(asked(&late), 1);
+    // Four tries later the offer still stands; its address is good for six minutes more.
+    late.press('1').wait(10);
+    assert_eq!((asked(&late), late.texts().len()), (1, 1));
+}
+
+#[test]
+fn lp_01_an_address_whose_time_is_over_is_asked_for_anew_and_an_offer_uses_it_once() {
+    let again = FLOW.replace(
+        "then     = \"hangup\"\nif_fails = \"other\"\n[step.menu]",
+        "then     = \"menu\"\nif_fails = \"other\"\n[step.menu]",
+    );
+    let mut phone = phone(&again, facts(), Obedient::default());
+    let asked =
+        |phone: &Phone| phone.0.outputs().iter().filter(|o| matches!(o, Output::Fetch(_))).count();
+    phone.wait(1).press('1').wait(10);
+    assert_eq!((asked(&phone), phone.texts().len()), (1, 1));
+    phone.press('1').wait(10);
+    assert_eq!((asked(&phone), phone.texts().len()), (2, 2), "one-time: never used twice");
+}
+
+#[test]
+fn a_text_whose_destination_is_gone_by_then_is_not_sent() {
+    let world = chat_is(LinkIs::NotAvailable);
+    let mut phone = phone(FLOW, facts(), world);
+    phone.wait(1).press('1').wait(10);
+    assert!(phone.texts().is_empty());
+    assert_eq!(phone.forwards(), ["other"]);
+    assert!(phone.notes().contains(&"failed:not_available"), "{:?}", phone.notes());
+    assert!(phone.heard().contains(&"not-sent"));
+}
+
+#[test]
+fn ex_05_a_link_whose_checks_fail_is_neither_offered_nor_sent() {
+    let down = Facts { links_down: vec!["chat".into()], ..facts() };
+    let mut phone = phone(FLOW, down, Obedient::default());
+    assert_eq!(phone.suppressed(), ["destination_down"]);
+    phone.press('1').wait(10);
+    assert!(phone.texts().is_empty());
+    assert_eq!(phone.forwards(), ["other"]);
+}
+
+#[test]
+fn a_destination_is_asked_while_the_prompt_before_its_offer_plays() {
+    let flow = FLOW
+        .replace("[step.hello]\ndo   = \"set\"", "[step.hello]\ndo   = \"say\"\nplay = \"hi.wav\"");
+    let mut phone = phone(&flow, facts(), Obedient::default());
+    phone.wait_ms(10);
+    assert!(phone.0.outputs().iter().any(|o| matches!(o, Output::Fetch(_))));
+    phone.wait_ms(3_000);
+    assert_eq!(phone.heard(), ["hi", "offer"], "no silence between them");
+}
+
+#[test]
+fn an_offer_in_line_is_asked_for_while_the_caller_hears_the_line() {
+    let flow = FLOW.replace("start   = \"hello\"", "start   = \"line\"")
+        + r#"
+[step.line]
+do                  = "wait"
+target              = "agents"
+offer               = "queue_offer"
+offer_after_seconds = 5
+[step.queue_offer]
+do             = "offer"
+link           = "chat"
+play           = "queue-offer.wav"
+press          = { 1 = "text_me" }
+accept         = ["1"]
+no_input       = "line"
+if_not_offered = "line"
+"#;
+    let flow = flow.replace("[step.hello]\ndo   = \"set\"\nthen = \"offer\"\n", "");
+    let flow = flow
+        .split_once("[step.offer]")
+        .map(|(head, rest)| {
+            format!(
+                "{head}{}",
+                rest.split_once("[step.text_me]").map_or("", |(_, tail)| tail).replacen(
+                    "do ",
+                    "[step.text_me]\ndo ",
+                    1
+                )
+            )
+        })
+        .unwrap_or_default();
+    let flow = flow.replace(
+        "then     = \"hangup\"\nif_fails = \"other\"\n[step.menu]",
+        "then     = \"menu\"\nif_fails = \"other\"\n[step.menu]",
+    );
+    for (is, heard) in [(LinkIs::Available, true), (LinkIs::NotAvailable, false)] {
+        let mut phone = phone(&flow, facts(), chat_is(is));
+        phone.wait(5).wait_ms(100);
+        assert!(!phone.has(&Output::Unbridge), "still in the queue");
+        phone.wait(1);
+        assert_eq!(phone.has(&Output::Unbridge), heard);
+        assert_eq!(phone.heard().contains(&"queue-offer"), heard, "{:?}", phone.heard());
+    }
+}
+
+#[test]
+fn ic_03_account_data_goes_with_a_link_only_at_the_level_that_was_proved() {
+    let who = |verified: &str| {
+        let values = [("customer_id", "c7"), ("order_ref", "o 9"), ("verified", verified)];
+        let values = values.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        Obedient {
+            fetched: BTreeMap::from([("who".to_owned(), FetchOutcome::Values(values))]),
+            ..chat_is(LinkIs::NotAvailable)
+        }
+    };
+    let sent = |verified: &str| {
+        let mut phone = phone(FLOW, facts(), who(verified));
+        phone.wait(1).press('2').wait(5).press('1').wait(10);
+        phone.texts()[0].clone()
+    };
+    let proved = sent("true");
+    assert_eq!(proved.links[0].url, "https://shop.example.com/orders/o%209");
+    assert_eq!(proved.links[0].level, Level::L1, "no more than the link hands over");
+    let context: Vec<(&str, &str)> =
+        proved.links[0].context.iter().map(|(k, v)| (k.as_str(), v.0.as_str())).collect();
+    let path = "hello offer menu who choose status";
+    assert_eq!(context, [("customer_id", "c7"), ("language", "en-GB"), ("path", path)]);
+    let stranger = sent("false");
+    assert_eq!(stranger.links[0].level, Level::L0);
+    assert!(stranger.links[0].context.is_empty());
+    assert_eq!(format!("{:?}", proved.links[0].context["customer_id"]), "Hidden");
+}
+
+#[test]
+fn a_number_on_file_counts_only_where_the_carrier_vouches_for_it() {
+    let level = |proved, attestation: Option<&str>| {
+        Facts { proved, attestation: attestation.map(str::to_owned), ..facts() }.level()
+    };
+    assert_eq!(level(Level::L1, Some("A")), Level::L1);
+    assert_eq!(level(Level::L1, Some("B")), Level::L0);
+    assert_eq!(level(Level::L1, None), Level::L0);
+    assert_eq!(level(Level::L2, None), Level::L2, "proved in the call");
+    assert_eq!(level(Level::L0, Some("A")), Level::L0);
+}
+
+#[test]
+fn ex_03_a_link_without_its_field_is_replaced_by_the_one_declared_for_that() {
+    let flow = FLOW.replace(
+        r#"save       = ["customer_id", "order_ref"]"#,
+        r#"save = ["customer_id", "order_ref"]"#,
+    );
+    let values = BTreeMap::from([("customer_id".to_owned(), "c7".to_owned())]);
+    let world = Obedient {
+        fetched: BTreeMap::from([("who".to_owned(), FetchOutcome::Values(values))]),
+        ..chat_is(LinkIs::NotAvailable)
+    };
+    let mut phone = phone(&flow, facts(), world);
+    phone.wait(1).press('2').wait(5).press('1').wait(10);
+    assert_eq!(phone.texts()[0].links[0].name, "pages");
+}

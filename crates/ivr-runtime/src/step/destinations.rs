@@ -1,0 +1,136 @@
+//! Where the links of a text lead: each with its fields filled in, asked whether somebody is
+//! there, or replaced by the one named by `if_missing`.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::check::{self, Known, Place};
+use crate::{
+    call::{Facts, Hidden, ResolvedLink, desk::Context, offers},
+    flow::model::{Flow, Link, LinkId, LinkKind, StepId, Text},
+};
+
+/// `if_missing` links followed.
+const LINKS_FOLLOWED: usize = 8;
+
+/// Where the links of a text lead.
+pub(super) enum Destinations {
+    Known(Vec<Destination>),
+    /// Somebody was asked, and says so by then.
+    By(Duration),
+    /// Nowhere, and why.
+    Nowhere(&'static str),
+}
+
+/// Where one of them leads.
+pub(super) struct Destination {
+    id: LinkId,
+    url: String,
+    place: Option<Place>,
+}
+
+/// Finds out; `anew`: whoever is not known to be there is asked. Of several links those that lead
+/// nowhere are left out.
+pub(super) fn find(step: &str, text: &Text, context: &mut Context<'_>, anew: bool) -> Destinations {
+    let (mut known, mut until, mut why) = (Vec::new(), None::<Duration>, None);
+    for id in &text.links {
+        match of_link(step, *id, context, anew) {
+            One::Known(destination) => known.push(destination),
+            One::By(at) => until = until.max(Some(at)),
+            One::Nowhere(nowhere) => why = Some(nowhere),
+        }
+    }
+    match (until, why) {
+        (Some(until), _) => Destinations::By(until),
+        (None, Some(why)) if known.is_empty() => Destinations::Nowhere(why),
+        (None, _) => Destinations::Known(known),
+    }
+}
+
+enum One {
+    Known(Destination),
+    By(Duration),
+    Nowhere(&'static str),
+}
+
+fn of_link(step: &str, mut next: LinkId, context: &mut Context<'_>, anew: bool) -> One {
+    let mut why = "link_missing";
+    for _ in 0..LINKS_FOLLOWED {
+        let Some((id, url)) = check::resolve(context.flow, context.facts, next) else { break };
+        let Some(link) = check::link(context.flow, id) else { break };
+        if offers::is_down(context.flow, context.facts, id) {
+            why = "destination_down";
+        } else {
+            match context.progress.checks.for_text(context.now, link, id, anew) {
+                Known::Yes(place) => return One::Known(Destination { id, url, place }),
+                Known::By(until) => return One::By(until),
+                Known::Nothing => return One::By(check::ask(step, id, url, context)),
+                Known::No(nobody) => why = nobody,
+            }
+        }
+        match link.if_missing {
+            Some(other) => next = other,
+            None => break,
+        }
+    }
+    One::Nowhere(why)
+}
+
+/// The links as they are sent, and until when the first to end is good. What may be used once is
+/// used by it.
+pub(super) fn resolved(
+    destinations: Vec<Destination>,
+    context: &mut Context<'_>,
+) -> (Vec<ResolvedLink>, Option<i64>) {
+    let mut not_after = None::<Duration>;
+    let mut links = Vec::new();
+    for Destination { id, url, place } in destinations {
+        let Some(link) = check::link(context.flow, id) else { continue };
+        let until = place.as_ref().and_then(|place| place.until);
+        not_after = [not_after, until].into_iter().flatten().min();
+        let level = context.facts.level().min(link.context_level);
+        links.push(ResolvedLink {
+            name: link.name.clone(),
+            url: address(link, url, place.as_ref()),
+            reference: place.and_then(|place| place.reference),
+            level,
+            context: if level == link.context_level {
+                handed_over(link, context.facts, context.flow, &context.progress.path)
+            } else {
+                BTreeMap::new()
+            },
+        });
+        context.progress.checks.forget(id);
+    }
+    (links, not_after.map(|until| context.desk.at_ms(until)))
+}
+
+/// Of an address that was asked, what it said.
+fn address(link: &Link, url: String, place: Option<&Place>) -> String {
+    match link.kind {
+        LinkKind::Http { .. } | LinkKind::LivepersonIvr(..) => {
+            place.and_then(|place| place.url.clone()).unwrap_or_default()
+        }
+        _ => url,
+    }
+}
+
+fn handed_over(
+    link: &Link,
+    facts: &Facts,
+    flow: &Flow,
+    path: &[StepId],
+) -> BTreeMap<String, Hidden> {
+    let value = |name: &str| match name {
+        "path" => Some(names(flow, path).join(" ")),
+        "topic" => facts.intent.clone(),
+        _ => facts.field(name).map(str::to_owned),
+    };
+    let known = link.context.iter().filter_map(|name| Some((name.clone(), Hidden(value(name)?))));
+    known.collect()
+}
+
+/// The names of steps.
+pub(super) fn names(flow: &Flow, path: &[StepId]) -> Vec<String> {
+    let steps = path.iter().filter_map(|id| flow.steps.get(usize::from(id.0)));
+    steps.map(|step| step.name.clone()).collect()
+}
