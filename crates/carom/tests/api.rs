@@ -138,7 +138,7 @@ fn x_05_who_opted_out_by_the_api_is_sent_nothing_until_it_is_taken_back() {
     let number = r#"{"number":"+447700900456"}"#;
     assert_eq!(site.asks("optouts", "POST", "/v1/optouts", number).0, 204);
     let uri = format!("sip:+442079460018@{}", site.place.engine());
-    call(BIN, &site.place, &uri, &["--press", "1@1500ms", "--hang-up-after", "6s"]);
+    let _ = call(BIN, &site.place, &uri, &["--press", "1@1500ms", "--hang-up-after", "6s"]);
     site.engine.idle();
     assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM message"), 0);
     assert_eq!(site.asks("optouts", "POST", "/v1/optouts/remove", number).0, 204);
