@@ -315,11 +315,15 @@ fn the_documented_configuration_is_refused_by_the_names_of_what_is_not_available
     let config = place.write("carom.toml", include_str!("fixtures/carom.toml"));
     fs::create_dir(place.folder().join("prompts")).unwrap();
     place.write("flows/minimal.toml", MINIMAL);
+    let keys =
+        "consumer_key = \"a\"\nconsumer_secret = \"b\"\ntoken = \"c\"\ntoken_secret = \"d\"\n";
+    place.write("secrets/liveperson-oauth1.toml", keys);
     let told = Command::new(BIN)
         .args(["check", "--format", "json", "-c"])
         .arg(&config)
         .envs([("TWILIO_ACCOUNT_SID", "AC1"), ("TWILIO_AUTH_TOKEN", "x")])
         .envs([("CAROM_CONSOLE_TOKEN", "x"), ("CAROM_IVR_TOKEN", "y")])
+        .env("CAROM_HOOK_SECRET", "z")
         .output()
         .unwrap();
     assert_eq!(told.status.code(), Some(1), "{told:?}");
