@@ -23,7 +23,7 @@ fn what_is_no_request_for_us_is_refused_and_the_node_goes_on() {
         ("405", "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".to_owned()),
         ("405", "DELETE /livez HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),
         ("405", "TRACE /sandbox HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),
-        ("405", "GET /webhooks/twilio/twilio/status HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),
+        ("404", "GET /webhooks/twilio/twilio/status HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),
         ("400", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\r\n\r\n".to_owned()),
         ("400", "INVITE sip:100@x SIP/2.0\r\nHost: x\r\n\r\n".to_owned()),
         ("431", format!("GET /livez HTTP/1.1\r\nHost: x\r\n{many}\r\n")),

@@ -40,6 +40,7 @@ mod requests;
 mod ringing;
 mod rows;
 mod rules;
+mod senders;
 mod simulate;
 mod softphone;
 mod tcp;

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, env, error::Error, time::Duration};
 
 use deflect_actions::{
     keys::{BusinessKeys, Keys, NumberKey, Seal},
-    provider::Provider,
+    provider::{Channel, Provider},
     store::{CallStarted, LocalTime, NodeInfo, Store},
     text::{Sender, TextConfig, TextOrder, TextService},
 };
@@ -67,6 +67,8 @@ fn config() -> TextConfig {
         regions: vec!["GB".to_owned()],
         auto_reply: None,
         per_second: None,
+        channel: Channel::Sms,
+        template: None,
     };
     TextConfig {
         providers: BTreeMap::from([("sandbox".to_owned(), Provider::Sandbox)]),
@@ -100,6 +102,9 @@ fn order(store: &Store, to: &E164) -> TextOrder {
         to: Ok(to.clone()),
         via: Vec::new(),
         text: "Example: the link you asked for: https://www.example.com/chat".to_owned(),
+        brand: "Example".to_owned(),
+        link: Some("https://www.example.com/chat".to_owned()),
+        link_token: None,
         language: "en-GB".to_owned(),
         step: "text_me".to_owned(),
         asked_in: "welcome".to_owned(),

@@ -389,7 +389,9 @@ async fn receipt_comes(texts: &TextService, message_id: &str, status: &str) {
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let signature = signature(TOKEN, &format!("{PUBLIC_URL}{path}"), &form);
     let body = format!("MessageSid={sid}&MessageStatus={status}");
-    texts.twilio_status("twilio1", &path, Some(&signature), body.as_bytes()).await.unwrap();
+    let headers = common::headers(&[("X-Twilio-Signature", &signature)]);
+    let posted = common::posted("status", &path, &headers, body.as_bytes());
+    texts.webhook("twilio", "twilio1", posted).await.unwrap();
 }
 
 async fn ex_29_a_message_without_consent_cannot_be_stored(db: Db) {

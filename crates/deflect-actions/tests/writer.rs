@@ -138,8 +138,8 @@ async fn nodes_that_start_together_make_the_tables_once(db: Db) {
     for store in [a, b, c, d] {
         assert!(store.is_up().await);
     }
-    let versions = "SELECT COUNT(*) FROM schema_version";
-    assert_eq!(db.number(versions).await, Some(1));
+    let versions = "SELECT MAX(version) - COUNT(*) FROM schema_version";
+    assert_eq!(db.number(versions).await, Some(0), "each step once");
     assert_eq!(db.number("SELECT COUNT(*) FROM node").await, Some(4));
 }
 

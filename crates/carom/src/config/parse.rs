@@ -79,7 +79,8 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     }
     let providers = named(root, "provider", provider::read);
     let provider_names = root.names_under("provider");
-    let senders = named(root, "sender", |name, table| sender::read(name, table, &provider_names));
+    let senders =
+        named(root, "sender", |name, table| sender::read(name, table, &provider_names, &providers));
     let store = match root.table("store") {
         Some(table) => {
             let store = store::read(&table);

@@ -1,5 +1,6 @@
 //! `[provider.X]`: whose service carries messages.
 
+use deflect_actions::provider::telnyx::PublicKey;
 use ivr_runtime::diagnose::Code;
 
 use super::{read::Table, secret::Secret};
@@ -25,6 +26,26 @@ pub enum ProviderKind {
         /// Auth token.
         secret: Secret,
         /// Base URL; `None`: Twilio's own.
+        url: Option<String>,
+    },
+    /// Telnyx's Messaging API.
+    Telnyx {
+        /// API key.
+        secret: Secret,
+        /// Proves its webhooks.
+        public_key: PublicKey,
+        /// Base URL; `None`: Telnyx's own.
+        url: Option<String>,
+    },
+    /// WhatsApp's Cloud API.
+    WhatsApp {
+        /// Token of a system user.
+        secret: Secret,
+        /// Proves its webhooks.
+        app_secret: Secret,
+        /// Proves that Meta asks whether the webhook is ours.
+        verify_token: Secret,
+        /// Base URL with the version; `None`: Meta's own.
         url: Option<String>,
     },
     /// LivePerson, for links.
@@ -64,23 +85,14 @@ pub struct OauthKeys {
 enum Kind {
     Sandbox,
     Twilio,
+    Telnyx,
+    WhatsApp,
     Liveperson,
     Khoros,
 }
 
-const NOT_YET: [&str; 11] = [
-    "telnyx",
-    "bandwidth",
-    "whatsapp-cloud",
-    "smpp",
-    "vonage",
-    "http",
-    "infobip",
-    "sinch",
-    "plivo",
-    "aws-eum",
-    "messenger",
-];
+const NOT_YET: [&str; 9] =
+    ["bandwidth", "smpp", "vonage", "http", "infobip", "sinch", "plivo", "aws-eum", "messenger"];
 
 pub(super) fn read(name: String, table: &Table<'_>) -> Option<Provider> {
     let kinds = [
@@ -88,6 +100,8 @@ pub(super) fn read(name: String, table: &Table<'_>) -> Option<Provider> {
         ("twilio", Kind::Twilio),
         ("liveperson", Kind::Liveperson),
         ("khoros", Kind::Khoros),
+        ("telnyx", Kind::Telnyx),
+        ("whatsapp-cloud", Kind::WhatsApp),
     ];
     let kind = table.required("kind", |t| t.choice("kind", &kinds, &NOT_YET));
     let Some(kind) = kind else {
@@ -104,6 +118,24 @@ pub(super) fn read(name: String, table: &Table<'_>) -> Option<Provider> {
             let secret = table.required("secret", |t| t.secret_value("secret"));
             let url = table.web_address("url");
             ProviderKind::Twilio { account: account?, secret: secret?, url }
+        }
+        Kind::Telnyx => {
+            let secret = table.required("secret", |t| t.secret_value("secret"));
+            let public_key = table.required("public_key", |t| public_key(t, "public_key"));
+            let url = table.web_address("url");
+            ProviderKind::Telnyx { secret: secret?, public_key: public_key?, url }
+        }
+        Kind::WhatsApp => {
+            let secret = table.required("secret", |t| t.secret_value("secret"));
+            let app_secret = table.required("app_secret", |t| t.secret_value("app_secret"));
+            let verify_token = table.required("verify_token", |t| t.secret_value("verify_token"));
+            let url = table.web_address("url");
+            ProviderKind::WhatsApp {
+                secret: secret?,
+                app_secret: app_secret?,
+                verify_token: verify_token?,
+                url,
+            }
         }
         Kind::Liveperson => {
             let account = table.required("account", |t| t.secret_or_text("account"));
@@ -145,4 +177,10 @@ fn oauth_keys(table: &Table<'_>) -> Option<OauthKeys> {
         table.note(Code::E13, "secret", message, help);
     }
     read
+}
+
+fn public_key<'a>(table: &Table<'a>, key: &'a str) -> Option<PublicKey> {
+    let text = table.secret_or_text(key)?;
+    let read = PublicKey::parse(text.reveal());
+    read.map_err(|why| table.note(Code::E00, key, format!("`{key}`: {why}"), "")).ok()
 }

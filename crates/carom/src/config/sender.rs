@@ -1,28 +1,92 @@
 //! `[sender.X]`: who a message comes from.
 
-use deflect_actions::text::Sender;
+use deflect_actions::{
+    provider::{Channel, Template, VARIABLES},
+    text::Sender,
+};
+use ivr_runtime::diagnose::Code;
 
-use super::read::Table;
+use super::{Provider, ProviderKind, read::Table};
 
-const WHATSAPP: &str = "WhatsApp";
+/// Keys that mean something for WhatsApp only.
+const OF_WHATSAPP: [&str; 4] = ["template", "template_category", "template_languages", "variables"];
 
-/// Reads a sender of one of `providers`.
-pub(super) fn read(name: String, table: &Table<'_>, providers: &[&str]) -> Option<Sender> {
-    let provider = table.required("provider", |t| t.reference("provider", "provider", providers));
-    table.choice("channel", &[("sms", ())], &["whatsapp"]);
+/// Reads a sender of one of the providers of these `names`; `providers` are those without errors.
+pub(super) fn read(
+    name: String,
+    table: &Table<'_>,
+    names: &[&str],
+    providers: &[Provider],
+) -> Option<Sender> {
+    let provider = table.required("provider", |t| t.reference("provider", "provider", names));
+    let channels = [("sms", Channel::Sms), ("whatsapp", Channel::WhatsApp)];
+    let channel = table.choice("channel", &channels, &[]).unwrap_or_default();
     let from = table.required("from", |t| t.text("from"));
     let regions = table.required("regions", |t| t.countries("regions"));
     let auto_reply = table.flag("auto_reply");
     let per_second = table.number("per_second", 1..=1_000);
-    for key in ["template", "template_category", "template_languages", "variables"] {
-        table.not_yet(key, WHATSAPP);
+    let template = template(table, channel);
+    let provider = provider?.value;
+    if let Some(found) = providers.iter().find(|found| found.name == provider) {
+        refuse_wrong_channel(table, found, channel);
     }
     Some(Sender {
         name,
-        provider: provider?.value,
+        provider,
         from: from?.value,
         regions: regions?,
         auto_reply,
         per_second,
+        channel,
+        template,
     })
+}
+
+fn template(table: &Table<'_>, channel: Channel) -> Option<Template> {
+    let name = table.text("template");
+    // A link that was asked for is no marketing, and Meta does not count it as such.
+    table.choice("template_category", &[("utility", ())], &[]);
+    let languages = table.text_by_language("template_languages");
+    let variables = table.texts("variables").unwrap_or_default();
+    if channel == Channel::Sms {
+        for key in OF_WHATSAPP.into_iter().filter(|key| table.has(key)) {
+            let message = format!("`{key}` is for senders with `channel = \"whatsapp\"`");
+            table.note(Code::E10, key, message, "leave it out, or name the channel");
+        }
+        return None;
+    }
+    for variable in &variables {
+        let rest = VARIABLES.iter().fold(variable.value.clone(), |v, known| v.replace(known, ""));
+        if rest.contains(['{', '}']) {
+            let message = format!("`variables`: `{}` holds something unknown", variable.value);
+            let help = format!("it may hold {}", VARIABLES.map(|v| format!("`{v}`")).join(", "));
+            table.notes().note(Code::E10, variable.span.clone(), message, help);
+        }
+    }
+    let Some(name) = name else {
+        let help = "add `template = \"…\"`: a call opens no window for free text";
+        table.note(Code::E10, "channel", "a WhatsApp sender needs a template", help);
+        return None;
+    };
+    let variables = variables.into_iter().map(|variable| variable.value).collect();
+    Some(Template { name: name.value, languages, variables })
+}
+
+fn refuse_wrong_channel(table: &Table<'_>, provider: &Provider, channel: Channel) {
+    let (sms, whatsapp) = match provider.kind {
+        ProviderKind::Sandbox | ProviderKind::Twilio { .. } => (true, true),
+        ProviderKind::Telnyx { .. } => (true, false),
+        ProviderKind::WhatsApp { .. } => (false, true),
+        // They carry nothing.
+        ProviderKind::Liveperson { .. } | ProviderKind::Khoros { .. } => (false, false),
+    };
+    let carries = match channel {
+        Channel::Sms => sms,
+        Channel::WhatsApp => whatsapp,
+    };
+    if !carries {
+        let (name, other) = (&provider.name, if sms { "sms" } else { "whatsapp" });
+        let message = format!("`[provider.{name}]` carries no {}", channel.as_str());
+        table.note(Code::E10, "channel", message, format!("write `channel = \"{other}\"`"));
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deflect_actions::{
-    provider::{self, twilio::Twilio},
+    provider::{Provider, telnyx::Telnyx, twilio::Twilio, whatsapp::WhatsApp},
     text::{TextConfig, TextLimits},
 };
 use ivr_runtime::{flow::model::Flow, hours::Schedule};
@@ -69,16 +69,25 @@ fn countries(config: &Config) -> Vec<String> {
 }
 
 /// `None`: it carries no texts.
-fn provider(provider: &super::Provider, config: &Config) -> Option<provider::Provider> {
+fn provider(provider: &super::Provider, config: &Config) -> Option<Provider> {
+    let base = config.http.public_url.as_ref();
+    let hook = |kind: &str| base.map(|base| format!("{base}/webhooks/{kind}/{}", provider.name));
     Some(match &provider.kind {
         ProviderKind::Liveperson { .. } | ProviderKind::Khoros { .. } => return None,
-        ProviderKind::Sandbox => provider::Provider::Sandbox,
+        ProviderKind::Sandbox => Provider::Sandbox,
         ProviderKind::Twilio { account, secret, url } => {
-            let callback = config.http.public_url.as_ref();
-            let callback =
-                callback.map(|base| format!("{base}/webhooks/twilio/{}/status", provider.name));
+            let callback = hook("twilio").map(|hook| format!("{hook}/status"));
             let (account, secret) = (account.reveal(), secret.reveal());
-            provider::Provider::Twilio(Twilio::new(account, secret, url.as_deref(), callback))
+            Provider::Twilio(Twilio::new(account, secret, url.as_deref(), callback))
+        }
+        ProviderKind::Telnyx { secret, public_key, url } => {
+            let (secret, hook) = (secret.reveal(), hook("telnyx"));
+            Provider::Telnyx(Telnyx::new(secret, *public_key, url.as_deref(), hook))
+        }
+        ProviderKind::WhatsApp { secret, app_secret, verify_token, url } => {
+            let (secret, app_secret) = (secret.reveal(), app_secret.reveal());
+            let verify_token = verify_token.reveal();
+            Provider::WhatsApp(WhatsApp::new(secret, app_secret, verify_token, url.as_deref()))
         }
     })
 }

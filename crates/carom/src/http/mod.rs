@@ -2,7 +2,7 @@
 //!
 //! It listens on loopback unless told otherwise. What shows calls, numbers or texts needs a token
 //! (see [`guard`]). Webhooks are authenticated by their provider's
-//! signature over the raw body before anything is parsed.
+//! signature or password before anything is parsed.
 
 mod api;
 mod context;
@@ -76,6 +76,7 @@ pub async fn serve(listen: SocketAddr, site: Site) -> io::Result<SocketAddr> {
 }
 
 fn router(site: Site) -> Router {
+    let webhooks = get(webhooks::take).post(webhooks::take);
     let guarded = |routes: Router<Site>, scope| {
         routes.route_layer(from_fn_with_state((site.clone(), scope), guard::guard))
     };
@@ -98,8 +99,8 @@ fn router(site: Site) -> Router {
         .merge(guarded(opt_outs, Scope::OptOuts))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
-        .route("/webhooks/twilio/{provider}/status", post(webhooks::twilio_status))
-        .route("/webhooks/twilio/{provider}/inbound", post(webhooks::twilio_inbound))
+        .route("/webhooks/{kind}/{provider}", webhooks.clone())
+        .route("/webhooks/{kind}/{provider}/{what}", webhooks)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(site)
 }

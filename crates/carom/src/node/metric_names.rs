@@ -36,6 +36,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
         "Attempts that definitely failed, by sender and class",
     ),
     (
+        "carom_texts_fallen_over_total",
+        Counter,
+        "Texts that did not arrive and went to the next sender, by the first",
+    ),
+    (
         "carom_webhooks_untrusted_total",
         Counter,
         "Webhooks refused because their signature is wrong",

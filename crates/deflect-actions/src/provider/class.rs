@@ -32,6 +32,29 @@ pub enum Class {
 }
 
 impl Class {
+    /// All.
+    pub const ALL: [Self; 13] = [
+        Self::Invalid,
+        Self::NotTextable,
+        Self::OptedOut,
+        Self::Blocked,
+        Self::Unreachable,
+        Self::RateLimited,
+        Self::ProviderDown,
+        Self::Auth,
+        Self::Config,
+        Self::Funds,
+        Self::TooLong,
+        Self::Expired,
+        Self::Unknown,
+    ];
+
+    /// The class of a word of the store.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == word)
+    }
+
     /// The word of the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -70,6 +93,12 @@ impl Class {
             | Self::TooLong
             | Self::Expired => false,
         }
+    }
+
+    /// Whether it says that the person is not reached by that channel: another may.
+    #[must_use]
+    pub fn is_of_the_channel(self) -> bool {
+        matches!(self, Self::Invalid | Self::NotTextable | Self::Unreachable | Self::TooLong)
     }
 
     /// Whether the same sender may be tried again later.

@@ -1,101 +1,27 @@
 //! Those who carry messages. A provider says of each send: accepted, definitely not, or that it
 //! cannot be known.
 
+mod answer;
 mod class;
+mod form;
+mod hook;
+mod outbound;
+mod request;
 mod state;
+pub mod telnyx;
 pub mod twilio;
+pub mod whatsapp;
 
 use std::time::Duration;
 
-use message_text::E164;
-
+pub use answer::{Accepted, Failure, Found, Receipt, SendError};
 pub use class::Class;
+pub use form::form;
+pub use hook::{Event, Inbound, Malformed, Posted, Refused, Told};
+pub use outbound::{Channel, Fill, LINK_TOKEN, OutboundMessage, Reference, Template, VARIABLES};
 pub use state::State;
 
-use self::twilio::Twilio;
-
-/// A message as a provider gets it.
-#[derive(Debug, Clone, Copy)]
-pub struct OutboundMessage<'a> {
-    /// Ours; the provider reports with it.
-    pub message_id: &'a str,
-    /// The sender's number or id.
-    pub from: &'a str,
-    /// Where it goes.
-    pub to: &'a E164,
-    /// The text.
-    pub text: &'a str,
-    /// After this much time it is worth nothing.
-    pub valid_for: Duration,
-}
-
-/// A provider has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
-    /// The provider's id of the message.
-    pub provider_id: String,
-    /// Parts on the bill, where told.
-    pub segments: Option<i64>,
-    /// What it says of it so far.
-    pub state: State,
-}
-
-/// A provider does not have it, or nobody knows.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// Nothing of the request was written, or an error answer came.
-    #[error("not sent: {0}")]
-    Definite(Failure),
-    /// The request was written and no answer came that says yes or no.
-    #[error("may have been sent: {0}")]
-    Ambiguous(Failure),
-}
-
-/// Why.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} {}", .class.as_str(), .code.as_deref().unwrap_or(""))]
-pub struct Failure {
-    /// Its kind.
-    pub class: Class,
-    /// The provider's code.
-    pub code: Option<String>,
-    /// When the provider wants to be tried again.
-    pub retry_after: Option<Duration>,
-}
-
-impl Failure {
-    /// A failure of a kind, with no more to say.
-    #[must_use]
-    pub fn of(class: Class) -> Self {
-        Self { class, code: None, retry_after: None }
-    }
-}
-
-/// What a provider says about a message afterwards.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// The provider's id.
-    pub provider_id: String,
-    /// Ours, where the provider gives it back.
-    pub message_id: Option<String>,
-    /// What became of it.
-    pub state: State,
-    /// Why it failed.
-    pub class: Option<Class>,
-    /// The provider's code for that.
-    pub code: Option<String>,
-}
-
-/// What a provider answers when asked about a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// It has it; more than one where it was sent twice.
-    Has(Vec<Receipt>),
-    /// It looked and has none.
-    HasNone,
-    /// It cannot be asked, or did not answer.
-    Unknown,
-}
+use self::{telnyx::Telnyx, twilio::Twilio, whatsapp::WhatsApp};
 
 /// A provider.
 #[derive(Debug, Clone)]
@@ -104,9 +30,24 @@ pub enum Provider {
     Sandbox,
     /// Twilio's Messaging API.
     Twilio(Twilio),
+    /// Telnyx's Messaging API.
+    Telnyx(Telnyx),
+    /// WhatsApp's Cloud API.
+    WhatsApp(WhatsApp),
 }
 
 impl Provider {
+    /// The word of its `kind`, in `carom.toml` and in the path of its webhooks.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Twilio(_) => "twilio",
+            Self::Telnyx(_) => "telnyx",
+            Self::WhatsApp(_) => "whatsapp-cloud",
+        }
+    }
+
     /// Hands a message over, within `limit`.
     ///
     /// # Errors
@@ -118,11 +59,12 @@ impl Provider {
     ) -> Result<Accepted, SendError> {
         match self {
             Self::Sandbox => Ok(Accepted {
-                provider_id: format!("sandbox-{}", message.message_id),
-                segments: None,
                 state: State::Delivered,
+                ..Accepted::of(format!("sandbox-{}", message.reference))
             }),
             Self::Twilio(twilio) => twilio.send(message, limit).await,
+            Self::Telnyx(telnyx) => telnyx.send(message, limit).await,
+            Self::WhatsApp(whatsapp) => whatsapp.send(message, limit).await,
         }
     }
 
@@ -137,12 +79,32 @@ impl Provider {
             // Nothing stands between the outbox and its inbox.
             Self::Sandbox => Found::HasNone,
             Self::Twilio(twilio) => twilio.find(message, written_ms, limit).await,
+            // They tell of a message by their own id only, which the lost answer held.
+            Self::Telnyx(_) | Self::WhatsApp(_) => Found::Unknown,
+        }
+    }
+
+    /// What a webhook tells, once it is proven to be the provider's.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {
+        match self {
+            Self::Sandbox => Err(Refused::Nowhere),
+            Self::Twilio(twilio) => twilio.hear(posted),
+            Self::Telnyx(telnyx) => telnyx.hear(posted),
+            Self::WhatsApp(whatsapp) => whatsapp.hear(posted),
         }
     }
 
     /// Whether the provider itself answers STOP and HELP unless told otherwise.
     #[must_use]
     pub fn replies_itself(&self) -> bool {
+        matches!(self, Self::Twilio(_) | Self::Telnyx(_))
+    }
+
+    /// Whether the answer to the webhook of an inbound text is sent to whom it came from.
+    pub(crate) fn answers_in_webhook(&self) -> bool {
         matches!(self, Self::Twilio(_))
     }
 }

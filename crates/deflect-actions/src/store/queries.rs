@@ -9,8 +9,8 @@ use super::{Store, StoreError};
 const TEXT: &str = include_str!("queries.sql");
 
 /// Rows of `message` that say that no text reaches their number.
-pub(super) const UNTEXTABLE: &str =
-    "error_class IN ('invalid','not_textable') AND state IN ('failed','undelivered')";
+pub(super) const UNTEXTABLE: &str = "channel = 'sms' AND \
+    error_class IN ('invalid','not_textable') AND state IN ('failed','undelivered')";
 
 /// All that is known of a caller, in one statement: a new call waits for it.
 ///

@@ -4,7 +4,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::{Store, StoreError};
-use crate::provider::{Receipt, State};
+use crate::provider::{Class, Receipt, Reference, State};
 
 impl Store {
     /// Keeps a receipt; `false` when it came before.
@@ -27,7 +27,7 @@ impl Store {
         .bind(message_id.map(str::to_owned))
         .bind(key)
         .bind(receipt.state.as_str())
-        .bind(receipt.class.map(crate::provider::Class::as_str))
+        .bind(receipt.class.map(Class::as_str))
         .bind(receipt.code.clone())
         .bind(self.now_ms())
         .execute(&mut *conn)
@@ -35,46 +35,54 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// The message of a provider's id, or the one with `message_id` where that is ours and of
-    /// this provider.
+    /// The message, and the number of its last attempt, of a provider's id, or the one whose last attempt `reference` names, where the
+    /// provider's id of that is not known yet.
     pub(crate) async fn message_of(
         &self,
         provider: &str,
         provider_id: &str,
-        message_id: Option<&str>,
-    ) -> Result<Option<String>, StoreError> {
+        reference: Option<Reference<'_>>,
+    ) -> Result<Option<(String, i64)>, StoreError> {
         let mut conn = self.conn().await?;
         let row = sqlx::query(
-            "SELECT message_id FROM message WHERE provider = $1 AND (provider_id = $2 \
-             OR (message_id = $3 AND provider_id IS NULL))",
+            "SELECT message_id, try_no FROM message WHERE provider = $1 AND (provider_id = $2 \
+             OR (message_id = $3 AND try_no = $4 AND provider_id IS NULL))",
         )
         .bind(provider.to_owned())
         .bind(provider_id.to_owned())
-        .bind(message_id.map(str::to_owned))
+        .bind(reference.map(|reference| reference.message_id.to_owned()))
+        .bind(reference.map(|reference| reference.attempt))
         .fetch_optional(&mut *conn)
         .await?;
-        Ok(row.map(|row| row.try_get("message_id")).transpose()?)
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some((row.try_get("message_id")?, row.try_get("try_no")?)))
     }
 
-    /// States of receipts that came before their message's id was known.
+    /// Receipts that came before their message's id was known.
     pub(crate) async fn early_receipts(
         &self,
         provider: &str,
         provider_id: &str,
-    ) -> Result<Vec<State>, StoreError> {
+    ) -> Result<Vec<Receipt>, StoreError> {
         let mut conn = self.conn().await?;
         let rows = sqlx::query(
-            "SELECT state FROM receipt WHERE provider = $1 AND provider_id = $2 \
+            "SELECT state, error_class, error_code FROM receipt WHERE provider = $1 AND provider_id = $2 \
              AND message_id IS NULL ORDER BY received_ms",
         )
         .bind(provider.to_owned())
         .bind(provider_id.to_owned())
         .fetch_all(&mut *conn)
         .await?;
-        let mut states = Vec::new();
+        let mut receipts = Vec::new();
         for row in rows {
-            states.extend(State::parse(&row.try_get::<String, _>("state")?));
+            let Some(state) = State::parse(&row.try_get::<String, _>("state")?) else { continue };
+            let class: Option<String> = row.try_get("error_class")?;
+            receipts.push(Receipt {
+                class: class.as_deref().and_then(Class::parse),
+                code: row.try_get("error_code")?,
+                ..Receipt::of(provider_id, state)
+            });
         }
-        Ok(states)
+        Ok(receipts)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use message_text::MAX_SEGMENTS;
 
-use crate::provider::Provider;
+use crate::provider::{Channel, Provider, Template};
 
 /// What a service sends by.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +40,10 @@ pub struct Sender {
     pub auto_reply: Option<bool>,
     /// Messages per second; `None`: the provider's limit.
     pub per_second: Option<u32>,
+    /// How its messages reach their people.
+    pub channel: Channel,
+    /// What it sends in place of texts.
+    pub template: Option<Template>,
 }
 
 /// How many texts at most.

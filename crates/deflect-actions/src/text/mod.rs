@@ -9,10 +9,12 @@ mod attempt;
 mod background;
 mod check;
 mod config;
+mod later;
 mod limits;
 mod order;
 mod receipts;
 mod reply;
+mod round;
 mod settle;
 mod throttle;
 
@@ -22,7 +24,7 @@ use tokio::sync::Notify;
 
 pub use config::{Sender, TextConfig, TextLimits};
 pub use order::{TextOrder, TextOutcome};
-pub use receipts::WebhookError;
+pub use receipts::{WebhookAnswer, WebhookError};
 
 use crate::store::Store;
 

@@ -17,6 +17,12 @@ pub struct TextOrder {
     pub via: Vec<String>,
     /// The text as it is sent, links and brand filled in.
     pub text: String,
+    /// Who it is from.
+    pub brand: String,
+    /// Address of the link in it, for channels that have a place of their own for one.
+    pub link: Option<String>,
+    /// The token of that address; `None`: its last segment.
+    pub link_token: Option<String>,
     /// Its language.
     pub language: String,
     /// Name of the `text` step: says which text it is.

@@ -1,20 +1,25 @@
 //! Webhooks: receipts move messages on, STOP and START are heeded at once.
 
+use std::time::Duration;
+
 use message_text::E164;
 
 use super::{
-    TextConfig, TextService,
+    Sender, TextConfig, TextService,
     reply::{self, Word},
 };
 use crate::{
     provider::{
-        Class, Provider, State,
-        twilio::{self, Malformed, Twilio},
+        Channel, Event, Fill, Inbound, OutboundMessage, Posted, Provider, Receipt, Reference,
+        Refused, Told,
     },
-    store::{StoreError, message::News},
+    store::StoreError,
 };
 
-const NO_REPLY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
+/// A text is answered while its channel lets one write freely: WhatsApp's window, ms.
+const WINDOW_MS: i64 = 24 * 3_600_000;
+/// An answer to a text is tried this long.
+const REPLY: Duration = Duration::from_secs(10);
 
 /// Why a webhook is refused.
 #[derive(Debug, thiserror::Error)]
@@ -22,12 +27,9 @@ pub enum WebhookError {
     /// No provider of that name and kind.
     #[error("no such provider")]
     NoProvider,
-    /// The signature is missing or wrong.
-    #[error("not signed by the provider")]
-    Untrusted,
-    /// Signed, and not understood.
+    /// It is not the provider's, or not understood.
     #[error(transparent)]
-    Malformed(#[from] Malformed),
+    Refused(#[from] Refused),
     /// The store fails; the provider tries again.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -38,89 +40,157 @@ impl WebhookError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::NoProvider => 404,
-            Self::Untrusted => 403,
-            Self::Malformed(_) => 400,
+            Self::NoProvider | Self::Refused(Refused::Nowhere) => 404,
+            Self::Refused(Refused::Untrusted) => 403,
+            Self::Refused(Refused::NoPassword) => 401,
+            Self::Refused(Refused::Malformed(_)) => 400,
             Self::Store(_) => 503,
         }
     }
 }
 
+/// What a webhook is answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WebhookAnswer {
+    /// That it was taken.
+    Taken,
+    /// Plain text.
+    Text(String),
+    /// TwiML.
+    Twiml(String),
+}
+
 impl TextService {
-    /// Takes Twilio's status callback. `path` is path and query as received; `signature` the
-    /// `X-Twilio-Signature`; nothing of `body` is believed before it is verified.
+    /// Takes what a provider posts. Nothing of it is believed before it is proven to come from
+    /// the provider.
     ///
     /// # Errors
     /// Why it is refused, with the status owed.
-    pub async fn twilio_status(
+    pub async fn webhook(
         &self,
-        provider: &str,
-        path: &str,
-        signature: Option<&str>,
-        body: &[u8],
-    ) -> Result<(), WebhookError> {
+        kind: &str,
+        name: &str,
+        posted: Posted<'_>,
+    ) -> Result<WebhookAnswer, WebhookError> {
         let config = self.config();
-        let form = genuine(&config, provider, path, signature, body)?;
-        let receipt = twilio::receipt(&form, message_of(path))?;
-        let store = &self.0.store;
-        let ours = receipt.message_id.as_deref();
-        let message = store.message_of(provider, &receipt.provider_id, ours).await?;
-        store.keep_receipt(provider, message.as_deref(), &receipt).await?;
-        let Some(message) = message else { return Ok(()) };
-        let news = News {
-            class: receipt.class,
-            code: receipt.code.as_deref(),
-            provider_id: Some(&receipt.provider_id),
-            ..News::of(receipt.state)
+        let provider = config.providers.get(name).filter(|provider| provider.kind() == kind);
+        let provider = provider.ok_or(WebhookError::NoProvider)?;
+        let posted = Posted {
+            public_url: config.public_url.as_deref(),
+            now_ms: self.0.store.now_ms(),
+            ..posted
         };
-        store.take_news(&message, &news).await?;
-        self.0.news.notify_waiters();
-        if receipt.class == Some(Class::OptedOut)
-            && let Some(message) = store.outgoing(&message).await?
-        {
-            store.opt_out(&message.business, &message.to, "", "provider").await?;
+        let told = provider.hear(&posted).inspect_err(|refused| {
+            if matches!(refused, Refused::Untrusted | Refused::NoPassword) {
+                metrics::counter!("carom_webhooks_untrusted_total").increment(1);
+            }
+        })?;
+        match told {
+            Told::Handshake(answer) => Ok(WebhookAnswer::Text(answer)),
+            Told::Events(events) => self.take_events(&config, name, provider, events).await,
         }
-        if matches!(receipt.state, State::Failed | State::Undelivered) {
-            tracing::info!(message, code = receipt.code, "text did not arrive");
-        }
-        Ok(())
     }
 
-    /// Takes a text that Twilio received for one of our senders; returns the TwiML that
-    /// answers it.
-    ///
-    /// # Errors
-    /// Why it is refused, with the status owed.
-    pub async fn twilio_inbound(
+    /// Takes events in; the answer holds what is to be written back to who texted us.
+    async fn take_events(
+        &self,
+        config: &TextConfig,
+        name: &str,
+        provider: &Provider,
+        events: Vec<Event>,
+    ) -> Result<WebhookAnswer, WebhookError> {
+        let mut answer = WebhookAnswer::Taken;
+        for event in events {
+            match event {
+                Event::Receipt(receipt) => self.note_receipt(name, &receipt).await?,
+                Event::Inbound(text) => {
+                    let reply = self.take_text(config, name, provider, &text).await?;
+                    if provider.answers_in_webhook() {
+                        answer = WebhookAnswer::Twiml(twiml(reply.as_deref()));
+                    } else if let Some(reply) = reply {
+                        self.write_back(config, name, provider, &text, &reply).await;
+                    }
+                }
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Keeps a receipt and moves its message on, where that is known; else it is found when the
+    /// answer comes that the receipt overtook.
+    pub(super) async fn note_receipt(
         &self,
         provider: &str,
-        path: &str,
-        signature: Option<&str>,
-        body: &[u8],
-    ) -> Result<String, WebhookError> {
-        let config = self.config();
-        let form = genuine(&config, provider, path, signature, body)?;
-        let text = twilio::inbound(&form)?;
-        let sender = config
-            .senders
-            .iter()
-            .find(|sender| sender.provider == provider && sender.from == text.to);
-        let replies_itself = sender.is_none_or(|sender| {
-            let usual = config.providers.get(provider).is_some_and(Provider::replies_itself);
-            sender.auto_reply.unwrap_or(usual)
-        });
-        let Ok(from) = text.from.parse::<E164>() else { return Ok(NO_REPLY.to_owned()) };
-        let Some(word) = Word::of(&text.text) else { return Ok(NO_REPLY.to_owned()) };
+        receipt: &Receipt,
+    ) -> Result<(), StoreError> {
+        let store = &self.0.store;
+        let reference = receipt.reference.as_deref().map(Reference::parse);
+        let message = store.message_of(provider, &receipt.provider_id, reference).await?;
+        let id = message.as_ref().map(|(id, _)| id.as_str());
+        store.keep_receipt(provider, id, receipt).await?;
+        match message {
+            Some((message, try_no)) => self.take_receipt((&message, try_no), receipt).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Heeds a text; returns what is to be answered, where the provider does not answer itself.
+    async fn take_text(
+        &self,
+        config: &TextConfig,
+        name: &str,
+        provider: &Provider,
+        text: &Inbound,
+    ) -> Result<Option<String>, StoreError> {
+        let Ok(from) = text.from.parse::<E164>() else { return Ok(None) };
+        let Some(word) = Word::of(&text.text) else { return Ok(None) };
         match word {
             Word::Stop => self.opt_out_everywhere(&from).await?,
             Word::Start => self.opt_in_everywhere(&from).await?,
             Word::Help => {}
         }
+        let replies_itself = sender(config, name, &text.to)
+            .is_none_or(|sender| sender.auto_reply.unwrap_or(provider.replies_itself()));
         if replies_itself {
-            return Ok(NO_REPLY.to_owned());
+            return Ok(None);
         }
         let last = self.0.store.last_text_to(&from).await?;
-        Ok(twiml(&reply::to(word, last.as_ref(), &config)))
+        Ok(Some(reply::to(word, last.as_ref(), config)))
+    }
+
+    /// Answers a text by the sender it came to; one try, for it is no promise.
+    async fn write_back(
+        &self,
+        config: &TextConfig,
+        name: &str,
+        provider: &Provider,
+        text: &Inbound,
+        reply: &str,
+    ) {
+        let (Some(sender), Ok(to)) = (sender(config, name, &text.to), text.from.parse::<E164>())
+        else {
+            return;
+        };
+        let now = self.0.store.now_ms();
+        let closed = text.at_ms.is_some_and(|at_ms| now - at_ms >= WINDOW_MS);
+        if sender.channel == Channel::WhatsApp && closed {
+            return;
+        }
+        let id = super::attempt::new_id(now);
+        let answer = OutboundMessage {
+            reference: Reference { message_id: &id, attempt: 1 },
+            channel: sender.channel,
+            from: &sender.from,
+            to: &to,
+            text: reply,
+            language: "",
+            template: None,
+            fill: Fill::default(),
+            valid_for: Duration::from_secs(3_600),
+        };
+        if let Err(error) = provider.send(answer, REPLY).await {
+            tracing::warn!(%error, sender = sender.name, "a text was not answered");
+        }
     }
 
     /// A sender is not tied to a brand: who says STOP to it is left alone by all.
@@ -141,53 +211,18 @@ impl TextService {
     }
 }
 
-/// The form, if its provider signed it; what is not believed is counted.
-fn genuine(
-    config: &TextConfig,
-    provider: &str,
-    path: &str,
-    signature: Option<&str>,
-    body: &[u8],
-) -> Result<Vec<(String, String)>, WebhookError> {
-    signed(config, provider, path, signature, body).inspect_err(|error| {
-        if matches!(error, WebhookError::Untrusted) {
-            metrics::counter!("carom_webhooks_untrusted_total").increment(1);
-        }
-    })
+/// The sender of a provider that a text came to.
+fn sender<'a>(config: &'a TextConfig, provider: &str, to: &str) -> Option<&'a Sender> {
+    let digits = |number: &str| number.trim_start_matches('+').to_owned();
+    let is = |sender: &&Sender| sender.provider == provider && digits(&sender.from) == digits(to);
+    config.senders.iter().find(is)
 }
 
-fn signed(
-    config: &TextConfig,
-    provider: &str,
-    path: &str,
-    signature: Option<&str>,
-    body: &[u8],
-) -> Result<Vec<(String, String)>, WebhookError> {
-    let twilio: &Twilio = match config.providers.get(provider) {
-        Some(Provider::Twilio(twilio)) => twilio,
-        Some(Provider::Sandbox) | None => return Err(WebhookError::NoProvider),
-    };
-    let (Some(base), Some(claimed)) = (&config.public_url, signature) else {
-        return Err(WebhookError::Untrusted);
-    };
-    // What is no form cannot have been signed as one.
-    let form = twilio::form(body).map_err(|_| WebhookError::Untrusted)?;
-    let url = format!("{}{path}", base.trim_end_matches('/'));
-    let genuine = twilio::is_genuine(twilio.token(), &url, &form, claimed);
-    genuine.then_some(form).ok_or(WebhookError::Untrusted)
-}
-
-/// Our id in the address of a callback.
-fn message_of(path: &str) -> Option<&str> {
-    let (_, query) = path.split_once('?')?;
-    query.split('&').find_map(|pair| pair.strip_prefix("message="))
-}
-
-fn twiml(text: &str) -> String {
+fn twiml(text: Option<&str>) -> String {
+    const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+    let Some(text) = text else { return format!("{HEAD}<Response/>") };
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Message>{text}</Message></Response>"
-    )
+    format!("{HEAD}<Response><Message>{text}</Message></Response>")
 }
 
 #[cfg(test)]
@@ -196,6 +231,7 @@ mod tests {
 
     #[test]
     fn a_reply_is_escaped() {
-        assert!(twiml("a < b & c").contains("<Message>a &lt; b &amp; c</Message>"));
+        assert!(twiml(Some("a < b & c")).contains("<Message>a &lt; b &amp; c</Message>"));
+        assert!(twiml(None).ends_with("<Response/>"));
     }
 }

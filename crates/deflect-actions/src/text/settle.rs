@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{
-    Sender, TextService,
-    attempt::{Tried, outbound},
-};
+use super::{Sender, TextService, attempt::Tried, round::outbound};
 use crate::{
     provider::{Class, Found, Provider, Receipt, State},
     store::{
@@ -55,7 +52,7 @@ impl TextService {
                     return None;
                 }
                 let now = self.0.store.now_ms();
-                let question = outbound(message, &sender.from, now);
+                let question = outbound(message, sender, now);
                 if let Found::Has(list) = provider.find(question, written, left.min(QUESTION)).await
                 {
                     let _ = self.take_found(message, &sender.provider, list).await;
@@ -82,7 +79,7 @@ impl TextService {
         let written = message.write_ms.unwrap_or(message.created_ms);
         let found = match (sender, provider) {
             (Some(sender), Some(provider)) => {
-                let question = outbound(message, &sender.from, now);
+                let question = outbound(message, sender, now);
                 match provider.find(question, written, QUESTION).await {
                     Found::Has(list) => {
                         let name = &sender.provider;
@@ -101,7 +98,7 @@ impl TextService {
             Found::HasNone if listed && now < message.valid_until_ms => {
                 tracing::info!(message = message.message_id, "never arrived, sent again");
                 self.0.due.notify_one();
-                store.requeue(&message.message_id, now).await
+                store.requeue(&message.message_id, message.try_no, now).await
             }
             Found::HasNone if listed => {
                 let news = News { class: Some(Class::Expired), ..News::of(State::Failed) };
@@ -129,15 +126,11 @@ impl TextService {
             if store.knows_provider_id(provider, id, &message.message_id).await? {
                 continue;
             }
-            let accepted = News { provider_id: Some(id), ..News::of(State::Accepted) };
+            let this = News { try_no: Some(message.try_no), ..News::of(State::Accepted) };
+            let accepted = News { provider_id: Some(id), ..this };
             self.insist(&message.message_id, &accepted).await;
             if receipt.state != State::Accepted {
-                let news = News {
-                    class: receipt.class,
-                    code: receipt.code.as_deref(),
-                    ..News::of(receipt.state)
-                };
-                self.insist(&message.message_id, &news).await;
+                self.take_receipt((&message.message_id, message.try_no), &receipt).await?;
             }
             return Ok(true);
         }

@@ -2,14 +2,17 @@
 //! `CAROM_TEST_POSTGRES_URL`, which `tests/with-postgres` sets; without it the tests fail.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod emulator;
+pub mod personality;
 pub mod twilio;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use deflect_actions::{
     Clock,
     keys::{BusinessKeys, Keys, NumberKey, Seal},
-    provider::{Provider, twilio::Twilio},
+    provider::{Channel, Posted, Provider, twilio::Twilio},
     store::{CallEnded, CallStarted, LocalTime, NodeInfo, OfferRow, Row, Store},
     text::{Sender, TextConfig, TextLimits, TextOrder, TextService},
 };
@@ -199,6 +202,9 @@ pub fn order(store: &Store, to: &E164) -> TextOrder {
         to: Ok(to.clone()),
         via: Vec::new(),
         text: "Example: here is the link you asked for https://example.net/chat".to_owned(),
+        brand: "Example".to_owned(),
+        link: Some("https://example.net/chat".to_owned()),
+        link_token: None,
         language: "en-GB".to_owned(),
         step: "send_link".to_owned(),
         asked_in: "welcome".to_owned(),
@@ -224,6 +230,8 @@ pub fn sender(name: &str, provider: &str, from: &str) -> Sender {
         regions: vec!["GB".to_owned(), "US".to_owned()],
         auto_reply: None,
         per_second: None,
+        channel: Channel::Sms,
+        template: None,
     }
 }
 
@@ -261,6 +269,24 @@ pub fn sandbox() -> TextConfig {
 
 pub async fn service(db: &Db, config: TextConfig) -> TextService {
     TextService::new(db.store().await, config)
+}
+
+/// Headers of a webhook.
+pub fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+    let header = |(name, value): &(&str, &str)| {
+        (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
+    };
+    pairs.iter().map(header).collect()
+}
+
+/// A webhook as the HTTP side hands it on.
+pub fn posted<'a>(
+    what: &'a str,
+    path: &'a str,
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+) -> Posted<'a> {
+    Posted { asks: false, what, path, headers, body, public_url: None, now_ms: 0 }
 }
 
 /// Waits until `holds`, at most ten seconds.

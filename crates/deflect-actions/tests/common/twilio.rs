@@ -158,6 +158,6 @@ async fn list(
 }
 
 /// Ends the connection's task, and with it the connection; without the noise of a panic.
-fn hang_up() -> ! {
+pub fn hang_up() -> ! {
     std::panic::resume_unwind(Box::new("the connection is closed"))
 }

@@ -1,29 +1,23 @@
 //! Twilio's codes and words in ours.
 
-use crate::provider::{Class, State};
+use crate::provider::{Class, State, request};
 
 /// The class of an error answer, or of the `ErrorCode` of a receipt (`status` 0 then).
 pub(super) fn class(status: u16, code: Option<i64>) -> Class {
     match code {
         Some(21211 | 21612) => Class::Invalid,
-        Some(21614 | 21635 | 30006) => Class::NotTextable,
-        Some(21610) => Class::OptedOut,
+        // The last two: not on WhatsApp.
+        Some(21614 | 21635 | 30006 | 63003 | 63024) => Class::NotTextable,
+        Some(21610 | 63014) => Class::OptedOut,
         Some(20429) => Class::RateLimited,
-        Some(21606 | 21408) => Class::Config,
+        // The last two: the template is not approved; no template, and the window is closed.
+        Some(21606 | 21408 | 63013 | 63016) => Class::Config,
         Some(21617) => Class::TooLong,
         Some(30007 | 30110 | 30111) => Class::Blocked,
         Some(30003) => Class::Unreachable,
         Some(30002) => Class::Funds,
         Some(20003) => Class::Auth,
-        _ => match status {
-            429 => Class::RateLimited,
-            401 | 403 => Class::Auth,
-            402 => Class::Funds,
-            404 => Class::Config,
-            300..=399 => Class::Config,
-            408 | 500..=599 => Class::ProviderDown,
-            _ => Class::Unknown,
-        },
+        _ => request::class(status),
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::{Timestamp, fmt::rfc2822};
 use serde::Deserialize;
 
 use super::codes;
-use crate::provider::{Found, OutboundMessage, Receipt, State};
+use crate::provider::{Class, Found, OutboundMessage, Receipt, State, answer::micros};
 
 /// Clocks may differ by this much, ms.
 const SKEW_MS: i64 = 60_000;
@@ -28,6 +28,8 @@ struct Entry {
     body: Option<String>,
     date_created: Option<String>,
     error_code: Option<i64>,
+    num_segments: Option<String>,
+    price: Option<String>,
 }
 
 /// The parameters of the question.
@@ -69,12 +71,13 @@ impl Entry {
 
     fn receipt(self) -> Receipt {
         let state = self.status.as_deref().and_then(codes::state).unwrap_or(State::Accepted);
+        let class: Option<Class> = self.error_code.map(|code| codes::class(0, Some(code)));
         Receipt {
-            provider_id: self.sid,
-            message_id: None,
-            state,
-            class: self.error_code.map(|code| codes::class(0, Some(code))),
+            class,
             code: self.error_code.map(|code| code.to_string()),
+            segments: self.num_segments.and_then(|n| n.parse().ok()),
+            price_micros: self.price.as_deref().and_then(micros),
+            ..Receipt::of(self.sid, state)
         }
     }
 }
@@ -82,15 +85,20 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::{Channel, Fill, Reference};
 
     #[test]
     fn only_the_same_text_to_the_same_number_in_time_is_found() {
         let to = "+447700900123".parse().unwrap();
         let message = OutboundMessage {
-            message_id: "m",
+            reference: Reference { message_id: "m", attempt: 1 },
+            channel: Channel::Sms,
             from: "+447700900999",
             to: &to,
             text: "hello",
+            language: "en-GB",
+            template: None,
+            fill: Fill::default(),
             valid_for: std::time::Duration::from_secs(900),
         };
         let page = |body: &str, date: &str| {

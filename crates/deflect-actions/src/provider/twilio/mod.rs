@@ -7,17 +7,21 @@ mod webhook;
 
 use std::time::Duration;
 
-use reqwest::{Response, StatusCode, header::RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 
 pub use signature::{is_genuine, signature};
-pub use webhook::{Inbound, Malformed, form, inbound, receipt};
 
-use super::{Accepted, Class, Failure, Found, OutboundMessage, SendError, State};
-use crate::http::{body, client};
+use super::{
+    Accepted, Channel, Failure, Found, OutboundMessage, Posted, Refused, SendError, State, Told,
+    form, request,
+};
+use crate::http::body;
 
 /// Where Twilio is.
 const API: &str = "https://api.twilio.com";
+/// What a number on WhatsApp begins with.
+const WHATSAPP: &str = "whatsapp:";
 
 /// An account at Twilio.
 #[derive(Clone)]
@@ -25,7 +29,7 @@ pub struct Twilio {
     account: String,
     token: String,
     base: String,
-    /// Status callbacks go to this address, with our id; `None`: none are asked for.
+    /// Status callbacks go to this address, with our reference; `None`: none are asked for.
     callback: Option<String>,
 }
 
@@ -53,39 +57,24 @@ impl Twilio {
         }
     }
 
-    /// What webhooks are signed with.
-    pub(crate) fn token(&self) -> &str {
-        &self.token
-    }
-
     pub(super) async fn send(
         &self,
         message: OutboundMessage<'_>,
         limit: Duration,
     ) -> Result<Accepted, SendError> {
-        let client = client().ok_or_else(|| definite(Class::Config))?;
         let mut form = vec![
-            ("To", message.to.as_str().to_owned()),
-            ("From", message.from.to_owned()),
-            ("Body", message.text.to_owned()),
+            ("To", address(message.channel, message.to.as_str())),
+            ("From", address(message.channel, message.from)),
             ("ValidityPeriod", message.valid_for.as_secs().clamp(1, 36_000).to_string()),
         ];
+        content(message, &mut form);
         if let Some(callback) = &self.callback {
-            form.push(("StatusCallback", format!("{callback}?message={}", message.message_id)));
+            form.push(("StatusCallback", format!("{callback}?message={}", message.reference)));
         }
-        let request = client
-            .post(self.messages())
+        let request = request::to(Method::POST, &self.messages(), limit)?
             .basic_auth(&self.account, Some(&self.token))
-            .timeout(limit)
             .form(&form);
-        let response = request.send().await.map_err(|error| {
-            // Not connected, nothing was written; else nobody knows what was read.
-            if error.is_connect() || error.is_builder() {
-                definite(Class::ProviderDown)
-            } else {
-                SendError::Ambiguous(Failure::of(Class::ProviderDown))
-            }
-        })?;
+        let response = request::answer(request).await?;
         if response.status().is_success() {
             accepted(response).await
         } else {
@@ -99,11 +88,15 @@ impl Twilio {
         written_ms: i64,
         limit: Duration,
     ) -> Found {
-        let Some(client) = client() else { return Found::Unknown };
-        let request = client
-            .get(self.messages())
+        // What a template became is not known here, so its messages cannot be told apart.
+        if message.template.is_some() {
+            return Found::Unknown;
+        }
+        let Ok(request) = request::to(Method::GET, &self.messages(), limit) else {
+            return Found::Unknown;
+        };
+        let request = request
             .basic_auth(&self.account, Some(&self.token))
-            .timeout(limit)
             .query(&list::query(message, written_ms));
         let Ok(response) = request.send().await else { return Found::Unknown };
         if response.status() != StatusCode::OK {
@@ -113,6 +106,20 @@ impl Twilio {
             Some(bytes) => list::find(&bytes, message, written_ms),
             None => Found::Unknown,
         }
+    }
+
+    pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {
+        if posted.asks || !["status", "inbound"].contains(&posted.what) {
+            return Err(Refused::Nowhere);
+        }
+        let claimed = posted.header("X-Twilio-Signature").ok_or(Refused::Untrusted)?;
+        let base = posted.public_url.ok_or(Refused::Untrusted)?;
+        // What is no form cannot have been signed as one.
+        let form = form(posted.body).map_err(|_| Refused::Untrusted)?;
+        if !is_genuine(&self.token, &format!("{base}{}", posted.path), &form, claimed) {
+            return Err(Refused::Untrusted);
+        }
+        Ok(Told::Events(vec![webhook::event(posted.what, posted.query(), &form)?]))
     }
 
     fn messages(&self) -> String {
@@ -126,17 +133,35 @@ impl std::fmt::Debug for Twilio {
     }
 }
 
-/// A success that names no message is no evidence: something between us may have said it.
+fn address(channel: Channel, number: &str) -> String {
+    match channel {
+        Channel::Sms => number.to_owned(),
+        Channel::WhatsApp => format!("{WHATSAPP}{number}"),
+    }
+}
+
+/// The text, or the template with its variables by number.
+fn content(message: OutboundMessage<'_>, form: &mut Vec<(&'static str, String)>) {
+    let Some(template) = message.template else {
+        return form.push(("Body", message.text.to_owned()));
+    };
+    let filled = template.variables.iter().map(|variable| message.fill.variable(variable).into());
+    let numbered =
+        (1..).zip(filled).map(|(n, value): (u32, serde_json::Value)| (n.to_string(), value));
+    let variables = serde_json::Value::Object(numbered.collect());
+    // Each language is a template of its own there.
+    let id = template.languages.get(message.language).unwrap_or(&template.name);
+    form.push(("ContentSid", id.clone()));
+    form.push(("ContentVariables", variables.to_string()));
+}
+
 async fn accepted(response: Response) -> Result<Accepted, SendError> {
-    let unclear = || SendError::Ambiguous(Failure::of(Class::Unknown));
-    let bytes = body(response).await.ok_or_else(unclear)?;
-    let created: Created = serde_json::from_slice(&bytes).map_err(|_| unclear())?;
+    let created: Created = request::success(response).await?;
     if created.sid.is_empty() {
-        return Err(unclear());
+        return Err(SendError::unclear());
     }
     let state = created.status.as_deref().and_then(codes::state).unwrap_or(State::Accepted);
     Ok(Accepted {
-        provider_id: created.sid,
         segments: created.num_segments.and_then(|n| n.parse().ok()),
         // A first answer says no more than that it is taken.
         state: if matches!(state, State::Failed | State::Undelivered) {
@@ -144,23 +169,13 @@ async fn accepted(response: Response) -> Result<Accepted, SendError> {
         } else {
             State::Accepted
         },
+        ..Accepted::of(created.sid)
     })
 }
 
 async fn refused(response: Response) -> Result<Accepted, SendError> {
-    let status = response.status().as_u16();
-    let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-    let bytes = body(response).await.unwrap_or_default();
-    let error: ErrorBody = serde_json::from_slice(&bytes).unwrap_or_default();
+    let (status, retry_after, error): (_, _, ErrorBody) = request::refusal(response).await;
     let code = error.code.map_or_else(|| status.to_string(), |code| code.to_string());
-    Err(SendError::Definite(Failure {
-        class: codes::class(status, error.code),
-        code: Some(code),
-        retry_after,
-    }))
-}
-
-fn definite(class: Class) -> SendError {
-    SendError::Definite(Failure::of(class))
+    let class = codes::class(status, error.code);
+    Err(SendError::Definite(Failure { class, code: Some(code), retry_after }))
 }

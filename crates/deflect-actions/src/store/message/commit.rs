@@ -4,7 +4,10 @@ use message_text::E164;
 use sqlx::AnyConnection;
 
 use super::Letter;
-use crate::store::{CallStarted, OfferRow, Store, StoreError, write};
+use crate::{
+    provider::Channel,
+    store::{CallStarted, OfferRow, Store, StoreError, write},
+};
 
 /// A message that nobody has seen yet, with all that is committed with it.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(crate) struct NewMessage<'a> {
     pub pressed: Option<&'a str>,
     pub purpose: &'a str,
     pub to: &'a E164,
+    /// That of the first sender; the one that takes it counts.
+    pub channel: Channel,
     pub letter: Letter,
     pub encoding: &'a str,
     pub segments: i64,
@@ -90,14 +95,15 @@ async fn message(
         "INSERT INTO message (message_id, call_id, offer_id, consent_id, idem_key, purpose, \
          channel, dest_key, dest_key_prev, dest_region, dest_enc, body_enc, template, encoding, \
          segments, state, attempt, claimed_by, lease_until_ms, created_ms, valid_until_ms) \
-         VALUES ($1, $2, $3, $1, $4, $5, 'sms', $6, $7, $8, $9, $10, $11, $12, $13, 'claimed', 1, \
-         $14, $15, $16, $17)",
+         VALUES ($1, $2, $3, $1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'claimed', 1, \
+         $15, $16, $17, $18)",
     )
     .bind(new.message_id.clone())
     .bind(new.call.call_id.clone())
     .bind(new.offer.map(|offer| offer.offer_id.clone()))
     .bind(new.idem_key.clone())
     .bind(new.purpose.to_owned())
+    .bind(new.channel.as_str())
     .bind(keys.0.clone())
     .bind(keys.1.clone())
     .bind(new.to.region().to_owned())

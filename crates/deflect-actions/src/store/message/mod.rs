@@ -8,7 +8,11 @@ mod read;
 use message_text::E164;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::{commit::NewMessage, progress::News, read::LastText};
+pub(crate) use self::{
+    commit::NewMessage,
+    progress::{News, Writes},
+    read::LastText,
+};
 
 /// What is encrypted in `body_enc`: all that a later attempt needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,18 @@ pub(crate) struct Letter {
     pub duplicate: bool,
     /// Budget of one attempt, ms.
     pub attempt_ms: u32,
+    /// Its language.
+    #[serde(default)]
+    pub language: String,
+    /// Address of its link.
+    #[serde(default)]
+    pub link: Option<String>,
+    /// The token of that address.
+    #[serde(default)]
+    pub link_token: Option<String>,
+    /// Who it is from.
+    #[serde(default)]
+    pub brand: String,
 }
 
 /// A message as an attempt needs it.
@@ -31,7 +47,10 @@ pub(crate) struct Outgoing {
     pub to: E164,
     pub letter: Letter,
     pub sender: Option<String>,
+    /// How often it was claimed.
     pub attempt: i64,
+    /// Number of the attempt that was written last.
+    pub try_no: i64,
     pub write_ms: Option<i64>,
     pub created_ms: i64,
     pub valid_until_ms: i64,

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::Letter;
 use crate::{
-    provider::{Class, State},
+    provider::{Channel, Class, State},
     store::{Store, StoreError},
 };
 
@@ -19,9 +19,19 @@ pub(crate) struct News<'a> {
     pub provider_id: Option<&'a str>,
     pub segments: Option<i64>,
     pub price_micros: Option<i64>,
+    /// News of this attempt only; `None`: of whichever is the last.
+    pub try_no: Option<i64>,
 }
 
-impl News<'_> {
+/// Who is about to write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Writes<'a> {
+    pub sender: &'a str,
+    pub provider: &'a str,
+    pub channel: Channel,
+}
+
+impl<'a> News<'a> {
     pub fn of(state: State) -> Self {
         News {
             state,
@@ -30,49 +40,56 @@ impl News<'_> {
             provider_id: None,
             segments: None,
             price_micros: None,
+            try_no: None,
         }
     }
 }
 
 impl Store {
-    /// Commits that the next byte of the request may be written, by `sender`; `false` when the
-    /// message is not ours any more.
+    /// Commits that the next byte of the request may be written; returns the number of the
+    /// attempt, `None` when the message is not ours any more.
     pub(crate) async fn writing(
         &self,
         message_id: &str,
-        sender: &str,
-        provider: &str,
-    ) -> Result<bool, StoreError> {
+        try_no: i64,
+        by: Writes<'_>,
+    ) -> Result<Option<i64>, StoreError> {
         let mut conn = self.conn().await?;
-        let done = sqlx::query(
-            "UPDATE message SET write_ms = $2, sender = $3, provider = $4 \
-             WHERE message_id = $1 AND claimed_by = $5 AND state IN ('claimed','ambiguous')",
+        let row = sqlx::query(
+            "UPDATE message SET write_ms = $2, sender = $3, provider = $4, channel = $5, \
+             provider_id = NULL, try_no = try_no + 1 \
+             WHERE message_id = $1 AND claimed_by = $6 AND try_no = $7 \
+             AND state IN ('claimed','ambiguous') RETURNING try_no",
         )
         .bind(message_id.to_owned())
         .bind(self.now_ms())
-        .bind(sender.to_owned())
-        .bind(provider.to_owned())
+        .bind(by.sender.to_owned())
+        .bind(by.provider.to_owned())
+        .bind(by.channel.as_str())
         .bind(self.claimer())
-        .execute(&mut *conn)
+        .bind(try_no)
+        .fetch_optional(&mut *conn)
         .await?;
-        Ok(done.rows_affected() == 1)
+        Ok(row.map(|row| row.try_get("try_no")).transpose()?)
     }
 
     /// The attempt failed definitely: nothing was written, or an error answer came.
     pub(crate) async fn not_written(
         &self,
         message_id: &str,
+        try_no: i64,
         class: Class,
         code: Option<&str>,
     ) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
         sqlx::query(
             "UPDATE message SET write_ms = NULL, error_class = $2, error_code = $3 \
-             WHERE message_id = $1 AND state = 'claimed'",
+             WHERE message_id = $1 AND try_no = $4 AND state = 'claimed'",
         )
         .bind(message_id.to_owned())
         .bind(class.as_str())
         .bind(code.map(str::to_owned))
+        .bind(try_no)
         .execute(&mut *conn)
         .await?;
         Ok(())
@@ -103,7 +120,8 @@ impl Store {
         // Both are always bound, so both are always named.
         let _ = write!(
             sql,
-            " WHERE message_id = $1 AND $8 <= $9 AND state IN ({})",
+            " WHERE message_id = $1 AND $8 <= $9 AND COALESCE($10, try_no) = try_no \
+             AND state IN ({})",
             states(news.state.follows())
         );
         let mut conn = self.conn().await?;
@@ -117,6 +135,7 @@ impl Store {
             .bind(news.price_micros)
             .bind(now)
             .bind(now + self.raw_number_ms())
+            .bind(news.try_no)
             .execute(&mut *conn)
             .await?;
         if done.rows_affected() == 0
@@ -125,10 +144,12 @@ impl Store {
             // A receipt overtook the answer: the provider's id is news all the same.
             sqlx::query(
                 "UPDATE message SET provider_id = $2 \
-                 WHERE message_id = $1 AND provider_id IS NULL",
+                 WHERE message_id = $1 AND provider_id IS NULL \
+                 AND COALESCE($3, try_no) = try_no",
             )
             .bind(message_id.to_owned())
             .bind(provider_id.to_owned())
+            .bind(news.try_no)
             .execute(&mut *conn)
             .await?;
         }
@@ -136,14 +157,20 @@ impl Store {
     }
 
     /// Written and unanswered; asked about at `next_ms`.
-    pub(crate) async fn ambiguous(&self, message_id: &str, next_ms: i64) -> Result<(), StoreError> {
+    pub(crate) async fn ambiguous(
+        &self,
+        message_id: &str,
+        try_no: i64,
+        next_ms: i64,
+    ) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
         sqlx::query(
             "UPDATE message SET state = 'ambiguous', next_try_ms = $2 \
-             WHERE message_id = $1 AND state IN ('claimed','ambiguous')",
+             WHERE message_id = $1 AND try_no = $3 AND state IN ('claimed','ambiguous')",
         )
         .bind(message_id.to_owned())
         .bind(next_ms)
+        .bind(try_no)
         .execute(&mut *conn)
         .await?;
         Ok(())
@@ -151,18 +178,55 @@ impl Store {
 
     /// Back into the queue after a definite failure, or when evidence says that it never
     /// arrived.
-    pub(crate) async fn requeue(&self, message_id: &str, next_ms: i64) -> Result<(), StoreError> {
+    pub(crate) async fn requeue(
+        &self,
+        message_id: &str,
+        try_no: i64,
+        next_ms: i64,
+    ) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
         sqlx::query(
             "UPDATE message SET state = 'queued', next_try_ms = $2, write_ms = NULL, \
              claimed_by = NULL, lease_until_ms = NULL \
-             WHERE message_id = $1 AND state IN ('claimed','ambiguous')",
+             WHERE message_id = $1 AND try_no = $3 AND state IN ('claimed','ambiguous')",
         )
         .bind(message_id.to_owned())
         .bind(next_ms)
+        .bind(try_no)
         .execute(&mut *conn)
         .await?;
         Ok(())
+    }
+
+    /// The attempt was taken and failed later: back into the queue for the senders of `letter`.
+    /// `false` when it is another attempt's turn, too late, or no failure any more.
+    pub(crate) async fn fall_over(
+        &self,
+        message_id: &str,
+        try_no: i64,
+        letter: &Letter,
+        (class, code): (Class, Option<&str>),
+    ) -> Result<bool, StoreError> {
+        let plain = serde_json::to_string(letter).map_err(std::io::Error::other)?;
+        let body_enc = self.keys().seal().close(message_id, &plain)?;
+        let mut conn = self.conn().await?;
+        let done = sqlx::query(
+            "UPDATE message SET state = 'queued', try_no = try_no + 1, next_try_ms = $3, \
+             body_enc = $4, error_class = $5, error_code = $6, provider = NULL, \
+             provider_id = NULL, write_ms = NULL, claimed_by = NULL, lease_until_ms = NULL, \
+             final_ms = NULL, erase_after_ms = NULL \
+             WHERE message_id = $1 AND try_no = $2 AND valid_until_ms > $3 \
+             AND state IN ('claimed','accepted','sent','ambiguous','unknown')",
+        )
+        .bind(message_id.to_owned())
+        .bind(try_no)
+        .bind(self.now_ms())
+        .bind(body_enc)
+        .bind(class.as_str())
+        .bind(code.map(str::to_owned))
+        .execute(&mut *conn)
+        .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// The letter changed: its one duplicate is used up.

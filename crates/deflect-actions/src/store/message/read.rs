@@ -21,8 +21,8 @@ impl Store {
     pub(crate) async fn outgoing(&self, id: &str) -> Result<Option<Outgoing>, StoreError> {
         let mut conn = self.conn().await?;
         let row = sqlx::query(
-            "SELECT c.business, m.dest_enc, m.body_enc, m.sender, m.attempt, \
-             m.write_ms, m.created_ms, m.valid_until_ms FROM message m \
+            "SELECT c.business, m.dest_enc, m.body_enc, m.sender, \
+             m.attempt, m.try_no, m.write_ms, m.created_ms, m.valid_until_ms FROM message m \
              JOIN call c ON c.call_id = m.call_id WHERE m.message_id = $1",
         )
         .bind(id.to_owned())
@@ -37,6 +37,7 @@ impl Store {
             letter,
             sender: row.try_get("sender")?,
             attempt: row.try_get("attempt")?,
+            try_no: row.try_get("try_no")?,
             write_ms: row.try_get("write_ms")?,
             created_ms: row.try_get("created_ms")?,
             valid_until_ms: row.try_get("valid_until_ms")?,

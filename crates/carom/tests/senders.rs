@@ -1,0 +1,134 @@
+//! Senders and providers: what the configuration takes, and webhooks over HTTP.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+use carom::config::check;
+use carom_blackbox::{Engine, FLOW, Place, twilio::Twilio};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+const TELNYX: &str = r#"
+[provider.telnyx]
+kind       = "telnyx"
+secret     = "file:key"
+public_key = "file:public"  # checks receipts
+[sender.us_sms]
+provider   = "telnyx"
+channel    = "sms"
+from       = "+14155550123"
+regions    = ["US"]
+auto_reply = true
+"#;
+const WHATSAPP: &str = r#"
+[provider.whatsapp]
+kind         = "whatsapp-cloud"
+secret       = "file:key"
+app_secret   = "file:key"
+verify_token = "file:verify"
+[sender.wa]
+provider   = "whatsapp"
+channel    = "whatsapp"
+from       = "106540352242922"        # phone-number id
+regions    = ["GB", "IE", "US"]
+template   = "chat_link_v2"
+template_category  = "utility"
+template_languages = { en-GB = "en_GB", es-ES = "es" }
+variables  = ["{link_token}"]
+auto_reply = false                    # we confirm STOP and answer HELP
+"#;
+
+/// What the check says of the built-in configuration with these tables.
+fn told(tables: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let builtin = include_str!("../src/config/builtin.toml");
+    for (name, text) in [
+        ("key", "s3cret"),
+        ("verify", "verify-me"),
+        ("public", "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    fs::create_dir(folder.path().join("flows")).unwrap();
+    fs::write(folder.path().join("flows/main.toml"), FLOW).unwrap();
+    let file = folder.path().join("carom.toml");
+    fs::write(&file, format!("{builtin}\n{tables}")).unwrap();
+    check(Some(&file), &[]).1.to_string()
+}
+
+#[test]
+fn providers_and_senders_of_the_example_load_as_printed() {
+    for tables in [TELNYX, WHATSAPP] {
+        let report = told(tables);
+        let about = ["provider", "sender", "`channel`", "template", "N01", "E10", "E13"];
+        assert!(!about.iter().any(|word| report.contains(word)), "{report}");
+    }
+}
+
+#[test]
+fn e10_a_sender_that_its_provider_cannot_serve_is_refused() {
+    for (tables, from, to, expected) in [
+        (WHATSAPP, "template   = \"chat_link_v2\"\n", "", "a WhatsApp sender needs a template"),
+        (WHATSAPP, "\"whatsapp\"\nfrom", "\"sms\"\nfrom", "`template` is for senders with"),
+        (WHATSAPP, "channel    = \"whatsapp\"\n", "", "`[provider.whatsapp]` carries no sms"),
+        (WHATSAPP, "{link_token}", "{token}", "`{token}` holds something unknown"),
+        (WHATSAPP, "\"utility\"", "\"marketing\"", "`template_category` does not take `marketing`"),
+        (TELNYX, "channel    = \"sms\"", "channel    = \"whatsapp\"", "carries no whatsapp"),
+        (TELNYX, "file:public", "AAAA", "`public_key`: it is no Ed25519 public key"),
+    ] {
+        assert!(tables.contains(from), "{from}");
+        let report = told(&tables.replace(from, to));
+        assert!(report.contains(expected), "{expected}: {report}");
+    }
+}
+
+#[test]
+fn webhooks_of_each_kind_are_served_by_http() {
+    let place = Place::new();
+    place.write("key", "s3cret");
+    place.write("verify", "verify-me");
+    place.write("public", "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=");
+    let config = Twilio::start(&place).engine_config(&place);
+    let engine = Engine::start_with(BIN, &place, &format!("{config}{TELNYX}{WHATSAPP}"), FLOW);
+    let wa = "/webhooks/whatsapp-cloud/whatsapp";
+    let shake = |token: &str| {
+        let query = format!("hub.mode=subscribe&hub.verify_token={token}&hub.challenge=42");
+        ask(&place, "GET", &format!("{wa}?{query}"), "", "")
+    };
+    let answer = shake("verify-me");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n42"), "{answer}");
+    assert!(shake("guessed").starts_with("HTTP/1.1 403"));
+    // HMAC-SHA256 of the body under "s3cret", by openssl.
+    let signed = "X-Hub-Signature-256: sha256=\
+                  bac7566b60e49da90a8e9559ca161af763b5bed41d05c1e15f6109307b749a84\r\n";
+    let body = r#"{"object":"x","entry":[]}"#;
+    assert!(ask(&place, "POST", wa, signed, body).starts_with("HTTP/1.1 204"));
+    for (path, headers) in [
+        (wa, ""),
+        (wa, "X-Hub-Signature-256: sha256=00\r\n"),
+        ("/webhooks/telnyx/telnyx", ""),
+        ("/webhooks/telnyx/telnyx", "telnyx-timestamp: 1\r\ntelnyx-signature-ed25519: AAAA\r\n"),
+    ] {
+        let answer = ask(&place, "POST", path, headers, body);
+        assert!(answer.starts_with("HTTP/1.1 403"), "{path}: {answer}");
+    }
+    let other_kind = ask(&place, "POST", "/webhooks/telnyx/whatsapp", "", body);
+    assert!(other_kind.starts_with("HTTP/1.1 404"), "{other_kind}");
+    assert_eq!(engine.metric(&place, "carom_webhooks_untrusted_total") as i64, 5);
+}
+
+fn ask(place: &Place, method: &str, path: &str, headers: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}

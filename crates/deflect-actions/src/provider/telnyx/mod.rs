@@ -1,0 +1,152 @@
+//! Telnyx's Messaging API: JSON, a bearer key, webhooks signed by Ed25519.
+
+mod codes;
+mod signature;
+mod webhook;
+
+use std::time::Duration;
+
+use reqwest::{Method, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+pub use signature::{BadKey, PublicKey};
+
+use self::codes::TelnyxError;
+use super::{
+    Accepted, Failure, OutboundMessage, Posted, Refused, SendError, State, Told, answer::micros,
+    request,
+};
+
+/// Where Telnyx is.
+const API: &str = "https://api.telnyx.com";
+
+/// An account at Telnyx.
+#[derive(Clone)]
+pub struct Telnyx {
+    key: String,
+    public_key: PublicKey,
+    base: String,
+    /// Webhooks of a message go to this address, with our reference; `None`: to the profile's.
+    callback: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Created {
+    data: Message,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    id: String,
+    #[serde(default)]
+    to: Vec<To>,
+    parts: Option<i64>,
+    cost: Option<Cost>,
+}
+
+#[derive(Deserialize)]
+struct To {
+    #[serde(default)]
+    phone_number: String,
+    #[serde(default)]
+    status: String,
+    line_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Cost {
+    amount: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+struct Errors {
+    #[serde(default)]
+    errors: Vec<TelnyxError>,
+}
+
+impl Telnyx {
+    /// An account; `public_key` proves its webhooks, `base` replaces the API's address,
+    /// `callback` is where webhooks go.
+    #[must_use]
+    pub fn new(
+        key: &str,
+        public_key: PublicKey,
+        base: Option<&str>,
+        callback: Option<String>,
+    ) -> Self {
+        Self {
+            key: key.to_owned(),
+            public_key,
+            base: base.unwrap_or(API).trim_end_matches('/').to_owned(),
+            callback,
+        }
+    }
+
+    pub(super) async fn send(
+        &self,
+        message: OutboundMessage<'_>,
+        limit: Duration,
+    ) -> Result<Accepted, SendError> {
+        let mut body = json!({
+            "from": message.from, "to": message.to.as_str(), "text": message.text,
+        });
+        if let Some(callback) = &self.callback {
+            body["webhook_url"] = format!("{callback}?message={}", message.reference).into();
+        }
+        let request = request::to(Method::POST, &format!("{}/v2/messages", self.base), limit)?
+            .bearer_auth(&self.key)
+            .json(&body);
+        let response = request::answer(request).await?;
+        if response.status().is_success() {
+            accepted(response).await
+        } else {
+            refused(response).await
+        }
+    }
+
+    pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {
+        if posted.asks {
+            return Err(Refused::Nowhere);
+        }
+        let signature = posted.header("telnyx-signature-ed25519").ok_or(Refused::Untrusted)?;
+        let timestamp = posted.header("telnyx-timestamp").ok_or(Refused::Untrusted)?;
+        if !self.public_key.signed(timestamp, posted.body, signature) {
+            return Err(Refused::Untrusted);
+        }
+        let at_ms = timestamp.parse::<i64>().ok().and_then(|at| at.checked_mul(1_000));
+        if !at_ms.is_some_and(|at_ms| posted.is_fresh(at_ms)) {
+            return Err(Refused::Untrusted);
+        }
+        Ok(Told::Events(webhook::events(posted.body)?))
+    }
+}
+
+impl std::fmt::Debug for Telnyx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Telnyx").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+async fn accepted(response: Response) -> Result<Accepted, SendError> {
+    let created: Created = request::success(response).await?;
+    let message = created.data;
+    if message.id.is_empty() {
+        return Err(SendError::unclear());
+    }
+    let status = message.to.first().and_then(|to| codes::state(&to.status));
+    Ok(Accepted {
+        segments: message.parts,
+        price_micros: message.cost.and_then(|cost| micros(&cost.amount?)),
+        state: status.filter(|s| matches!(s, State::Failed)).unwrap_or(State::Accepted),
+        ..Accepted::of(message.id)
+    })
+}
+
+async fn refused(response: Response) -> Result<Accepted, SendError> {
+    let (status, retry_after, told): (_, _, Errors) = request::refusal(response).await;
+    let code = told.errors.first().and_then(|error| error.code());
+    let class = codes::class(status, code);
+    let code = Some(code.map_or_else(|| status.to_string(), |code| code.to_string()));
+    Err(SendError::Definite(Failure { class, code, retry_after }))
+}

@@ -1,0 +1,364 @@
+//! One round over the senders: each once, in order, each only after a definite failure.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Sender, TextConfig, TextService, attempt::Tried};
+use crate::{
+    provider::{
+        Accepted, Channel, Class, Failure, Fill, OutboundMessage, Provider, Reference, SendError,
+        State,
+    },
+    store::message::{News, Outgoing, Writes},
+};
+
+/// An attempt with less time than this is not begun.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// Between two rounds over the senders while the caller listens; it doubles.
+const ROUND: Duration = Duration::from_millis(500);
+/// With a duplicate allowed, evidence is waited for this long before it is used.
+const EVIDENCE: Duration = Duration::from_millis(500);
+/// Senders that may take a text for spam until none is asked any more.
+const BLOCKED: u8 = 2;
+
+/// What one sender did.
+enum Turn {
+    /// That is the end of it.
+    Over(Tried),
+    /// Definitely not sent.
+    Failed(Failure),
+    /// Its turn comes too late, or not at all; the next may have one.
+    Passes,
+    /// Written and unanswered, and one duplicate is allowed.
+    Doubles,
+    /// There is no time, or no store, for anybody.
+    NoMore,
+}
+
+/// What is known when all had their turn.
+#[derive(Default)]
+struct Round {
+    worst: Option<Failure>,
+    /// Who may have more luck later, and when.
+    later: Vec<(Channel, Option<Duration>)>,
+    blocked: u8,
+    /// Channels that do not reach the person.
+    closed: Vec<Channel>,
+}
+
+impl TextService {
+    /// Rounds over the senders until one accepts, or the time is over.
+    pub(super) async fn try_until(
+        &self,
+        message: &mut Outgoing,
+        config: &TextConfig,
+        until: Instant,
+    ) -> Tried {
+        let mut pause = ROUND;
+        loop {
+            let tried = self.try_once(message, config, until).await;
+            let Tried::Later { after } = &tried else { return tried };
+            let wait = after.unwrap_or_else(|| super::attempt::jittered(pause));
+            if Instant::now() + wait + SHORTEST > until {
+                return tried;
+            }
+            tokio::time::sleep(wait).await;
+            pause *= 2;
+        }
+    }
+
+    /// Each sender once.
+    pub(super) async fn try_once(
+        &self,
+        message: &mut Outgoing,
+        config: &TextConfig,
+        until: Instant,
+    ) -> Tried {
+        let mut round = Round::default();
+        let via = message.letter.via.clone();
+        for (sender, provider) in config.senders_for(message.to.region(), &via) {
+            if round.closed.contains(&sender.channel) {
+                continue;
+            }
+            match self.turn(message, sender, provider, until).await {
+                Turn::Over(tried) => return tried,
+                Turn::Doubles => {}
+                Turn::Passes => round.later.push((sender.channel, None)),
+                Turn::NoMore => {
+                    round.later.push((sender.channel, None));
+                    break;
+                }
+                Turn::Failed(failure) => {
+                    if !round.goes_on(failure, sender.channel) {
+                        break;
+                    }
+                }
+            }
+        }
+        round.ends(message.write_ms.is_some())
+    }
+
+    async fn turn(
+        &self,
+        message: &mut Outgoing,
+        sender: &Sender,
+        provider: &Provider,
+        until: Instant,
+    ) -> Turn {
+        let left = until.saturating_duration_since(Instant::now());
+        let limit = super::attempt::ms(message.letter.attempt_ms).min(left);
+        if limit < SHORTEST {
+            return Turn::NoMore;
+        }
+        let now = self.0.store.now_ms();
+        let turn = self.0.throttle.turn(&sender.name, sender.per_second, now, limit);
+        let Some(turn) = turn else { return Turn::Passes };
+        tokio::time::sleep(turn).await;
+        match self.write(message, sender, provider, limit - turn).await {
+            Ok(accepted) => {
+                self.note_accepted(message, &sender.provider, accepted).await;
+                Turn::Over(Tried::Accepted { sender: sender.name.clone() })
+            }
+            Err(Unsent::Lost) => Turn::Over(Tried::Lost),
+            Err(Unsent::Store) => Turn::NoMore,
+            Err(Unsent::Send(SendError::Definite(failure))) => {
+                self.note_definite(message, &sender.name, &failure).await;
+                Turn::Failed(failure)
+            }
+            Err(Unsent::Send(SendError::Ambiguous(_))) => {
+                match self.after_ambiguous(message, sender, provider, until).await {
+                    None => Turn::Doubles,
+                    Some(Tried::Failed(failure)) => {
+                        self.note_definite(message, &sender.name, &failure).await;
+                        Turn::Failed(failure)
+                    }
+                    Some(tried) => Turn::Over(tried),
+                }
+            }
+        }
+    }
+
+    /// Commits that bytes may be written, then writes them.
+    async fn write(
+        &self,
+        message: &mut Outgoing,
+        sender: &Sender,
+        provider: &Provider,
+        limit: Duration,
+    ) -> Result<Accepted, Unsent> {
+        let by =
+            Writes { sender: &sender.name, provider: &sender.provider, channel: sender.channel };
+        let writing = self.0.store.writing(&message.message_id, message.try_no, by);
+        match tokio::time::timeout(limit, writing).await {
+            Ok(Ok(Some(try_no))) => message.try_no = try_no,
+            Ok(Ok(None)) => return Err(Unsent::Lost),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, message = message.message_id, "write not committed");
+                return Err(Unsent::Store);
+            }
+            Err(_) => return Err(Unsent::Store),
+        }
+        let outbound = outbound(message, sender, self.0.store.now_ms());
+        provider.send(outbound, limit).await.map_err(Unsent::Send)
+    }
+
+    /// Waits for evidence; `None` when the message may be sent once more.
+    async fn after_ambiguous(
+        &self,
+        message: &mut Outgoing,
+        sender: &Sender,
+        provider: &Provider,
+        until: Instant,
+    ) -> Option<Tried> {
+        let now = self.0.store.now_ms();
+        message.write_ms = Some(now);
+        metrics::counter!("carom_texts_ambiguous_total", "sender" => sender.name.clone())
+            .increment(1);
+        let noting = self.0.store.ambiguous(&message.message_id, message.try_no, now + 5_000);
+        if let Err(error) = noting.await {
+            // Its lease ends, and it is found written.
+            tracing::warn!(%error, message = message.message_id, "ambiguity not recorded");
+        }
+        let spare = message.letter.duplicate;
+        let patience = if spare { until.min(Instant::now() + EVIDENCE) } else { until };
+        if let Some(tried) = self.evidence(message, sender, provider, patience).await {
+            return Some(tried);
+        }
+        if !spare {
+            return Some(Tried::Ambiguous);
+        }
+        message.letter.duplicate = false;
+        match self.0.store.keep_letter(&message.message_id, &message.letter).await {
+            Ok(()) => None,
+            Err(_) => Some(Tried::Ambiguous),
+        }
+    }
+
+    /// A provider has it. When that cannot be recorded, the lease ends and the provider is asked.
+    async fn note_accepted(&self, message: &Outgoing, provider: &str, accepted: Accepted) {
+        let this = News { try_no: Some(message.try_no), ..News::of(State::Accepted) };
+        let news = News {
+            provider_id: Some(&accepted.provider_id),
+            segments: accepted.segments,
+            price_micros: accepted.price_micros,
+            ..this
+        };
+        metrics::counter!("carom_texts_accepted_total").increment(1);
+        self.insist(&message.message_id, &news).await;
+        if accepted.state != State::Accepted {
+            self.insist(&message.message_id, &News { state: accepted.state, ..this }).await;
+        }
+        let early = self.0.store.early_receipts(provider, &accepted.provider_id).await;
+        for receipt in early.unwrap_or_default() {
+            if let Err(error) =
+                self.take_receipt((&message.message_id, message.try_no), &receipt).await
+            {
+                tracing::warn!(%error, message = message.message_id, "receipt not recorded");
+            }
+        }
+    }
+
+    /// Records news, trying a few times.
+    pub(super) async fn insist(&self, message_id: &str, news: &News<'_>) {
+        for wait in [100, 500, 2_000] {
+            match self.0.store.take_news(message_id, news).await {
+                Ok(_) => return self.0.news.notify_waiters(),
+                Err(error) => {
+                    tracing::warn!(%error, message_id, state = news.state.as_str(), "not recorded");
+                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                }
+            }
+        }
+    }
+
+    async fn note_definite(&self, message: &Outgoing, sender: &str, failure: &Failure) {
+        let class = failure.class;
+        metrics::counter!(
+            "carom_text_attempts_failed_total",
+            "sender" => sender.to_owned(), "class" => class.as_str()
+        )
+        .increment(1);
+        if class.needs_operator() {
+            tracing::error!(sender, %failure, "sender needs the operator");
+        } else {
+            tracing::info!(sender, %failure, message = message.message_id, "text not accepted");
+        }
+        let (id, code) = (&message.message_id, failure.code.as_deref());
+        if let Err(error) = self.0.store.not_written(id, message.try_no, class, code).await {
+            tracing::warn!(%error, message = message.message_id, "failure not recorded");
+        }
+    }
+}
+
+impl Round {
+    /// Takes a failure in; whether the next sender has its turn.
+    fn goes_on(&mut self, failure: Failure, channel: Channel) -> bool {
+        let class = failure.class;
+        if class.may_pass() {
+            self.later.push((channel, failure.retry_after));
+        }
+        if class.is_of_the_channel() {
+            self.closed.push(channel);
+        }
+        self.blocked += u8::from(class == Class::Blocked);
+        // That one channel reaches nobody says less than what another's provider said.
+        let heavier = !class.is_of_the_channel() || self.worst.is_none();
+        if heavier {
+            self.worst = Some(failure);
+        }
+        (class.others_may_try() || class.is_of_the_channel()) && self.blocked < BLOCKED
+    }
+
+    fn ends(self, written: bool) -> Tried {
+        let open = self.later.into_iter().filter(|(channel, _)| !self.closed.contains(channel));
+        let worst = self.worst.unwrap_or_else(|| Failure::of(Class::Config));
+        match open.map(|(_, after)| after).max() {
+            _ if written => Tried::Ambiguous,
+            Some(after) if worst.class.others_may_try() || worst.class.is_of_the_channel() => {
+                Tried::Later { after }
+            }
+            _ => Tried::Failed(worst),
+        }
+    }
+}
+
+/// Why an attempt has no answer.
+enum Unsent {
+    Lost,
+    Store,
+    Send(SendError),
+}
+
+/// A message as `sender` gives it to its provider.
+pub(super) fn outbound<'a>(
+    message: &'a Outgoing,
+    sender: &'a Sender,
+    now: i64,
+) -> OutboundMessage<'a> {
+    let (letter, left) =
+        (&message.letter, u64::try_from(message.valid_until_ms - now).unwrap_or(0));
+    OutboundMessage {
+        reference: Reference { message_id: &message.message_id, attempt: message.try_no },
+        channel: sender.channel,
+        from: &sender.from,
+        to: &message.to,
+        text: &letter.text,
+        language: &letter.language,
+        template: sender.template.as_ref(),
+        fill: Fill {
+            link: letter.link.as_deref(),
+            link_token: letter.link_token.as_deref(),
+            brand: &letter.brand,
+        },
+        valid_for: Duration::from_millis(left.max(1_000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(class: Class) -> Failure {
+        Failure::of(class)
+    }
+
+    /// What comes of these failures, one sender after the other, and how many had a turn.
+    fn round(failures: &[(Class, Channel)]) -> (Tried, usize) {
+        let (mut round, mut turns) = (Round::default(), 0);
+        for (class, channel) in failures {
+            if round.closed.contains(channel) {
+                continue;
+            }
+            turns += 1;
+            if !round.goes_on(failure(*class), *channel) {
+                break;
+            }
+        }
+        (round.ends(false), turns)
+    }
+
+    #[test]
+    fn a_channel_that_reaches_nobody_leaves_the_other_its_turn() {
+        use Channel::{Sms, WhatsApp};
+        let failed = |class| Tried::Failed(failure(class));
+        let later = Tried::Later { after: None };
+        for (failures, expected, turns) in [
+            (&[(Class::NotTextable, WhatsApp), (Class::Auth, Sms)][..], failed(Class::Auth), 2),
+            (&[(Class::NotTextable, Sms), (Class::Auth, Sms)], failed(Class::NotTextable), 1),
+            (&[(Class::RateLimited, Sms), (Class::Auth, Sms)], later.clone(), 2),
+            (&[(Class::RateLimited, Sms), (Class::Invalid, Sms)], failed(Class::Invalid), 2),
+            (&[(Class::RateLimited, Sms), (Class::NotTextable, WhatsApp)], later.clone(), 2),
+            (&[(Class::RateLimited, Sms), (Class::OptedOut, Sms)], failed(Class::OptedOut), 2),
+            (&[(Class::Blocked, Sms), (Class::NotTextable, WhatsApp)], failed(Class::Blocked), 2),
+            (
+                &[(Class::Blocked, Sms), (Class::Blocked, Sms), (Class::Auth, Sms)],
+                failed(Class::Blocked),
+                2,
+            ),
+            (&[], failed(Class::Config), 0),
+        ] {
+            assert_eq!(round(failures), (expected, turns), "{failures:?}");
+        }
+    }
+}

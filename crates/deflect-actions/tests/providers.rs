@@ -1,0 +1,388 @@
+//! Every provider: requests and answers on the wire, errors told apart, receipts and texts by
+//! signed webhook, a text that fails late and goes to the next sender.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{
+    Db,
+    emulator::{Emulator, Hook, Magic},
+    eventually, headers, mobile, number, order,
+    personality::{Event, Personality, Says, VERIFY_TOKEN},
+    posted, wide,
+};
+use deflect_actions::{
+    provider::Posted,
+    text::{TextConfig, TextOutcome, TextService, WebhookAnswer},
+};
+use message_text::E164;
+use serde_json::json;
+
+on_both!(
+    kh_19_a_whatsapp_template_is_sent_and_the_row_tells_the_channel,
+    kh_19_the_other_channel_is_the_fallback_where_it_is_listed,
+    ic_10_a_whatsapp_that_fails_later_goes_by_sms_exactly_once,
+    ic_10_what_fails_later_without_another_sender_or_in_time_has_failed,
+    ic_10_a_failure_that_overtakes_the_answer_falls_over_too,
+    receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only,
+);
+
+/// Providers and senders of these personalities, in order.
+async fn set_up(db: &Db, personalities: &[Personality]) -> (TextService, Vec<Emulator>) {
+    let mut config = TextConfig {
+        limits: wide(),
+        public_url: Some(common::PUBLIC_URL.to_owned()),
+        ..TextConfig::default()
+    };
+    let mut emulators = Vec::new();
+    for is in personalities {
+        let emulator = Emulator::start(*is).await;
+        config.providers.insert(is.name().to_owned(), is.provider(&emulator.base));
+        config.senders.push(is.sender());
+        emulators.push(emulator);
+    }
+    (TextService::new(db.store().await, config), emulators)
+}
+
+fn accepted(is: Personality) -> TextOutcome {
+    TextOutcome::Accepted { sender: is.name().to_owned() }
+}
+
+/// A number that this befalls.
+fn magic(magic: Magic) -> E164 {
+    let (_, end) = Magic::ALL.into_iter().find(|(one, _)| *one == magic).unwrap();
+    number(&format!("+447400111{end}"))
+}
+
+async fn hears(texts: &TextService, is: Personality, hook: &Hook) -> u16 {
+    match texts.webhook(is.name(), is.name(), hook.posted()).await {
+        Ok(_) => 200,
+        Err(error) => error.status(),
+    }
+}
+
+impl Db {
+    /// State, channel and error class of the only message.
+    async fn message(&self) -> String {
+        let sql =
+            "SELECT state || ' ' || channel || ' ' || COALESCE(error_class, '-') FROM message";
+        self.texts(sql).await.pop().flatten().unwrap()
+    }
+}
+
+async fn kh_19_a_whatsapp_template_is_sent_and_the_row_tells_the_channel(db: Db) {
+    let (texts, emulators) = set_up(&db, &[Personality::WhatsApp]).await;
+    let order = order(texts.store(), &mobile(1));
+    assert_eq!(texts.send(order).await, accepted(Personality::WhatsApp));
+    let asked = &emulators[0].asked()[0];
+    assert_eq!(asked.path, "/106540352242922/messages");
+    let id = texts.store().messages(1).await.unwrap()[0].message_id.clone();
+    let expected = json!({
+        "messaging_product": "whatsapp", "recipient_type": "individual", "type": "template",
+        "to": mobile(1).as_str().trim_start_matches('+'), "biz_opaque_callback_data": id,
+        "template": {
+            "name": "chat_link_v2", "language": { "code": "en_GB" },
+            "components": [{
+                "type": "button", "sub_type": "url", "index": "0",
+                "parameters": [{ "type": "text", "text": "chat" }],
+            }],
+        },
+    });
+    assert_eq!(asked.body, expected);
+    assert_eq!(db.message().await, "accepted whatsapp -");
+}
+
+async fn kh_19_the_other_channel_is_the_fallback_where_it_is_listed(db: Db) {
+    let personalities = [Personality::Telnyx, Personality::WhatsApp];
+    let (texts, emulators) = set_up(&db, &personalities).await;
+    let picked = |via: &[&str], to: &E164| {
+        let via = via.iter().map(|name| (*name).to_owned()).collect();
+        deflect_actions::text::TextOrder { via, ..order(texts.store(), to) }
+    };
+    let wa = Personality::WhatsApp;
+    let outcome = texts.send(picked(&["whatsapp-cloud", "telnyx"], &mobile(1))).await;
+    assert_eq!(outcome, accepted(wa), "the channel that was picked");
+    let nobody = magic(Magic::Landline);
+    let outcome = texts.send(picked(&["whatsapp-cloud"], &nobody)).await;
+    assert_eq!(outcome, TextOutcome::NotTextable { reason: "not_textable".to_owned() });
+    // Not on WhatsApp is no word about texts to that number.
+    let outcome = texts.send(picked(&["telnyx"], &mobile(2))).await;
+    assert_eq!(outcome, accepted(Personality::Telnyx));
+    emulators[0].asked().iter().for_each(|asked| assert_eq!(asked.path, "/v2/messages"));
+    assert_eq!(emulators[0].asked().len(), 1);
+}
+
+async fn ic_10_a_whatsapp_that_fails_later_goes_by_sms_exactly_once(db: Db) {
+    let (wa, sms) = (Personality::WhatsApp, Personality::Telnyx);
+    let (texts, emulators) = set_up(&db, &[wa, sms]).await;
+    let worker = texts.start();
+    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(wa));
+    let id = texts.store().messages(1).await.unwrap()[0].message_id.clone();
+    let now = texts.store().clock().now_ms();
+    let of_first = |says| Event {
+        id: "wamid.1",
+        reference: Some(&id),
+        number: "+447400110001",
+        says,
+        at_ms: now,
+    };
+    let failed = wa.hook(&[of_first(Says::Failed(Magic::Landline))]);
+    // Twice at once, and once more later: the provider repeats what it is not sure of.
+    let (one, two) = tokio::join!(hears(&texts, wa, &failed), hears(&texts, wa, &failed));
+    assert_eq!((one, two), (200, 200));
+    eventually("the SMS is accepted", async || db.message().await == "accepted sms not_textable")
+        .await;
+    assert_eq!(hears(&texts, wa, &failed).await, 200);
+    assert_eq!(hears(&texts, wa, &wa.hook(&[of_first(Says::Sent)])).await, 200);
+    assert_eq!(db.message().await, "accepted sms not_textable", "the first attempt's late words");
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    let sent = emulators[1].taken();
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert!(sent[0]["text"].as_str().unwrap().contains("https://example.net/chat"));
+    let callback = sent[0]["webhook_url"].as_str().unwrap();
+    assert!(callback.ends_with(&format!("?message={id}.3")), "{callback}");
+    // The second attempt's own receipt counts.
+    let second = Event { id: &emulators[1].id(0), reference: None, ..of_first(Says::Delivered) };
+    assert_eq!(hears(&texts, sms, &sms.hook(&[second])).await, 200);
+    assert!(db.message().await.starts_with("delivered sms"), "{}", db.message().await);
+    assert_eq!(emulators[0].taken().len(), 1);
+    worker.abort();
+}
+
+async fn ic_10_what_fails_later_without_another_sender_or_in_time_has_failed(db: Db) {
+    let (wa, sms) = (Personality::WhatsApp, Personality::Telnyx);
+    let (texts, emulators) = set_up(&db, &[wa, sms]).await;
+    let worker = texts.start();
+    let mut only = order(texts.store(), &mobile(1));
+    only.via = vec!["whatsapp-cloud".to_owned()];
+    assert_eq!(texts.send(only).await, accepted(wa));
+    let event = |id, says| {
+        let at_ms = texts.store().clock().now_ms();
+        wa.hook(&[Event { id, reference: None, number: "+447400110001", says, at_ms }])
+    };
+    let failed = Says::Failed(Magic::Landline);
+    assert_eq!(hears(&texts, wa, &event("wamid.1", failed)).await, 200);
+    assert_eq!(db.message().await, "failed whatsapp not_textable");
+    db.execute("DELETE FROM message").await.unwrap();
+    // Who wants none gets none by another sender either.
+    assert_eq!(texts.send(order(texts.store(), &mobile(2))).await, accepted(wa));
+    let opted_out = Says::Failed(Magic::OptedOut);
+    assert_eq!(hears(&texts, wa, &event("wamid.2", opted_out)).await, 200);
+    assert_eq!(db.message().await, "failed whatsapp opted_out");
+    db.execute("DELETE FROM message").await.unwrap();
+    // After a quarter of an hour the link is worth nothing.
+    assert_eq!(texts.send(order(texts.store(), &mobile(3))).await, accepted(wa));
+    texts.store().clock().advance(15 * 60_000);
+    assert_eq!(hears(&texts, wa, &event("wamid.3", failed)).await, 200);
+    assert_eq!(db.message().await, "failed whatsapp not_textable");
+    assert_eq!(emulators[1].taken().len(), 0);
+    worker.abort();
+}
+
+async fn ic_10_a_failure_that_overtakes_the_answer_falls_over_too(db: Db) {
+    let (wa, sms) = (Personality::WhatsApp, Personality::Telnyx);
+    let (texts, emulators) = set_up(&db, &[wa, sms]).await;
+    let mut order = order(texts.store(), &magic(Magic::Hangs));
+    order.accept_within_ms = 1_500;
+    let sending = tokio::spawn({
+        let texts = texts.clone();
+        async move { texts.send(order).await }
+    });
+    eventually("it is written", async || !emulators[0].taken().is_empty()).await;
+    let id = texts.store().messages(1).await.unwrap()[0].message_id.clone();
+    let event = Event {
+        id: "wamid.1",
+        reference: Some(&id),
+        number: "+447400111911",
+        says: Says::Failed(Magic::Landline),
+        at_ms: texts.store().clock().now_ms(),
+    };
+    assert_eq!(hears(&texts, wa, &wa.hook(&[event])).await, 200);
+    assert_eq!(sending.await.unwrap(), TextOutcome::Ambiguous);
+    let worker = texts.start();
+    eventually("the SMS is written", async || emulators[1].taken().len() == 1).await;
+    worker.abort();
+}
+
+async fn receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only(db: Db) {
+    for is in Personality::ALL {
+        let (texts, emulators) = set_up(&db, &[is]).await;
+        let id = emulators[0].id(0);
+        let at_ms = texts.store().clock().now_ms();
+        let tells = async |id: &str, says| {
+            let number = "+447400110001";
+            let hook = is.hook(&[Event { id, reference: None, number, says, at_ms }]);
+            assert_eq!(hears(&texts, is, &hook).await, 200, "{is:?} {says:?}");
+        };
+        tells("nobody-knows", Says::Delivered).await;
+        // Before the answer that tells which message it is.
+        tells(&id, Says::Sent).await;
+        assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(is));
+        let state = async || db.message().await.split(' ').next().unwrap().to_owned();
+        assert_eq!(state().await, "sent", "{is:?}");
+        for (says, expected) in [
+            (Says::Delivered, "delivered"),
+            (Says::Sent, "delivered"),
+            (Says::Delivered, "delivered"),
+            (Says::Failed(Magic::Blocked), "delivered"),
+            (Says::Read, "read"),
+            (Says::Delivered, "read"),
+        ] {
+            tells(&id, says).await;
+            assert_eq!(state().await, expected, "{is:?} {says:?}");
+        }
+        if is == Personality::Telnyx {
+            let bill = "SELECT segments * 100000 + price_micros FROM message";
+            assert_eq!(db.number(bill).await, Some(205_100), "parts and price are kept");
+        }
+        for table in ["message", "receipt"] {
+            db.execute(&format!("DELETE FROM {table}")).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_error_of_every_provider_is_told_apart() {
+    for is in Personality::ALL {
+        let db = Db::sqlite();
+        let (texts, _emulators) = set_up(&db, &[is]).await;
+        for (what, end) in Magic::ALL {
+            let mut order = order(texts.store(), &magic(what));
+            order.accept_within_ms = 900;
+            order.attempt_ms = 400;
+            let outcome = texts.send(order).await;
+            let failed = |class: &str| TextOutcome::Failed { class: class.to_owned() };
+            let no_texts = |why: &str| TextOutcome::NotTextable { reason: why.to_owned() };
+            let expected = match what {
+                Magic::Invalid => no_texts("invalid"),
+                Magic::Landline => no_texts("not_textable"),
+                Magic::OptedOut => TextOutcome::OptedOut,
+                Magic::RateLimited | Magic::Down => TextOutcome::Queued,
+                Magic::Config => failed("config"),
+                Magic::Blocked => failed("blocked"),
+                Magic::Funds => failed("funds"),
+                Magic::Auth => failed("auth"),
+                Magic::Hangs | Magic::TakesAndResets | Magic::Garbage => TextOutcome::Ambiguous,
+            };
+            assert_eq!(outcome, expected, "{is:?} {what:?} {end}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_believed_only_with_a_fresh_signature_over_its_bytes() {
+    for is in Personality::ALL {
+        let db = Db::sqlite();
+        let (texts, emulators) = set_up(&db, &[is]).await;
+        assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(is));
+        let (id, now) = (emulators[0].id(0), texts.store().clock().now_ms());
+        let event = |at_ms| Event {
+            id: &id,
+            reference: None,
+            number: "+447400110001",
+            says: Says::Delivered,
+            at_ms,
+        };
+        let good = is.hook(&[event(now)]);
+        let mut forged = good.clone();
+        *forged.body.last_mut().unwrap() = b' ';
+        let bare = Hook { headers: headers(&[]), ..good.clone() };
+        for (hook, why) in [(&forged, "another body"), (&bare, "no signature")] {
+            assert_eq!(hears(&texts, is, hook).await, 403, "{is:?}: {why}");
+        }
+        if is.dates_webhooks() {
+            for at_ms in [now - 6 * 60_000, now + 6 * 60_000] {
+                assert_eq!(hears(&texts, is, &is.hook(&[event(at_ms)])).await, 403, "{is:?}");
+            }
+        }
+        assert_eq!(db.message().await.split(' ').next(), Some("accepted"));
+        assert_eq!(hears(&texts, is, &is.signed(b"[1]".to_vec(), now)).await, 400, "{is:?}");
+        assert_eq!(hears(&texts, is, &good).await, 200);
+        assert_eq!(db.message().await.split(' ').next(), Some("delivered"));
+        let other = texts.webhook("twilio", is.name(), good.posted()).await.unwrap_err();
+        assert_eq!(other.status(), 404, "a provider of that name is of another kind");
+    }
+}
+
+#[tokio::test]
+async fn many_events_of_one_webhook_are_all_taken() {
+    for is in Personality::ALL.into_iter().filter(|is| is.batches()) {
+        let db = Db::sqlite();
+        let (texts, emulators) = set_up(&db, &[is]).await;
+        let at_ms = texts.store().clock().now_ms();
+        for n in 1..=3 {
+            assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, accepted(is));
+        }
+        let ids: Vec<_> = (0..3).map(|n| emulators[0].id(n)).collect();
+        let event = |id, says| Event { id, reference: None, number: "+447400110001", says, at_ms };
+        let events = [
+            event(&ids[0], Says::Read),
+            event(&ids[1], Says::Delivered),
+            event(&ids[2], Says::Failed(Magic::Blocked)),
+            event(&ids[0], Says::Delivered),
+        ];
+        assert_eq!(hears(&texts, is, &is.hook(&events)).await, 200);
+        let states = db.texts("SELECT state FROM message ORDER BY message_id").await;
+        let states: Vec<_> = states.into_iter().flatten().collect();
+        assert_eq!(states, ["read", "delivered", "failed"], "{is:?}");
+    }
+}
+
+#[tokio::test]
+async fn x_05_stop_by_any_provider_holds_at_once_and_is_confirmed_where_we_are_to() {
+    for is in Personality::ALL {
+        let db = Db::sqlite();
+        let (texts, emulators) = set_up(&db, &[is]).await;
+        let at_ms = texts.store().clock().now_ms();
+        let from = mobile(1);
+        let text = |text, at_ms| {
+            is.hook(&[Event {
+                id: "in1",
+                reference: None,
+                number: from.as_str(),
+                says: Says::Text(text),
+                at_ms,
+            }])
+        };
+        assert_eq!(hears(&texts, is, &text("please do not stop", at_ms)).await, 200);
+        assert_eq!(hears(&texts, is, &text(" Stop. ", at_ms)).await, 200);
+        let outcome = texts.send(order(texts.store(), &from)).await;
+        assert_eq!(outcome, TextOutcome::OptedOut, "{is:?}");
+        let answers = emulators[0].taken();
+        match is {
+            // It answers by itself.
+            Personality::Telnyx => assert!(answers.is_empty(), "{answers:?}"),
+            Personality::WhatsApp => {
+                assert_eq!((answers.len(), &answers[0]["type"]), (1, &json!("text")));
+                let body = answers[0]["text"]["body"].as_str().unwrap();
+                assert!(body.contains("START"), "{body}");
+                // The window for free text is closed a day later.
+                assert_eq!(hears(&texts, is, &text("HELP", at_ms - 25 * 3_600_000)).await, 200);
+                assert_eq!(emulators[0].taken().len(), 1);
+            }
+        }
+        assert_eq!(hears(&texts, is, &text("START", at_ms)).await, 200);
+        assert_eq!(texts.send(order(texts.store(), &from)).await, accepted(is), "{is:?}");
+    }
+}
+
+#[tokio::test]
+async fn whatsapp_is_shown_once_that_the_address_is_ours() {
+    let db = Db::sqlite();
+    let (texts, _emulators) = set_up(&db, &[Personality::WhatsApp]).await;
+    let none = headers(&[]);
+    let asks = async |query: &str| {
+        let path = format!("/webhooks/whatsapp-cloud/whatsapp-cloud?{query}");
+        let posted = Posted { asks: true, ..posted("", &path, &none, b"") };
+        let answer = texts.webhook("whatsapp-cloud", "whatsapp-cloud", posted).await;
+        answer.map_err(|error| error.status())
+    };
+    let query =
+        format!("hub.mode=subscribe&hub.verify_token={VERIFY_TOKEN}&hub.challenge=1158201444");
+    assert_eq!(asks(&query).await.unwrap(), WebhookAnswer::Text("1158201444".to_owned()));
+    assert_eq!(asks("hub.mode=subscribe&hub.verify_token=x&hub.challenge=1").await, Err(403));
+    let script = query.replace("1158201444", "%3Cscript%3E");
+    assert_eq!(asks(&script).await, Err(403), "nothing but a plain word is given back");
+}
