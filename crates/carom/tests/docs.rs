@@ -15,8 +15,18 @@ const CONFIGURATION: &str = include_str!("../../../docs/configuration.md");
 const README: &str = include_str!("../../../README.md");
 const CODES: &str = include_str!("../../ivr-runtime/src/diagnose/code.rs");
 /// Kinds of providers.
-const PROVIDERS: [&str; 6] =
-    ["sandbox", "twilio", "telnyx", "whatsapp-cloud", "liveperson", "khoros"];
+const PROVIDERS: [&str; 10] = [
+    "sandbox",
+    "twilio",
+    "telnyx",
+    "whatsapp-cloud",
+    "bandwidth",
+    "vonage",
+    "smpp",
+    "http",
+    "liveperson",
+    "khoros",
+];
 /// Near to no key, so that the check lists those that it knows.
 const NO_KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqq = 1";
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use carom::config::check;
-use carom_blackbox::{Engine, FLOW, Place, twilio::Twilio};
+use carom_blackbox::{Database, Engine, FLOW, Place, eventually, twilio::Twilio};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const TELNYX: &str = r#"
@@ -40,6 +40,62 @@ variables  = ["{link_token}"]
 auto_reply = false                    # we confirm STOP and answer HELP
 "#;
 
+const OTHERS: &str = r#"
+[provider.bandwidth]
+kind         = "bandwidth"
+account      = "9900000"
+username     = "api"
+secret       = "file:key"
+application  = "app-1"
+verify_token = "file:pair"
+[provider.vonage]
+kind       = "vonage"
+account    = "abcd1234"
+secret     = "file:key"
+app_secret = "file:key"
+signature  = "md5hash"
+[provider.gateway]
+kind    = "http"
+url     = "https://sms.example.net/send"
+headers = { Authorization = "Bearer {secret}" }
+body    = '{"to":"{to}","text":"{text}","ref":"{reference}","ttl":{valid_seconds}}'
+secret  = "file:key"
+id      = "/id"
+errors  = { "460" = "invalid" }
+app_secret       = "file:key"
+signature        = "hmac-sha256"
+signature_header = "X-Signature"
+reference_at     = "/ref"
+state_at         = "/state"
+states           = { DELIVRD = "delivered", UNDELIV = "undelivered" }
+[provider.centre]
+kind        = "smpp"
+url         = "smpps://smsc.example.net:3550"
+account     = "carom"
+secret      = "file:short"
+data_coding = "latin1"
+long_texts  = "payload"
+receipt_ids = "decimal"
+window      = 20
+[sender.centre]
+provider   = "centre"
+from       = "84433"
+regions    = ["GB"]
+per_second = 20
+[sender.bandwidth]
+provider = "bandwidth"
+from     = "+14155550124"
+regions  = ["US"]
+[sender.vonage]
+provider = "vonage"
+from     = "Example"
+regions  = ["GB"]
+[sender.gateway]
+provider = "gateway"
+from     = "+442079460019"
+regions  = ["GB"]
+"#;
+
 /// What the check says of the built-in configuration with these tables.
 fn told(tables: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -47,6 +103,8 @@ fn told(tables: &str) -> String {
     for (name, text) in [
         ("key", "s3cret"),
         ("verify", "verify-me"),
+        ("short", "s3cr3t"),
+        ("pair", "hooks:s3cret"),
         ("public", "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
@@ -60,7 +118,7 @@ fn told(tables: &str) -> String {
 
 #[test]
 fn providers_and_senders_of_the_example_load_as_printed() {
-    for tables in [TELNYX, WHATSAPP] {
+    for tables in [TELNYX, WHATSAPP, OTHERS] {
         let report = told(tables);
         let about = ["provider", "sender", "`channel`", "template", "N01", "E10", "E13"];
         assert!(!about.iter().any(|word| report.contains(word)), "{report}");
@@ -77,6 +135,20 @@ fn e10_a_sender_that_its_provider_cannot_serve_is_refused() {
         (WHATSAPP, "\"utility\"", "\"marketing\"", "`template_category` does not take `marketing`"),
         (TELNYX, "channel    = \"sms\"", "channel    = \"whatsapp\"", "carries no whatsapp"),
         (TELNYX, "file:public", "AAAA", "`public_key`: it is no Ed25519 public key"),
+        (OTHERS, "file:pair", "file:key", "`verify_token` is no name and password"),
+        (OTHERS, "{to}", "you", "neither `url` nor `body` holds the number"),
+        (OTHERS, "\"ttl\":", "ttl:", "`body` is no JSON"),
+        (OTHERS, "\"invalid\"", "\"wrong\"", "`errors` does not know `wrong`"),
+        (OTHERS, "\"460\"", "\"200\"", "`200` is no status of an error answer"),
+        (OTHERS, "signature        = \"hmac-sha256\"", "", "there is no `signature`"),
+        (
+            OTHERS,
+            "smpps://smsc.example.net:3550",
+            "https://smsc.example.net",
+            "is no message centre",
+        ),
+        (OTHERS, "\"carom\"", "\"a-name-that-is-too-long\"", "longer than the 15 characters"),
+        (OTHERS, "\"/ref\"", "\"ref\"", "`ref` is no JSON pointer"),
     ] {
         assert!(tables.contains(from), "{from}");
         let report = told(&tables.replace(from, to));
@@ -131,4 +203,47 @@ fn ask(place: &Place, method: &str, path: &str, headers: &str, body: &str) -> St
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+#[test]
+fn ex_29_a_text_by_hand_asks_first_and_leaves_a_consent_and_no_call_that_counts() {
+    let place = Place::new();
+    let engine = Engine::start(BIN, &place);
+    let text = ["text", "+447400110001", "Example: only a test"];
+    let told = engine.cli(&text);
+    assert!(!told.status.success() && told.err.contains("--yes"), "{told:?}");
+    let told = engine.cli(&[&text[..], &["--yes"]].concat());
+    assert!(told.status.success() && told.out.starts_with("accepted, by "), "{told:?}");
+    let database = Database::of(&place);
+    let of_consent = "SELECT COUNT(*) FROM message m JOIN consent k ON k.consent_id = m.consent_id \
+                      WHERE k.prompt_id = 'carom text' AND m.state = 'delivered'";
+    assert_eq!(database.number(of_consent), 1);
+    let ended = "SELECT COUNT(*) FROM call WHERE end_reason = 'test_call'";
+    eventually("its call is over", || (database.number(ended) == 1).then_some(()));
+    assert_eq!(database.number("SELECT COUNT(*) FROM v_eligible"), 0);
+    for (args, why) in [
+        (["text", "+442079460018", "x", "--yes"], "landline"),
+        (["text", "0123", "x", "--yes"], "is no number"),
+    ] {
+        let told = engine.cli(&args);
+        assert!(!told.status.success() && told.err.contains(why), "{why}: {told:?}");
+    }
+    let told = engine.cli(&["text", "+447400110001", "x", "--yes", "--via", "nobody"]);
+    assert!(!told.status.success() && told.err.contains("no `[sender.nobody]`"), "{told:?}");
+}
+
+#[test]
+fn providers_are_checked_without_a_text() {
+    let place = Place::new();
+    let twilio = Twilio::start(&place);
+    let engine = Engine::start_with(BIN, &place, &twilio.engine_config(&place), FLOW);
+    let told = engine.cli(&["providers", "check", "twilio"]);
+    assert!(told.out.contains("twilio: the credentials are right"), "{told:?}");
+    assert!(told.out.contains("a node answers there and refuses"), "{told:?}");
+    assert!(told.status.success() && twilio.posted().is_empty());
+    place.write("token", "another");
+    let told = engine.cli(&["providers", "check"]);
+    assert!(told.out.contains("it does not know us") && !told.status.success(), "{told:?}");
+    let told = engine.cli(&["providers", "check", "nobody"]);
+    assert!(told.err.contains("no `[provider.nobody]`"), "{told:?}");
 }

@@ -6,6 +6,47 @@ ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 /// Characters that need the escape septet before them.
 const EXTENDED: &str = "\u{c}^{}\\[~]|€";
 
+/// The septets of [`EXTENDED`], after the escape.
+const EXTENDED_CODES: [u8; 10] = [0x0a, 0x14, 0x28, 0x29, 0x2f, 0x3c, 0x3d, 0x3e, 0x40, 0x65];
+/// The escape; it stands in the alphabet's place 27, where [`BASIC`] has nothing.
+const ESCAPE: u8 = 0x1b;
+
+/// The septets of a text, one an octet (3GPP TS 23.038 §6.2.1, unpacked); `None` where the
+/// alphabet lacks a character.
+#[must_use]
+pub fn encode(text: &str) -> Option<Vec<u8>> {
+    let mut septets = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        if let Some(place) = BASIC.chars().position(|basic| basic == c) {
+            let place = u8::try_from(place).ok()?;
+            septets.push(if place < ESCAPE { place } else { place + 1 });
+        } else {
+            let place = EXTENDED.chars().position(|extended| extended == c)?;
+            septets.extend([ESCAPE, EXTENDED_CODES[place]]);
+        }
+    }
+    Some(septets)
+}
+
+/// The text of septets, one an octet. What has no meaning becomes a space, as phones do.
+#[must_use]
+pub fn decode(septets: &[u8]) -> String {
+    let (mut text, mut escaped) = (String::with_capacity(septets.len()), false);
+    for &septet in septets {
+        if escaped {
+            let place = EXTENDED_CODES.iter().position(|code| *code == septet);
+            text.push(place.and_then(|place| EXTENDED.chars().nth(place)).unwrap_or(' '));
+            escaped = false;
+        } else if septet == ESCAPE {
+            escaped = true;
+        } else {
+            let place = usize::from(if septet < ESCAPE { septet } else { septet - 1 });
+            text.push(BASIC.chars().nth(place).unwrap_or(' '));
+        }
+    }
+    text
+}
+
 /// Septets of `c`: 1, 2, or `None` where the alphabet lacks it.
 #[must_use]
 pub fn septets(c: char) -> Option<usize> {
@@ -55,6 +96,28 @@ mod tests {
         assert_eq!(EXTENDED.chars().count(), 10);
         assert_eq!((septets('Ç'), septets('ç')), (Some(1), None));
         assert_eq!((septets('€'), septets('`')), (Some(2), None));
+    }
+
+    #[test]
+    fn every_character_has_its_septets_and_comes_back() {
+        let all: String = BASIC.chars().chain(EXTENDED.chars()).collect();
+        let septets = encode(&all).unwrap();
+        assert_eq!(decode(&septets), all);
+        assert_eq!(septets.len(), all.chars().filter_map(super::septets).sum());
+        // Of the table of TS 23.038.
+        for (text, expected) in [
+            ("@", &[0x00][..]),
+            ("Δ", &[0x10]),
+            ("Æ", &[0x1c]),
+            ("A", &[0x41]),
+            ("a", &[0x61]),
+            ("à", &[0x7f]),
+            ("€", &[0x1b, 0x65]),
+        ] {
+            assert_eq!(encode(text).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(encode("ç"), None);
+        assert_eq!(decode(&[0x1b]), "");
     }
 
     #[test]

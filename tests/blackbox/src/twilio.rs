@@ -161,13 +161,17 @@ impl Twilio {
     /// `None` where the connection is to be closed instead.
     fn answer(&self, request: &Request) -> Option<(u16, String)> {
         let path = format!("/2010-04-01/Accounts/{ACCOUNT}/Messages.json");
-        if request.path != path {
+        let about = format!("/2010-04-01/Accounts/{ACCOUNT}.json");
+        if request.path != path && request.path != about {
             return Some((404, json!({ "code": 20404 }).to_string()));
         }
         // AC00000000000000000000000000000001:s3cret-t0ken-of-the-provider
         let basic = "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMTpzM2NyZXQtdDBrZW4tb2YtdGhlLXByb3ZpZGVy";
         if request.header("authorization") != basic {
             return Some((401, json!({ "code": 20003 }).to_string()));
+        }
+        if request.path == about {
+            return Some((200, json!({ "sid": ACCOUNT, "status": "active" }).to_string()));
         }
         if request.method == "GET" {
             return Some(self.list(&request.form));

@@ -9,11 +9,13 @@ mod graph;
 mod hours;
 mod node;
 mod prompts;
+mod providers;
 mod root;
 mod run;
 mod sarif;
 mod simulate;
 mod test;
+mod text;
 
 pub use call::CallArgs;
 pub use check::CheckArgs;

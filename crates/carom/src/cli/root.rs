@@ -8,6 +8,8 @@ use super::{
     CallArgs, CheckArgs, DemoArgs, GraphArgs, PromptsArgs, RunArgs, SimulateArgs, TestArgs,
     hours::HoursArgs,
     node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs},
+    providers::ProvidersArgs,
+    text::TextArgs,
 };
 
 /// A self-hosted call-deflection engine.
@@ -34,6 +36,10 @@ enum Command {
     Calls(CallsArgs),
     /// Texts and their states.
     Messages(MessagesArgs),
+    /// Send a text to a phone of your own, after a question.
+    Text(TextArgs),
+    /// Whether the message providers know us and reach us.
+    Providers(ProvidersArgs),
     /// Set or clear a flag that the rules test.
     Flag(FlagArgs),
     /// What is open now; close or open for once.
@@ -66,6 +72,8 @@ impl Cli {
             Command::Status(args) => args.status(),
             Command::Calls(args) => args.run(),
             Command::Messages(args) => args.run(),
+            Command::Text(args) => args.run(),
+            Command::Providers(args) => args.run(),
             Command::Flag(args) => args.run(),
             Command::Hours(args) => args.run(),
             Command::Prompts(args) => args.run(),

@@ -6,7 +6,7 @@ use deflect_actions::{
 };
 use ivr_runtime::diagnose::Code;
 
-use super::{Provider, ProviderKind, read::Table};
+use super::{Provider, read::Table};
 
 /// Keys that mean something for WhatsApp only.
 const OF_WHATSAPP: [&str; 4] = ["template", "template_category", "template_languages", "variables"];
@@ -73,20 +73,18 @@ fn template(table: &Table<'_>, channel: Channel) -> Option<Template> {
 }
 
 fn refuse_wrong_channel(table: &Table<'_>, provider: &Provider, channel: Channel) {
-    let (sms, whatsapp) = match provider.kind {
-        ProviderKind::Sandbox | ProviderKind::Twilio { .. } => (true, true),
-        ProviderKind::Telnyx { .. } => (true, false),
-        ProviderKind::WhatsApp { .. } => (false, true),
-        // They carry nothing.
-        ProviderKind::Liveperson { .. } | ProviderKind::Khoros { .. } => (false, false),
-    };
+    let (sms, whatsapp) = provider.kind.carries();
     let carries = match channel {
         Channel::Sms => sms,
         Channel::WhatsApp => whatsapp,
     };
     if !carries {
-        let (name, other) = (&provider.name, if sms { "sms" } else { "whatsapp" });
-        let message = format!("`[provider.{name}]` carries no {}", channel.as_str());
-        table.note(Code::E10, "channel", message, format!("write `channel = \"{other}\"`"));
+        let message = format!("`[provider.{}]` carries no {}", provider.name, channel.as_str());
+        let help = match (sms, whatsapp) {
+            (true, _) => "write `channel = \"sms\"`",
+            (false, true) => "write `channel = \"whatsapp\"`",
+            (false, false) => "it is there for links; name another",
+        };
+        table.note(Code::E10, "channel", message, help);
     }
 }

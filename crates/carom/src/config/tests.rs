@@ -146,8 +146,8 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "16:13 N01 `caller_id = \"confirm\"` is not available yet | it takes `accept`",
         ),
         (
-            "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"telnyx\"\nsecret = \"env:X\"",
-            "44:8 N01 `kind = \"telnyx\"` is not available yet | it takes `sandbox`, `twilio`",
+            "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"infobip\"\nsecret = \"env:X\"",
+            "44:8 N01 `kind = \"infobip\"` is not available yet | it takes `sandbox`, `twilio`, `telnyx`, `whatsapp-cloud`, `bandwidth`, `vonage`, `smpp`, `http`, `liveperson`, `khoros`",
         ),
         (
             "[provider.sandbox]|[source.queue]\nkind = \"ami\"\n[provider.sandbox]",

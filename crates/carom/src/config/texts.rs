@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use deflect_actions::{
-    provider::{Provider, telnyx::Telnyx, twilio::Twilio, whatsapp::WhatsApp},
+    provider::{
+        Provider, bandwidth::Bandwidth, gateway::Gateway, smpp::Smpp, telnyx::Telnyx,
+        twilio::Twilio, vonage::Vonage, whatsapp::WhatsApp,
+    },
     text::{TextConfig, TextLimits},
 };
 use ivr_runtime::{flow::model::Flow, hours::Schedule};
@@ -88,6 +91,18 @@ fn provider(provider: &super::Provider, config: &Config) -> Option<Provider> {
             let (secret, app_secret) = (secret.reveal(), app_secret.reveal());
             let verify_token = verify_token.reveal();
             Provider::WhatsApp(WhatsApp::new(secret, app_secret, verify_token, url.as_deref()))
+        }
+        ProviderKind::Bandwidth { account, url } => {
+            Provider::Bandwidth(Bandwidth::new(account.clone(), url.as_deref()))
+        }
+        ProviderKind::Vonage { account, secret, app_secret, signature, url } => {
+            let (signing, hook) = ((*signature, app_secret.reveal()), hook("vonage"));
+            let (key, secret) = (account.reveal(), secret.reveal());
+            Provider::Vonage(Vonage::new(key, secret, signing, url.as_deref(), hook))
+        }
+        ProviderKind::Smpp(settings) => Provider::Smpp(Smpp::new(settings.clone())),
+        ProviderKind::Http(description) => {
+            Provider::Gateway(Box::new(Gateway::new((**description).clone())))
         }
     })
 }

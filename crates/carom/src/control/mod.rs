@@ -35,6 +35,8 @@ pub enum Request {
         /// At most so many.
         limit: u32,
     },
+    /// Sends a text of the operator's own.
+    Text(TextOrdered),
     /// Sets or clears a flag that the rules test.
     Flag {
         /// Its name.
@@ -53,6 +55,18 @@ pub enum Request {
     },
     /// Gauges and the configuration in use.
     Status,
+}
+
+/// A text of the operator's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextOrdered {
+    /// The number, E.164.
+    pub to: String,
+    /// The text.
+    pub text: String,
+    /// Names of senders in the order tried; empty: all.
+    pub via: Vec<String>,
 }
 
 /// Hours are to be closed, or open, for once.

@@ -35,6 +35,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
         Counter,
         "Attempts that definitely failed, by sender and class",
     ),
+    ("carom_sender_paused", Gauge, "1: the sender is left alone for a while; by sender"),
     (
         "carom_texts_fallen_over_total",
         Counter,

@@ -1,5 +1,6 @@
 //! A running node: its parts put together, asked things, drained, stopped.
 
+mod by_hand;
 pub mod clock;
 mod hours;
 pub mod log;

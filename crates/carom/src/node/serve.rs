@@ -118,6 +118,7 @@ impl Node {
             Request::Calls { limit } => self.calls(limit).await,
             Request::Call { call } => self.call(&call).await,
             Request::Messages { limit } => self.messages(limit).await,
+            Request::Text(wanted) => self.text_by_hand(wanted).await,
             Request::Flag { name, on } => self.flag(&name, on).await,
             Request::Hours => self.hours(),
             Request::ChangeHours(order) => self.change_hours(order).await,
@@ -242,11 +243,15 @@ impl Node {
         let snapshot = self.snapshot.load();
         let gauges = self.gauges().await.unwrap_or_default();
         let figures = self.services.writer.figures();
+        let resting = self.services.texts.resting_senders().into_iter().map(|sender| {
+            json!({ "sender": sender.name, "why": sender.why, "until_ms": sender.until_ms })
+        });
         Reply::Data(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "gauges": gauges,
             "flags": self.services.marks().map(|marks| marks.flags.clone()),
             "flows": snapshot.flows.iter().map(|flow| &flow.name).collect::<Vec<_>>(),
+            "resting_senders": resting.collect::<Vec<_>>(),
             "store_up": self.services.store.is_up().await,
             "rows": { "written": figures.written, "waiting": figures.waiting, "lost": figures.lost },
         }))

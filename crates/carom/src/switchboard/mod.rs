@@ -47,6 +47,7 @@ use self::{
 };
 pub use self::{
     facts::one_off,
+    local_time::local_time,
     media::{StreamRules, stream_config},
     record::in_words,
     tasks::{Marks, Services, start_seed},

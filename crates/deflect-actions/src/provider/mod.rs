@@ -2,26 +2,35 @@
 //! cannot be known.
 
 mod answer;
+pub mod bandwidth;
+mod check;
 mod class;
 mod form;
+pub mod gateway;
 mod hook;
 mod outbound;
 mod request;
+pub mod smpp;
 mod state;
 pub mod telnyx;
 pub mod twilio;
+pub mod vonage;
 pub mod whatsapp;
 
 use std::time::Duration;
 
 pub use answer::{Accepted, Failure, Found, Receipt, SendError};
+pub use check::{Checked, Reached, reach_webhook};
 pub use class::Class;
 pub use form::form;
 pub use hook::{Event, Inbound, Malformed, Posted, Refused, Told};
 pub use outbound::{Channel, Fill, LINK_TOKEN, OutboundMessage, Reference, Template, VARIABLES};
 pub use state::State;
 
-use self::{telnyx::Telnyx, twilio::Twilio, whatsapp::WhatsApp};
+use self::{
+    bandwidth::Bandwidth, gateway::Gateway, smpp::Smpp, telnyx::Telnyx, twilio::Twilio,
+    vonage::Vonage, whatsapp::WhatsApp,
+};
 
 /// A provider.
 #[derive(Debug, Clone)]
@@ -34,6 +43,14 @@ pub enum Provider {
     Telnyx(Telnyx),
     /// WhatsApp's Cloud API.
     WhatsApp(WhatsApp),
+    /// Bandwidth's Messaging API.
+    Bandwidth(Bandwidth),
+    /// Vonage's SMS API.
+    Vonage(Vonage),
+    /// A message centre.
+    Smpp(Smpp),
+    /// Another gateway, as described.
+    Gateway(Box<Gateway>),
 }
 
 impl Provider {
@@ -45,6 +62,10 @@ impl Provider {
             Self::Twilio(_) => "twilio",
             Self::Telnyx(_) => "telnyx",
             Self::WhatsApp(_) => "whatsapp-cloud",
+            Self::Bandwidth(_) => "bandwidth",
+            Self::Vonage(_) => "vonage",
+            Self::Smpp(_) => "smpp",
+            Self::Gateway(_) => "http",
         }
     }
 
@@ -65,6 +86,10 @@ impl Provider {
             Self::Twilio(twilio) => twilio.send(message, limit).await,
             Self::Telnyx(telnyx) => telnyx.send(message, limit).await,
             Self::WhatsApp(whatsapp) => whatsapp.send(message, limit).await,
+            Self::Bandwidth(bandwidth) => bandwidth.send(message, limit).await,
+            Self::Vonage(vonage) => vonage.send(message, limit).await,
+            Self::Smpp(smpp) => smpp.send(message, limit).await,
+            Self::Gateway(gateway) => gateway.send(message, limit).await,
         }
     }
 
@@ -80,7 +105,44 @@ impl Provider {
             Self::Sandbox => Found::HasNone,
             Self::Twilio(twilio) => twilio.find(message, written_ms, limit).await,
             // They tell of a message by their own id only, which the lost answer held.
-            Self::Telnyx(_) | Self::WhatsApp(_) => Found::Unknown,
+            Self::Telnyx(_)
+            | Self::WhatsApp(_)
+            | Self::Bandwidth(_)
+            | Self::Vonage(_)
+            | Self::Smpp(_)
+            | Self::Gateway(_) => Found::Unknown,
+        }
+    }
+
+    /// Whether the credentials are right, by a question that texts nobody. `from`: one of its
+    /// senders, which some want to be asked about.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn check(&self, from: Option<&str>, limit: Duration) -> Result<Checked, SendError> {
+        match self {
+            Self::Sandbox => Ok(Checked::Right),
+            Self::Twilio(twilio) => twilio.check(limit).await,
+            Self::Telnyx(telnyx) => telnyx.check(limit).await,
+            Self::WhatsApp(whatsapp) => whatsapp.check(from, limit).await,
+            Self::Bandwidth(bandwidth) => bandwidth.check(limit).await,
+            Self::Vonage(vonage) => vonage.check(limit).await,
+            Self::Smpp(smpp) => smpp.check(limit).await.map(|()| Checked::Right),
+            Self::Gateway(_) => Ok(Checked::NotAskable),
+        }
+    }
+
+    /// What follows the provider's name in the path of its webhooks; `None`: it has none.
+    #[must_use]
+    pub fn webhook(&self) -> Option<&'static str> {
+        match self {
+            Self::Sandbox | Self::Smpp(_) => None,
+            Self::Twilio(_) => Some("/status"),
+            Self::Telnyx(_)
+            | Self::WhatsApp(_)
+            | Self::Bandwidth(_)
+            | Self::Vonage(_)
+            | Self::Gateway(_) => Some(""),
         }
     }
 
@@ -90,10 +152,22 @@ impl Provider {
     /// Why it is refused.
     pub fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {
         match self {
-            Self::Sandbox => Err(Refused::Nowhere),
+            // What a centre tells comes by its session.
+            Self::Sandbox | Self::Smpp(_) => Err(Refused::Nowhere),
             Self::Twilio(twilio) => twilio.hear(posted),
             Self::Telnyx(telnyx) => telnyx.hear(posted),
             Self::WhatsApp(whatsapp) => whatsapp.hear(posted),
+            Self::Bandwidth(bandwidth) => bandwidth.hear(posted),
+            Self::Vonage(vonage) => vonage.hear(posted),
+            Self::Gateway(gateway) => gateway.hear(posted),
+        }
+    }
+
+    /// How many of a sender's messages a second a text is.
+    pub(crate) fn weight(&self, text: &str) -> u32 {
+        match self {
+            Self::Smpp(_) => u32::try_from(Smpp::parts(text)).unwrap_or(1),
+            _ => 1,
         }
     }
 

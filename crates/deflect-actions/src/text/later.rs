@@ -55,6 +55,9 @@ impl TextService {
         let store = &self.0.store;
         let Some(mut message) = store.outgoing(message_id).await? else { return Ok(false) };
         let class = receipt.class.unwrap_or(Class::Unknown);
+        if let (Class::Blocked, Some(sender)) = (class, &message.sender) {
+            self.0.health.was_blocked(sender, store.now_ms());
+        }
         let rest = self.rest(&message, class);
         if rest.is_empty() || message.try_no != try_no {
             return Ok(false);

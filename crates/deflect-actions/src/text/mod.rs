@@ -9,12 +9,14 @@ mod attempt;
 mod background;
 mod check;
 mod config;
+mod health;
 mod later;
 mod limits;
 mod order;
 mod receipts;
 mod reply;
 mod round;
+mod sessions;
 mod settle;
 mod throttle;
 
@@ -23,6 +25,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
 pub use config::{Sender, TextConfig, TextLimits};
+pub use health::RestingSender;
 pub use order::{TextOrder, TextOutcome};
 pub use receipts::{WebhookAnswer, WebhookError};
 
@@ -38,6 +41,7 @@ struct Inner {
     config: RwLock<Arc<TextConfig>>,
     window: limits::Window,
     throttle: throttle::Throttle,
+    health: health::Health,
     /// Something was learned about some message.
     news: Notify,
     /// The queue has something due sooner than the next look at it.
@@ -48,20 +52,32 @@ impl TextService {
     /// A service over `store`. Nothing is retried or settled until [`Self::start`] runs.
     #[must_use]
     pub fn new(store: Store, config: impl Into<Arc<TextConfig>>) -> Self {
-        Self(Arc::new(Inner {
+        let config = config.into();
+        let service = Self(Arc::new(Inner {
             store,
-            config: RwLock::new(config.into()),
+            config: RwLock::new(Arc::clone(&config)),
             window: limits::Window::default(),
             throttle: throttle::Throttle::default(),
+            health: health::Health::default(),
             news: Notify::new(),
             due: Notify::new(),
-        }))
+        }));
+        service.open_sessions(&TextConfig::default(), &config);
+        service
     }
 
     /// From now on sends by `config`; what is under way keeps the old one. So does a call that
     /// began before: [`Self::send_by`].
     pub fn reconfigure(&self, config: impl Into<Arc<TextConfig>>) {
-        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config.into();
+        let config = config.into();
+        self.open_sessions(&self.config(), &config);
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    /// The senders that are left alone for a while.
+    #[must_use]
+    pub fn resting_senders(&self) -> Vec<RestingSender> {
+        self.0.health.resting(self.0.store.now_ms())
     }
 
     /// The store of its messages.

@@ -1,6 +1,6 @@
 //! Webhooks: receipts move messages on, STOP and START are heeded at once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use message_text::E164;
 
@@ -92,9 +92,9 @@ impl TextService {
     }
 
     /// Takes events in; the answer holds what is to be written back to who texted us.
-    async fn take_events(
+    pub(super) async fn take_events(
         &self,
-        config: &TextConfig,
+        config: &Arc<TextConfig>,
         name: &str,
         provider: &Provider,
         events: Vec<Event>,
@@ -108,7 +108,12 @@ impl TextService {
                     if provider.answers_in_webhook() {
                         answer = WebhookAnswer::Twiml(twiml(reply.as_deref()));
                     } else if let Some(reply) = reply {
-                        self.write_back(config, name, provider, &text, &reply).await;
+                        // The provider is not to wait for it.
+                        let (service, config) = (self.clone(), Arc::clone(config));
+                        let name = name.to_owned();
+                        tokio::spawn(async move {
+                            service.write_back(&config, &name, &text, &reply).await;
+                        });
                     }
                 }
             }
@@ -159,15 +164,10 @@ impl TextService {
     }
 
     /// Answers a text by the sender it came to; one try, for it is no promise.
-    async fn write_back(
-        &self,
-        config: &TextConfig,
-        name: &str,
-        provider: &Provider,
-        text: &Inbound,
-        reply: &str,
-    ) {
-        let (Some(sender), Ok(to)) = (sender(config, name, &text.to), text.from.parse::<E164>())
+    async fn write_back(&self, config: &TextConfig, name: &str, text: &Inbound, reply: &str) {
+        let sender = sender(config, name, &text.to);
+        let (Some(provider), Some(sender), Ok(to)) =
+            (config.providers.get(name), sender, text.from.parse::<E164>())
         else {
             return;
         };

@@ -28,8 +28,10 @@ enum Turn {
     Over(Tried),
     /// Definitely not sent.
     Failed(Failure),
-    /// Its turn comes too late, or not at all; the next may have one.
+    /// Its turn comes too late; the next may have one.
     Passes,
+    /// It is left alone for a while.
+    Rests(Class),
     /// Written and unanswered, and one duplicate is allowed.
     Doubles,
     /// There is no time, or no store, for anybody.
@@ -39,7 +41,8 @@ enum Turn {
 /// What is known when all had their turn.
 #[derive(Default)]
 struct Round {
-    worst: Option<Failure>,
+    /// With the channel that it is of.
+    worst: Option<(Failure, Channel)>,
     /// Who may have more luck later, and when.
     later: Vec<(Channel, Option<Duration>)>,
     blocked: u8,
@@ -85,6 +88,9 @@ impl TextService {
                 Turn::Over(tried) => return tried,
                 Turn::Doubles => {}
                 Turn::Passes => round.later.push((sender.channel, None)),
+                Turn::Rests(why) => {
+                    round.worst = round.worst.or(Some((Failure::of(why), sender.channel)));
+                }
                 Turn::NoMore => {
                     round.later.push((sender.channel, None));
                     break;
@@ -112,11 +118,16 @@ impl TextService {
             return Turn::NoMore;
         }
         let now = self.0.store.now_ms();
-        let turn = self.0.throttle.turn(&sender.name, sender.per_second, now, limit);
+        if let Some(why) = self.0.health.rests(&sender.name, now) {
+            return Turn::Rests(why);
+        }
+        let weight = provider.weight(&message.letter.text);
+        let turn = self.0.throttle.turn(&sender.name, sender.per_second, weight, now, limit);
         let Some(turn) = turn else { return Turn::Passes };
         tokio::time::sleep(turn).await;
         match self.write(message, sender, provider, limit - turn).await {
             Ok(accepted) => {
+                self.0.health.note(&sender.name, None, now);
                 self.note_accepted(message, &sender.provider, accepted).await;
                 Turn::Over(Tried::Accepted { sender: sender.name.clone() })
             }
@@ -234,6 +245,7 @@ impl TextService {
 
     async fn note_definite(&self, message: &Outgoing, sender: &str, failure: &Failure) {
         let class = failure.class;
+        self.0.health.note(sender, Some(class), self.0.store.now_ms());
         metrics::counter!(
             "carom_text_attempts_failed_total",
             "sender" => sender.to_owned(), "class" => class.as_str()
@@ -263,16 +275,17 @@ impl Round {
         }
         self.blocked += u8::from(class == Class::Blocked);
         // That one channel reaches nobody says less than what another's provider said.
-        let heavier = !class.is_of_the_channel() || self.worst.is_none();
+        let heavier =
+            !class.is_of_the_channel() || self.worst.as_ref().is_none_or(|(_, of)| *of == channel);
         if heavier {
-            self.worst = Some(failure);
+            self.worst = Some((failure, channel));
         }
         (class.others_may_try() || class.is_of_the_channel()) && self.blocked < BLOCKED
     }
 
     fn ends(self, written: bool) -> Tried {
         let open = self.later.into_iter().filter(|(channel, _)| !self.closed.contains(channel));
-        let worst = self.worst.unwrap_or_else(|| Failure::of(Class::Config));
+        let worst = self.worst.map_or_else(|| Failure::of(Class::Config), |(failure, _)| failure);
         match open.map(|(_, after)| after).max() {
             _ if written => Tried::Ambiguous,
             Some(after) if worst.class.others_may_try() || worst.class.is_of_the_channel() => {

@@ -11,11 +11,12 @@ use std::{
 pub(super) struct Throttle(Mutex<HashMap<String, i64>>);
 
 impl Throttle {
-    /// How long to wait for the sender's next turn; `None` when that is beyond `limit`.
+    /// How long to wait for the sender's next turn, which counts as `weight` messages; `None` when that is beyond `limit`.
     pub fn turn(
         &self,
         sender: &str,
         per_second: Option<u32>,
+        weight: u32,
         now_ms: i64,
         limit: Duration,
     ) -> Option<Duration> {
@@ -26,7 +27,7 @@ impl Throttle {
         if wait > limit {
             return None;
         }
-        next.insert(sender.to_owned(), turn + i64::from(1_000_u32.div_ceil(per_second)));
+        next.insert(sender.to_owned(), turn + i64::from((1_000 * weight).div_ceil(per_second)));
         Some(wait)
     }
 }
@@ -38,9 +39,12 @@ mod tests {
     #[test]
     fn a_sender_takes_turns_and_refuses_to_wait_too_long() {
         let (throttle, limit) = (Throttle::default(), Duration::from_millis(250));
-        let turn = |now| throttle.turn("uk", Some(10), now, limit).map(|wait| wait.as_millis());
+        let turn = |now| throttle.turn("uk", Some(10), 1, now, limit).map(|wait| wait.as_millis());
         assert_eq!([turn(0), turn(0), turn(0), turn(0)], [Some(0), Some(100), Some(200), None]);
         assert_eq!(turn(1_000), Some(0));
-        assert_eq!(throttle.turn("us", None, 0, limit), Some(Duration::ZERO));
+        assert_eq!(throttle.turn("us", None, 1, 0, limit), Some(Duration::ZERO));
+        // Two parts take two turns.
+        let long = |weight| throttle.turn("ie", Some(10), weight, 0, limit);
+        assert_eq!((long(2), long(1)), (Some(Duration::ZERO), Some(Duration::from_millis(200))));
     }
 }

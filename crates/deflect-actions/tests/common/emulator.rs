@@ -154,6 +154,7 @@ async fn answer(
             tokio::time::sleep(Duration::from_secs(20)).await;
             told(answer)
         }
+        Some(magic) if !is.refuses_at_once(magic) => told(take()),
         Some(Magic::TakesAndResets) => {
             take();
             hang_up()

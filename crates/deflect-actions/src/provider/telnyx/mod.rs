@@ -14,8 +14,8 @@ pub use signature::{BadKey, PublicKey};
 
 use self::codes::TelnyxError;
 use super::{
-    Accepted, Failure, OutboundMessage, Posted, Refused, SendError, State, Told, answer::micros,
-    request,
+    Accepted, Checked, Failure, OutboundMessage, Posted, Refused, SendError, State, Told,
+    answer::micros, check, request,
 };
 
 /// Where Telnyx is.
@@ -103,6 +103,11 @@ impl Telnyx {
         } else {
             refused(response).await
         }
+    }
+
+    pub(super) async fn check(&self, limit: Duration) -> Result<Checked, SendError> {
+        let url = format!("{}/v2/messaging_profiles", self.base);
+        check::ask(check::get(&url, limit)?.bearer_auth(&self.key)).await
     }
 
     pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {

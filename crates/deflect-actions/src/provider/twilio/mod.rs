@@ -13,8 +13,8 @@ use serde::Deserialize;
 pub use signature::{is_genuine, signature};
 
 use super::{
-    Accepted, Channel, Failure, Found, OutboundMessage, Posted, Refused, SendError, State, Told,
-    form, request,
+    Accepted, Channel, Checked, Failure, Found, OutboundMessage, Posted, Refused, SendError, State,
+    Told, check, form, request,
 };
 use crate::http::body;
 
@@ -106,6 +106,11 @@ impl Twilio {
             Some(bytes) => list::find(&bytes, message, written_ms),
             None => Found::Unknown,
         }
+    }
+
+    pub(super) async fn check(&self, limit: Duration) -> Result<Checked, SendError> {
+        let url = format!("{}/2010-04-01/Accounts/{}.json", self.base, self.account);
+        check::ask(check::get(&url, limit)?.basic_auth(&self.account, Some(&self.token))).await
     }
 
     pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {

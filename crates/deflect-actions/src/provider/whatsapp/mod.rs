@@ -17,8 +17,8 @@ use subtle::ConstantTimeEq;
 
 use self::codes::GraphError;
 use super::{
-    Accepted, Failure, LINK_TOKEN, OutboundMessage, Posted, Refused, SendError, Template, Told,
-    form, form::field, request,
+    Accepted, Checked, Failure, LINK_TOKEN, OutboundMessage, Posted, Refused, SendError, Template,
+    Told, check, form, form::field, request,
 };
 
 /// Where the Graph API is, with the version spoken.
@@ -91,6 +91,15 @@ impl WhatsApp {
         } else {
             refused(response).await
         }
+    }
+
+    pub(super) async fn check(
+        &self,
+        from: Option<&str>,
+        limit: Duration,
+    ) -> Result<Checked, SendError> {
+        let url = format!("{}/{}", self.base, from.ok_or_else(check::no_sender)?);
+        check::ask(check::get(&url, limit)?.bearer_auth(&self.token)).await
     }
 
     pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {

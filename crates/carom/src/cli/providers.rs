@@ -1,0 +1,93 @@
+//! `carom providers`: whether a provider knows us and can reach us.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Context as _, bail};
+use deflect_actions::provider::{Checked, Provider, Reached, SendError, reach_webhook};
+use deflect_actions::text::TextConfig;
+
+use super::root::ConfigArg;
+
+/// An answer comes within this time.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Arguments of `carom providers`.
+#[derive(Debug, clap::Args)]
+pub struct ProvidersArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Ask a provider whether it knows us, and whether our webhook answers; nobody is texted.
+    Check {
+        /// X of [provider.X]; left out, all.
+        name: Option<String>,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+}
+
+impl ProvidersArgs {
+    /// `carom providers`.
+    ///
+    /// # Errors
+    /// The configuration has errors, or no such provider.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let Command::Check { name, config } = self.command;
+        let texts = super::load(config.config.as_deref())?.texts;
+        let named = |provider: &&String| name.as_ref().is_none_or(|name| name == *provider);
+        let names: Vec<&String> = texts.providers.keys().filter(named).collect();
+        if let (true, Some(name)) = (names.is_empty(), &name) {
+            bail!("there is no `[provider.{name}]`");
+        }
+        let runtime = tokio::runtime::Runtime::new().context("starting")?;
+        let mut well = true;
+        for name in names {
+            well &= runtime.block_on(check(name, &texts));
+        }
+        Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Prints what is found of a provider; whether all is well.
+async fn check(name: &str, texts: &TextConfig) -> bool {
+    let provider = &texts.providers[name];
+    let sender = texts.senders.iter().find(|sender| sender.provider == name);
+    let checked = provider.check(sender.map(|sender| sender.from.as_str()), LIMIT).await;
+    let known = match checked {
+        Ok(Checked::Right) => {
+            println!("{name}: the credentials are right");
+            true
+        }
+        Ok(Checked::NotAskable) => {
+            println!("{name}: cannot be asked without sending a text");
+            true
+        }
+        Err(SendError::Definite(why) | SendError::Ambiguous(why)) => {
+            println!("{name}: it does not know us, or is not reached: {why}");
+            false
+        }
+    };
+    known & webhook(name, provider, texts.public_url.as_deref()).await
+}
+
+async fn webhook(name: &str, provider: &Provider, public_url: Option<&str>) -> bool {
+    let Some(tail) = provider.webhook() else { return true };
+    let Some(base) = public_url else {
+        println!("{name}: no receipts, for there is no `[http] public_url`");
+        return true;
+    };
+    let url = format!("{base}/webhooks/{}/{name}{tail}", provider.kind());
+    let (told, well) = match reach_webhook(&url, LIMIT).await {
+        Reached::Us => ("a node answers there and refuses what is not signed".to_owned(), true),
+        Reached::Other(404) => {
+            ("something answers there, but knows no such webhook (404)".to_owned(), false)
+        }
+        Reached::Other(status) => (format!("something else answers there ({status})"), false),
+        Reached::Nobody => ("nobody answers there, seen from this machine".to_owned(), false),
+    };
+    println!("{name}: webhook {url}: {told}");
+    well
+}

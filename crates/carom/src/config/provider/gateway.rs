@@ -1,0 +1,149 @@
+//! `kind = "http"`: a gateway whose requests and receipts are described here.
+
+use std::{collections::BTreeMap, str::FromStr as _};
+
+use deflect_actions::provider::{
+    Class, State,
+    gateway::{Algorithm, Description, FIELDS, Hooks, Signing, Style},
+};
+use ivr_runtime::diagnose::Code;
+
+use super::{ProviderKind, secret};
+use crate::config::read::Table;
+
+/// Keys of the webhook.
+const HOOKS: [&str; 10] = [
+    "signature_header",
+    "timestamp_header",
+    "app_secret",
+    "id_at",
+    "reference_at",
+    "state_at",
+    "states",
+    "from_at",
+    "to_at",
+    "text_at",
+];
+
+pub(super) fn read(table: &Table<'_>) -> Option<ProviderKind> {
+    let methods = ["POST", "PUT", "GET"].map(|method| (method, method));
+    let method = table.choice("method", &methods, &[]).unwrap_or("POST");
+    let url = table.required("url", |t| t.web_address("url"));
+    let headers = table.table("headers").map(|headers| pairs(&headers)).unwrap_or_default();
+    let body = table.text("body").map(|body| body.value).unwrap_or_default();
+    let key = if table.has("secret") { secret(table, "secret") } else { None };
+    let account = table.secret_or_text("account");
+    let id_at = pointer(table, "id");
+    let errors = words(table, "errors", Class::parse);
+    let hooks = hooks(table);
+    let url = url?;
+    check_fields(table, &url, &body);
+    let errors = errors.into_iter().filter_map(|(status, class)| {
+        let read = u16::from_str(&status).ok().filter(|status| (300..600).contains(status));
+        if read.is_none() {
+            let message = format!("`errors`: `{status}` is no status of an error answer");
+            table.note(Code::E00, "errors", message, "such as `\"402\"`");
+        }
+        Some((read?, class))
+    });
+    let text = |secret: Option<crate::config::Secret>| {
+        secret.map(|secret| secret.reveal().to_owned()).unwrap_or_default()
+    };
+    Some(ProviderKind::Http(Box::new(Description {
+        method: method.parse().ok()?,
+        url,
+        headers,
+        body,
+        secret: text(key),
+        account: text(account),
+        id_at,
+        errors: errors.collect(),
+        hooks,
+    })))
+}
+
+/// A request that leaves out number or text would be one for nothing.
+fn check_fields(table: &Table<'_>, url: &str, body: &str) {
+    let has = |field: &str| url.contains(field) || body.contains(field);
+    for (fields, what) in [(&["{to}", "{to_digits}"][..], "the number"), (&["{text}"], "the text")]
+    {
+        if !fields.iter().any(|field| has(field)) {
+            let message = format!("neither `url` nor `body` holds {what}");
+            let help = format!("write `{}` where it belongs", fields[0]);
+            table.note(Code::E00, "body", message, help);
+        }
+    }
+    let filled = FIELDS.iter().fold(body.to_owned(), |body, field| {
+        // A field may stand where a number does.
+        body.replace(&format!("{{{field}}}"), "0")
+    });
+    if !body.is_empty() && Style::of(body) == Style::Json {
+        let read = serde_json::from_str::<serde_json::Value>(&filled);
+        if let Err(why) = read {
+            table.note(Code::E00, "body", format!("`body` is no JSON: {why}"), "");
+        }
+    }
+}
+
+fn hooks(table: &Table<'_>) -> Option<Hooks> {
+    let algorithms = [
+        ("token", Algorithm::Token),
+        ("hmac-sha1", Algorithm::HmacSha1),
+        ("hmac-sha256", Algorithm::HmacSha256),
+        ("hmac-sha512", Algorithm::HmacSha512),
+    ];
+    if !table.has("signature") {
+        table.value("signature");
+        for key in HOOKS {
+            if table.value(key).is_some() {
+                let message = format!("`{key}` is for webhooks, and there is no `signature`");
+                table.note(Code::E00, key, message, "say how they are signed");
+            }
+        }
+        return None;
+    }
+    let algorithm = table.choice("signature", &algorithms, &[]);
+    let header = table.required("signature_header", |t| t.text("signature_header"));
+    let timestamp_header = table.text("timestamp_header").map(|header| header.value);
+    let secret = secret(table, "app_secret");
+    let [id_at, reference_at, state_at, from_at, to_at, text_at] =
+        ["id_at", "reference_at", "state_at", "from_at", "to_at", "text_at"]
+            .map(|key| pointer(table, key));
+    let states = words(table, "states", State::parse);
+    let secret = secret?.reveal().to_owned();
+    let signing =
+        Signing { algorithm: algorithm?, header: header?.value, timestamp_header, secret };
+    Some(Hooks { signing, id_at, reference_at, state_at, states, from_at, to_at, text_at })
+}
+
+/// A JSON pointer (RFC 6901).
+fn pointer<'a>(table: &Table<'a>, key: &'a str) -> Option<String> {
+    let text = table.text(key)?;
+    if !text.value.starts_with('/') {
+        let message = format!("`{key}`: `{}` is no JSON pointer", text.value);
+        table.note(Code::E00, key, message, "such as `\"/messages/0/id\"`");
+    }
+    Some(text.value)
+}
+
+fn pairs(table: &Table<'_>) -> Vec<(String, String)> {
+    let keys = table.keys().into_iter();
+    keys.filter_map(|key| Some((key.to_owned(), table.text(key)?.value))).collect()
+}
+
+/// A table from the gateway's words to ours.
+fn words<'a, T>(
+    table: &Table<'a>,
+    key: &'a str,
+    read: fn(&str) -> Option<T>,
+) -> BTreeMap<String, T> {
+    let words = table.table(key).map(|words| pairs(&words)).unwrap_or_default();
+    let word = |(theirs, ours): (String, String)| {
+        let meaning = read(&ours);
+        if meaning.is_none() {
+            table.note(Code::E00, key, format!("`{key}` does not know `{ours}`"), "");
+        }
+        Some((theirs, meaning?))
+    };
+    words.into_iter().filter_map(word).collect()
+}

@@ -1,0 +1,120 @@
+//! A text that the operator sends to a phone of their own: a test call without a call.
+
+use deflect_actions::{
+    store::{CallEnded, CallStarted, Row},
+    text::{TextOrder, TextOutcome},
+};
+use message_text::{E164, NumberProblem};
+use uuid::Uuid;
+
+use super::{Node, clock::wall_ms};
+use crate::{
+    control::{Reply, TextOrdered},
+    switchboard::local_time,
+};
+
+impl Node {
+    /// Sends the text, with a consent row that says who wanted it.
+    pub(super) async fn text_by_hand(&self, wanted: TextOrdered) -> Reply {
+        let snapshot = self.snapshot.load_full();
+        let Some(business) = snapshot.config.businesses.first() else {
+            return Reply::Error("there is no `[business.X]`".into());
+        };
+        let to = match wanted.to.parse::<E164>() {
+            Ok(to) => to,
+            Err(NumberProblem::Withheld | NumberProblem::Short | NumberProblem::Invalid) => {
+                let why = format!("`{}` is no number such as +447700900123", wanted.to);
+                return Reply::Error(why);
+            }
+        };
+        let known = |name: &String| snapshot.texts.senders.iter().any(|s| s.name == *name);
+        if let Some(name) = wanted.via.iter().find(|name| !known(name)) {
+            return Reply::Error(format!("there is no `[sender.{name}]`"));
+        }
+        let now = wall_ms();
+        let keys = self.services.caller_keys(&business.key, &to);
+        let call = CallStarted {
+            call_id: Uuid::now_v7().to_string(),
+            trunk: None,
+            did: None,
+            business: business.key.clone(),
+            flow: None,
+            flow_rev: None,
+            sip_call_id_a: None,
+            started_ms: now,
+            local: local_time(now, &snapshot.config.hours, "", to.region()),
+            caller_key: Some(keys.0),
+            caller_key_prev: Some(keys.1),
+            caller_region: Some(to.region().to_owned()),
+            caller_line_type: Some(to.line_type().as_str().to_owned()),
+            language: None,
+        };
+        let ended = ended(&call);
+        let order = order(call, to, wanted, &business.brand);
+        let outcome = self.services.texts.send(order).await;
+        self.services.store(ended);
+        told(&outcome)
+    }
+}
+
+fn order(call: CallStarted, to: E164, wanted: TextOrdered, brand: &str) -> TextOrder {
+    TextOrder {
+        // Each is a text of its own, however often it is sent.
+        step: format!("by-hand-{}", call.call_id),
+        offer: None,
+        to: Ok(to),
+        via: wanted.via,
+        text: wanted.text,
+        brand: brand.to_owned(),
+        link: None,
+        link_token: None,
+        language: String::new(),
+        asked_in: "carom text".to_owned(),
+        purpose: "by-hand".to_owned(),
+        links: Vec::new(),
+        topic: String::new(),
+        pressed: None,
+        prompt_id: "carom text".to_owned(),
+        prompt_hash: String::new(),
+        accept_within_ms: 8_000,
+        attempt_ms: 2_500,
+        allow_one_duplicate: false,
+        valid_minutes: 15,
+        repeat_after_minutes: 0,
+        call,
+    }
+}
+
+/// No report counts a test call.
+fn ended(call: &CallStarted) -> Row {
+    Row::CallEnded(CallEnded {
+        call_id: call.call_id.clone(),
+        sip_call_id_b: None,
+        answered_ms: None,
+        ended_ms: call.started_ms,
+        language: None,
+        intent: None,
+        holdout: false,
+        last_step: None,
+        forward_target: None,
+        forward_started_ms: None,
+        human_answered_ms: None,
+        human_ended_ms: None,
+        handled: "no_human".to_owned(),
+        end_reason: "test_call".to_owned(),
+        sip_final: None,
+    })
+}
+
+fn told(outcome: &TextOutcome) -> Reply {
+    match outcome {
+        TextOutcome::Accepted { sender } => Reply::Done(format!("accepted, by {sender}")),
+        TextOutcome::Queued => Reply::Done("queued: no provider has it yet".into()),
+        TextOutcome::Ambiguous => Reply::Done("written and not answered: it may arrive".into()),
+        TextOutcome::Failed { class } => Reply::Error(format!("not sent: {class}")),
+        TextOutcome::OptedOut => Reply::Error("not sent: the number wants no texts".into()),
+        TextOutcome::Limited { rule } => Reply::Error(format!("not sent: the limit {rule}")),
+        TextOutcome::NotTextable { reason } => Reply::Error(format!("not sent: {reason}")),
+        TextOutcome::Duplicate => Reply::Error("not sent: it was sent a moment ago".into()),
+    }
+}

@@ -1,0 +1,43 @@
+//! Command statuses in our classes (SMPP 3.4 §5.1.3).
+
+use crate::provider::Class;
+
+/// All is well.
+pub(super) const OK: u32 = 0;
+/// Try the delivery again later.
+pub(super) const TEMPORARY: u32 = 0x64;
+/// We do not know that command.
+pub(super) const UNKNOWN_COMMAND: u32 = 0x03;
+
+/// The class of a refusal.
+pub(super) fn class(status: u32) -> Class {
+    match status {
+        0x0b => Class::Invalid,
+        0x01 => Class::TooLong,
+        0x0a | 0x48..=0x51 | 0x61 | 0x62 => Class::Config,
+        0x14 | 0x58 => Class::RateLimited,
+        0x04 | 0x05 | 0x0d..=0x0f => Class::Auth,
+        0x08 => Class::ProviderDown,
+        _ => Class::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_told_apart() {
+        for (status, expected) in [
+            (0x0b, Class::Invalid),
+            (0x0a, Class::Config),
+            (0x58, Class::RateLimited),
+            (0x14, Class::RateLimited),
+            (0x0e, Class::Auth),
+            (0x08, Class::ProviderDown),
+            (0x45, Class::Unknown),
+        ] {
+            assert_eq!(class(status), expected, "{status:#x}");
+        }
+    }
+}

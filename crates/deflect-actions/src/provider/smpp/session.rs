@@ -1,0 +1,411 @@
+//! The session: bind, a window of messages, receipts, keep-alive, and again from the start when it
+//! breaks.
+
+use std::{
+    collections::HashMap,
+    io,
+    pin::Pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use rustls::{ClientConfig, pki_types::ServerName};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_rustls::TlsConnector;
+
+use super::{
+    Settings, codes,
+    pdu::{self, Body, Pdu, Short},
+    text,
+};
+use crate::provider::{Class, Event, Inbound, Receipt, SendError, State as MessageState};
+
+/// A centre that is not reached, or does not answer the bind, within this time is down.
+const REACH: Duration = Duration::from_secs(10);
+/// An answer to "are you there?" comes within this time.
+const THERE: Duration = Duration::from_secs(10);
+/// A message without an answer for so long no longer holds its place in the window.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two attempts to reach the centre; it doubles, up to [`LONGEST`].
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Progress of a [`Submit`]: nobody has written it yet.
+pub(super) const WAITS: u8 = 0;
+/// Its first octet may be written.
+const WRITTEN: u8 = 1;
+/// It is not to be written any more.
+pub(super) const WITHDRAWN: u8 = 2;
+
+/// How the session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Connecting,
+    Bound,
+    /// The centre does not want us.
+    Refused(Class),
+}
+
+/// A message to be sent.
+#[derive(Debug)]
+pub(super) struct Submit {
+    pub short: Short,
+    /// Of the last part of a text: an answer that comes late is evidence about it.
+    pub reference: Option<String>,
+    pub progress: Arc<AtomicU8>,
+    pub answer: oneshot::Sender<Submitted>,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) enum Submitted {
+    /// The centre has it, by this id.
+    Taken(String),
+    /// It has not, by this status.
+    Refused(u32),
+    NotWritten,
+    Unanswered,
+}
+
+/// What the centre tells.
+#[derive(Debug)]
+pub struct Heard {
+    /// It.
+    pub event: Event,
+    /// Whether it is kept; else the centre tells it again.
+    pub kept: oneshot::Sender<bool>,
+}
+
+trait Wire: AsyncRead + AsyncWrite + Send {}
+impl<T: AsyncRead + AsyncWrite + Send> Wire for T {}
+
+/// Sessions one after the other, until nobody wants to send any more.
+pub(super) async fn run(
+    settings: Arc<Settings>,
+    mut submits: mpsc::Receiver<Submit>,
+    tells: mpsc::Sender<Heard>,
+    state: watch::Sender<State>,
+) {
+    let mut pause = PAUSE;
+    loop {
+        let began = Instant::now();
+        match bind(&settings).await {
+            Ok(wire) => {
+                tracing::info!(host = settings.host, "SMPP: bound");
+                state.send_replace(State::Bound);
+                let session = Session::new(&settings, wire, tells.clone());
+                let ended = session.serve(&mut submits).await;
+                state.send_replace(State::Connecting);
+                match ended {
+                    Ok(()) => return,
+                    Err(error) => {
+                        tracing::warn!(host = settings.host, %error, "SMPP: session lost")
+                    }
+                }
+                if began.elapsed() > LONGEST {
+                    pause = PAUSE;
+                }
+            }
+            Err(SendError::Definite(why)) if why.class == Class::Auth => {
+                tracing::error!(host = settings.host, %why, "SMPP: the bind is refused");
+                state.send_replace(State::Refused(why.class));
+            }
+            Err(why) => tracing::warn!(host = settings.host, %why, "SMPP: not bound"),
+        }
+        // Who wants to send meanwhile waits, or gives up.
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = nobody(&mut submits) => return,
+        }
+        pause = (pause * 2).min(LONGEST);
+    }
+}
+
+/// Ends when nobody wants to send any more; what waited is not written.
+async fn nobody(submits: &mut mpsc::Receiver<Submit>) {
+    while let Some(submit) = submits.recv().await {
+        let _ = submit.answer.send(Submitted::NotWritten);
+    }
+}
+
+/// Binds and says goodbye.
+pub(super) async fn check(settings: &Settings, limit: Duration) -> Result<(), SendError> {
+    let down = || SendError::definite(Class::ProviderDown);
+    let mut wire = timeout(limit, bind(settings)).await.map_err(|_| down())??;
+    let goodbye = Pdu { sequence: 2, body: Body::Unbind }.encode();
+    let _ = timeout(Duration::from_secs(1), wire.write_all(&goodbye)).await;
+    Ok(())
+}
+
+/// Connects and binds.
+async fn bind(settings: &Settings) -> Result<Pin<Box<dyn Wire>>, SendError> {
+    let down = |_| SendError::definite(Class::ProviderDown);
+    let asking = async {
+        let mut wire = connect(settings).await.map_err(down)?;
+        let question = Body::BindTransceiver(settings.bind.clone());
+        let question = Pdu { sequence: 1, body: question }.encode();
+        wire.write_all(&question).await.map_err(down)?;
+        let mut stream = Vec::new();
+        loop {
+            if wire.read_buf(&mut stream).await.map_err(down)? == 0 {
+                return Err(SendError::definite(Class::ProviderDown));
+            }
+            let Some(pdu) = pdu::take(&mut stream).map_err(|_| SendError::unclear())? else {
+                continue;
+            };
+            return match pdu.body {
+                Body::BindTransceiverResp(codes::OK) => Ok(wire),
+                Body::BindTransceiverResp(status) | Body::GenericNack(status) => {
+                    Err(SendError::definite(codes::class(status)))
+                }
+                _ => Err(SendError::definite(Class::Unknown)),
+            };
+        }
+    };
+    timeout(REACH, asking).await.unwrap_or_else(|_| Err(SendError::definite(Class::ProviderDown)))
+}
+
+async fn connect(settings: &Settings) -> io::Result<Pin<Box<dyn Wire>>> {
+    let stream = TcpStream::connect((settings.host.as_str(), settings.port)).await?;
+    stream.set_nodelay(true)?;
+    if !settings.tls {
+        return Ok(Box::pin(stream));
+    }
+    let name = ServerName::try_from(settings.host.clone()).map_err(io::Error::other)?;
+    Ok(Box::pin(TlsConnector::from(tls()?).connect(name, stream).await?))
+}
+
+/// Trusts whom the system trusts.
+fn tls() -> io::Result<Arc<ClientConfig>> {
+    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(config) = CONFIG.get() {
+        return Ok(Arc::clone(config));
+    }
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_platform_verifier())
+        .map_err(io::Error::other)?
+        .with_no_client_auth();
+    Ok(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))
+}
+
+/// A message on its way.
+struct Pending {
+    reference: Option<String>,
+    since: Instant,
+    answer: oneshot::Sender<Submitted>,
+}
+
+/// Sequence numbers of deliveries, and whether they were kept.
+type Answers = (mpsc::Sender<(u32, bool)>, mpsc::Receiver<(u32, bool)>);
+
+/// One bound session.
+struct Session<'a> {
+    settings: &'a Settings,
+    wire: Pin<Box<dyn Wire>>,
+    tells: mpsc::Sender<Heard>,
+    sequence: u32,
+    pending: HashMap<u32, Pending>,
+    /// When the centre was last heard.
+    heard: Instant,
+    /// Since when an answer to "are you there?" is awaited.
+    asked: Option<Instant>,
+    /// Deliveries that were kept or not, to be answered.
+    answers: Answers,
+}
+
+impl<'a> Session<'a> {
+    fn new(settings: &'a Settings, wire: Pin<Box<dyn Wire>>, tells: mpsc::Sender<Heard>) -> Self {
+        Self {
+            settings,
+            wire,
+            tells,
+            sequence: 1,
+            pending: HashMap::new(),
+            heard: Instant::now(),
+            asked: None,
+            answers: mpsc::channel(64),
+        }
+    }
+
+    /// Serves until nobody wants to send any more (`Ok`) or the session breaks.
+    async fn serve(mut self, submits: &mut mpsc::Receiver<Submit>) -> io::Result<()> {
+        let served = self.work(submits).await;
+        // Written and unanswered: nobody knows.
+        for (_, pending) in self.pending.drain() {
+            let _ = pending.answer.send(Submitted::Unanswered);
+        }
+        served
+    }
+
+    async fn work(&mut self, submits: &mut mpsc::Receiver<Submit>) -> io::Result<()> {
+        let mut stream = Vec::new();
+        loop {
+            self.forget();
+            let room = self.pending.len() < self.settings.window;
+            let alarm = self.alarm();
+            tokio::select! {
+                read = self.wire.read_buf(&mut stream) => {
+                    if read? == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    self.heard = Instant::now();
+                    self.asked = None;
+                    while let Some(pdu) = pdu::take(&mut stream).map_err(io::Error::other)? {
+                        self.hear(pdu).await?;
+                    }
+                }
+                submit = submits.recv(), if room => match submit {
+                    Some(submit) => self.submit(submit).await?,
+                    None => return self.say(Body::Unbind).await.map(|_| ()),
+                },
+                Some((sequence, kept)) = self.answers.1.recv() => {
+                    let status = if kept { codes::OK } else { codes::TEMPORARY };
+                    self.answer(sequence, Body::DeliverSmResp(status)).await?;
+                }
+                () = sleep_until(alarm) => self.ask().await?,
+            }
+        }
+    }
+
+    /// When something is to be done unless the centre is heard.
+    fn alarm(&self) -> Instant {
+        match self.asked {
+            Some(asked) => asked + THERE,
+            None => self.heard + self.settings.enquire,
+        }
+    }
+
+    async fn ask(&mut self) -> io::Result<()> {
+        if self.asked.is_some() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.asked = Some(Instant::now());
+        self.say(Body::EnquireLink).await.map(|_| ())
+    }
+
+    /// Messages that are not answered leave the window; an answer that comes later is not known.
+    fn forget(&mut self) {
+        self.pending.retain(|_, pending| pending.since.elapsed() < PATIENCE);
+    }
+
+    async fn submit(&mut self, submit: Submit) -> io::Result<()> {
+        let written =
+            submit.progress.compare_exchange(WAITS, WRITTEN, Ordering::AcqRel, Ordering::Acquire);
+        if written.is_err() {
+            return Ok(());
+        }
+        let (reference, answer) = (submit.reference, submit.answer);
+        self.sequence += 1;
+        let since = Instant::now();
+        self.pending.insert(self.sequence, Pending { reference, since, answer });
+        self.write(self.sequence, Body::SubmitSm(submit.short)).await
+    }
+
+    async fn hear(&mut self, pdu: Pdu) -> io::Result<()> {
+        match pdu.body {
+            Body::SubmitSmResp(status, id) => self.settle(pdu.sequence, status, id),
+            Body::GenericNack(status) => self.settle(pdu.sequence, status.max(1), String::new()),
+            Body::DeliverSm(short) => return self.deliver(pdu.sequence, &short).await,
+            Body::EnquireLink => return self.answer(pdu.sequence, Body::EnquireLinkResp).await,
+            Body::Unbind => {
+                self.answer(pdu.sequence, Body::UnbindResp).await?;
+                return Err(io::Error::new(io::ErrorKind::ConnectionReset, "the centre unbound"));
+            }
+            Body::EnquireLinkResp
+            | Body::UnbindResp
+            | Body::BindTransceiverResp(_)
+            | Body::DeliverSmResp(_) => {}
+            Body::BindTransceiver(_) | Body::SubmitSm(_) | Body::Other(_) => {
+                let nack = Body::GenericNack(codes::UNKNOWN_COMMAND);
+                return self.answer(pdu.sequence, nack).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// An answer. Whoever waited may be gone: then it is evidence about an ambiguous message.
+    fn settle(&mut self, sequence: u32, status: u32, id: String) {
+        let Some(pending) = self.pending.remove(&sequence) else { return };
+        let told = match status {
+            codes::OK => Submitted::Taken(id),
+            status => Submitted::Refused(status),
+        };
+        let Err(told) = pending.answer.send(told) else { return };
+        let receipt = match told {
+            Submitted::Taken(id) => {
+                Receipt::of(self.settings.receipt_ids.of_answer(&id), MessageState::Accepted)
+            }
+            Submitted::Refused(status) => Receipt {
+                class: Some(codes::class(status)),
+                code: Some(format!("{status:#04x}")),
+                ..Receipt::of("", MessageState::Failed)
+            },
+            Submitted::NotWritten | Submitted::Unanswered => return,
+        };
+        if pending.reference.is_none() {
+            return;
+        }
+        let receipt = Receipt { reference: pending.reference, ..receipt };
+        let (kept, _) = oneshot::channel();
+        let _ = self.tells.try_send(Heard { event: Event::Receipt(receipt), kept });
+    }
+
+    /// A receipt or a text; it is answered when it is kept.
+    async fn deliver(&mut self, sequence: u32, short: &Short) -> io::Result<()> {
+        let event = if text::is_receipt(short) {
+            text::receipt(short, self.settings.receipt_ids).map(Event::Receipt)
+        } else {
+            Some(Event::Inbound(Inbound {
+                from: format!("+{}", short.source.text.trim_start_matches('+')),
+                to: short.destination.text.clone(),
+                text: text::decode(short, self.settings.alphabet),
+                at_ms: None,
+            }))
+        };
+        // What says nothing is not told again.
+        let Some(event) = event else {
+            return self.answer(sequence, Body::DeliverSmResp(codes::OK)).await;
+        };
+        let (kept, known) = oneshot::channel();
+        if self.tells.try_send(Heard { event, kept }).is_err() {
+            return self.answer(sequence, Body::DeliverSmResp(codes::TEMPORARY)).await;
+        }
+        let answers = self.answers.0.clone();
+        tokio::spawn(async move {
+            let kept = known.await.unwrap_or(false);
+            let _ = answers.send((sequence, kept)).await;
+        });
+        Ok(())
+    }
+
+    async fn say(&mut self, body: Body) -> io::Result<u32> {
+        self.sequence += 1;
+        self.write(self.sequence, body).await?;
+        Ok(self.sequence)
+    }
+
+    async fn answer(&mut self, sequence: u32, body: Body) -> io::Result<()> {
+        self.write(sequence, body).await
+    }
+
+    /// A centre that takes nothing any more is lost.
+    async fn write(&mut self, sequence: u32, body: Body) -> io::Result<()> {
+        let bytes = Pdu { sequence, body }.encode();
+        let writing = async {
+            self.wire.write_all(&bytes).await?;
+            self.wire.flush().await
+        };
+        timeout(THERE, writing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}

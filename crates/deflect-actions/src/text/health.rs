@@ -1,0 +1,195 @@
+//! How each sender fares. One that needs the operator, or whose texts are taken for spam, is left
+//! alone for a while: callers are spared the wait, and its name the rest.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::provider::Class;
+
+/// What a sender did is remembered this long, ms.
+const WINDOW_MS: i64 = 3_600_000;
+/// Of fewer texts nothing is concluded.
+const LEAST: usize = 20;
+/// Of so many texts one may be taken for spam.
+const ONE_IN: usize = 5;
+/// A sender whose texts are taken for spam is left alone for this long, ms.
+const SPAM_MS: i64 = 30 * 60_000;
+/// One that needs the operator for this long at first, and twice as long each time, ms.
+const REST_MS: i64 = 60_000;
+/// But no longer than this, ms.
+const LONGEST_MS: i64 = 15 * 60_000;
+
+/// The senders of a service.
+#[derive(Debug, Default)]
+pub(super) struct Health(Mutex<HashMap<String, Fares>>);
+
+#[derive(Debug, Default)]
+struct Fares {
+    /// When, and whether taken for spam; of the last hour.
+    texts: VecDeque<(i64, bool)>,
+    rests: Option<Rest>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    until_ms: i64,
+    why: Class,
+    /// How long the rest was; the next is twice as long.
+    for_ms: i64,
+}
+
+/// A sender that is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestingSender {
+    /// `X` of `[sender.X]`.
+    pub name: String,
+    /// What is wrong: `blocked`, `auth`, `config`, `funds`.
+    pub why: &'static str,
+    /// Until when, ms; then one text tries it.
+    pub until_ms: i64,
+}
+
+impl Health {
+    /// Why the sender is left alone, if it is. Who is let through after a rest is alone until it
+    /// is known how it went.
+    pub fn rests(&self, sender: &str, now_ms: i64) -> Option<Class> {
+        let mut all = self.lock();
+        let rest = all.get_mut(sender)?.rests.as_mut()?;
+        if now_ms < rest.until_ms {
+            return Some(rest.why);
+        }
+        rest.until_ms = now_ms + rest.for_ms;
+        None
+    }
+
+    /// A provider took a text of the sender, or did not.
+    pub fn note(&self, sender: &str, failed: Option<Class>, now_ms: i64) {
+        let mut all = self.lock();
+        let fares = all.entry(sender.to_owned()).or_default();
+        match failed {
+            None => fares.rests = None,
+            Some(why) if why.needs_operator() => {
+                let before = fares.rests.filter(|rest| rest.why == why);
+                let for_ms = before.map_or(REST_MS, |rest| (rest.for_ms * 2).min(LONGEST_MS));
+                fares.rests = Some(Rest { until_ms: now_ms + for_ms, why, for_ms });
+            }
+            // It was something else this time.
+            Some(_) => fares.rests = fares.rests.filter(|rest| !rest.why.needs_operator()),
+        }
+        if failed.is_none_or(|class| class == Class::Blocked) {
+            fares.count(failed.is_some(), now_ms, sender);
+        }
+        tell(sender, fares.rests.is_some());
+    }
+
+    /// A text that the provider had taken was taken for spam later.
+    pub fn was_blocked(&self, sender: &str, now_ms: i64) {
+        let mut all = self.lock();
+        let fares = all.entry(sender.to_owned()).or_default();
+        // It was counted when it was taken.
+        if let Some((_, blocked)) = fares.texts.iter_mut().rev().find(|(_, blocked)| !*blocked) {
+            *blocked = true;
+        }
+        fares.judge(now_ms, sender);
+        tell(sender, fares.rests.is_some());
+    }
+
+    /// Who is left alone.
+    pub fn resting(&self, now_ms: i64) -> Vec<RestingSender> {
+        let all = self.lock();
+        let resting = all.iter().filter_map(|(name, fares)| {
+            let rest = fares.rests.filter(|rest| now_ms < rest.until_ms)?;
+            Some(RestingSender {
+                name: name.clone(),
+                why: rest.why.as_str(),
+                until_ms: rest.until_ms,
+            })
+        });
+        let mut resting: Vec<_> = resting.collect();
+        resting.sort_by(|a, b| a.name.cmp(&b.name));
+        resting
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Fares>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fares {
+    fn count(&mut self, blocked: bool, now_ms: i64, sender: &str) {
+        self.texts.push_back((now_ms, blocked));
+        self.judge(now_ms, sender);
+    }
+
+    fn judge(&mut self, now_ms: i64, sender: &str) {
+        while self.texts.front().is_some_and(|(at, _)| now_ms - at > WINDOW_MS) {
+            self.texts.pop_front();
+        }
+        let (all, blocked) = (self.texts.len(), self.texts.iter().filter(|(_, b)| *b).count());
+        if all < LEAST || blocked * ONE_IN <= all {
+            return;
+        }
+        tracing::error!(sender, blocked, of = all, "sender paused: its texts are taken for spam");
+        self.texts.clear();
+        let (until_ms, why) = (now_ms + SPAM_MS, Class::Blocked);
+        self.rests = Some(Rest { until_ms, why, for_ms: SPAM_MS });
+    }
+}
+
+fn tell(sender: &str, rests: bool) {
+    metrics::gauge!("carom_sender_paused", "sender" => sender.to_owned()).set(if rests {
+        1.0
+    } else {
+        0.0
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+
+    #[test]
+    fn a_sender_that_needs_the_operator_rests_longer_each_time_until_a_text_is_taken() {
+        let health = Health::default();
+        health.note("uk", Some(Class::RateLimited), 0);
+        assert_eq!(health.rests("uk", 0), None, "that passes by itself");
+        health.note("uk", Some(Class::Auth), 0);
+        assert_eq!(health.rests("uk", MINUTE - 1), Some(Class::Auth));
+        assert_eq!(health.rests("us", 0), None, "another one");
+        assert_eq!(health.rests("uk", MINUTE), None);
+        assert_eq!(health.rests("uk", MINUTE), Some(Class::Auth), "one only");
+        health.note("uk", Some(Class::Auth), MINUTE);
+        assert_eq!(health.rests("uk", 3 * MINUTE - 1), Some(Class::Auth), "twice as long");
+        let resting = &health.resting(2 * MINUTE)[0];
+        assert_eq!((resting.why, resting.until_ms), ("auth", 3 * MINUTE));
+        assert_eq!(health.rests("uk", 3 * MINUTE), None);
+        health.note("uk", None, 3 * MINUTE);
+        assert_eq!(health.rests("uk", 3 * MINUTE), None);
+        assert_eq!(health.resting(3 * MINUTE), []);
+    }
+
+    #[test]
+    fn a_share_of_spam_pauses_and_old_texts_are_forgotten() {
+        let health = Health::default();
+        for n in 0..16 {
+            health.note("uk", None, n);
+        }
+        for _ in 0..4 {
+            health.note("uk", Some(Class::Blocked), MINUTE);
+        }
+        assert_eq!(health.rests("uk", MINUTE), None, "one in five");
+        health.was_blocked("uk", MINUTE);
+        assert_eq!(health.rests("uk", MINUTE), Some(Class::Blocked));
+        assert_eq!(health.rests("uk", 31 * MINUTE), None);
+        // What happened before the pause no longer counts, nor what is an hour old.
+        for n in 0..19 {
+            health.note("uk", Some(Class::Blocked), 32 * MINUTE + n);
+        }
+        health.note("uk", None, 100 * MINUTE);
+        assert_eq!(health.rests("uk", 100 * MINUTE), None);
+    }
+}

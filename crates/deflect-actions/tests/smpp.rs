@@ -1,0 +1,178 @@
+//! Texts by SMPP 3.4, to a message centre on loopback that misbehaves.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{
+    Db,
+    centre::{Centre, Does},
+    eventually, mobile, order, sender, wide,
+};
+use deflect_actions::{
+    provider::{
+        Provider,
+        smpp::{Settings, Smpp},
+    },
+    text::{TextConfig, TextOrder, TextOutcome, TextService},
+};
+
+async fn service(db: &Db, settings: Settings) -> TextService {
+    common::service(db, config(settings)).await
+}
+
+fn config(settings: Settings) -> TextConfig {
+    let provider = Provider::Smpp(Smpp::new(settings));
+    TextConfig {
+        providers: [("centre".to_owned(), provider)].into(),
+        senders: vec![sender("centre", "centre", "+447400123460")],
+        limits: wide(),
+        ..TextConfig::default()
+    }
+}
+
+fn accepted() -> TextOutcome {
+    TextOutcome::Accepted { sender: "centre".to_owned() }
+}
+
+async fn state(db: &Db) -> String {
+    db.texts("SELECT state FROM message ORDER BY message_id").await.pop().flatten().unwrap()
+}
+
+fn quick(texts: &TextService, n: u32) -> TextOrder {
+    TextOrder { accept_within_ms: 1_200, attempt_ms: 500, ..order(texts.store(), &mobile(n)) }
+}
+
+#[tokio::test]
+async fn kh_19_a_text_is_bound_submitted_and_receipted() {
+    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let texts = service(&db, centre.settings()).await;
+    let order = order(texts.store(), &mobile(1));
+    assert_eq!(texts.send(order.clone()).await, accepted());
+    let taken = &centre.taken()[0];
+    assert_eq!(String::from_utf8_lossy(taken.text()), order.text);
+    assert_eq!((taken.source.ton, taken.source.text.as_str()), (1, "447400123460"));
+    assert_eq!(taken.destination.text, mobile(1).as_str()[1..]);
+    assert_eq!((taken.registered_delivery, taken.data_coding), (1, 0));
+    assert!(taken.validity_period.starts_with("00000000") && taken.validity_period.ends_with('R'));
+    // Answered in hexadecimal, receipted in decimal.
+    centre.delivers(Centre::receipt(0, "DELIVRD"));
+    eventually("it is delivered", async || state(&db).await == "delivered").await;
+    eventually("and the centre knows that we know", async || centre.delivered() == [0]).await;
+    centre.delivers(Centre::receipt(0, "ACCEPTD"));
+    eventually("kept", async || centre.delivered().len() == 2).await;
+    assert_eq!(state(&db).await, "delivered", "forward only");
+}
+
+#[tokio::test]
+async fn a_long_text_goes_in_parts_with_one_receipt_and_the_window_holds() {
+    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let texts = service(&db, Settings { window: 2, ..centre.settings() }).await;
+    let mut long = order(texts.store(), &mobile(1));
+    long.text = format!("Example: {} https://example.net/chat", "word ".repeat(40));
+    assert_eq!(texts.send(long.clone()).await, accepted());
+    let taken = centre.taken();
+    assert_eq!(taken.len(), 2);
+    assert!(taken.iter().all(|part| part.esm_class == 0x40));
+    assert_eq!(taken.iter().map(|part| part.registered_delivery).collect::<Vec<_>>(), [0, 1]);
+    let joined: Vec<u8> = taken.iter().flat_map(|part| part.text()[6..].to_vec()).collect();
+    assert_eq!(String::from_utf8(joined).unwrap(), long.text);
+    assert_eq!(db.number("SELECT segments FROM message").await, Some(2));
+    centre.delivers(Centre::receipt(1, "DELIVRD"));
+    eventually("it is delivered", async || state(&db).await == "delivered").await;
+    // Many at once.
+    let sending: Vec<_> = (2..30)
+        .map(|n| {
+            let (texts, order) = (texts.clone(), order(texts.store(), &mobile(n)));
+            tokio::spawn(async move { texts.send(order).await })
+        })
+        .collect();
+    for sent in sending {
+        assert_eq!(sent.await.unwrap(), accepted());
+    }
+    assert_eq!(centre.most_at_once(), 2);
+}
+
+#[tokio::test]
+async fn x_06_written_and_unanswered_is_ambiguous_and_a_late_answer_settles_it() {
+    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let texts = service(&db, centre.settings()).await;
+    centre.does(&[Does::Silent, Does::Hangup, Does::Late(1_500)]);
+    for n in 1..=3 {
+        assert_eq!(texts.send(quick(&texts, n)).await, TextOutcome::Ambiguous, "{n}");
+    }
+    // The third was answered too late for its caller; it is known all the same.
+    eventually("evidence comes", async || state(&db).await == "accepted").await;
+    centre.delivers(Centre::receipt(2, "DELIVRD"));
+    eventually("and its receipt", async || state(&db).await == "delivered").await;
+    assert_eq!(centre.taken().len(), 3, "none is sent twice");
+}
+
+#[tokio::test]
+async fn x_06_never_bound_or_refused_is_definite() {
+    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let texts = service(&db, centre.settings()).await;
+    let failed = |class: &str| TextOutcome::Failed { class: class.to_owned() };
+    centre.does(&[Does::Refuse(0x58); 3]);
+    assert_eq!(texts.send(quick(&texts, 2)).await, TextOutcome::Queued, "throttled");
+    centre.does(&[Does::Refuse(0x0b), Does::Refuse(0x0a)]);
+    let outcome = texts.send(quick(&texts, 3)).await;
+    assert_eq!(outcome, TextOutcome::NotTextable { reason: "invalid".to_owned() });
+    assert_eq!(texts.send(quick(&texts, 1)).await, failed("config"));
+    // Nobody listens there.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nowhere = Settings { port: closed.port(), ..centre.settings() };
+    let db = Db::sqlite();
+    let texts = service(&db, nowhere).await;
+    assert_eq!(texts.send(quick(&texts, 1)).await, TextOutcome::Queued);
+    // Who is not wanted is told at once.
+    let stranger = Centre::start().await;
+    stranger.refuses_binds(0x0d);
+    let db = Db::sqlite();
+    let texts = service(&db, stranger.settings()).await;
+    assert_eq!(texts.send(quick(&texts, 1)).await, failed("auth"));
+}
+
+#[tokio::test]
+async fn a_session_that_breaks_is_begun_again_and_a_deaf_centre_is_noticed() {
+    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let enquire = Duration::from_millis(200);
+    let texts = service(&db, Settings { enquire, ..centre.settings() }).await;
+    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted());
+    eventually("it is asked whether it is there", async || centre.enquired() > 1).await;
+    centre.does(&[Does::Unbind]);
+    assert_eq!(texts.send(quick(&texts, 2)).await, TextOutcome::Ambiguous);
+    let after = TextOrder { accept_within_ms: 6_000, ..order(texts.store(), &mobile(3)) };
+    assert_eq!(texts.send(after).await, accepted());
+    assert_eq!(centre.binds().len(), 2);
+}
+
+#[tokio::test]
+async fn x_05_a_text_from_a_phone_is_heeded_and_answered() {
+    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let texts = service(&db, centre.settings()).await;
+    let from = mobile(1);
+    assert_eq!(texts.send(order(texts.store(), &mobile(2))).await, accepted());
+    centre.delivers(Centre::text(from.as_str(), "Stop!"));
+    eventually("it is confirmed", async || centre.taken().len() == 2).await;
+    let confirmed = String::from_utf8_lossy(centre.taken()[1].text()).into_owned();
+    assert!(confirmed.contains("START"), "{confirmed}");
+    assert_eq!(texts.send(order(texts.store(), &from)).await, TextOutcome::OptedOut);
+}
+
+#[tokio::test]
+async fn a_reload_keeps_the_session_and_a_change_begins_another() {
+    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let texts = service(&db, centre.settings()).await;
+    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted());
+    texts.reconfigure(config(centre.settings()));
+    assert_eq!(texts.send(order(texts.store(), &mobile(2))).await, accepted());
+    assert_eq!((centre.binds().len(), centre.unbound()), (1, 0));
+    texts.reconfigure(config(Settings { window: 9, ..centre.settings() }));
+    assert_eq!(texts.send(order(texts.store(), &mobile(3))).await, accepted());
+    assert_eq!(centre.binds().len(), 2);
+    eventually("the old one says goodbye", async || centre.unbound() == 1).await;
+    drop(texts);
+    eventually("and the last one", async || centre.unbound() == 2).await;
+}
