@@ -36,6 +36,7 @@ mod prompts_cli;
 mod receipts;
 mod rehearse;
 mod reload;
+mod replay;
 mod requests;
 mod ringing;
 mod rows;

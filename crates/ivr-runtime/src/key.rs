@@ -19,6 +19,8 @@ const LABELS: [char; 16] =
 pub struct NoSuchKey(String);
 
 impl Key {
+    /// `0`.
+    pub const ZERO: Self = Self(0);
     /// `*`.
     pub const STAR: Self = Self(10);
     /// `#`.

@@ -12,6 +12,7 @@ pub mod hours;
 pub mod key;
 mod lint;
 pub mod proof;
+pub mod replay;
 pub mod sim;
 pub mod speech;
 

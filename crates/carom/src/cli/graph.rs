@@ -3,11 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
-use deflect_actions::{
-    Clock as WallClock,
-    keys::{Keys, Seal},
-    store::{Cell, NodeInfo, Store},
-};
+use deflect_actions::store::Cell;
 use ivr_runtime::graph::{Visits, dot, draw, mermaid, svg};
 
 use super::ConfigArg;
@@ -77,27 +73,12 @@ impl GraphArgs {
     }
 }
 
-/// Reads, and changes nothing: no tables are made, no node is registered.
 async fn visits(
     config: &Config,
     flow: &str,
     days: u16,
 ) -> anyhow::Result<BTreeMap<String, Visits>> {
-    let url = config.store.url.reveal();
-    if let Some(path) = url.strip_prefix("sqlite:")
-        && !PathBuf::from(path.trim_start_matches("//")).is_file()
-    {
-        bail!("there is no database {path} yet");
-    }
-    let info = NodeInfo {
-        node_id: String::new(),
-        node_boot: String::new(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        lease: config.store.lease,
-    };
-    // Nothing that is counted is encrypted.
-    let keys = Keys::new(Seal::from_secret(b""), config.privacy.epoch_days, BTreeMap::new());
-    let store = Store::connect(url, keys, info, WallClock::default())?;
+    let store = super::past::store(config)?;
     let now_ms = wall_ms();
     let since_ms = now_ms - i64::from(days) * DAY_MS;
     let range = [Cell::Number(since_ms), Cell::Number(now_ms), Cell::Text(flow.to_owned())];

@@ -5,7 +5,8 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use super::{
-    CallArgs, CheckArgs, DemoArgs, GraphArgs, PromptsArgs, RunArgs, SimulateArgs, TestArgs,
+    CallArgs, CheckArgs, DemoArgs, GraphArgs, PromptsArgs, ReplayArgs, RunArgs, SimulateArgs,
+    TestArgs,
     hours::HoursArgs,
     node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs},
     providers::ProvidersArgs,
@@ -50,6 +51,8 @@ enum Command {
     Call(CallArgs),
     /// Play a flow in the terminal, or with random callers.
     Simulate(SimulateArgs),
+    /// Play a recorded call again, through its flow or another.
+    Replay(ReplayArgs),
     /// Play the tests of the flows.
     Test(TestArgs),
     /// Draw a flow.
@@ -79,6 +82,7 @@ impl Cli {
             Command::Prompts(args) => args.run(),
             Command::Call(args) => args.run(),
             Command::Simulate(args) => args.run(),
+            Command::Replay(args) => args.run(),
             Command::Test(args) => args.run(),
             Command::Graph(args) => args.run(),
             Command::Demo(args) => args.run(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ivr_runtime::call::{Call, Input, Output, Record};
+use ivr_runtime::call::{Input, Output, Record};
 use rtp_media::{
     prompt::Prompt,
     session::{MediaEvent, SessionId},
@@ -24,7 +24,10 @@ impl Switchboard {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(machine) = call.machine.as_mut() else { return };
-        if let Some(row) = call.ledger.input(wall_ms(), &input, hides_keys(machine)) {
+        // What comes after its end is none of the caller's doing.
+        let row = (!machine.is_over())
+            .then(|| call.ledger.input(wall_ms(), machine.flow(), &input, machine.hides_keys()));
+        if let Some(row) = row.flatten() {
             self.services.store(row);
         }
         machine.handle_input(now, input);
@@ -297,11 +300,6 @@ impl Switchboard {
             self.services.store(row);
         }
     }
-}
-
-/// Keys that no step takes now may be the digits of a field that is asked for next.
-fn hides_keys(machine: &Call) -> bool {
-    machine.collects() || !machine.awaits_key()
 }
 
 fn session_of(event: &MediaEvent) -> SessionId {

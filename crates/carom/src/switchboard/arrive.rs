@@ -21,7 +21,10 @@ use super::{
     record::Ledger,
     timeline::TimeLine,
 };
-use crate::config::{Snapshot, Trunk, TrunkTransport};
+use crate::{
+    config::{Snapshot, Trunk, TrunkTransport},
+    node::clock::wall_ms,
+};
 
 /// Seconds after which a carrier may try a draining node again.
 const RETRY_AFTER: &str = "30";
@@ -148,6 +151,9 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&no) else { return };
         if call.machine.is_some() || call.over {
             return;
+        }
+        if let Some(row) = call.ledger.arrived(wall_ms(), &call.flow, &facts) {
+            self.services.store(row);
         }
         call.machine = Some(Call::new(now, Arc::clone(&call.flow), facts));
         self.drain_machine(no);

@@ -1,16 +1,16 @@
 //! The call's ledger: what the machine records becomes rows of the store and words of the
 //! time line.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use deflect_actions::store::{
     CallEnded, CallInput, CallProgress, CallStarted, ConsentRow, LocalTime, OfferRow, OutcomeRow,
     Row, StepRow,
 };
 use ivr_runtime::{
-    call::{FetchOutcome, Input, OfferResponse, Record},
+    call::{Facts, Input, OfferResponse, Record},
     flow::model::Flow,
-    key::Key,
+    replay::{Entry, Veil},
 };
 use sip_stack::message::Request;
 use uuid::Uuid;
@@ -23,9 +23,6 @@ use crate::{
     config::{Snapshot, Trunk},
     node::clock::wall_ms,
 };
-
-/// Stands in a record where a digit was that is not ours to keep.
-const NO_DIGIT: Key = Key::HASH;
 
 /// What is known of a call so far, in the words of the store.
 #[derive(Debug)]
@@ -310,20 +307,20 @@ impl Ledger {
         }))
     }
 
+    /// What was known when the flow began, for a replay.
+    pub fn arrived(&mut self, at_ms: i64, flow: &Flow, facts: &Facts) -> Option<Row> {
+        let arrived = Box::new(Veil::of(flow).facts(facts));
+        self.entry(at_ms, &Entry::Arrived { arrived })
+    }
+
     /// What the machine was told, for a replay.
-    pub fn input(&mut self, at_ms: i64, input: &Input, hidden: bool) -> Option<Row> {
-        let keyless = match input {
-            // On a bridge no digit is ours to keep.
-            Input::KeyDown(_) => return None,
-            // Nor are the digits of a field, which may be a secret's, nor what they lead to.
-            Input::Key(_) if hidden => &Input::Key(NO_DIGIT),
-            Input::Fetched { id, outcome: FetchOutcome::Values(_) } => {
-                let outcome = FetchOutcome::Values(BTreeMap::new());
-                &Input::Fetched { id: *id, outcome }
-            }
-            other => other,
-        };
-        let input = serde_json::to_string(keyless).ok()?;
+    pub fn input(&mut self, at_ms: i64, flow: &Flow, input: &Input, hidden: bool) -> Option<Row> {
+        let told = Veil::of(flow).input(input, hidden)?;
+        self.entry(at_ms, &Entry::Told(told))
+    }
+
+    fn entry(&mut self, at_ms: i64, entry: &Entry) -> Option<Row> {
+        let input = serde_json::to_string(entry).ok()?;
         let seq = self.inputs;
         self.inputs += 1;
         Some(Row::CallInput(CallInput { call_id: self.call_id.clone(), seq, at_ms, input }))

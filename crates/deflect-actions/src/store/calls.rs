@@ -128,6 +128,22 @@ impl Store {
     }
 }
 
+impl Store {
+    /// What the call machine of a call was told, with its moments, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn call_inputs(&self, call_id: &str) -> Result<Vec<(i64, String)>, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows =
+            sqlx::query("SELECT at_ms, input FROM call_input WHERE call_id = $1 ORDER BY seq")
+                .bind(call_id.to_owned())
+                .fetch_all(&mut *conn)
+                .await?;
+        rows.iter().map(|row| Ok((row.try_get("at_ms")?, row.try_get("input")?))).collect()
+    }
+}
+
 fn call(row: &AnyRow) -> Result<CallRow, StoreError> {
     Ok(CallRow {
         call_id: row.try_get("call_id")?,

@@ -220,6 +220,19 @@ impl Call {
         matches!(&self.state.phase, Phase::InStep { running: Running::Collect(_), .. })
     }
 
+    /// Whether keys that come now are not to be kept: they are digits of a field, may be those of
+    /// one that is asked for next, or are meant for somebody else.
+    pub fn hides_keys(&self) -> bool {
+        match &self.state.phase {
+            _ if self.collects() => true,
+            Phase::InStep { running, .. } if running.awaits_key() => false,
+            Phase::InStep { .. } | Phase::Answering { .. } => {
+                self.flow.steps.iter().any(|step| matches!(step.does, Does::Collect(_)))
+            }
+            Phase::Waiting(_) | Phase::Forwarding(_) | Phase::Apologising(_) | Phase::Over => true,
+        }
+    }
+
     /// Name of the step the call is in.
     pub fn step(&self) -> Option<&str> {
         let (Phase::InStep { visit, .. }

@@ -3,13 +3,15 @@
 use super::facts::Facts;
 use crate::{
     flow::{
-        model::{Flow, LinkId, Offer, RuleId},
+        model::{Does, Flow, LinkId, Offer, RuleId},
         rules::{self, Truth},
     },
     step::check,
 };
 
 const DAY_MS: i64 = 86_400_000;
+/// Seeds that are looked at for one that is alike.
+const SEEDS: u64 = 5_000;
 
 /// Why an offer is not spoken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +139,23 @@ fn against_rules(flow: &Flow, offer: &Offer, facts: &Facts, now_ms: i64) -> Opti
 pub(crate) fn judge(flow: &Flow, facts: &Facts, now_ms: i64, rule: RuleId) -> (Truth, String) {
     let name = flow.rules.get(usize::from(rule.0)).map_or("", |rule| rule.name.as_str());
     (rules::evaluate(flow, facts, now_ms, rule), name.to_owned())
+}
+
+/// Another seed that this flow takes alike: the control group, and each ramp.
+pub(crate) fn seed_alike(flow: &Flow, seed: u64) -> u64 {
+    let arms = |seed: u64| -> Vec<bool> {
+        let offers = flow.steps.iter().filter_map(|step| match &step.does {
+            Does::Offer(offer) => Some((step.name.as_str(), u64::from(offer.share))),
+            _ => None,
+        });
+        [("holdout", u64::from(flow.holdout_percent))]
+            .into_iter()
+            .chain(offers)
+            .map(|(salt, share)| percentile(seed, salt) < share)
+            .collect()
+    };
+    let wanted = arms(seed);
+    (0..SEEDS).find(|seed| arms(*seed) == wanted).unwrap_or(0)
 }
 
 /// 0–99, evenly spread over callers and independent from one `salt` to another.

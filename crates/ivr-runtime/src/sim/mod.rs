@@ -74,5 +74,25 @@ fn play_one(flow: &Arc<Flow>, index: u64, seed: u64, faults: Faults) -> Result<O
     Err(format!("still not over after {EVENTS} events"))
 }
 
+/// One random caller's call: its facts, what it was told and what it did.
 #[cfg(test)]
-mod tests;
+pub(crate) fn record_one(
+    flow: &Arc<Flow>,
+    seed: u64,
+    faults: Faults,
+) -> (crate::call::Facts, Vec<(Duration, Input)>, Vec<crate::call::Output>) {
+    let mut world = Random::new(Rng::new(seed), faults);
+    let facts = world.facts(flow, seed);
+    let (hang_up, _) = world.moments();
+    let call = Call::new(Duration::ZERO, Arc::clone(flow), facts.clone());
+    let mut stage = Stage::new(call, world, Duration::ZERO);
+    if let Some(after) = hang_up {
+        stage.plan(after, Topic::Caller, Input::HungUp);
+    }
+    while !stage.call.is_over() && stage.step() {}
+    let outputs = stage.take_outputs();
+    (facts, std::mem::take(&mut stage.told), outputs)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -9,6 +9,11 @@ use crate::call::{Call, Input, Output, Record};
 pub trait World {
     /// The call asked for `output`; what follows from it goes into `plan`.
     fn react(&mut self, now: Duration, call: &Call, output: &Output, plan: &mut Plan);
+
+    /// Whether a deadline of the call comes before an event of the same moment.
+    fn deadlines_first(&self) -> bool {
+        false
+    }
 }
 
 /// Which of the world's doings an event belongs to, so that it can be called off.
@@ -70,12 +75,23 @@ pub struct Stage<W> {
     pub now: Duration,
     plan: Plan,
     outputs: Vec<Output>,
+    /// What the call was told, as a record keeps it.
+    #[cfg(test)]
+    pub told: Vec<(Duration, Input)>,
 }
 
 impl<W: World> Stage<W> {
     /// Begins with a call that has just arrived.
     pub fn new(call: Call, world: W, now: Duration) -> Self {
-        let mut stage = Self { call, world, now, plan: Plan::default(), outputs: Vec::new() };
+        let mut stage = Self {
+            call,
+            world,
+            now,
+            plan: Plan::default(),
+            outputs: Vec::new(),
+            #[cfg(test)]
+            told: Vec::new(),
+        };
         stage.drain();
         stage
     }
@@ -87,6 +103,12 @@ impl<W: World> Stage<W> {
 
     /// Something happens now.
     pub fn input(&mut self, input: Input) {
+        #[cfg(test)]
+        {
+            let veil = crate::replay::Veil::of(self.call.flow());
+            let kept = veil.input(&input, self.call.hides_keys());
+            self.told.extend(kept.map(|input| (self.now, input)));
+        }
         self.call.handle_input(self.now, input);
         self.drain();
     }
@@ -96,7 +118,12 @@ impl<W: World> Stage<W> {
         let times = [self.plan.next_at(), self.call.poll_timeout()];
         let Some(next) = times.into_iter().flatten().min() else { return false };
         self.now = self.now.max(next);
-        match self.plan.take_due(self.now) {
+        let late = self.call.poll_timeout().is_some_and(|until| until <= self.now);
+        let due = match late && self.world.deadlines_first() {
+            true => None,
+            false => self.plan.take_due(self.now),
+        };
+        match due {
             Some(input) => self.input(input),
             None => {
                 self.call.handle_timeout(self.now);

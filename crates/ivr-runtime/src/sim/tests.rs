@@ -2,7 +2,7 @@ use super::{draft::*, *};
 use crate::flow::model::{Does, Fact, Go, HumanSignal, Menu};
 
 /// One flow with every kind of step and target.
-fn everything() -> Draft {
+pub(crate) fn everything() -> Draft {
     let steps = [
         "sort", "ask", "main", "status", "menu", "text_me", "stay", "optout", "spanish", "busy",
         "bye",

@@ -1,0 +1,119 @@
+use super::*;
+use crate::{
+    flow::model::{Fact, FieldTest},
+    sim::{Faults, draft::*, record_one, tests::everything},
+};
+
+const SEED: u64 = 20_261_129;
+
+fn recorded(flow: &Arc<Flow>, seed: u64, faults: Faults) -> (Recorded, Option<EndReason>) {
+    let (facts, told, outputs) = record_one(flow, seed, faults);
+    let (mut visits, mut end) = (Vec::new(), None);
+    for output in outputs {
+        match output {
+            Output::Record(Record::End { reason, .. }) => end = Some(reason),
+            Output::Record(record) => note(&mut visits, &record),
+            _ => {}
+        }
+    }
+    let facts = Veil::of(flow).facts(&facts);
+    // As it is stored, and read back.
+    let entries = std::iter::once(Entry::Arrived { arrived: Box::new(facts) })
+        .chain(told.iter().map(|(_, input)| Entry::Told(input.clone())));
+    let stored: Vec<String> = entries.map(|entry| serde_json::to_string(&entry).unwrap()).collect();
+    let mut read = stored.iter().map(|row| serde_json::from_str(row).unwrap());
+    let Some(Entry::Arrived { arrived }) = read.next() else { panic!("{stored:?}") };
+    let inputs = told.iter().zip(read).map(|((at, _), entry)| match entry {
+        Entry::Told(input) => (*at, input),
+        Entry::Arrived { .. } => panic!("{stored:?}"),
+    });
+    (Recorded { facts: *arrived, inputs: inputs.collect(), visits }, end)
+}
+
+#[test]
+fn a_call_that_is_replayed_through_its_flow_goes_the_way_it_went() {
+    let flow = everything().done();
+    for faults in [Faults::NONE, Faults::SOME, Faults::ALL] {
+        for n in 0..1_000 {
+            let (call, end) = recorded(&flow, SEED + n, faults);
+            let again = replay(&flow, &call);
+            assert_eq!(again.differs_at, None, "seed {}: {:?} {:?}", SEED + n, call, again);
+            assert_eq!(again.end, end, "seed {}", SEED + n);
+        }
+    }
+}
+
+#[test]
+fn a_call_that_is_replayed_through_another_flow_says_where_it_differs_and_comes_to_an_end() {
+    let flow = everything().done();
+    let other = everything().step("main", |draft| {
+        crate::flow::model::Does::Menu(draft.menu(
+            "main",
+            &[('1', "bye"), ('2', "status")],
+            "agents",
+        ))
+    });
+    let other = other.done();
+    let (mut differ, mut same) = (0, 0);
+    for n in 0..500 {
+        let (call, end) = recorded(&flow, SEED + n, Faults::NONE);
+        let again = replay(&other, &call);
+        // Some callers talk to a person and never hang up.
+        assert!(again.end.is_some() || end.is_none(), "seed {}: {again:?}", SEED + n);
+        match again.differs_at {
+            None => same += 1,
+            Some(at) => {
+                differ += 1;
+                let before = |visits: &[Visit]| {
+                    visits[..at].iter().map(|v| v.step.clone()).collect::<Vec<_>>()
+                };
+                assert_eq!(before(&call.visits), before(&again.visits), "seed {}", SEED + n);
+            }
+        }
+    }
+    assert!(differ > 50 && same > 50, "{differ} differ, {same} do not");
+}
+
+#[test]
+fn what_is_kept_of_a_value_decides_as_the_value_did_and_is_another() {
+    let field = |name: &str, test| Fact::Field { field: name.to_owned(), test };
+    let flow = Draft::new(&["bye"], &["agents"])
+        .rule("premium", field("customer_type", FieldTest::Equals(vec!["premium".into()])))
+        .rule("rich", field("balance", FieldTest::AtLeast(1000.0)))
+        .rule("poor", field("balance", FieldTest::AtMost(-0.5)))
+        .rule("north", Fact::CallerPrefix(vec!["+44161".into()]))
+        .done();
+    let veil = Veil::of(&flow);
+    let value = |name: &str, value: &str| {
+        let values = [(name.to_owned(), value.to_owned())].into();
+        let told = Input::Fetched { id: 1, outcome: FetchOutcome::Values(values) };
+        match veil.input(&told, false) {
+            Some(Input::Fetched { outcome: FetchOutcome::Values(kept), .. }) => kept[name].clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(value("customer_type", "premium"), "premium");
+    assert_eq!(value("customer_type", "basic"), "xxxxx");
+    assert_eq!(value("name", "Ann 7"), "xxx 1");
+    for (real, rich, poor) in
+        [("2412.75", true, false), ("12.5", false, false), ("-88", false, true)]
+    {
+        let kept: f64 = value("balance", real).parse().unwrap();
+        assert_eq!((kept >= 1000.0, kept <= -0.5), (rich, poor), "{real} became {kept}");
+        assert_ne!(kept.to_string(), real);
+    }
+    let facts =
+        |number: &str| veil.facts(&Facts { caller: Some(number.into()), ..Facts::default() });
+    assert_eq!(facts("+441612345678").caller.as_deref(), Some("+441610000000"));
+    assert_eq!(facts("+447700900456").caller.as_deref(), Some("+440000000000"));
+}
+
+#[test]
+fn digits_of_a_field_are_kept_as_zeros_and_what_ends_them_as_it_is() {
+    let flow = Draft::new(&["bye"], &["agents"]).done();
+    let veil = Veil::of(&flow);
+    assert_eq!(veil.input(&Input::Key(key('7')), true), Some(Input::Key(key('0'))));
+    assert_eq!(veil.input(&Input::Key(key('#')), true), Some(Input::Key(key('#'))));
+    assert_eq!(veil.input(&Input::KeyDown(key('7')), true), None);
+    assert_eq!(veil.input(&Input::Key(key('7')), false), Some(Input::Key(key('7'))));
+}
