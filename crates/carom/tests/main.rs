@@ -47,4 +47,5 @@ mod softphone;
 mod tcp;
 mod texts;
 mod visits;
+mod voicemail;
 mod waits;

@@ -17,9 +17,10 @@ use ivr_runtime::{
 };
 use toml::{Table, Value};
 
-const FLOWS: [(&str, &str); 4] = [
+const FLOWS: [(&str, &str); 5] = [
     ("minimal", include_str!("fixtures/minimal.toml")),
     ("big", include_str!("fixtures/big.toml")),
+    ("later", include_str!("fixtures/later.toml")),
     ("night", include_str!("fixtures/night.toml")),
     ("shipped", include_str!("../../../config/flows/main.toml")),
 ];
@@ -237,7 +238,7 @@ fn may_have(table: &str, of: &Value, key: &str) -> bool {
     let fits = match (table, kind) {
         ("target", _) => ["if_busy", "if_no_answer", "if_fails"].contains(&key),
         (_, "text") => ["if_fails", "if_ambiguous", "if_opted_out", "if_limited"].contains(&key),
-        (_, "lookup" | "action" | "opt-out") => key == "if_fails",
+        (_, "lookup" | "action" | "opt-out" | "voicemail") => key == "if_fails",
         (_, "menu" | "answer" | "offer") => key == "wrong",
         _ => false,
     };

@@ -71,7 +71,7 @@ fn bridge() {
         call.bridge();
         call.with(0, |session, events| {
             session.listen_keys(true);
-            session.record(ms(0), 200, events);
+            session.record(ms(0), 200, Some(60), events);
         });
         let mut rest = bytes;
         while let Some((&[length, source, pause], after)) = rest.split_first_chunk() {

@@ -18,6 +18,7 @@ mod sarif;
 mod simulate;
 mod test;
 mod text;
+mod voicemail;
 
 pub use call::CallArgs;
 pub use check::CheckArgs;

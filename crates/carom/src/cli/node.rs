@@ -223,7 +223,7 @@ pub fn print_time_line(summary: &CallSummary, line: &TimeLine) {
     }
 }
 
-fn clock(at_ms: i64) -> String {
+pub(super) fn clock(at_ms: i64) -> String {
     let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
     at.to_zoned(TimeZone::system()).strftime("%F %T").to_string()
 }

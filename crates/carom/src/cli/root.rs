@@ -11,6 +11,7 @@ use super::{
     node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs},
     providers::ProvidersArgs,
     text::TextArgs,
+    voicemail::VoicemailArgs,
 };
 
 /// A self-hosted call-deflection engine.
@@ -41,6 +42,8 @@ enum Command {
     Text(TextArgs),
     /// Whether the message providers know us and reach us.
     Providers(ProvidersArgs),
+    /// What callers left: list, fetch, mark as heard, delete.
+    Voicemail(VoicemailArgs),
     /// Set or clear a flag that the rules test.
     Flag(FlagArgs),
     /// What is open now; close or open for once.
@@ -77,6 +80,7 @@ impl Cli {
             Command::Messages(args) => args.run(),
             Command::Text(args) => args.run(),
             Command::Providers(args) => args.run(),
+            Command::Voicemail(args) => args.run(),
             Command::Flag(args) => args.run(),
             Command::Hours(args) => args.run(),
             Command::Prompts(args) => args.run(),

@@ -15,6 +15,8 @@ pub struct Privacy {
     pub call_months: u32,
     /// Steps of calls are kept so many days.
     pub step_days: u32,
+    /// What callers left is kept so many days.
+    pub voicemail_days: u32,
 }
 
 impl Default for Privacy {
@@ -24,6 +26,7 @@ impl Default for Privacy {
             raw_number: Duration::from_secs(24 * 3_600),
             call_months: 13,
             step_days: 90,
+            voicemail_days: 30,
         }
     }
 }
@@ -31,14 +34,13 @@ impl Default for Privacy {
 pub(super) fn read(table: &Table<'_>) -> Privacy {
     let default = Privacy::default();
     let days = |key, or| table.number(key, 1..=3_650).unwrap_or(or);
-    let privacy = Privacy {
+    Privacy {
         epoch_days: days("epoch_days", default.epoch_days),
         raw_number: table
             .duration("raw_number_hours", 3_600, 1..=8_760)
             .unwrap_or(default.raw_number),
         call_months: days("call_months", default.call_months),
         step_days: days("step_days", default.step_days),
-    };
-    table.not_yet("voicemail_days", "voicemail");
-    privacy
+        voicemail_days: days("voicemail_days", default.voicemail_days),
+    }
 }

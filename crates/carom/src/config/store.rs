@@ -1,6 +1,9 @@
 //! `[store]`: the database.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     read::Table,
@@ -15,6 +18,8 @@ pub struct Store {
     /// Key that numbers and bodies are encrypted with. A file that is missing is made on first
     /// run, mode 0600.
     pub aead_key: SecretRef,
+    /// Folder of what callers left, made at the first message, mode 0700.
+    pub voicemail: PathBuf,
     /// A node silent for longer has its open calls closed by another.
     pub lease: Duration,
 }
@@ -25,6 +30,7 @@ impl Store {
         Self {
             url: format!("sqlite:{}", base.join("var/carom.db").display()).into(),
             aead_key: SecretRef::File(base.join("var/keys/store.key")),
+            voicemail: base.join("var/voicemail"),
             lease: Duration::from_secs(30),
         }
     }
@@ -35,6 +41,7 @@ pub(super) fn read(table: &Table<'_>) -> Store {
     Store {
         url: table.database("url").unwrap_or(default.url),
         aead_key: table.secret("aead_key").unwrap_or(default.aead_key),
+        voicemail: table.path("voicemail").unwrap_or(default.voicemail),
         lease: table.duration("lease_seconds", 1, 5..=3_600).unwrap_or(default.lease),
     }
 }

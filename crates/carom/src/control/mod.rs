@@ -37,6 +37,18 @@ pub enum Request {
     },
     /// Sends a text of the operator's own.
     Text(TextOrdered),
+    /// The last messages that callers left, newest first.
+    Voicemails {
+        /// At most so many.
+        limit: u32,
+    },
+    /// One message that a caller left.
+    Voicemail {
+        /// Its id, or a unique beginning of it.
+        id: String,
+        /// What to do with it.
+        act: VoicemailAct,
+    },
     /// Sets or clears a flag that the rules test.
     Flag {
         /// Its name.
@@ -67,6 +79,18 @@ pub struct TextOrdered {
     pub text: String,
     /// Names of senders in the order tried; empty: all.
     pub via: Vec<String>,
+}
+
+/// What is done with a message that a caller left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VoicemailAct {
+    /// Where its sound lies is told.
+    Find,
+    /// It was heard.
+    Heard,
+    /// Its sound is erased.
+    Delete,
 }
 
 /// Hours are to be closed, or open, for once.

@@ -4,6 +4,7 @@ mod by_hand;
 pub mod clock;
 mod hours;
 pub mod log;
+mod mailbox;
 mod metric_names;
 mod parts;
 mod run;
@@ -11,7 +12,9 @@ mod serve;
 mod sources;
 mod upkeep;
 mod views;
+mod voicemails;
 
 pub use hours::{HoursView, OneOffView, clock as clock_in};
+pub use mailbox::{Mailbox, NotKept};
 pub use run::Node;
 pub use sources::Sources;

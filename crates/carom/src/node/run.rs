@@ -29,7 +29,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{clock::Clock, parts, sources::Sources, upkeep};
+use super::{clock::Clock, mailbox::Mailbox, parts, sources::Sources, upkeep};
 use crate::{
     config::{Config, Snapshot},
     control::{self, Asked},
@@ -216,7 +216,11 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
         raw_number: config.privacy.raw_number,
         call_months: config.privacy.call_months,
         step_days: config.privacy.step_days,
+        voicemail_days: config.privacy.voicemail_days,
     });
+    let mailbox =
+        Mailbox::new(config.store.voicemail.clone(), config.privacy.voicemail_days, store.clone());
+    tokio::spawn(mailbox.clone().keep_clean());
     let writer = Writer::start(store.clone());
     let texts = TextService::new(store.clone(), Arc::clone(&snapshot.texts));
     texts.start();
@@ -231,7 +235,7 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
     let random = Arc::new(AtomicU64::new(start_seed()));
     let (web, sources) = (Web::default(), Sources::default());
     sources.reconfigure(&snapshot.config.sources, &web);
-    Ok(Services { store, writer, texts, web, sources, marks, random })
+    Ok(Services { store, writer, texts, web, mailbox, sources, marks, random })
 }
 
 async fn read_marks(store: Store, marks: Arc<RwLock<Option<Arc<Marks>>>>) {

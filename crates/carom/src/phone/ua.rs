@@ -257,7 +257,10 @@ impl<'a> Dialling<'a> {
                     None => core.connect(&mut self.line),
                 }
                 if self.plan.record {
-                    core.tell(self.line.session, Command::Record { max_ms: RECORDING_MS });
+                    core.tell(
+                        self.line.session,
+                        Command::Record { max_ms: RECORDING_MS, silence_ms: None },
+                    );
                 }
             }
             Event::Failed { status, response, .. } => {

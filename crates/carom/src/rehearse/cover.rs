@@ -95,6 +95,11 @@ fn exits(flow: &Flow) -> BTreeSet<(String, String)> {
                 add("next");
                 add("timeout");
             }
+            Does::Voicemail(_) => {
+                add("next");
+                add("hangup");
+                add("error");
+            }
             Does::OptOut { confirm, .. } => {
                 add(&confirm.to_string());
                 add("timeout");

@@ -61,6 +61,9 @@ pub struct Test {
     /// What becomes of texts.
     #[serde(default)]
     pub text: TextIs,
+    /// What becomes of what the caller says.
+    #[serde(default)]
+    pub voicemail: VoicemailIs,
     /// What becomes of targets, by name; others are answered by a person.
     #[serde(default)]
     pub targets: BTreeMap<String, TargetIs>,
@@ -133,6 +136,21 @@ pub enum TextIs {
     /// It went out a moment ago.
     Duplicate,
     /// Nothing is heard of them.
+    Lost,
+}
+
+/// What becomes of what the caller says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VoicemailIs {
+    /// The caller speaks, and it is kept.
+    #[default]
+    Kept,
+    /// The caller says nothing.
+    Nothing,
+    /// It can't be kept.
+    Failed,
+    /// Nothing is heard of it.
     Lost,
 }
 

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ivr_runtime::{
-    call::{Facts, FetchOutcome, History, OfferResponse, Record, TargetOutcome, TextOutcome, Told},
+    call::{
+        Facts, FetchOutcome, History, OfferResponse, Record, TargetOutcome, TextOutcome, Told,
+        VoiceOutcome,
+    },
     flow::model::Flow,
     key::Key,
     sim::{Heard, LinkIs, Obedient, Player},
@@ -11,7 +14,7 @@ use ivr_runtime::{
 use jiff::{Timestamp, Zoned};
 use message_text::E164;
 
-use super::file::{LinkSays, TargetIs, Test, TextIs};
+use super::file::{LinkSays, TargetIs, Test, TextIs, VoicemailIs};
 use crate::{config::Snapshot, node::clock::wall_ms};
 
 const HOUR_MS: f64 = 3_600_000.0;
@@ -146,6 +149,12 @@ fn world(test: &Test) -> Obedient {
         TextIs::Duplicate => Some(TextOutcome::Duplicate),
         TextIs::Lost => None,
     };
+    let voice = match test.voicemail {
+        VoicemailIs::Kept => Some(VoiceOutcome::Kept { length_ms: 12_000 }),
+        VoicemailIs::Nothing => Some(VoiceOutcome::Nothing),
+        VoicemailIs::Failed => Some(VoiceOutcome::Failed { why: "disk".into() }),
+        VoicemailIs::Lost => None,
+    };
     let outcome = |is: &TargetIs| match is {
         TargetIs::Person => Some(TargetOutcome::Answered { human: true }),
         TargetIs::Queue => Some(TargetOutcome::Answered { human: false }),
@@ -163,6 +172,7 @@ fn world(test: &Test) -> Obedient {
     Obedient {
         text,
         links: test.links.iter().map(|(name, says)| (name.clone(), link(says))).collect(),
+        voice,
         targets: test.targets.iter().map(|(name, is)| (name.clone(), outcome(is))).collect(),
         fetched: fetched
             .map(|(step, values)| (step.clone(), FetchOutcome::Values(values.clone())))

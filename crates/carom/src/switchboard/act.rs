@@ -90,6 +90,10 @@ impl Switchboard {
             }
             Output::SendText(request) => self.send_text(no, request),
             Output::Fetch(request) => self.fetch(no, request),
+            Output::TakeVoice { step, max_ms, silence_ms } => {
+                self.take_voice(no, step, max_ms, silence_ms);
+            }
+            Output::StopVoice => self.stop_voice(no),
             Output::RecordOptOut { topic } => self.record_opt_out(no, topic),
             Output::Forward { target, quiet } => self.forward(no, target, quiet),
             Output::StopForward => self.stop_forward(no),
@@ -214,9 +218,8 @@ impl Switchboard {
             MediaEvent::PlayDone { id, completed, .. } if id != RINGBACK => {
                 self.tell(no, Input::PlayDone { id, completed });
             }
-            MediaEvent::PlayDone { .. }
-            | MediaEvent::KeySent { .. }
-            | MediaEvent::Recorded { .. } => {}
+            MediaEvent::PlayDone { .. } | MediaEvent::KeySent { .. } => {}
+            MediaEvent::Recorded { session, samples } => self.on_recorded(session, samples),
             MediaEvent::Latched { from, signalled, .. } => {
                 let Some(call) = self.calls.get_mut(&no) else { return };
                 if !signalled {

@@ -106,6 +106,7 @@ impl Switchboard {
             caller: CallerLeg { leg, invite, media, state: CallerState::Trying },
             spare_media: Some(spare),
             target: None,
+            taking: None,
             line,
             ledger,
             deadline: None,

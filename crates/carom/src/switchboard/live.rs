@@ -15,7 +15,7 @@ use sip_stack::{
     sdp::Direction,
 };
 
-use super::{hunt::Hunt, media::StreamRules, record::Ledger, timeline::TimeLine};
+use super::{hunt::Hunt, media::StreamRules, record::Ledger, timeline::TimeLine, voice::Taking};
 use crate::config::{Config, Snapshot, Trunk};
 
 /// Names a running call inside this node.
@@ -51,6 +51,8 @@ pub struct Live {
     pub target: Option<TargetLeg>,
     /// Ports reserved for a forward before the call is answered, and kept between forwards.
     pub spare_media: Option<Media>,
+    /// What the caller says is being recorded.
+    pub taking: Option<Taking>,
     pub line: TimeLine,
     pub ledger: Ledger,
     /// The deadline that stands in the switchboard's queue for this call.

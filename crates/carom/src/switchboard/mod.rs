@@ -22,6 +22,7 @@ mod sessions;
 mod signal;
 mod tasks;
 mod timeline;
+mod voice;
 mod way;
 
 use std::{

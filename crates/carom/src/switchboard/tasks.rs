@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use sip_stack::Uri;
 
 use super::{Switchboard, live::CallNo};
-use crate::node::{Sources, clock::wall_ms};
+use crate::node::{Mailbox, Sources, clock::wall_ms};
 
 /// A name is looked up this long.
 const RESOLVE: Duration = Duration::from_secs(2);
@@ -44,6 +44,8 @@ pub struct Services {
     pub texts: TextService,
     /// Asks systems of the business.
     pub web: Web,
+    /// Keeps what callers leave.
+    pub mailbox: Mailbox,
     /// Know how long callers wait.
     pub sources: Sources,
     /// What the operator has set, refreshed by the node; `None` while the store can't say.

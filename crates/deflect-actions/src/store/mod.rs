@@ -20,6 +20,7 @@ mod receipt;
 mod retention;
 mod rows;
 mod told;
+mod voicemail;
 mod write;
 mod writer;
 
@@ -40,6 +41,7 @@ pub use rows::{
     Row, StepRow,
 };
 pub use told::ExternalCount;
+pub use voicemail::{VoicemailLeft, VoicemailView};
 pub use writer::{QueueFull, Writer, WriterFigures};
 
 pub(crate) use event::Waiting;

@@ -18,11 +18,18 @@ pub struct Retention {
     pub call_months: u32,
     /// Steps and inputs of calls, in days.
     pub step_days: u32,
+    /// The sound of messages that callers left, in days.
+    pub voicemail_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { raw_number: Duration::from_secs(24 * 3_600), call_months: 13, step_days: 90 }
+        Self {
+            raw_number: Duration::from_secs(24 * 3_600),
+            call_months: 13,
+            step_days: 90,
+            voicemail_days: 30,
+        }
     }
 }
 
@@ -96,9 +103,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn erase_number(&self, business: &str, number: &E164) -> Result<u64, StoreError> {
-        let (key, previous) = self.keys().caller_keys(business, number, self.now_ms());
+        let now = self.now_ms();
+        let (key, previous) = self.keys().caller_keys(business, number, now);
         self.transaction(async |conn| {
             let mut found = 0;
+            super::voicemail::erase_of_number(conn, (&key, &previous), now).await?;
             for sql in ERASE_NUMBER {
                 let done = sqlx::query(*sql)
                     .bind(key.clone())
@@ -123,11 +132,13 @@ const STEPS: &str = "DELETE FROM step WHERE entered_ms < $1";
 const INPUTS: &str = "DELETE FROM call_input WHERE at_ms < $1";
 const CALLS: &str = "DELETE FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL";
 /// What refers to calls goes before them.
-const OF_CALLS: [&str; 6] = [
+const OF_CALLS: [&str; 7] = [
     "DELETE FROM message WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM consent WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM offer WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM outcome WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
+    // The sound is erased first.
+    "DELETE FROM voicemail WHERE file IS NULL AND created_ms < $1",
     "DELETE FROM receipt WHERE received_ms < $1",
     "DELETE FROM limit_hit WHERE at_ms < $1",
 ];

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::{
     ANSWER_WITHIN, Aloud, Call, EndReason, Handled, OfferResponse, Output, Phase, Record, Route,
-    Way, targets::Stage, wait::Waiting,
+    VoiceOutcome, Way, targets::Stage, wait::Waiting,
 };
-use crate::{flow::model::PromptItem, step::Exit};
+use crate::{
+    flow::model::PromptItem,
+    step::{Exit, Running, voicemail},
+};
 
 /// The final code of a call that the flow hangs up unanswered and for which no PBX spoke.
 const NOT_NOW: u16 = 480;
@@ -78,6 +81,9 @@ impl Call {
 
     /// The caller is gone.
     pub(super) fn hung_up(&mut self, now: Duration) {
+        if self.leaves_a_message(now) {
+            return;
+        }
         self.close_step(now, Exit::Hangup, OfferResponse::Hangup, None);
         let reason = match &self.state.phase {
             Phase::Forwarding(forwarding) => match forwarding.stage {
@@ -88,6 +94,8 @@ impl Call {
                 Stage::Queued | Stage::Talking => return self.end_forwarded(now, true),
             },
             Phase::Apologising(_) => EndReason::Apology,
+            // It is waited for whatever the caller does.
+            Phase::Parting { .. } => return,
             Phase::Waiting(_) => {
                 let left = self.hung_up_in_line();
                 self.done_in_flow().unwrap_or(left)
@@ -96,6 +104,41 @@ impl Call {
                 self.done_in_flow().unwrap_or(EndReason::CallerHangup)
             }
         };
+        self.end(now, reason);
+    }
+
+    /// A caller who hangs up has said all; the call is over once that is kept, or is not.
+    fn leaves_a_message(&mut self, now: Duration) -> bool {
+        let Phase::InStep { visit, running: Running::Voicemail(taking) } = &self.state.phase else {
+            return false;
+        };
+        if !taking.is_open() {
+            return false;
+        }
+        let (visit, speaking) = (visit.clone(), taking.is_speaking());
+        if speaking {
+            self.state.desk.push(Output::StopVoice);
+        }
+        let until = now + voicemail::KEEP_WITHIN;
+        self.state.phase = Phase::Parting { visit, until };
+        true
+    }
+
+    /// What the caller said before hanging up is kept, or is not; `None`: nobody told.
+    pub(super) fn parted(&mut self, now: Duration, outcome: Option<&VoiceOutcome>) {
+        let Phase::Parting { visit, .. } = &self.state.phase else { return };
+        let visit = visit.clone();
+        let note = match outcome {
+            Some(VoiceOutcome::Kept { length_ms }) => {
+                self.state.progress.message_left = true;
+                format!("kept:{}s", length_ms.div_ceil(1_000))
+            }
+            Some(VoiceOutcome::Nothing) => "nothing_said".to_owned(),
+            Some(VoiceOutcome::Failed { why }) => why.clone(),
+            None => "not_kept".to_owned(),
+        };
+        self.record_left(now, &visit, 1, Exit::Hangup, Some(note));
+        let reason = self.done_in_flow().unwrap_or(EndReason::CallerHangup);
         self.end(now, reason);
     }
 
@@ -135,8 +178,14 @@ impl Call {
             Phase::Answering { .. }
             | Phase::Forwarding(_)
             | Phase::Apologising(_)
+            | Phase::Parting { .. }
             | Phase::Over => return,
         };
+        if let Phase::InStep { running: Running::Voicemail(taking), .. } = &self.state.phase
+            && taking.is_speaking()
+        {
+            self.state.desk.push(Output::StopVoice);
+        }
         if let Some(n) = offer {
             self.context(now).answer_offer(n, response, None);
         }
@@ -147,6 +196,8 @@ impl Call {
     fn done_in_flow(&self) -> Option<EndReason> {
         let progress = &self.state.progress;
         let done = [
+            // Work moved, not removed (EX-09).
+            (progress.message_left, EndReason::Voicemail),
             (progress.text_sent, EndReason::Deflected),
             (progress.answered_in_ivr, EndReason::AnsweredInIvr),
         ];

@@ -22,6 +22,7 @@ impl Call {
         // Whoever asks for a person was not served in the flow.
         self.state.progress.answered_in_ivr = false;
         self.state.progress.text_sent = false;
+        self.state.progress.message_left = false;
         if self.take_place_to(id) {
             return None;
         }
@@ -130,7 +131,7 @@ impl Call {
                 self.advance(now, way);
             }
             Phase::Forwarding(_) => self.state.route.mode = Mode::Direct,
-            Phase::Apologising(_) | Phase::Over => {}
+            Phase::Apologising(_) | Phase::Parting { .. } | Phase::Over => {}
         }
     }
 

@@ -37,6 +37,10 @@ pub enum Input {
     Text(TextOutcome),
     /// Whether [`Output::RecordOptOut`] was recorded.
     OptOut(bool),
+    /// After [`Output::TakeVoice`]: it is over by itself, and is being kept.
+    VoiceOver,
+    /// What became of [`Output::TakeVoice`].
+    Voice(VoiceOutcome),
     /// What became of [`Output::Fetch`].
     Fetched {
         /// Id of the request.
@@ -58,6 +62,23 @@ pub enum FetchOutcome {
     /// It answered; fields that the answer lacks are left out.
     Values(BTreeMap<String, String>),
     /// No answer in time, or none that can be used.
+    Failed {
+        /// Why, in one word.
+        why: String,
+    },
+}
+
+/// What became of what the caller said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VoiceOutcome {
+    /// It is stored.
+    Kept {
+        /// How long it is.
+        length_ms: u32,
+    },
+    /// Nothing was said.
+    Nothing,
+    /// It could not be stored.
     Failed {
         /// Why, in one word.
         why: String,
@@ -174,6 +195,18 @@ pub enum Output {
     SendText(TextRequest),
     /// Ask a system of the business; report [`Input::Fetched`].
     Fetch(FetchRequest),
+    /// Take what the caller says from now on; report [`Input::Voice`], and [`Input::VoiceOver`]
+    /// before it where it ended by itself.
+    TakeVoice {
+        /// Name of the step.
+        step: String,
+        /// The longest it may take, ms.
+        max_ms: u32,
+        /// It is over after so long a silence, ms.
+        silence_ms: u32,
+    },
+    /// The caller has said all; report [`Input::Voice`].
+    StopVoice,
     /// Record that the caller wants no texts; report [`Input::OptOut`].
     RecordOptOut {
         /// Topic, empty for all.

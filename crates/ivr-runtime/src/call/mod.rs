@@ -24,7 +24,7 @@ pub(crate) use targets::never_tells;
 pub use facts::{Bypass, Facts, History, Told};
 pub use io::{
     FetchOutcome, FetchRequest, Hidden, Input, Output, ResolvedLink, TargetOutcome, TextOutcome,
-    TextRequest,
+    TextRequest, VoiceOutcome,
 };
 pub use records::{EndReason, Handled, OfferResponse, Record};
 
@@ -93,6 +93,8 @@ enum Phase {
     Forwarding(Forwarding),
     /// Nobody can be reached; the caller is told so.
     Apologising(Playback),
+    /// The caller left in the middle of a message, which is being kept.
+    Parting { visit: Visit, until: Duration },
     /// Nothing follows.
     Over,
 }
@@ -236,6 +238,7 @@ impl Call {
     /// Name of the step the call is in.
     pub fn step(&self) -> Option<&str> {
         let (Phase::InStep { visit, .. }
+        | Phase::Parting { visit, .. }
         | Phase::Waiting(Waiting { visit, .. })
         | Phase::Answering { then: Aloud::Step(visit), .. }) = &self.state.phase
         else {
@@ -264,6 +267,7 @@ impl Call {
                 forwarding.poll_timeout().or_else(|| self.leave_queue_at(forwarding))
             }
             Phase::Apologising(playback) => Some(playback.poll_timeout()),
+            Phase::Parting { until, .. } => Some(*until),
             Phase::Over => None,
         }
     }
@@ -288,7 +292,7 @@ impl Call {
             self.state.progress.checks.take(now, *id, outcome);
         }
         match (&mut self.state.phase, &input) {
-            (Phase::Over, _) => {}
+            (Phase::Over, _) | (Phase::Parting { .. }, Input::HungUp) => {}
             (_, Input::HungUp) => self.hung_up(now),
             (_, Input::OperatorBridge) => self.operator_bridge(now),
             (Phase::Answering { .. }, Input::Answered) => self.answered(now),
@@ -313,8 +317,9 @@ impl Call {
                     self.apologised(now);
                 }
             }
+            (Phase::Parting { .. }, Input::Voice(outcome)) => self.parted(now, Some(outcome)),
             // Reports of what is no longer going on; keys nobody listens to.
-            (Phase::Answering { .. } | Phase::Forwarding(_), _) => {}
+            (Phase::Answering { .. } | Phase::Forwarding(_) | Phase::Parting { .. }, _) => {}
         }
     }
 
@@ -341,6 +346,7 @@ impl Call {
                 self.target_failed(now, id, Failure::NoAnswer { status: None });
             }
             Phase::Apologising(_) => self.apologised(now),
+            Phase::Parting { .. } => self.parted(now, None),
             Phase::Over => {}
         }
     }

@@ -159,6 +159,8 @@ pub enum Does {
     Action(Action),
     /// Keeps the caller in line at a target.
     Wait(Wait),
+    /// Takes a message.
+    Voicemail(Voicemail),
     /// Asks for a confirming key and records the opt-out.
     OptOut {
         /// What is played.
@@ -190,6 +192,7 @@ impl Does {
             | Self::Lookup(_)
             | Self::Action(_)
             | Self::Wait(_)
+            | Self::Voicemail(_)
             | Self::OptOut { .. } => None,
         }
     }
@@ -212,6 +215,7 @@ impl Does {
                 action.confirm.iter_mut().chain(&mut action.wait_prompt).collect()
             }
             Self::Wait(wait) => vec![&mut wait.music],
+            Self::Voicemail(voicemail) => vec![&mut voicemail.play],
             Self::Decide { .. } | Self::Set { .. } => Vec::new(),
         }
     }
@@ -341,6 +345,19 @@ pub struct Wait {
     /// On giving up; `None`: human.
     pub then: Option<Go>,
     /// The target can't be reached at all; `None`: the way out.
+    pub if_fails: Option<Go>,
+}
+
+/// `do = "voicemail"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Voicemail {
+    /// What is played before the tone.
+    pub play: PromptList,
+    /// The longest message, seconds.
+    pub max_seconds: u32,
+    /// After the message.
+    pub then: Go,
+    /// It could not be kept; `None`: the way out.
     pub if_fails: Option<Go>,
 }
 

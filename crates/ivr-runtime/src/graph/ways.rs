@@ -81,6 +81,9 @@ fn of_step(flow: &Flow, step: &Step) -> Vec<Labelled> {
             let line = way("in line", Go::Target(wait.target));
             [line, offer, way("gives up", then), fails("fails", wait.if_fails)].concat()
         }
+        Does::Voicemail(voicemail) => {
+            [way("message", voicemail.then), fails("fails", voicemail.if_fails)].concat()
+        }
         Does::Lookup(lookup) => [way("", lookup.then), fails("fails", lookup.if_fails)].concat(),
         Does::Action(action) => {
             let no = action.no_input.map(|to| way("no", to)).unwrap_or_default();

@@ -159,6 +159,7 @@ fn uses(lint: &Lint<'_>, step: &Step) -> Vec<Use> {
         | Does::Set { .. }
         | Does::Collect(_)
         | Does::Wait(_)
+        | Does::Voicemail(_)
         | Does::OptOut { .. } => {}
     }
     uses

@@ -198,6 +198,12 @@ fn of_step(flow: &Flow, id: StepId) -> Vec<Way> {
             ways.extend(of_failure(flow, Failed::Step(id), wait.if_fails));
             ways
         }
+        Does::Voicemail(voicemail) => {
+            // The caller speaks, or says nothing.
+            let then = Way { cause: Cause::Silence, to: voicemail.then };
+            let failure = of_failure(flow, Failed::Step(id), voicemail.if_fails);
+            [then].into_iter().chain(failure).collect()
+        }
         Does::OptOut { then, no_input, if_fails, .. } => {
             let mut ways = vec![
                 Way { cause: Cause::Key, to: *then },

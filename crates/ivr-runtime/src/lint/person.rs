@@ -99,7 +99,13 @@ fn leads_elsewhere(lint: &Lint<'_>, target: &Target, to: Go) -> bool {
         let ends = graph::ways(flow, at).iter().any(|way| way.to == Go::HangUp);
         reached.contains(at) && !step.fallback && ends
     });
-    other || ends_there || (to == Go::HangUp && !target.fallback)
+    let later = graph::steps(flow).any(|(at, step)| reached.contains(at) && is_kept(&step.does));
+    other || later || ends_there || (to == Go::HangUp && !target.fallback)
+}
+
+/// What the caller wants is taken down, for a person to see to.
+fn is_kept(does: &Does) -> bool {
+    matches!(does, Does::Voicemail(_))
 }
 
 fn human<'a>(lint: &Lint<'a>) -> Option<&'a Target> {

@@ -12,6 +12,7 @@ use crate::{
         model::{Does, PromptItem, Step},
         play::items,
     },
+    step::voicemail,
 };
 
 /// Played by the machine itself, whatever the flow says.
@@ -21,6 +22,9 @@ const LEAST_MS: u32 = 200;
 pub(super) fn check(lint: &Lint<'_>) {
     let mut told = BTreeSet::new();
     for (_, step) in graph::steps(lint.flow) {
+        for name in own(step) {
+            one(lint, name, &mut told, || lint.step_place(step, "do"));
+        }
         for (key, play) in lists(step) {
             for item in items(play) {
                 let place = || place(lint, step, key, &item.written());
@@ -53,6 +57,7 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
             ("unsure_prompt", Some(&text.unsure_prompt)),
         ],
         Does::Wait(wait) => vec![("music", Some(&wait.music))],
+        Does::Voicemail(voicemail) => vec![("play", Some(&voicemail.play))],
         Does::Collect(collect) => {
             vec![("play", Some(&collect.play)), ("confirm", collect.confirm.as_ref())]
         }
@@ -63,6 +68,14 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
         Does::Decide { .. } | Does::Set { .. } => Vec::new(),
     };
     list.into_iter().filter_map(|(key, play)| Some((key, play?.as_slice()))).collect()
+}
+
+/// What a kind of step plays beside what the flow names.
+fn own(step: &Step) -> &'static [&'static str] {
+    match &step.does {
+        Does::Voicemail(_) => &[voicemail::TONE],
+        _ => &[],
+    }
 }
 
 /// A prompt that several steps play is told at the first of them.

@@ -37,6 +37,7 @@ fn is_heard(flow: &Flow, go: Go, left: usize) -> bool {
         | Does::Answer { .. }
         | Does::Collect(_)
         | Does::Wait(_)
+        | Does::Voicemail(_)
         | Does::OptOut { .. } => true,
         Does::Offer(offer) => is_heard(flow, offer.if_not_offered, left),
         Does::Decide { case, otherwise } => {

@@ -73,6 +73,7 @@ fn used(lint: &Lint<'_>) -> Used {
             | Does::Lookup(_)
             | Does::Action(_)
             | Does::Wait(_)
+            | Does::Voicemail(_)
             | Does::OptOut { .. } => {}
         }
     }

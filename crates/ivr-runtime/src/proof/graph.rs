@@ -162,6 +162,7 @@ impl Graph {
             let now = match self.states[at].place {
                 Place::Ringing(_) | Place::Line(_) => Reach::Person,
                 Place::End(End::Apology) => Reach::Apology,
+                Place::End(End::Kept) => Reach::Later,
                 Place::End(End::ByLeave) => Reach::ByLeave,
                 Place::End(End::HungUp) => Reach::Nobody,
                 Place::Asking(..) => of.max().unwrap_or(Reach::Nobody),

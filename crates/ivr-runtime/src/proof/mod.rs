@@ -48,6 +48,8 @@ pub enum Reach {
     ByLeave,
     /// That everybody of the way out is tried; nobody may be there.
     Apology,
+    /// That a message is left, or a callback booked.
+    Later,
     /// That it rings where a person is.
     Person,
 }
@@ -135,6 +137,7 @@ fn asks(does: &Does) -> bool {
         | Does::Answer { .. }
         | Does::Offer(_)
         | Does::Collect(_)
+        | Does::Voicemail(_)
         | Does::OptOut { .. } => true,
         Does::Action(action) => action.confirm.is_some(),
         Does::Say { .. }

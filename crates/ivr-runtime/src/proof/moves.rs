@@ -17,7 +17,7 @@ use crate::{
         way_out::Failed,
     },
     key::Key,
-    step::{fetch, opt_out, text},
+    step::{fetch, opt_out, text, voicemail},
 };
 
 /// A caller takes so long for a key.
@@ -62,6 +62,20 @@ impl From<'_> {
                 let within = ms(opt_out::RECORD_WITHIN);
                 self.go(Cause::So("recorded"), within, step, *then);
                 self.way_out(Cause::Failure("not recorded"), within, Failed::Step(id), *if_fails);
+            }
+            (Place::Asking(..), Does::Voicemail(voicemail)) => {
+                self.to(
+                    Cause::Speech,
+                    u64::from(voicemail.max_seconds) * 1_000,
+                    Place::Doing(id, 1),
+                );
+                self.go(Cause::Silence, ms(voicemail::SILENCE), step, voicemail.then);
+            }
+            (Place::Doing(..), Does::Voicemail(voicemail)) => {
+                let within = ms(voicemail::KEEP_WITHIN);
+                self.kept(Cause::So("message left"), within, voicemail.then);
+                let fails = Cause::Failure("not kept");
+                self.way_out(fails, within, Failed::Step(id), voicemail.if_fails);
             }
             (Place::Asking(_, n), does) => {
                 if let Some(menu) = does.menu() {
@@ -112,7 +126,7 @@ impl From<'_> {
                 }
                 self.to(Cause::So("offered"), asked, Place::Playing(id, 1));
             }
-            Does::Menu(_) | Does::Collect(_) | Does::OptOut { .. } => {
+            Does::Menu(_) | Does::Collect(_) | Does::OptOut { .. } | Does::Voicemail(_) => {
                 self.to(Cause::So("entered"), 0, Place::Playing(id, 1));
             }
             Does::Action(action) if action.confirm.is_some() => {
@@ -157,6 +171,7 @@ impl From<'_> {
             Does::Menu(menu) | Does::Answer { menu, .. } => (&menu.play, None),
             Does::Collect(collect) => (&collect.play, None),
             Does::OptOut { play, if_fails, .. } => (play, *if_fails),
+            Does::Voicemail(voicemail) => (&voicemail.play, voicemail.if_fails),
             Does::Action(Action { confirm: Some(play), if_fails, .. }) => (play, *if_fails),
             Does::Say { .. }
             | Does::Decide { .. }
@@ -360,8 +375,22 @@ impl From<'_> {
 
     // ---------------------------------------------------------------- moves
 
-    fn push(&mut self, next: Move) {
+    fn push(&mut self, mut next: Move) {
+        let to = &mut next.to;
+        match to.place {
+            // Whoever asks for a person was not served in the flow.
+            Place::Target(_) => to.kept = false,
+            Place::End(End::HungUp) if to.kept => to.place = Place::End(End::Kept),
+            _ => {}
+        }
         self.moves.push(next);
+    }
+
+    /// What the caller asked for will be done, or was taken down.
+    fn kept(&mut self, cause: Cause, ms: u64, then: Go) {
+        let mut next = self.plain(cause, Place::of(then));
+        (next.to.kept, next.to.failing) = (true, false);
+        self.push(Move { ms, ..next });
     }
 
     /// Nothing but the place changes, at once.

@@ -16,6 +16,8 @@ pub(super) struct State {
     pub asked: Asked,
     /// Something failed or was closed, and the caller has not chosen since.
     pub failing: bool,
+    /// A message was left, or a callback booked, and no target was chosen since.
+    pub kept: bool,
     /// The one offer in line was made.
     pub offered: bool,
     /// The targets that failed; the call machine's own, so that the way out is the same.
@@ -52,6 +54,8 @@ pub(super) enum End {
     ByLeave,
     /// The flow says `hangup`.
     HungUp,
+    /// It says so after a message was left or a callback booked.
+    Kept,
 }
 
 /// What a `text` step finds.
@@ -69,6 +73,8 @@ pub(super) enum Cause {
     Key(Key),
     /// The caller keyed in digits.
     Digits,
+    /// The caller spoke.
+    Speech,
     /// The caller pressed a key that means nothing here, or digits that are wrong.
     Wrong,
     /// The caller pressed nothing.
@@ -92,7 +98,14 @@ pub(super) struct Move {
 
 impl State {
     pub fn at(go: Go, route: Route) -> Self {
-        Self { place: Place::of(go), asked: Asked::Nothing, failing: false, offered: false, route }
+        Self {
+            place: Place::of(go),
+            asked: Asked::Nothing,
+            failing: false,
+            kept: false,
+            offered: false,
+            route,
+        }
     }
 }
 
@@ -123,7 +136,7 @@ impl Place {
         match self {
             Self::Target(id) | Self::Ringing(id) | Self::Line(id) => target(id).unwrap_or("?"),
             Self::End(End::Apology) => "apology",
-            Self::End(End::ByLeave | End::HungUp) => "hangup",
+            Self::End(End::ByLeave | End::HungUp | End::Kept) => "hangup",
             Self::Step(_) | Self::Playing(..) | Self::Asking(..) | Self::Doing(..) => {
                 self.step().and_then(step).unwrap_or("?")
             }
@@ -135,7 +148,7 @@ impl Cause {
     /// The caller decides whether it happens.
     pub fn is_callers(self) -> bool {
         match self {
-            Self::Key(_) | Self::Digits | Self::Wrong | Self::Silence => true,
+            Self::Key(_) | Self::Digits | Self::Speech | Self::Wrong | Self::Silence => true,
             Self::So(_) | Self::Failure(_) => false,
         }
     }
@@ -146,6 +159,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Key(key) => write!(f, "key {key}"),
             Self::Digits => f.write_str("digits"),
+            Self::Speech => f.write_str("speech"),
             Self::Wrong => f.write_str("wrong key"),
             Self::Silence => f.write_str("silence"),
             Self::So(what) | Self::Failure(what) => f.write_str(what),

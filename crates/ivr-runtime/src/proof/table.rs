@@ -41,6 +41,7 @@ fn cells(row: &Row) -> [String; 6] {
     let person = match row.reach {
         None => "not reached",
         Some(Reach::Person) => "yes",
+        Some(Reach::Later) => "later",
         Some(Reach::Apology) => "if one is there",
         Some(Reach::ByLeave) => "fallback = false",
         Some(Reach::Nobody) if row.asks => "NO",

@@ -26,6 +26,10 @@ pub(super) struct Oracle {
     /// A target leg that the caller need not hear.
     in_line: bool,
     texts: u32,
+    /// What the caller says is being taken.
+    taking: bool,
+    /// Something that was said is kept.
+    kept: bool,
     pub holdout: bool,
     pub offers: Vec<(OfferResponse, Option<String>)>,
     pub end: Option<(EndReason, Handled)>,
@@ -51,6 +55,8 @@ impl Oracle {
             forwarding: false,
             in_line: false,
             texts: 0,
+            taking: false,
+            kept: false,
             holdout: false,
             offers: Vec::new(),
             end: None,
@@ -63,6 +69,7 @@ impl Oracle {
     pub fn look_at(&mut self, stage: &mut Stage<Random>) -> Result<(), String> {
         let began = *self.began.get_or_insert(stage.now);
         for output in stage.take_outputs() {
+            self.kept |= stage.world.kept.is_some_and(|at| at <= stage.now);
             let told = stage.world.told.as_ref().filter(|(at, _)| *at <= stage.now);
             self.judge(&output, told.map(|(_, outcome)| outcome))
                 .map_err(|why| format!("{why}: {output:?}"))?;
@@ -90,6 +97,21 @@ impl Oracle {
                 Ok(())
             }
             Output::Play { .. } if !self.answered || self.forwarding => Err("played too early"),
+            Output::Play { .. } | Output::Forward { .. } if self.taking => {
+                Err("a caller interrupted")
+            }
+            Output::TakeVoice { .. } if !self.answered || self.forwarding || self.taking => {
+                Err("nobody to listen to")
+            }
+            Output::TakeVoice { .. } => {
+                self.taking = true;
+                Ok(())
+            }
+            Output::StopVoice if !self.taking => Err("nothing to stop"),
+            Output::StopVoice => {
+                self.taking = false;
+                Ok(())
+            }
             Output::Play { prompts, .. } => self.is_true(prompts, told),
             Output::SendText(_) if self.protected => Err("a text in a protected call"),
             Output::SendText(text) if text.pressed.is_none() => Err("a text nobody asked for"),
@@ -148,6 +170,7 @@ impl Oracle {
         match record {
             Record::Arm { holdout } => self.holdout = *holdout,
             Record::StepEntered { .. } => self.steps += 1,
+            Record::StepLeft { .. } => self.taking = false,
             Record::ForwardAnswered { .. } => (self.bridged, self.answered) = (true, true),
             Record::ForwardFailed { .. } => self.forwarding = false,
             Record::Offer { response: OfferResponse::Suppressed, reason: None, .. } => {
@@ -157,6 +180,9 @@ impl Oracle {
                 if self.holdout && stage != "menu" && *response != OfferResponse::Suppressed =>
             {
                 return Err("an offer in the control group");
+            }
+            Record::End { reason: EndReason::Voicemail, .. } if !self.kept => {
+                return Err("a message that nobody has");
             }
             Record::End { reason, handled, .. } => self.end = Some((*reason, *handled)),
             _ => {}

@@ -137,6 +137,8 @@ impl Player {
             | Output::StopForward
             | Output::Rebridge
             | Output::Unbridge
+            | Output::TakeVoice { .. }
+            | Output::StopVoice
             | Output::RecordOptOut { .. } => return None,
         })
     }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     call::{
         Bypass, Call, Facts, FetchOutcome, FetchRequest, History, Input, Output, TargetOutcome,
-        TextOutcome, Told,
+        TextOutcome, Told, VoiceOutcome,
     },
     flow::model::{Fact, FieldTest, Flow, HumanSignal},
     key::Key,
@@ -27,11 +27,13 @@ pub(super) struct Random {
     faults: Faults,
     /// What becomes of the last text, and when the machine is told.
     pub told: Option<(Duration, TextOutcome)>,
+    /// What was said is kept, and when the machine is told.
+    pub kept: Option<Duration>,
 }
 
 impl Random {
     pub fn new(rng: Rng, faults: Faults) -> Self {
-        Self { rng, faults, told: None }
+        Self { rng, faults, told: None, kept: None }
     }
 
     /// What is known about a random call to `flow`.
@@ -257,6 +259,23 @@ impl Random {
         }
     }
 
+    /// It is kept, fails, or nothing is heard of it.
+    fn keep_voice(&mut self, now: Duration, plan: &mut Plan) {
+        let failed = self.rng.percent(self.faults.store);
+        if failed && self.rng.percent(30) {
+            return;
+        }
+        let at = now + self.rng.ms(1..4_000);
+        let length_ms = u32::try_from(self.rng.within(100..120_000)).unwrap_or(100);
+        let outcome = match (failed, self.rng.within(0..5)) {
+            (true, _) => VoiceOutcome::Failed { why: "disk".into() },
+            (false, 0) => VoiceOutcome::Nothing,
+            (false, _) => VoiceOutcome::Kept { length_ms },
+        };
+        self.kept = matches!(outcome, VoiceOutcome::Kept { .. }).then_some(at);
+        plan.at(at, Topic::Voice, Input::Voice(outcome));
+    }
+
     fn ring(&mut self, now: Duration, signals: bool, plan: &mut Plan) {
         plan.cancel(Topic::Target);
         let target = Input::Target;
@@ -309,6 +328,20 @@ impl World for Random {
                 let target = call.flow().targets.get(usize::from(target.0));
                 let signals = target.is_some_and(|target| target.human_signal != HumanSignal::None);
                 self.ring(now, signals, plan);
+            }
+            Output::TakeVoice { .. } => {
+                // Up to `#`, to a silence, or to the longest time there is.
+                let at = now + self.rng.ms(0..60_000);
+                if self.rng.percent(50) {
+                    plan.at(at, Topic::Caller, Input::Key(Key::HASH));
+                } else if self.rng.percent(80) {
+                    plan.at(at, Topic::Voice, Input::VoiceOver);
+                    self.keep_voice(at, plan);
+                }
+            }
+            Output::StopVoice => {
+                plan.cancel(Topic::Voice);
+                self.keep_voice(now, plan);
             }
             Output::StopForward => plan.cancel(Topic::Target),
             Output::Hold { .. }

@@ -1,11 +1,11 @@
 use super::{draft::*, *};
-use crate::flow::model::{Does, Fact, Go, HumanSignal, Menu};
+use crate::flow::model::{Does, Fact, Go, HumanSignal, Menu, Voicemail};
 
 /// One flow with every kind of step and target.
 pub(crate) fn everything() -> Draft {
     let steps = [
         "sort", "ask", "main", "status", "menu", "text_me", "stay", "optout", "spanish", "busy",
-        "bye",
+        "message", "bye",
     ];
     let mut draft = Draft::new(&steps, &["agents", "pbx", "old_ivr"])
         .rule("outage", Fact::Flag("outage".into()))
@@ -38,6 +38,7 @@ pub(crate) fn everything() -> Draft {
                 ('1', "text_me"),
                 ('2', "status"),
                 ('3', "old_ivr"),
+                ('7', "message"),
                 ('8', "optout"),
                 ('9', "spanish"),
             ];
@@ -71,6 +72,14 @@ pub(crate) fn everything() -> Draft {
         })
         .step("busy", |draft| {
             Does::Menu(draft.menu("busy", &[('1', "text_me"), ('9', "agents")], "pbx"))
+        })
+        .step("message", |draft| {
+            Does::Voicemail(Voicemail {
+                play: sound("leave"),
+                max_seconds: 60,
+                then: draft.go("bye"),
+                if_fails: Some(draft.go("pbx")),
+            })
         })
         .step("bye", |_| Does::Say { play: sound("goodbye"), then: Go::HangUp })
 }

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::stage::{Plan, Topic, World};
 use crate::{
-    call::{Call, FetchOutcome, FetchRequest, Input, Output, TargetOutcome, TextOutcome},
+    call::{
+        Call, FetchOutcome, FetchRequest, Input, Output, TargetOutcome, TextOutcome, VoiceOutcome,
+    },
     flow::model::{HumanSignal, Target},
 };
 
@@ -38,6 +40,11 @@ pub struct Obedient {
     pub opt_out: Option<bool>,
     /// What becomes of a target by its name, after two seconds; others answer.
     pub targets: BTreeMap<String, Option<TargetOutcome>>,
+    /// What becomes of what the caller says: after the key that ends it, or after
+    /// [`Obedient::speaks`].
+    pub voice: Option<VoiceOutcome>,
+    /// The caller speaks so long, if no key ends it.
+    pub speaks: Duration,
     /// Prompts that can't be played.
     pub missing_prompts: Vec<String>,
 }
@@ -50,6 +57,8 @@ impl Default for Obedient {
             links: BTreeMap::new(),
             opt_out: Some(true),
             targets: BTreeMap::new(),
+            voice: Some(VoiceOutcome::Kept { length_ms: 12_000 }),
+            speaks: Duration::from_secs(12),
             missing_prompts: Vec::new(),
         }
     }
@@ -86,6 +95,15 @@ impl World for Obedient {
                     plan.at(soon, Topic::Store, Input::OptOut(recorded));
                 }
             }
+            Output::TakeVoice { .. } => {
+                let at = now + self.speaks;
+                plan.at(at, Topic::Voice, Input::VoiceOver);
+                self.keep_voice(at, plan);
+            }
+            Output::StopVoice => {
+                plan.cancel(Topic::Voice);
+                self.keep_voice(now, plan);
+            }
             Output::Forward { target, .. } => {
                 let Some(target) = call.flow().targets.get(usize::from(target.0)) else { return };
                 self.ring(now, target, plan);
@@ -120,6 +138,12 @@ impl Obedient {
             ]),
             LinkIs::NotAvailable => values(&[(FetchRequest::AVAILABLE, "false".into())]),
             LinkIs::Down => failed(),
+        }
+    }
+
+    fn keep_voice(&self, at: Duration, plan: &mut Plan) {
+        if let Some(outcome) = self.voice.clone() {
+            plan.at(at + Duration::from_millis(100), Topic::Voice, Input::Voice(outcome));
         }
     }
 

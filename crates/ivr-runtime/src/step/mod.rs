@@ -16,6 +16,7 @@ pub(crate) mod say;
 pub(crate) mod set;
 pub(crate) mod template;
 pub(crate) mod text;
+pub(crate) mod voicemail;
 
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ pub(crate) enum Running {
     Lookup(fetch::Waiting),
     Action(fetch::Acting),
     OptOut(opt_out::Asking),
+    Voicemail(voicemail::Taking),
 }
 
 /// What the half of a step that makes no sound comes to.
@@ -142,6 +144,7 @@ pub(crate) fn kind(does: &Does) -> &'static str {
         Does::Action(_) => "action",
         Does::Wait(_) => "wait",
         Does::OptOut { .. } => "opt-out",
+        Does::Voicemail(_) => "voicemail",
     }
 }
 
@@ -179,6 +182,7 @@ pub(crate) fn silent(id: StepId, step: &Step, context: &mut Context<'_>) -> Sile
         | Does::Collect(_)
         | Does::Action(_)
         | Does::Wait(_)
+        | Does::Voicemail(_)
         | Does::OptOut { .. } => Silent::Done,
     }
 }
@@ -200,6 +204,9 @@ pub(crate) fn aloud(step: &Step, context: &mut Context<'_>) -> Result<Running, L
         }
         Does::Decide { otherwise: then, .. } | Does::Set { then, .. } => Err(Leave::next(*then)),
         Does::Lookup(lookup) => Err(Leave::next(lookup.then)),
+        Does::Voicemail(voicemail) => {
+            voicemail::Taking::begin(&step.name, voicemail, context).map(Running::Voicemail)
+        }
         // The call runs it itself: it goes on while other steps do.
         Does::Wait(wait) => Err(Leave::failed(wait.if_fails, "no line")),
     }
@@ -229,6 +236,9 @@ impl Running {
             (Self::Action(acting), Does::Action(action)) => {
                 acting.handle_input(&step.name, action, context, input)
             }
+            (Self::Voicemail(taking), Does::Voicemail(voicemail)) => {
+                taking.handle_input(&step.name, voicemail, context, input)
+            }
             // A state of another flow revision; `Call::resume` refuses those.
             _ => mismatch(),
         }
@@ -255,6 +265,9 @@ impl Running {
                 fetch::lookup_timeout(waiting, lookup, context)
             }
             (Self::Action(acting), Does::Action(action)) => acting.handle_timeout(action, context),
+            (Self::Voicemail(taking), Does::Voicemail(voicemail)) => {
+                taking.handle_timeout(&step.name, voicemail, context)
+            }
             _ => mismatch(),
         }
     }
@@ -270,6 +283,7 @@ impl Running {
             Self::Collect(collecting) => collecting.poll_timeout(),
             Self::Lookup(waiting) => fetch::poll_timeout(waiting),
             Self::Action(acting) => acting.poll_timeout(),
+            Self::Voicemail(taking) => taking.poll_timeout(),
         }
     }
 
@@ -288,6 +302,7 @@ impl Running {
             Self::Menu(_) | Self::Collect(_) => true,
             Self::OptOut(asking) => asking.awaits_key(),
             Self::Action(acting) => acting.awaits_key(),
+            Self::Voicemail(taking) => taking.is_speaking(),
             Self::Say(_) | Self::Text(_) | Self::Lookup(_) | Self::Checking(_) => false,
         }
     }

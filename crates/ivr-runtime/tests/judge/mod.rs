@@ -28,6 +28,8 @@ struct Call {
     unasked: bool,
     /// The human target failed since the caller last chose.
     human_failed: bool,
+    /// A message was left or a callback booked, and no target was asked for since.
+    served: bool,
     /// It was closed: what follows is its `when_closed` route, which falls back to `[fallback]`.
     human_closed: bool,
 }
@@ -98,6 +100,7 @@ impl Judge<'_> {
                 trouble: false,
                 unasked: false,
                 human_failed: false,
+                served: false,
                 human_closed: false,
             };
             number(call, &mut calls);
@@ -188,6 +191,11 @@ impl Judge<'_> {
                     ]
                 } else if kind(step) == "collect" {
                     Vec::new()
+                } else if kind(step) == "voicemail" {
+                    // The message is kept, or it is not.
+                    let served = Call { served: true, ..call.clone() };
+                    let then = word(step, "then").or(Some("hangup"));
+                    return vec![self.go(&served, step, then), self.fails(call, step, "if_fails")];
                 } else {
                     vec![self.fails(call, step, "if_fails")]
                 };
@@ -231,7 +239,7 @@ impl Judge<'_> {
                 after.into_iter().map(|after| self.excused(after, step)).collect()
             }
             "menu" | "collect" => vec![asks(), prompt_fails()],
-            "opt-out" => vec![asks(), self.fails(call, step, "if_fails")],
+            "opt-out" | "voicemail" => vec![asks(), self.fails(call, step, "if_fails")],
             "action" if step.contains_key("confirm") => {
                 vec![asks(), self.fails(call, step, "if_fails")]
             }
@@ -272,6 +280,8 @@ impl Judge<'_> {
             "opt-out" => {
                 vec![doing(), silent(word(step, "no_input").or(word(step, "then")))]
             }
+            // Speaks, or says nothing.
+            "voicemail" => vec![doing(), silent(word(step, "then").or(Some("hangup")))],
             "action" => {
                 let no = match word(step, "no_input") {
                     Some(to) => silent(Some(to)),
@@ -316,14 +326,17 @@ impl Judge<'_> {
     /// As the flow says.
     fn go(&self, call: &Call, step: &Table, to: Option<&str>) -> Call {
         let at = self.place(to);
-        let call = Call { at, ..call.clone() };
+        let is_target = |name: &str| self.table("target", name).is_some() || name == self.shared;
+        let served = call.served && !matches!(&at, At::Named(name) if is_target(name));
+        let call = Call { at, served, ..call.clone() };
         self.excused(call, step)
     }
 
-    /// An end in trouble is good where the step says so.
+    /// An end in trouble is good where the step says so, and any end for whom something was done.
     fn excused(&self, mut call: Call, step: &Table) -> Call {
         if let At::Over { by_leave } = &mut call.at {
-            *by_leave = call.trouble && step.get("fallback") == Some(&Value::Boolean(false));
+            let leave = step.get("fallback") == Some(&Value::Boolean(false));
+            *by_leave = call.served || (call.trouble && leave);
         }
         call
     }

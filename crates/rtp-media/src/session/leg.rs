@@ -222,9 +222,22 @@ impl Session {
     }
 
     /// Begins a recording, ending one that runs.
-    pub fn record(&mut self, now: Duration, max_ms: u32, events: &mut Vec<MediaEvent>) {
+    pub fn record(
+        &mut self,
+        now: Duration,
+        max_ms: u32,
+        silence_ms: Option<u32>,
+        events: &mut Vec<MediaEvent>,
+    ) {
         self.stop_record(events);
-        self.recorder = Some(Box::new(Recorder::new(now, max_ms)));
+        self.recorder = Some(Box::new(Recorder::new(now, max_ms, silence_ms)));
+    }
+
+    /// Ends a recording that is over by itself.
+    pub(super) fn end_record(&mut self, now: Duration, events: &mut Vec<MediaEvent>) {
+        if self.recorder.as_ref().is_some_and(|recorder| recorder.is_over(now)) {
+            self.stop_record(events);
+        }
     }
 
     /// Ends the recording.

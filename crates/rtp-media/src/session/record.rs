@@ -6,22 +6,41 @@ use crate::codec::Law;
 
 use super::relay::Audio;
 
+/// Mean level of a packet with speech in it, of 32,768: about −42 dBm0, over the hiss of a line.
+const LOUD: u32 = 260;
+/// What is kept of the silence at the end, in samples.
+const TAIL: usize = 4_000;
+
 /// A recording under way. Its whole room is reserved at the start; the kernel lends the pages
 /// as they are written.
 #[derive(Debug)]
 pub struct Recorder {
     samples: Vec<i16>,
     room: usize,
+    /// It ends after so much silence, in samples.
+    patience: usize,
+    /// Where the last packet with speech in it ended, in samples.
+    spoken: usize,
     started: Duration,
     /// The source, and what to subtract from its timestamps.
     anchor: Option<(u32, u32)>,
 }
 
 impl Recorder {
-    /// A recording that begins now and takes at most `max_ms`.
-    pub fn new(now: Duration, max_ms: u32) -> Self {
+    /// A recording that begins now and takes at most `max_ms`. With `silence_ms` it ends after so
+    /// long without speech, and what was silent at its end is left out.
+    pub fn new(now: Duration, max_ms: u32, silence_ms: Option<u32>) -> Self {
         let room = max_ms as usize * 8;
-        Self { samples: Vec::with_capacity(room), room, started: now, anchor: None }
+        let patience = silence_ms.map_or(usize::MAX, |ms| ms as usize * 8);
+        let samples = Vec::with_capacity(room);
+        Self { samples, room, patience, spoken: 0, started: now, anchor: None }
+    }
+
+    /// Whether it is over: it is full, or nothing was said for long enough. Without packets too.
+    pub fn is_over(&self, now: Duration) -> bool {
+        let elapsed = self.elapsed(now);
+        let full = elapsed >= self.room || self.samples.len() >= self.room;
+        (self.patience < usize::MAX && full) || elapsed.saturating_sub(self.spoken) >= self.patience
     }
 
     /// Takes a packet; gaps before it become silence. Returns whether there is room for more.
@@ -39,7 +58,11 @@ impl Recorder {
     }
 
     /// What was heard.
-    pub fn finish(self) -> Vec<i16> {
+    pub fn finish(mut self) -> Vec<i16> {
+        if self.patience < usize::MAX {
+            let kept = if self.spoken == 0 { 0 } else { self.spoken + TAIL };
+            self.samples.truncate(kept);
+        }
         self.samples
     }
 
@@ -59,8 +82,13 @@ impl Recorder {
         if self.samples.len() < end {
             self.samples.resize(end, 0);
         }
+        let mut level = 0;
         for (sample, &byte) in self.samples[at..end].iter_mut().zip(payload) {
             *sample = law.decode(byte);
+            level += u32::from(sample.unsigned_abs());
+        }
+        if at < end && level / (end - at) as u32 >= LOUD {
+            self.spoken = self.spoken.max(end);
         }
     }
 }
@@ -71,7 +99,7 @@ mod tests {
 
     #[test]
     fn losses_are_silence_and_late_packets_find_their_place() {
-        let mut recorder = Recorder::new(Duration::from_secs(1), 1_000);
+        let mut recorder = Recorder::new(Duration::from_secs(1), 1_000, None);
         for (order, ts) in [0u32, 320, 160, 640].into_iter().enumerate() {
             let now = Duration::from_millis(1_000 + 20 * order as u64);
             assert!(recorder.push(now, &audio(1, 90_000 + ts), &[0x80; 160]));
@@ -85,12 +113,34 @@ mod tests {
 
     #[test]
     fn another_source_goes_on_behind_and_the_end_is_the_limit() {
-        let mut recorder = Recorder::new(Duration::ZERO, 50);
+        let mut recorder = Recorder::new(Duration::ZERO, 50, None);
         assert!(recorder.push(Duration::ZERO, &audio(1, 5), &[0x80; 160]));
         let now = Duration::from_millis(20);
         assert!(recorder.push(now, &audio(2, 4_000_000_000), &[0x80; 160]));
         assert!(!recorder.push(now * 2, &audio(2, 4_000_000_160), &[0x80; 160]));
         assert_eq!(recorder.finish().len(), 400);
+    }
+
+    #[test]
+    fn silence_ends_a_recording_and_is_no_part_of_it() {
+        let ms = Duration::from_millis;
+        let mut recorder = Recorder::new(Duration::ZERO, 60_000, Some(1_000));
+        assert!(!recorder.is_over(ms(900)));
+        assert!(recorder.is_over(ms(1_000)), "nothing came at all");
+        for n in 0..60 {
+            // Speech for 400 ms, then a hiss.
+            let byte = if n < 20 { 0x80 } else { 0xF0 };
+            recorder.push(ms(20 * n), &audio(1, n as u32 * 160), &[byte; 160]);
+        }
+        assert!(!recorder.is_over(ms(1_390)));
+        assert!(recorder.is_over(ms(1_400)));
+        assert_eq!(recorder.finish().len(), 20 * 160 + TAIL);
+
+        let mut recorder = Recorder::new(Duration::ZERO, 60_000, Some(1_000));
+        recorder.push(Duration::ZERO, &audio(1, 0), &[0xF0; 160]);
+        assert_eq!(recorder.finish(), Vec::<i16>::new(), "a hiss is nobody");
+        let recorder = Recorder::new(Duration::ZERO, 500, Some(1_000));
+        assert!(recorder.is_over(ms(500)), "full, though nothing came");
     }
 
     fn audio(ssrc: u32, timestamp: u32) -> Audio {

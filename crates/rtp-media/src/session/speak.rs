@@ -28,6 +28,7 @@ impl Session {
         events: &mut Vec<MediaEvent>,
     ) -> Option<usize> {
         self.watch_media(now, events);
+        self.end_record(now, events);
         if let Some(keys) = &mut self.keys {
             keys.handle_timeout(now);
             self.take_keys(now, events);

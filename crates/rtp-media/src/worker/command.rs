@@ -77,6 +77,8 @@ pub enum Command {
     Record {
         /// Ends by itself after this long, in milliseconds.
         max_ms: u32,
+        /// And after so long without speech, which is left out at the end, in milliseconds.
+        silence_ms: Option<u32>,
     },
     /// Ends the recording; it comes as [`Recorded`](crate::session::MediaEvent::Recorded).
     StopRecord,

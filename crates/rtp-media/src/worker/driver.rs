@@ -293,7 +293,9 @@ fn instruct(session: &mut Session, now: Duration, command: Command, events: &mut
         }
         Command::SendKey { digit, duration_ms } => session.send_key(digit, duration_ms),
         Command::ListenKeys(on) => session.listen_keys(on),
-        Command::Record { max_ms } => session.record(now, max_ms, events),
+        Command::Record { max_ms, silence_ms } => {
+            session.record(now, max_ms, silence_ms, events);
+        }
         Command::StopRecord => session.stop_record(events),
         // The worker's own.
         Command::Open { .. }

@@ -9,6 +9,7 @@ mod spoken;
 mod steps;
 mod targets;
 mod texts;
+mod voicemails;
 mod waits;
 
 use std::time::Duration;

@@ -23,9 +23,10 @@ enum Kind {
     Action,
     Wait,
     OptOut,
+    Voicemail,
 }
 
-const KINDS: [(&str, Kind); 12] = [
+const KINDS: [(&str, Kind); 13] = [
     ("say", Kind::Say),
     ("menu", Kind::Menu),
     ("answer", Kind::Answer),
@@ -38,10 +39,11 @@ const KINDS: [(&str, Kind); 12] = [
     ("action", Kind::Action),
     ("wait", Kind::Wait),
     ("opt-out", Kind::OptOut),
+    ("voicemail", Kind::Voicemail),
 ];
 
 /// Kinds that are known, and refused.
-const NOT_YET: [&str; 4] = ["callback", "voicemail", "agent", "sub"];
+const NOT_YET: [&str; 3] = ["callback", "agent", "sub"];
 
 /// Reads `[step.X]`.
 pub(super) fn step(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Step {
@@ -75,6 +77,7 @@ pub(super) fn step(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Step {
         Kind::Action => Does::Action(ask::action(table, reader)),
         Kind::Wait => Does::Wait(wait(table, reader)),
         Kind::OptOut => opt_out(table, reader),
+        Kind::Voicemail => Does::Voicemail(voicemail(table, reader)),
     };
     table.unknown_keys();
     Step { name: name.value, fallback, does }
@@ -257,6 +260,15 @@ fn wait(table: &Table<'_>, reader: &Reader<'_>) -> model::Wait {
         offer,
         offer_after_seconds: table.number("offer_after_seconds", 5..=3_600).unwrap_or(60),
         then: reader.go(table, "then"),
+        if_fails: reader.go(table, "if_fails"),
+    }
+}
+
+fn voicemail(table: &Table<'_>, reader: &Reader<'_>) -> model::Voicemail {
+    model::Voicemail {
+        play: prompts::play(table),
+        max_seconds: table.number_or("max_seconds", 5..=600, Code::E05).unwrap_or(120),
+        then: reader.go(table, "then").unwrap_or(Go::HangUp),
         if_fails: reader.go(table, "if_fails"),
     }
 }

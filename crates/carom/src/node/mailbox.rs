@@ -1,0 +1,191 @@
+//! What callers leave: a WAV file each, on this node, and a row that names it.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, BufWriter},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use deflect_actions::store::{Store, StoreError, VoicemailLeft};
+use uuid::Uuid;
+
+/// Samples a second of what is recorded.
+const RATE: u32 = 8_000;
+/// A message is kept within this, or not at all: the caller is told that it could not be.
+const KEEP_WITHIN: Duration = Duration::from_secs(8);
+/// Between two looks for what is to be erased.
+const ERASE_EVERY: Duration = Duration::from_secs(60);
+/// A file that no row names is a message that was lost half-way; it goes after this and the days
+/// that messages are kept.
+const STRAY: Duration = Duration::from_secs(86_400);
+
+/// The folder of what callers left.
+#[derive(Debug, Clone)]
+pub struct Mailbox {
+    folder: PathBuf,
+    days: u32,
+    store: Store,
+}
+
+/// Why a message could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum NotKept {
+    /// The disk does not take it.
+    #[error("{0}")]
+    Disk(#[from] io::Error),
+    /// The store does not take its row.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// It took too long.
+    #[error("it took over {KEEP_WITHIN:?}")]
+    Slow,
+}
+
+impl NotKept {
+    /// The cause in a word, for the call's record.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Disk(_) => "disk",
+            Self::Store(_) => "store",
+            Self::Slow => "slow",
+        }
+    }
+}
+
+impl Mailbox {
+    /// A mailbox in `folder`, whose messages are kept for so many days.
+    #[must_use]
+    pub fn new(folder: PathBuf, days: u32, store: Store) -> Self {
+        Self { folder, days, store }
+    }
+
+    /// Keeps a message, on the disk and in the store, or nothing of it.
+    ///
+    /// # Errors
+    /// It can't be kept.
+    pub async fn keep(
+        &self,
+        call_id: &str,
+        step: &str,
+        samples: Vec<i16>,
+    ) -> Result<VoicemailLeft, NotKept> {
+        let voicemail_id = Uuid::now_v7().to_string();
+        let file = self.folder.join(format!("{voicemail_id}.wav"));
+        let left = VoicemailLeft {
+            voicemail_id,
+            call_id: call_id.to_owned(),
+            step: step.to_owned(),
+            file: file.display().to_string(),
+            length_ms: i64::try_from(samples.len()).unwrap_or(i64::MAX) / i64::from(RATE / 1_000),
+        };
+        let to = file.clone();
+        let keeping = async {
+            let written = tokio::task::spawn_blocking(move || write(&to, &samples)).await;
+            written.map_err(io::Error::other)??;
+            Ok::<_, NotKept>(self.store.keep_voicemail(&left).await?)
+        };
+        let kept = tokio::time::timeout(KEEP_WITHIN, keeping).await.unwrap_or(Err(NotKept::Slow));
+        if let Err(error) = kept {
+            // A disk that hangs would hold the call up; what it writes late is a stray.
+            tokio::task::spawn_blocking(move || fs::remove_file(file));
+            return Err(error);
+        }
+        metrics::counter!("carom_voicemails_total").increment(1);
+        Ok(left)
+    }
+
+    /// Erases what is past its time, again and again, until the mailbox is dropped.
+    pub async fn keep_clean(self) {
+        let mut every = tokio::time::interval(ERASE_EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            every.tick().await;
+            if let Err(error) = self.erase_due().await {
+                tracing::warn!(%error, "voicemail: what is past its time is not erased yet");
+            }
+        }
+    }
+
+    /// Erases what is past its time.
+    ///
+    /// # Errors
+    /// The disk or the store refuses.
+    pub async fn erase_due(&self) -> Result<(), NotKept> {
+        self.store.prepare().await?;
+        for (id, file) in self.store.voicemails_to_erase().await? {
+            let gone = tokio::task::spawn_blocking(move || remove(Path::new(&file))).await;
+            gone.map_err(io::Error::other)??;
+            self.store.voicemail_erased(&id).await?;
+        }
+        let folder = self.folder.clone();
+        let older = STRAY * (self.days + 1);
+        let strays = tokio::task::spawn_blocking(move || remove_strays(&folder, older)).await;
+        strays.map_err(io::Error::other)??;
+        Ok(())
+    }
+}
+
+/// Writes a mono WAV of mode 0600; under its name only once it is whole and on the disk.
+fn write(file: &Path, samples: &[i16]) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let part = file.with_extension("part");
+    let written = write_part(&part, samples).and_then(|()| fs::rename(&part, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written
+}
+
+fn write_part(part: &Path, samples: &[i16]) -> io::Result<()> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part)?;
+    let synced = file.try_clone()?;
+    let mut wav = hound::WavWriter::new(BufWriter::new(file), spec).map_err(in_io)?;
+    for sample in samples {
+        wav.write_sample(*sample).map_err(in_io)?;
+    }
+    wav.finalize().map_err(in_io)?;
+    synced.sync_all()
+}
+
+fn in_io(error: hound::Error) -> io::Error {
+    match error {
+        hound::Error::IoError(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+/// One that is gone already is gone.
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "files are as old as the wall clock says")]
+fn remove_strays(folder: &Path, older: Duration) -> io::Result<()> {
+    let files = match fs::read_dir(folder) {
+        Ok(files) => files,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for file in files {
+        let file = file?;
+        let ours = file.path().extension().is_some_and(|is| is == "wav" || is == "part");
+        let age = SystemTime::now().duration_since(file.metadata()?.modified()?);
+        if ours && age.is_ok_and(|age| age > older) {
+            remove(&file.path())?;
+        }
+    }
+    Ok(())
+}
