@@ -1,4 +1,5 @@
 //! Events: told to those who want them, signed, until they are taken, over restarts and nodes.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 mod common;
 
