@@ -8,6 +8,7 @@ mod addresses;
 mod aftermath;
 mod api;
 mod asks;
+mod callbacks;
 mod calls;
 mod carrier;
 mod chaos;

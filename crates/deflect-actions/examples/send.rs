@@ -84,6 +84,7 @@ fn order(store: &Store, to: &E164) -> TextOrder {
     TextOrder {
         call: CallStarted {
             call_id: Uuid::now_v7().to_string(),
+            origin: "trunk",
             trunk: None,
             did: None,
             business: "example".to_owned(),

@@ -6,12 +6,14 @@ mod holidays;
 mod ical;
 mod moment;
 mod one_off;
+mod openings;
 mod spans;
 
 pub use holidays::{HolidayProblem, Holidays, parse_holidays};
 pub use ical::{Fault, IcalError, RuleFault};
 pub use moment::{MomentProblem, parse_moment};
 pub use one_off::OneOff;
+pub use openings::{Opening, openings, told};
 pub(crate) use spans::minute_of_day;
 pub use spans::{SpanProblem, parse_spans};
 

@@ -238,7 +238,7 @@ fn may_have(table: &str, of: &Value, key: &str) -> bool {
     let fits = match (table, kind) {
         ("target", _) => ["if_busy", "if_no_answer", "if_fails"].contains(&key),
         (_, "text") => ["if_fails", "if_ambiguous", "if_opted_out", "if_limited"].contains(&key),
-        (_, "lookup" | "action" | "opt-out" | "voicemail") => key == "if_fails",
+        (_, "lookup" | "action" | "opt-out" | "voicemail" | "callback") => key == "if_fails",
         (_, "menu" | "answer" | "offer") => key == "wrong",
         _ => false,
     };

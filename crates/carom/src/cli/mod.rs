@@ -1,6 +1,7 @@
 //! The command line.
 
 mod call;
+mod callbacks;
 mod check;
 mod demo;
 mod espeak;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use super::{
     CallArgs, CheckArgs, DemoArgs, GraphArgs, PromptsArgs, ReplayArgs, RunArgs, SimulateArgs,
     TestArgs,
+    callbacks::CallbacksArgs,
     hours::HoursArgs,
     node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs},
     providers::ProvidersArgs,
@@ -42,6 +43,8 @@ enum Command {
     Text(TextArgs),
     /// Whether the message providers know us and reach us.
     Providers(ProvidersArgs),
+    /// Callbacks: list, cancel.
+    Callbacks(CallbacksArgs),
     /// What callers left: list, fetch, mark as heard, delete.
     Voicemail(VoicemailArgs),
     /// Set or clear a flag that the rules test.
@@ -80,6 +83,7 @@ impl Cli {
             Command::Messages(args) => args.run(),
             Command::Text(args) => args.run(),
             Command::Providers(args) => args.run(),
+            Command::Callbacks(args) => args.run(),
             Command::Voicemail(args) => args.run(),
             Command::Flag(args) => args.run(),
             Command::Hours(args) => args.run(),

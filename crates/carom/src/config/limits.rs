@@ -9,7 +9,7 @@ pub struct Limits {
     pub calls: u32,
     /// New calls per second.
     pub new_calls_per_second: u32,
-    /// Countries whose numbers may be texted, ISO codes; left out, those of the trunks.
+    /// Countries whose numbers may be texted or called back, ISO codes; left out, those of the trunks.
     pub countries: Vec<String>,
     /// Texts to one number in an hour.
     pub texts_per_caller_hour: u32,
@@ -21,6 +21,8 @@ pub struct Limits {
     pub prefix_digits: u8,
     /// Texts of one line in a minute.
     pub texts_per_line_minute: u32,
+    /// Callbacks of all lines in an hour.
+    pub callbacks_per_hour: u32,
 }
 
 impl Default for Limits {
@@ -34,6 +36,7 @@ impl Default for Limits {
             texts_per_prefix_hour: 60,
             prefix_digits: 7,
             texts_per_line_minute: 120,
+            callbacks_per_hour: 30,
         }
     }
 }
@@ -67,6 +70,6 @@ pub(super) fn read(table: &Table<'_>) -> Limits {
         line.finish();
     }
     table.not_yet("spend_per_day", "a spending limit");
-    table.not_yet("callbacks_per_hour", "callbacks");
+    set(table, "callbacks_per_hour", &mut limits.callbacks_per_hour);
     limits
 }

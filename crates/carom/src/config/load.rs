@@ -193,7 +193,9 @@ fn shared(config: &Config) -> Shared {
         public_url: config.http.public_url.clone(),
         businesses: businesses.collect(),
         fallback: Some(config.fallback.clone()),
+        calls_back: config.trunks.iter().any(|trunk| trunk.outbound.is_some()),
         countries: config.limits.countries.clone(),
+        sub_files: BTreeMap::new(),
         holiday_files: BTreeMap::new(),
     }
 }
@@ -251,7 +253,9 @@ fn load_files(
                 continue;
             }
         };
-        served.extend(load_flow(file, &text, shared, prompts, report));
+        if !is_sub(&text) {
+            served.extend(load_flow(file, &text, shared, prompts, report));
+        }
     }
     let names: Vec<String> =
         served.iter().map(|(_, source)| source.file.display().to_string()).collect();
@@ -270,8 +274,15 @@ fn load_flow(
 ) -> Option<Served> {
     let name = file.display().to_string();
     let folder = file.parent().unwrap_or(Path::new(""));
-    let shared = Shared { holiday_files: holiday_files(text, folder), ..shared.clone() };
-    let checked = flow::load(text, &name, &shared, prompts);
+    let sub_files = sub_files(text, folder);
+    let shared = Shared { holiday_files: holiday_files(text, folder), sub_files, ..shared.clone() };
+    let mut checked = flow::load(text, &name, &shared, prompts);
+    for (sub, text) in &shared.sub_files {
+        let path = folder.join(sub).display().to_string();
+        let of_sub = checked.findings.iter_mut().filter(|finding| finding.file == *sub);
+        of_sub.for_each(|finding| finding.file.clone_from(&path));
+        report.add(&path, text, Vec::new());
+    }
     report.add(&name, text, checked.findings);
     let flow = checked.flow?;
     let source = FlowSource {
@@ -281,6 +292,38 @@ fn load_flow(
         text: text.into(),
     };
     Some((Arc::new(flow), source))
+}
+
+/// Contents of the sub-flow files that a flow names, and those that they name, by the name
+/// written there.
+fn sub_files(text: &str, folder: &Path) -> BTreeMap<String, String> {
+    let (mut open, mut found) = (named_subs(text), BTreeMap::new());
+    while let Some(name) = open.pop() {
+        if found.contains_key(&name) {
+            continue;
+        }
+        let Ok(text) = fs::read_to_string(folder.join(&name)) else { continue };
+        open.extend(named_subs(&text));
+        found.insert(name, text);
+    }
+    found
+}
+
+fn named_subs(text: &str) -> Vec<String> {
+    let tree = diagnose::tree(text, &Notes::default());
+    let steps = tree.get_ref().get("step").and_then(|steps| steps.get_ref().as_table());
+    let steps = steps.into_iter().flatten().filter_map(|(_, step)| step.get_ref().as_table());
+    let named = steps.filter_map(|step| {
+        let word = |key| step.get(key).and_then(|value| value.get_ref().as_str());
+        word("file").filter(|_| word("do") == Some("sub"))
+    });
+    named.map(str::to_owned).collect()
+}
+
+/// A file that flows take steps from is no flow itself.
+fn is_sub(text: &str) -> bool {
+    let tree = diagnose::tree(text, &Notes::default());
+    tree.get_ref().contains_key("sub") && !tree.get_ref().contains_key("flow")
 }
 
 /// Contents of the holiday files that a flow names, by the name written there.

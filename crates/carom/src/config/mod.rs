@@ -50,7 +50,7 @@ pub use report::CheckReport;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use source::{Source, SourceKind};
 pub use store::Store;
-pub use trunk::{CalledHeader, CallerHeader, Trunk, TrunkTransport};
+pub use trunk::{CalledHeader, CallerHeader, Outbound, Trunk, TrunkTransport};
 pub use voice::Tts;
 
 /// `carom.toml`, read.

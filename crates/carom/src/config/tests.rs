@@ -139,7 +139,7 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         ),
         (
             "trusted    = true|outbound = true",
-            "16:1 N01 `outbound` (outbound trunks and callbacks) is not available yet | leave it out for now",
+            "16:12 E00 a trunk that carries callbacks has an `address` and a `callback_from` | add what is missing",
         ),
         (
             "trusted    = true|caller_id = \"confirm\"",

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use ivr_runtime::diagnose::Code;
+use sip_stack::Uri;
 
-use super::{net::Net, read::Table};
+use super::{net::Net, read::Table, secret::Secret};
 
 /// A carrier or PBX that sends us calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,19 @@ pub struct Trunk {
     pub trusted: bool,
     /// Status of a call refused for overload; without Retry-After.
     pub overload_code: u16,
+    /// How callbacks go out by it; `None`: none do.
+    pub outbound: Option<Outbound>,
+}
+
+/// How callbacks go out by a trunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outbound {
+    /// Where INVITEs go, a SIP URI without a user.
+    pub address: String,
+    /// Our own number, which the called see; E.164.
+    pub callback_from: String,
+    /// User name and password for its digest challenge.
+    pub login: Option<(Secret, Secret)>,
 }
 
 /// `transport` of a trunk.
@@ -93,7 +107,6 @@ const CALLED_HEADERS: [(&str, CalledHeader); 5] = [
     ("History-Info", CalledHeader::HistoryInfo),
     ("Diversion", CalledHeader::Diversion),
 ];
-const OUTBOUND: &str = "outbound trunks and callbacks";
 
 pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
     let name = table.required("name", |t| t.text("name")).map(|name| name.value);
@@ -122,10 +135,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
     table.choice("caller_id", &[("accept", ())], &["confirm", "require-attested"]);
     let overload_code = table.number("overload_code", 400..=699).unwrap_or(503) as u16;
     table.not_yet_if_true("leave_on_stop", "leaving calls by refer or redirect");
-    table.not_yet_if_true("outbound", OUTBOUND);
-    for key in ["address", "callback_from", "username", "password"] {
-        table.not_yet(key, OUTBOUND);
-    }
+    let outbound = outbound(table);
     Some(Trunk {
         name: name?,
         sources: sources?,
@@ -138,7 +148,39 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
             .unwrap_or_else(|| vec![CalledHeader::RequestUri, CalledHeader::To]),
         trusted,
         overload_code,
+        outbound,
     })
+}
+
+/// What callbacks need; looked at even where `outbound` is false, so that it is right when it is
+/// switched on.
+fn outbound(table: &Table<'_>) -> Option<Outbound> {
+    let is_on = table.flag("outbound").unwrap_or(false);
+    let address = table.text("address");
+    let from = table.text("callback_from");
+    let (username, password) = (table.secret_or_text("username"), table.secret_value("password"));
+    if is_on && !(table.has("address") && table.has("callback_from")) {
+        let message = "a trunk that carries callbacks has an `address` and a `callback_from`";
+        table.note(Code::E00, "outbound", message, "add what is missing");
+    }
+    if let Some(address) = &address
+        && !Uri::parse(&address.value).is_ok_and(|uri| uri.user.is_none())
+    {
+        let message = format!("`{}` is no SIP address without a user", address.value);
+        let help = "such as `sip:trunk.example.net`";
+        table.notes().note(Code::E08, address.span.clone(), message, help);
+    }
+    if let Some(from) = from.as_ref().filter(|from| !is_e164(&from.value)) {
+        let message = format!("`{}` is no E.164 number such as `+442079460018`", from.value);
+        table.notes().note(Code::E08, from.span.clone(), message, "");
+    }
+    if table.has("username") != table.has("password") {
+        let key = if table.has("username") { "username" } else { "password" };
+        table.note(Code::E00, key, "`username` and `password` go together", "write both, or none");
+    }
+    let login = username.zip(password);
+    let outbound = Outbound { address: address?.value, callback_from: from?.value, login };
+    is_on.then_some(outbound)
 }
 
 fn is_e164(number: &str) -> bool {

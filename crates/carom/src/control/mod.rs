@@ -37,6 +37,16 @@ pub enum Request {
     },
     /// Sends a text of the operator's own.
     Text(TextOrdered),
+    /// The last callbacks, newest first.
+    Callbacks {
+        /// At most so many.
+        limit: u32,
+    },
+    /// A booked callback is not made.
+    CancelCallback {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
     /// The last messages that callers left, newest first.
     Voicemails {
         /// At most so many.

@@ -34,6 +34,7 @@ impl Node {
         let now = wall_ms();
         let keys = self.services.caller_keys(&business.key, &to);
         let call = CallStarted {
+            origin: "trunk",
             call_id: Uuid::now_v7().to_string(),
             trunk: None,
             did: None,

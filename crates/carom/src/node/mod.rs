@@ -1,6 +1,7 @@
 //! A running node: its parts put together, asked things, drained, stopped.
 
 mod by_hand;
+mod callbacks;
 pub mod clock;
 mod hours;
 pub mod log;

@@ -29,7 +29,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{clock::Clock, mailbox::Mailbox, parts, sources::Sources, upkeep};
+use super::{callbacks, clock::Clock, mailbox::Mailbox, parts, sources::Sources, upkeep};
 use crate::{
     config::{Config, Snapshot},
     control::{self, Asked},
@@ -118,7 +118,7 @@ impl Node {
             sources: services.sources.clone(),
             writer: services.writer.clone(),
             asks: asks.downgrade(),
-            ready: is_ready,
+            ready: is_ready.clone(),
             tokens: http::Tokens::of(&config.http),
         };
         let http = http::serve(config.http.listen, site)
@@ -137,17 +137,14 @@ impl Node {
             Some(guard),
             asked,
         ));
-        Ok(Self {
-            config_file,
-            snapshot: Arc::new(ArcSwap::new(snapshot)),
-            services,
-            asks,
-            ready,
-            requests,
-            board,
-            listeners,
-            http,
-        })
+        let snapshot = Arc::new(ArcSwap::new(snapshot));
+        tokio::spawn(callbacks::dial_due(
+            services.clone(),
+            Arc::clone(&snapshot),
+            asks.downgrade(),
+            is_ready,
+        ));
+        Ok(Self { config_file, snapshot, services, asks, ready, requests, board, listeners, http })
     }
 
     /// The SIP listeners as bound.

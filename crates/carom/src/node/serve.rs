@@ -119,6 +119,8 @@ impl Node {
             Request::Call { call } => self.call(&call).await,
             Request::Messages { limit } => self.messages(limit).await,
             Request::Text(wanted) => self.text_by_hand(wanted).await,
+            Request::Callbacks { limit } => self.callbacks(limit).await,
+            Request::CancelCallback { id } => self.cancel_callback(&id).await,
             Request::Voicemails { limit } => self.voicemails(limit).await,
             Request::Voicemail { id, act } => self.voicemail(&id, act).await,
             Request::Flag { name, on } => self.flag(&name, on).await,

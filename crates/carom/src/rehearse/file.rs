@@ -61,6 +61,9 @@ pub struct Test {
     /// What becomes of texts.
     #[serde(default)]
     pub text: TextIs,
+    /// What becomes of callbacks.
+    #[serde(default)]
+    pub callback: CallbackIs,
     /// What becomes of what the caller says.
     #[serde(default)]
     pub voicemail: VoicemailIs,
@@ -135,6 +138,23 @@ pub enum TextIs {
     NotTextable,
     /// It went out a moment ago.
     Duplicate,
+    /// Nothing is heard of them.
+    Lost,
+}
+
+/// What becomes of callbacks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallbackIs {
+    /// They are booked.
+    #[default]
+    Booked,
+    /// The next hours are full.
+    Full,
+    /// The number is none that we call.
+    NotCallable,
+    /// They can't be booked.
+    Failed,
     /// Nothing is heard of them.
     Lost,
 }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ivr_runtime::{
     call::{
-        Facts, FetchOutcome, History, OfferResponse, Record, TargetOutcome, TextOutcome, Told,
-        VoiceOutcome,
+        CallbackOutcome, Facts, FetchOutcome, History, OfferResponse, Record, TargetOutcome,
+        TextOutcome, Told, VoiceOutcome,
     },
     flow::model::Flow,
     key::Key,
@@ -14,7 +14,7 @@ use ivr_runtime::{
 use jiff::{Timestamp, Zoned};
 use message_text::E164;
 
-use super::file::{LinkSays, TargetIs, Test, TextIs, VoicemailIs};
+use super::file::{CallbackIs, LinkSays, TargetIs, Test, TextIs, VoicemailIs};
 use crate::{config::Snapshot, node::clock::wall_ms};
 
 const HOUR_MS: f64 = 3_600_000.0;
@@ -149,6 +149,15 @@ fn world(test: &Test) -> Obedient {
         TextIs::Duplicate => Some(TextOutcome::Duplicate),
         TextIs::Lost => None,
     };
+    let callback = match test.callback {
+        CallbackIs::Booked => {
+            Some(CallbackOutcome::Booked { day: None, time: Some("15:30".into()) })
+        }
+        CallbackIs::Full => Some(CallbackOutcome::Full),
+        CallbackIs::NotCallable => Some(CallbackOutcome::NotCallable { why: "country".into() }),
+        CallbackIs::Failed => Some(CallbackOutcome::Failed { why: "store".into() }),
+        CallbackIs::Lost => None,
+    };
     let voice = match test.voicemail {
         VoicemailIs::Kept => Some(VoiceOutcome::Kept { length_ms: 12_000 }),
         VoicemailIs::Nothing => Some(VoiceOutcome::Nothing),
@@ -173,6 +182,7 @@ fn world(test: &Test) -> Obedient {
         text,
         links: test.links.iter().map(|(name, says)| (name.clone(), link(says))).collect(),
         voice,
+        callback,
         targets: test.targets.iter().map(|(name, is)| (name.clone(), outcome(is))).collect(),
         fetched: fetched
             .map(|(step, values)| (step.clone(), FetchOutcome::Values(values.clone())))

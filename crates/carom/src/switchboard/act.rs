@@ -12,6 +12,7 @@ use rtp_media::{
 use super::{
     Switchboard,
     arrive::key_of,
+    dial::Dialled,
     forward::RINGBACK,
     live::{CallNo, CallerState, Side},
 };
@@ -23,7 +24,7 @@ impl Switchboard {
     pub(super) fn tell(&mut self, no: CallNo, input: Input) {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
-        let Some(machine) = call.machine.as_mut() else { return };
+        let Some(machine) = call.machine.as_mut() else { return self.on_dialling(no, &input) };
         // What comes after its end is none of the caller's doing.
         let row = (!machine.is_over())
             .then(|| call.ledger.input(wall_ms(), machine.flow(), &input, machine.hides_keys()));
@@ -48,6 +49,10 @@ impl Switchboard {
         }
         self.reoffer_due(no);
         let Some(call) = self.calls.get_mut(&no) else { return };
+        let waited = call.dial.as_ref().and_then(|dial| dial.until);
+        if call.machine.is_none() && waited.is_some_and(|until| until <= now) {
+            return self.dial_failed(no);
+        }
         if call.machine.is_none() && call.facts_due.is_some_and(|at| at <= now) {
             call.facts_due = None;
             if let Some(facts) = call.facts.take() {
@@ -90,6 +95,7 @@ impl Switchboard {
             }
             Output::SendText(request) => self.send_text(no, request),
             Output::Fetch(request) => self.fetch(no, request),
+            Output::BookCallback(request) => self.book_callback(no, request),
             Output::TakeVoice { step, max_ms, silence_ms } => {
                 self.take_voice(no, step, max_ms, silence_ms);
             }
@@ -155,6 +161,9 @@ impl Switchboard {
     pub(super) fn answer_caller(&mut self, no: CallNo) {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
+        if call.caller.state == CallerState::Confirmed {
+            return self.tell(no, Input::Answered); // a callback: who was rung first is there
+        }
         if !matches!(call.caller.state, CallerState::Trying | CallerState::Early) {
             return;
         }
@@ -296,11 +305,19 @@ impl Switchboard {
         if let Some(text) = super::record::in_words(&record) {
             call.line.note(wall_ms(), super::record::kind(&record), text);
         }
-        if let Record::End { .. } = record {
-            call.over = true;
-        }
+        let dialled = match record {
+            Record::End { .. } => {
+                call.over = true;
+                Some(Dialled::NotReached)
+            }
+            Record::ForwardAnswered { .. } => Some(Dialled::Reached),
+            _ => None,
+        };
         for row in rows {
             self.services.store(row);
+        }
+        if let Some(dialled) = dialled {
+            self.tell_dialler(no, dialled);
         }
     }
 }

@@ -107,6 +107,7 @@ impl Switchboard {
             spare_media: Some(spare),
             target: None,
             taking: None,
+            dial: None,
             line,
             ledger,
             deadline: None,

@@ -60,7 +60,7 @@ impl Switchboard {
             fields: fields(call.ledger.caller_key(), first, call.ledger.started_ms),
             sources,
             bypass,
-            one_offs: marks.as_ref().map_or_else(Vec::new, |marks| one_offs(marks, &call.flow)),
+            one_offs: marks.as_ref().map_or_else(Vec::new, |marks| one_offs_of(marks, &call.flow)),
             flags: marks.map(|marks| marks.flags.clone()),
             start_ms: call.ledger.started_ms,
             ..Facts::default()
@@ -99,8 +99,13 @@ fn queues(sources: &Sources, health: &Health, call: &Live) -> BTreeMap<String, T
     queues
 }
 
+/// What operators have closed or opened for once; `None`: it is not known.
+pub fn one_offs(marks: Option<&Marks>) -> Vec<OneOff> {
+    marks.map_or_else(Vec::new, |marks| marks.one_offs.iter().map(one_off).collect())
+}
+
 /// Closures and openings that the flow's hours know of.
-fn one_offs(marks: &Marks, flow: &Flow) -> Vec<OneOff> {
+fn one_offs_of(marks: &Marks, flow: &Flow) -> Vec<OneOff> {
     let known = |one_off: &&store::OneOff| flow.hours.iter().any(|own| own.name == one_off.hours);
     marks.one_offs.iter().filter(known).map(one_off).collect()
 }

@@ -214,7 +214,12 @@ impl Switchboard {
             headers,
             sdp: Some(sdp),
             max_forwards: b2bua::max_forwards(&call.caller.invite),
-            auth: None,
+            // The caller's trunk may want to know us; the target that is rung first may not.
+            auth: call
+                .dial
+                .as_ref()
+                .filter(|_| call.machine.is_some())
+                .and_then(|d| d.login.clone()),
         };
         let leg = self.endpoint.invite(now, invite);
         let Some(target) = self.calls.get_mut(&no).and_then(|call| call.target.as_mut()) else {

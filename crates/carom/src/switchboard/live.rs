@@ -15,7 +15,9 @@ use sip_stack::{
     sdp::Direction,
 };
 
-use super::{hunt::Hunt, media::StreamRules, record::Ledger, timeline::TimeLine, voice::Taking};
+use super::{
+    dial::Dial, hunt::Hunt, media::StreamRules, record::Ledger, timeline::TimeLine, voice::Taking,
+};
 use crate::config::{Config, Snapshot, Trunk};
 
 /// Names a running call inside this node.
@@ -51,6 +53,8 @@ pub struct Live {
     pub target: Option<TargetLeg>,
     /// Ports reserved for a forward before the call is answered, and kept between forwards.
     pub spare_media: Option<Media>,
+    /// A callback that we make: the caller leg is the target's, the target leg the caller's.
+    pub dial: Option<Dial>,
     /// What the caller says is being recorded.
     pub taking: Option<Taking>,
     pub line: TimeLine,
@@ -235,7 +239,8 @@ impl Live {
     pub fn next_deadline(&self) -> Option<Duration> {
         let machine = self.machine.as_ref().and_then(Call::poll_timeout);
         let hunt = self.target.as_ref().and_then(|target| target.hunt.poll_timeout());
-        let facts = self.facts_due.filter(|_| self.machine.is_none());
+        let waiting = self.dial.as_ref().and_then(|dial| dial.until);
+        let facts = self.facts_due.or(waiting).filter(|_| self.machine.is_none());
         let target = self.target.as_ref().and_then(|target| target.media.reoffer_at);
         let offers = [self.caller.media.reoffer_at, target];
         [machine, hunt, facts, self.closed_by].into_iter().chain(offers).flatten().min()
@@ -257,9 +262,12 @@ impl Live {
     /// What the configuration says of this leg's media.
     pub fn stream_rules(&self, side: Side) -> StreamRules {
         let media = &self.snapshot.config.media;
+        let trunk_side = if self.dial.is_some() { Side::Target } else { Side::Caller };
         let nets = match side {
-            Side::Caller => self.trunk.media_nets.iter().map(|n| (n.addr(), n.prefix())).collect(),
-            Side::Target => Vec::new(),
+            side if side == trunk_side => {
+                self.trunk.media_nets.iter().map(|n| (n.addr(), n.prefix())).collect()
+            }
+            Side::Caller | Side::Target => Vec::new(),
         };
         // Before the 200 nobody has to send us anything.
         let expects = side == Side::Target

@@ -6,6 +6,8 @@ mod act;
 mod admission;
 mod arrive;
 mod backlog;
+mod callback;
+mod dial;
 mod ending;
 mod facts;
 mod fetch;
@@ -47,7 +49,8 @@ use self::{
     timeline::Ended,
 };
 pub use self::{
-    facts::one_off,
+    dial::{DialOrder, Dialled},
+    facts::{one_off, one_offs},
     local_time::local_time,
     media::{StreamRules, stream_config},
     record::in_words,
@@ -71,6 +74,10 @@ pub enum Ask {
     Calls(usize, oneshot::Sender<Vec<CallSummary>>),
     /// The time line of the call whose id begins so.
     TimeLine(String, oneshot::Sender<Option<(CallSummary, TimeLine)>>),
+    /// Make a callback.
+    Dial(Box<DialOrder>),
+    /// End a callback whose caller has not answered: it is no longer ours.
+    StopDial(String),
     /// Gauges.
     Gauges(oneshot::Sender<Gauges>),
 }
@@ -315,6 +322,8 @@ impl Switchboard {
             Ask::TimeLine(id, reply) => {
                 let _ = reply.send(self.time_line(&id));
             }
+            Ask::Dial(order) => self.dial(*order),
+            Ask::StopDial(callback_id) => self.stop_dial(&callback_id),
             Ask::Gauges(reply) => {
                 let _ = reply.send(Gauges {
                     calls: self.calls.len(),

@@ -28,6 +28,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Ledger {
     pub call_id: String,
+    /// `trunk`, or `callback` where we called.
+    pub origin: &'static str,
     pub business: String,
     pub brand: String,
     pub trunk: String,
@@ -76,6 +78,7 @@ impl Ledger {
         let caller_keys = who.caller.as_ref().map(|c| services.caller_keys(business_key, c));
         Self {
             call_id: Uuid::now_v7().to_string(),
+            origin: "trunk",
             business: business.map_or_else(String::new, |business| business.key.clone()),
             brand: business.map_or_else(String::new, |business| business.brand.clone()),
             trunk: trunk.name.clone(),
@@ -131,6 +134,7 @@ impl Ledger {
     pub fn started_row(&self) -> CallStarted {
         let (caller_key, caller_key_prev) = self.caller_keys.clone().unzip();
         CallStarted {
+            origin: self.origin,
             call_id: self.call_id.clone(),
             trunk: Some(self.trunk.clone()),
             did: Some(self.called.clone()),

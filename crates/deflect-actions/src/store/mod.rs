@@ -3,6 +3,7 @@
 //! What a call leaves behind goes through the [`Writer`], which the call path never waits for;
 //! what must be committed before the world sees it is written at once by [`crate::text`].
 
+mod callback;
 mod calls;
 mod db;
 mod event;
@@ -28,6 +29,7 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{AnyConnection, AnyPool};
 
+pub use callback::{CallbackDue, CallbackOrder, CallbackView, Slot};
 pub use calls::{CallRow, CallTimeLine};
 pub use db::StoreError;
 pub use event::{Event, Subscription};

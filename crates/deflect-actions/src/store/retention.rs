@@ -64,6 +64,13 @@ impl Store {
     /// When the database fails.
     pub async fn erase_due(&self) -> Result<u64, StoreError> {
         let mut conn = self.conn().await?;
+        sqlx::query(
+            "UPDATE callback SET number_enc = NULL WHERE erase_after_ms <= $1 \
+             AND number_enc IS NOT NULL",
+        )
+        .bind(self.now_ms())
+        .execute(&mut *conn)
+        .await?;
         let done = sqlx::query(
             "UPDATE message SET dest_enc = NULL, body_enc = NULL WHERE erase_after_ms <= $1 \
              AND (dest_enc IS NOT NULL OR body_enc IS NOT NULL)",
@@ -108,6 +115,7 @@ impl Store {
         self.transaction(async |conn| {
             let mut found = 0;
             super::voicemail::erase_of_number(conn, (&key, &previous), now).await?;
+            super::callback::forget_number(conn, (&key, &previous), now).await?;
             for sql in ERASE_NUMBER {
                 let done = sqlx::query(*sql)
                     .bind(key.clone())
@@ -132,13 +140,14 @@ const STEPS: &str = "DELETE FROM step WHERE entered_ms < $1";
 const INPUTS: &str = "DELETE FROM call_input WHERE at_ms < $1";
 const CALLS: &str = "DELETE FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL";
 /// What refers to calls goes before them.
-const OF_CALLS: [&str; 7] = [
+const OF_CALLS: [&str; 8] = [
     "DELETE FROM message WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM consent WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM offer WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM outcome WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     // The sound is erased first.
     "DELETE FROM voicemail WHERE file IS NULL AND created_ms < $1",
+    "DELETE FROM callback WHERE done_ms IS NOT NULL AND created_ms < $1",
     "DELETE FROM receipt WHERE received_ms < $1",
     "DELETE FROM limit_hit WHERE at_ms < $1",
 ];

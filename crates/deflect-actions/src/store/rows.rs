@@ -41,6 +41,8 @@ pub struct LocalTime {
 pub struct CallStarted {
     /// UUIDv7.
     pub call_id: String,
+    /// `trunk`, `api`, or `callback` where we called.
+    pub origin: &'static str,
     /// Where it came from.
     pub trunk: Option<String>,
     /// The number called.

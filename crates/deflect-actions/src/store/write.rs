@@ -33,10 +33,10 @@ struct Bulk {
 }
 
 static CALL: Bulk = Bulk::new(
-    "INSERT INTO call (call_id, node_id, node_boot, trunk, did, business, flow, flow_rev, \
+    "INSERT INTO call (call_id, node_id, node_boot, origin, trunk, did, business, flow, flow_rev, \
      sip_call_id_a, started_ms, local_date, local_dow, local_hour, local_quarter, caller_key, \
      caller_key_prev, caller_region, caller_line_type, language) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     // The outbox may have written it already.
     " ON CONFLICT (call_id) DO NOTHING",
 );
@@ -222,6 +222,7 @@ fn started(node: &NodeInfo, row: &CallStarted) -> Vec<Value> {
         text(&row.call_id),
         text(&node.node_id),
         text(&node.node_boot),
+        Value::Text(Some(row.origin.to_owned())),
         Value::Text(row.trunk.clone()),
         Value::Text(row.did.clone()),
         text(&row.business),

@@ -142,6 +142,7 @@ pub fn call(started_ms: i64, caller: Option<&E164>) -> CallStarted {
     let (caller_key, caller_key_prev) = keys.unzip();
     CallStarted {
         call_id: Uuid::now_v7().to_string(),
+        origin: "trunk",
         trunk: Some("carrier".to_owned()),
         did: Some("+442079460018".to_owned()),
         business: "retail".to_owned(),

@@ -53,6 +53,7 @@ fn rows(call: &Past) -> Vec<Row> {
         caller_key,
         caller_key_prev,
         local,
+        origin: "trunk",
         call_id: id.clone(),
         ..common::call(call.started, None)
     })];

@@ -48,6 +48,8 @@ pub(crate) struct Progress {
     pub text_sent: bool,
     /// An answer was heard to its end or an opt-out recorded, and no person was asked for since.
     pub answered_in_ivr: bool,
+    /// A callback was booked, and no person was asked for since.
+    pub callback_booked: bool,
     /// A message was left, and no person was asked for since.
     pub message_left: bool,
     /// A target that never tells who answered has answered.

@@ -197,6 +197,7 @@ impl Call {
         let progress = &self.state.progress;
         let done = [
             // Work moved, not removed (EX-09).
+            (progress.callback_booked, EndReason::CallbackBooked),
             (progress.message_left, EndReason::Voicemail),
             (progress.text_sent, EndReason::Deflected),
             (progress.answered_in_ivr, EndReason::AnsweredInIvr),

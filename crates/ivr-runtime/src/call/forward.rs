@@ -23,6 +23,7 @@ impl Call {
         self.state.progress.answered_in_ivr = false;
         self.state.progress.text_sent = false;
         self.state.progress.message_left = false;
+        self.state.progress.callback_booked = false;
         if self.take_place_to(id) {
             return None;
         }

@@ -35,6 +35,8 @@ pub enum Input {
     AnswerFailed,
     /// What became of [`Output::SendText`].
     Text(TextOutcome),
+    /// What became of [`Output::BookCallback`].
+    Callback(CallbackOutcome),
     /// Whether [`Output::RecordOptOut`] was recorded.
     OptOut(bool),
     /// After [`Output::TakeVoice`]: it is over by itself, and is being kept.
@@ -79,6 +81,30 @@ pub enum VoiceOutcome {
     /// Nothing was said.
     Nothing,
     /// It could not be stored.
+    Failed {
+        /// Why, in one word.
+        why: String,
+    },
+}
+
+/// What became of a callback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallbackOutcome {
+    /// It is booked.
+    Booked {
+        /// The day, `YYYY-MM-DD`, where it is not today.
+        day: Option<String>,
+        /// The time there, `HH:MM`.
+        time: Option<String>,
+    },
+    /// The next hours are full.
+    Full,
+    /// The number is none that we call.
+    NotCallable {
+        /// Why.
+        why: String,
+    },
+    /// It could not be booked.
     Failed {
         /// Why, in one word.
         why: String,
@@ -207,6 +233,8 @@ pub enum Output {
     },
     /// The caller has said all; report [`Input::Voice`].
     StopVoice,
+    /// Book a callback; report [`Input::Callback`].
+    BookCallback(CallbackRequest),
     /// Record that the caller wants no texts; report [`Input::OptOut`].
     RecordOptOut {
         /// Topic, empty for all.
@@ -272,6 +300,21 @@ impl FetchRequest {
     pub const VALID: &str = "valid";
     /// What the provider calls the matter.
     pub const REFERENCE: &str = "reference";
+}
+
+/// A callback that the caller asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackRequest {
+    /// Name of the step.
+    pub step: String,
+    /// The number that was typed; `None`: the caller's own.
+    pub number: Option<Hidden>,
+    /// The target that is rung first.
+    pub target: TargetId,
+    /// Callbacks of the step's target in an hour; `None`: as the configuration says.
+    pub per_hour: Option<u32>,
+    /// How often it is tried.
+    pub tries: u8,
 }
 
 /// A text to be sent to the caller's number.

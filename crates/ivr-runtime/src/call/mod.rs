@@ -23,8 +23,8 @@ pub(crate) use targets::never_tells;
 
 pub use facts::{Bypass, Facts, History, Told};
 pub use io::{
-    FetchOutcome, FetchRequest, Hidden, Input, Output, ResolvedLink, TargetOutcome, TextOutcome,
-    TextRequest, VoiceOutcome,
+    CallbackOutcome, CallbackRequest, FetchOutcome, FetchRequest, Hidden, Input, Output,
+    ResolvedLink, TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,
 };
 pub use records::{EndReason, Handled, OfferResponse, Record};
 
@@ -219,7 +219,11 @@ impl Call {
 
     /// Whether the keys that come now are digits of a field, and no choice.
     pub fn collects(&self) -> bool {
-        matches!(&self.state.phase, Phase::InStep { running: Running::Collect(_), .. })
+        match &self.state.phase {
+            Phase::InStep { running: Running::Collect(_), .. } => true,
+            Phase::InStep { running: Running::Callback(booking), .. } => booking.collects(),
+            _ => false,
+        }
     }
 
     /// Whether keys that come now are not to be kept: they are digits of a field, may be those of
@@ -229,9 +233,14 @@ impl Call {
             _ if self.collects() => true,
             Phase::InStep { running, .. } if running.awaits_key() => false,
             Phase::InStep { .. } | Phase::Answering { .. } => {
+                // A callback forgets what was typed before it asks for a number.
                 self.flow.steps.iter().any(|step| matches!(step.does, Does::Collect(_)))
             }
-            Phase::Waiting(_) | Phase::Forwarding(_) | Phase::Apologising(_) | Phase::Over => true,
+            Phase::Waiting(_)
+            | Phase::Forwarding(_)
+            | Phase::Apologising(_)
+            | Phase::Parting { .. }
+            | Phase::Over => true,
         }
     }
 

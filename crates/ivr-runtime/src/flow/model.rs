@@ -161,6 +161,8 @@ pub enum Does {
     Wait(Wait),
     /// Takes a message.
     Voicemail(Voicemail),
+    /// Books a callback.
+    Callback(Callback),
     /// Asks for a confirming key and records the opt-out.
     OptOut {
         /// What is played.
@@ -193,6 +195,7 @@ impl Does {
             | Self::Action(_)
             | Self::Wait(_)
             | Self::Voicemail(_)
+            | Self::Callback(_)
             | Self::OptOut { .. } => None,
         }
     }
@@ -216,6 +219,7 @@ impl Does {
             }
             Self::Wait(wait) => vec![&mut wait.music],
             Self::Voicemail(voicemail) => vec![&mut voicemail.play],
+            Self::Callback(callback) => vec![&mut callback.play],
             Self::Decide { .. } | Self::Set { .. } => Vec::new(),
         }
     }
@@ -358,6 +362,27 @@ pub struct Voicemail {
     /// After the message.
     pub then: Go,
     /// It could not be kept; `None`: the way out.
+    pub if_fails: Option<Go>,
+}
+
+/// `do = "callback"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Callback {
+    /// The offer, which key 1 accepts.
+    pub play: PromptList,
+    /// Callbacks of the target in an hour; `None`: as `[limits] callbacks_per_hour`.
+    pub per_hour: Option<u32>,
+    /// Whether the caller confirms the number.
+    pub confirm_number: ConfirmNumber,
+    /// Whom the caller is connected to; `None`: [`Flow::human`].
+    pub target: Option<TargetId>,
+    /// How often it is tried.
+    pub tries: u8,
+    /// After it was booked.
+    pub then: Go,
+    /// No or another key; `None`: as `if_fails`.
+    pub no_input: Option<Go>,
+    /// It could not be booked, or the next hours are full; `None`: the way out.
     pub if_fails: Option<Go>,
 }
 

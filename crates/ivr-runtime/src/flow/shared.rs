@@ -24,8 +24,12 @@ pub struct Shared {
     pub businesses: Vec<Business>,
     /// `[fallback] target`.
     pub fallback: Option<String>,
+    /// Some trunk can carry callbacks.
+    pub calls_back: bool,
     /// `[limits] countries`, ISO codes; empty: not known.
     pub countries: Vec<String>,
+    /// Contents of the sub-flow files that a flow names, by the name written there.
+    pub sub_files: BTreeMap<String, String>,
     /// Contents of the holiday files that flow files name, by the name written there.
     pub holiday_files: BTreeMap<String, String>,
 }

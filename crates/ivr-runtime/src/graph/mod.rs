@@ -108,8 +108,10 @@ fn node(flow: &Flow, place: Go, visits: &BTreeMap<String, Visits>) -> Node {
         Go::Step(id) => {
             let Some(step) = flow.steps.get(usize::from(id.0)) else { return end() };
             let kind = crate::step::kind(&step.does);
-            let asks =
-                matches!(kind, "menu" | "answer" | "offer" | "collect" | "opt-out" | "voicemail");
+            let asks = matches!(
+                kind,
+                "menu" | "answer" | "offer" | "collect" | "opt-out" | "voicemail" | "callback"
+            );
             let mut lines = vec![step.name.clone(), kind.to_owned()];
             if let Some(Visits { visits, hang_ups }) = visits.get(&step.name) {
                 let share = (100 * hang_ups).checked_div(*visits).unwrap_or(0);

@@ -81,6 +81,10 @@ fn of_step(flow: &Flow, step: &Step) -> Vec<Labelled> {
             let line = way("in line", Go::Target(wait.target));
             [line, offer, way("gives up", then), fails("fails", wait.if_fails)].concat()
         }
+        Does::Callback(callback) => {
+            let no = callback.no_input.map(|to| way("no", to)).unwrap_or_default();
+            [way("booked", callback.then), no, fails("fails", callback.if_fails)].concat()
+        }
         Does::Voicemail(voicemail) => {
             [way("message", voicemail.then), fails("fails", voicemail.if_fails)].concat()
         }

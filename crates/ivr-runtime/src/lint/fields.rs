@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnose::{Code, Span, nearest},
     flow::model::{Does, Fact, LinkId, PromptItem, Request, RuleId, Spoken, Step},
-    step::template,
+    step::{callback, template},
 };
 
 /// Known of every call.
@@ -81,21 +81,22 @@ fn known(lint: &Lint<'_>) -> Known {
     let flow = lint.flow;
     let mut known = Known { after: BTreeMap::new(), secret: BTreeSet::new() };
     for (at, step) in graph::steps(flow) {
-        let fields: Vec<&String> = match &step.does {
+        let fields: Vec<&str> = match &step.does {
             Does::Collect(collect) => {
                 if collect.secret {
                     known.secret.insert(collect.save.clone());
                 }
-                vec![&collect.save]
+                vec![collect.save.as_str()]
             }
-            Does::Lookup(lookup) => lookup.save.iter().map(|save| &save.field).collect(),
-            Does::Action(action) => action.save.iter().map(|save| &save.field).collect(),
+            Does::Lookup(lookup) => lookup.save.iter().map(|save| save.field.as_str()).collect(),
+            Does::Action(action) => action.save.iter().map(|save| save.field.as_str()).collect(),
+            Does::Callback(_) => vec![callback::DAY, callback::TIME],
             _ => continue,
         };
         let next = graph::ways(flow, at).into_iter().map(|way| way.to);
         let after = graph::reachable(flow, next, |_, _| true);
         for field in fields {
-            let places = known.after.entry(field.clone()).or_default();
+            let places = known.after.entry(field.to_owned()).or_default();
             graph::steps(flow).filter(|(at, _)| after.contains(*at)).for_each(|(at, _)| {
                 places.insert(at);
             });
@@ -160,6 +161,7 @@ fn uses(lint: &Lint<'_>, step: &Step) -> Vec<Use> {
         | Does::Collect(_)
         | Does::Wait(_)
         | Does::Voicemail(_)
+        | Does::Callback(_)
         | Does::OptOut { .. } => {}
     }
     uses

@@ -198,6 +198,14 @@ fn of_step(flow: &Flow, id: StepId) -> Vec<Way> {
             ways.extend(of_failure(flow, Failed::Step(id), wait.if_fails));
             ways
         }
+        Does::Callback(callback) => {
+            let human = Go::Target(flow.human);
+            let mut ways = vec![Way { cause: Cause::Key, to: callback.then }];
+            ways.push(Way { cause: Cause::Key, to: human });
+            ways.extend(of_failure(flow, Failed::Step(id), callback.if_fails));
+            ways.extend(callback.no_input.map(|to| Way { cause: Cause::Silence, to }));
+            ways
+        }
         Does::Voicemail(voicemail) => {
             // The caller speaks, or says nothing.
             let then = Way { cause: Cause::Silence, to: voicemail.then };

@@ -20,6 +20,13 @@ pub(super) fn check(lint: &Lint<'_>) {
                 let message = format!("`{confirm}` confirms, and is an operator key");
                 lint.note(Code::E15, lint.step_place(step, "confirm"), message, "take another key");
             }
+            Does::Callback(_)
+                if lint.flow.operator_keys.iter().any(|key| "12".contains(key.label())) =>
+            {
+                let message = "`1` and `2` are keys of a callback, and one is an operator key";
+                let help = "take another operator key";
+                lint.note(Code::E15, lint.step_place(step, "do"), message, help);
+            }
             Does::Action(Action { confirm: Some(_), .. })
             | Does::Collect(Collect { confirm: Some(_), .. })
                 if lint.flow.operator_keys.iter().any(|key| key.label() == '1') =>

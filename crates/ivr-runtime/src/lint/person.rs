@@ -17,7 +17,10 @@ pub(super) fn check(lint: &Lint<'_>) {
         lint.note(Code::E03, place, "no key leads to a person", help);
     }
     for (at, step) in graph::steps(lint.flow) {
-        let asks = matches!(&step.does, Does::Collect(_) | Does::OptOut { .. } | Does::Action(_));
+        let asks = matches!(
+            &step.does,
+            Does::Collect(_) | Does::OptOut { .. } | Does::Action(_) | Does::Callback(_)
+        );
         if asks || step.does.menu().is_some() {
             reaches_person(lint, at, step);
             operator_keys(lint, step);
@@ -54,8 +57,8 @@ fn leads_to_person(lint: &Lint<'_>, to: Go) -> bool {
         Go::Step(id) => {
             lint.flow.steps.get(usize::from(id.0)).is_some_and(|step| match &step.does {
                 Does::Say { .. } | Does::Set { .. } | Does::Decide { .. } | Does::Lookup(_) => true,
-                // Back into the line is as good as a person.
-                Does::Wait(_) => true,
+                // Back into the line is as good as a person, and so is a callback.
+                Does::Wait(_) | Does::Callback(_) => true,
                 Does::Action(action) => action.confirm.is_none(),
                 _ => false,
             })
@@ -105,7 +108,7 @@ fn leads_elsewhere(lint: &Lint<'_>, target: &Target, to: Go) -> bool {
 
 /// What the caller wants is taken down, for a person to see to.
 fn is_kept(does: &Does) -> bool {
-    matches!(does, Does::Voicemail(_))
+    matches!(does, Does::Voicemail(_) | Does::Callback(_))
 }
 
 fn human<'a>(lint: &Lint<'a>) -> Option<&'a Target> {

@@ -9,10 +9,10 @@ use crate::{
     diagnose::{Code, Span},
     flow::{
         PromptFacts,
-        model::{Does, PromptItem, Step},
+        model::{Does, PromptItem, PromptList, Step},
         play::items,
     },
-    step::voicemail,
+    step::{callback, voicemail},
 };
 
 /// Played by the machine itself, whatever the flow says.
@@ -22,10 +22,9 @@ const LEAST_MS: u32 = 200;
 pub(super) fn check(lint: &Lint<'_>) {
     let mut told = BTreeSet::new();
     for (_, step) in graph::steps(lint.flow) {
-        for name in own(step) {
-            one(lint, name, &mut told, || lint.step_place(step, "do"));
-        }
-        for (key, play) in lists(step) {
+        let own = own(step);
+        let named = lists(step).into_iter().chain([("do", own.as_slice())]);
+        for (key, play) in named {
             for item in items(play) {
                 let place = || place(lint, step, key, &item.written());
                 match item {
@@ -58,6 +57,7 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
         ],
         Does::Wait(wait) => vec![("music", Some(&wait.music))],
         Does::Voicemail(voicemail) => vec![("play", Some(&voicemail.play))],
+        Does::Callback(callback) => vec![("play", Some(&callback.play))],
         Does::Collect(collect) => {
             vec![("play", Some(&collect.play)), ("confirm", collect.confirm.as_ref())]
         }
@@ -71,10 +71,11 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
 }
 
 /// What a kind of step plays beside what the flow names.
-fn own(step: &Step) -> &'static [&'static str] {
+fn own(step: &Step) -> PromptList {
     match &step.does {
-        Does::Voicemail(_) => &[voicemail::TONE],
-        _ => &[],
+        Does::Voicemail(_) => vec![PromptItem::Sound(voicemail::TONE.to_owned())],
+        Does::Callback(_) => callback::own_prompts(),
+        _ => Vec::new(),
     }
 }
 

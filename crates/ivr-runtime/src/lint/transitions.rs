@@ -38,6 +38,7 @@ fn is_heard(flow: &Flow, go: Go, left: usize) -> bool {
         | Does::Collect(_)
         | Does::Wait(_)
         | Does::Voicemail(_)
+        | Does::Callback(_)
         | Does::OptOut { .. } => true,
         Does::Offer(offer) => is_heard(flow, offer.if_not_offered, left),
         Does::Decide { case, otherwise } => {

@@ -74,6 +74,7 @@ fn used(lint: &Lint<'_>) -> Used {
             | Does::Action(_)
             | Does::Wait(_)
             | Does::Voicemail(_)
+            | Does::Callback(_)
             | Does::OptOut { .. } => {}
         }
     }

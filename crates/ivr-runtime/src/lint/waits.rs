@@ -1,5 +1,6 @@
 //! E16: no offer may play over an agent, so that a line is kept only where it can be told when
-//! a person answers; and what is offered there is an offer.
+//! a person answers; and what is offered there is an offer. A callback is connected when a person
+//! answers, and needs a trunk that carries it (E10).
 
 use super::{Lint, graph};
 use crate::{
@@ -10,13 +11,26 @@ use crate::{
 
 pub(super) fn check(lint: &Lint<'_>) {
     for (_, step) in graph::steps(lint.flow) {
-        let Does::Wait(wait) = &step.does else { continue };
-        let target = lint.flow.targets.get(usize::from(wait.target.0));
+        let id = match &step.does {
+            Does::Wait(wait) => wait.target,
+            // The caller is rung when a person is there, and not before.
+            Does::Callback(callback) => callback.target.unwrap_or(lint.flow.human),
+            _ => continue,
+        };
+        let target = lint.flow.targets.get(usize::from(id.0));
         if let Some(target) = target.filter(|target| never_tells(target)) {
             let message = format!("`{}` never tells when a person answers", target.name);
             let help = "give the target a `human_signal`, or say `answered_means = \"human\"`";
             lint.note(Code::E16, lint.step_place(step, "target"), message, help);
         }
+        let Does::Wait(wait) = &step.does else {
+            if !lint.shared.calls_back {
+                let message = "no trunk can carry callbacks";
+                let help = "give one `outbound = true`, `address` and `callback_from`";
+                lint.note(Code::E10, lint.step_place(step, "do"), message, help);
+            }
+            continue;
+        };
         let Some(id) = wait.offer else { continue };
         let offered = lint.flow.steps.get(usize::from(id.0)).map(|step| &step.does);
         if !matches!(offered, Some(Does::Offer(_))) {

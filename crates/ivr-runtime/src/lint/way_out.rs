@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     diagnose::{Code, Span},
-    flow::model::{Action, Does, Go, Lookup, Voicemail, Wait},
+    flow::model::{Action, Callback, Does, Go, Lookup, Voicemail, Wait},
 };
 
 pub(super) fn check(lint: &Lint<'_>) {
@@ -49,6 +49,7 @@ fn exits_of_step(does: &Does) -> Vec<(&'static str, Go)> {
         | Does::Lookup(Lookup { if_fails, .. })
         | Does::Wait(Wait { if_fails, .. })
         | Does::Voicemail(Voicemail { if_fails, .. })
+        | Does::Callback(Callback { if_fails, .. })
         | Does::Action(Action { if_fails, .. }) => vec![("if_fails", *if_fails)],
         Does::Say { .. }
         | Does::Menu(_)

@@ -138,6 +138,7 @@ fn asks(does: &Does) -> bool {
         | Does::Offer(_)
         | Does::Collect(_)
         | Does::Voicemail(_)
+        | Does::Callback(_)
         | Does::OptOut { .. } => true,
         Does::Action(action) => action.confirm.is_some(),
         Does::Say { .. }

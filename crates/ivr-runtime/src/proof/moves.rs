@@ -11,13 +11,13 @@ use crate::{
     call::{route::Way, targets::Failure},
     flow::{
         model::{
-            Action, Check, Collect, Does, Flow, Go, LinkId, Menu, Step, StepId, TargetId, Text,
-            Wait,
+            Action, Callback, Check, Collect, Does, Flow, Go, LinkId, Menu, Step, StepId, TargetId,
+            Text, Wait,
         },
         way_out::Failed,
     },
     key::Key,
-    step::{fetch, opt_out, text, voicemail},
+    step::{callback, fetch, opt_out, text, voicemail},
 };
 
 /// A caller takes so long for a key.
@@ -63,6 +63,10 @@ impl From<'_> {
                 self.go(Cause::So("recorded"), within, step, *then);
                 self.way_out(Cause::Failure("not recorded"), within, Failed::Step(id), *if_fails);
             }
+            (Place::Asking(_, n), Does::Callback(callback)) => {
+                self.asking_to_be_called(id, step, callback, n);
+            }
+            (Place::Doing(_, n), Does::Callback(callback)) => self.booking(id, callback, n),
             (Place::Asking(..), Does::Voicemail(voicemail)) => {
                 self.to(
                     Cause::Speech,
@@ -126,7 +130,11 @@ impl From<'_> {
                 }
                 self.to(Cause::So("offered"), asked, Place::Playing(id, 1));
             }
-            Does::Menu(_) | Does::Collect(_) | Does::OptOut { .. } | Does::Voicemail(_) => {
+            Does::Menu(_)
+            | Does::Collect(_)
+            | Does::OptOut { .. }
+            | Does::Callback(_)
+            | Does::Voicemail(_) => {
                 self.to(Cause::So("entered"), 0, Place::Playing(id, 1));
             }
             Does::Action(action) if action.confirm.is_some() => {
@@ -172,6 +180,7 @@ impl From<'_> {
             Does::Collect(collect) => (&collect.play, None),
             Does::OptOut { play, if_fails, .. } => (play, *if_fails),
             Does::Voicemail(voicemail) => (&voicemail.play, voicemail.if_fails),
+            Does::Callback(callback) => (&callback.play, callback.if_fails),
             Does::Action(Action { confirm: Some(play), if_fails, .. }) => (play, *if_fails),
             Does::Say { .. }
             | Does::Decide { .. }
@@ -280,6 +289,39 @@ impl From<'_> {
                     self.failed(cause, ms, way, state);
                 }
             }
+        }
+    }
+
+    /// Yes, no, or to a person. A number that is typed is the caller's affair, too.
+    fn asking_to_be_called(&mut self, id: StepId, step: &Step, callback: &Callback, n: u8) {
+        let Ok(yes) = Key::try_from('1') else { return };
+        let numbers = self.lengths.of(&callback::own_prompts());
+        let doing = self.plain(Cause::Key(yes), Place::Doing(id, n));
+        // The number is typed and read back once.
+        self.push(Move { ms: KEY_MS * 14 + numbers, keys: 14, ..doing });
+        for key in &self.flow.operator_keys {
+            self.pressed(*key, Place::Target(self.flow.human), self.state.asked);
+        }
+        for (cause, ms) in [(Cause::Wrong, KEY_MS), (Cause::Silence, ms(callback::ANSWER))] {
+            match callback.no_input {
+                Some(to) => self.go(cause, ms, step, to),
+                None => {
+                    let state = self.state.clone();
+                    let failed = Failed::Step(id);
+                    let way = state.route.way_out(self.flow, failed, callback.if_fails);
+                    self.failed(cause, ms, way, state);
+                }
+            }
+        }
+    }
+
+    /// It is booked or it fails, or the number can't be called and another is asked for.
+    fn booking(&mut self, id: StepId, callback: &Callback, n: u8) {
+        let within = ms(callback::BOOK_WITHIN);
+        self.kept(Cause::So("booked"), within, callback.then);
+        self.way_out(Cause::Failure("not booked"), within, Failed::Step(id), callback.if_fails);
+        if n < callback::TRIES {
+            self.to(Cause::So("number refused"), within, Place::Asking(id, n + 1));
         }
     }
 

@@ -26,8 +26,16 @@ use crate::{
 /// Time-outs and inputs of one replay.
 const EVENTS: usize = 20_000;
 /// What happens because the call asked for it.
-const REPORTS: [Topic; 6] =
-    [Topic::Answer, Topic::Play, Topic::Text, Topic::Store, Topic::Fetch, Topic::Target];
+const REPORTS: [Topic; 8] = [
+    Topic::Answer,
+    Topic::Play,
+    Topic::Text,
+    Topic::Store,
+    Topic::Fetch,
+    Topic::Target,
+    Topic::Callback,
+    Topic::Voice,
+];
 /// After its last input a call that went another way is left to itself for so long.
 const ALONE: Duration = Duration::from_secs(3_600);
 
@@ -272,6 +280,8 @@ fn topic(input: &Input) -> Topic {
         Input::Text(_) => Topic::Text,
         Input::OptOut(_) => Topic::Store,
         Input::Fetched { .. } => Topic::Fetch,
+        Input::Callback(_) => Topic::Callback,
+        Input::VoiceOver | Input::Voice(_) => Topic::Voice,
         Input::Target(_) => Topic::Target,
     }
 }

@@ -36,6 +36,11 @@ fn a_call_that_is_replayed_through_its_flow_goes_the_way_it_went() {
     for faults in [Faults::NONE, Faults::SOME, Faults::ALL] {
         for n in 0..1_000 {
             let (call, end) = recorded(&flow, SEED + n, faults);
+            // The digits of a number that was typed for a callback are not kept: another may be
+            // taken, or refused.
+            if call.visits.iter().any(|visit| visit.step == "call_me") {
+                continue;
+            }
             let again = replay(&flow, &call);
             assert_eq!(again.differs_at, None, "seed {}: {:?} {:?}", SEED + n, call, again);
             assert_eq!(again.end, end, "seed {}", SEED + n);

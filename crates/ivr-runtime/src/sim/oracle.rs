@@ -30,6 +30,8 @@ pub(super) struct Oracle {
     taking: bool,
     /// Something that was said is kept.
     kept: bool,
+    /// A callback is booked.
+    booked: bool,
     pub holdout: bool,
     pub offers: Vec<(OfferResponse, Option<String>)>,
     pub end: Option<(EndReason, Handled)>,
@@ -57,6 +59,7 @@ impl Oracle {
             texts: 0,
             taking: false,
             kept: false,
+            booked: false,
             holdout: false,
             offers: Vec::new(),
             end: None,
@@ -69,6 +72,7 @@ impl Oracle {
     pub fn look_at(&mut self, stage: &mut Stage<Random>) -> Result<(), String> {
         let began = *self.began.get_or_insert(stage.now);
         for output in stage.take_outputs() {
+            self.booked |= stage.world.booked.is_some_and(|at| at <= stage.now);
             self.kept |= stage.world.kept.is_some_and(|at| at <= stage.now);
             let told = stage.world.told.as_ref().filter(|(at, _)| *at <= stage.now);
             self.judge(&output, told.map(|(_, outcome)| outcome))
@@ -152,12 +156,16 @@ impl Oracle {
             | Output::StopPlay
             | Output::Hold { .. }
             | Output::Fetch(_)
+            | Output::BookCallback(_)
             | Output::RecordOptOut { .. } => Ok(()),
         }
     }
 
     /// "We have sent you a link" only when that is so.
     fn is_true(&self, prompts: &[String], told: Option<&TextOutcome>) -> Result<(), &'static str> {
+        if prompts.iter().any(|name| name == "callback-booked") && !self.booked {
+            return Err("said what is not true");
+        }
         let says_sent = prompts.iter().any(|name| name == "sent");
         let sent = matches!(
             told,
@@ -180,6 +188,9 @@ impl Oracle {
                 if self.holdout && stage != "menu" && *response != OfferResponse::Suppressed =>
             {
                 return Err("an offer in the control group");
+            }
+            Record::End { reason: EndReason::CallbackBooked, .. } if !self.booked => {
+                return Err("a callback that nobody makes");
             }
             Record::End { reason: EndReason::Voicemail, .. } if !self.kept => {
                 return Err("a message that nobody has");

@@ -134,6 +134,7 @@ impl Player {
             Output::HangUp => Heard::HungUp,
             Output::Record(record) => Heard::Record(record),
             Output::StopPlay
+            | Output::BookCallback(_)
             | Output::StopForward
             | Output::Rebridge
             | Output::Unbridge

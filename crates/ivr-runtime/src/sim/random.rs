@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     call::{
-        Bypass, Call, Facts, FetchOutcome, FetchRequest, History, Input, Output, TargetOutcome,
-        TextOutcome, Told, VoiceOutcome,
+        Bypass, Call, CallbackOutcome, Facts, FetchOutcome, FetchRequest, History, Input, Output,
+        TargetOutcome, TextOutcome, Told, VoiceOutcome,
     },
     flow::model::{Fact, FieldTest, Flow, HumanSignal},
     key::Key,
@@ -27,13 +27,15 @@ pub(super) struct Random {
     faults: Faults,
     /// What becomes of the last text, and when the machine is told.
     pub told: Option<(Duration, TextOutcome)>,
+    /// A callback is booked, and when the machine is told.
+    pub booked: Option<Duration>,
     /// What was said is kept, and when the machine is told.
     pub kept: Option<Duration>,
 }
 
 impl Random {
     pub fn new(rng: Rng, faults: Faults) -> Self {
-        Self { rng, faults, told: None, kept: None }
+        Self { rng, faults, told: None, booked: None, kept: None }
     }
 
     /// What is known about a random call to `flow`.
@@ -259,6 +261,26 @@ impl Random {
         }
     }
 
+    /// It is booked, full, refused, fails, or nothing is heard of it.
+    fn book(&mut self, now: Duration, plan: &mut Plan) {
+        let failed = self.rng.percent(self.faults.store);
+        if failed && self.rng.percent(30) {
+            return;
+        }
+        let at = now + self.rng.ms(1..4_000);
+        let outcome = match (failed, self.rng.within(0..6)) {
+            (true, _) => CallbackOutcome::Failed { why: "store".into() },
+            (false, 0) => CallbackOutcome::Full,
+            (false, 1) => CallbackOutcome::NotCallable { why: "country".into() },
+            (false, _) => {
+                self.booked = Some(at);
+                let day = self.rng.percent(50).then(|| "2026-11-30".to_owned());
+                CallbackOutcome::Booked { day, time: Some("09:10".into()) }
+            }
+        };
+        plan.at(at, Topic::Callback, Input::Callback(outcome));
+    }
+
     /// It is kept, fails, or nothing is heard of it.
     fn keep_voice(&mut self, now: Duration, plan: &mut Plan) {
         let failed = self.rng.percent(self.faults.store);
@@ -328,6 +350,10 @@ impl World for Random {
                 let target = call.flow().targets.get(usize::from(target.0));
                 let signals = target.is_some_and(|target| target.human_signal != HumanSignal::None);
                 self.ring(now, signals, plan);
+            }
+            Output::BookCallback(_) => {
+                plan.cancel(Topic::Callback);
+                self.book(now, plan);
             }
             Output::TakeVoice { .. } => {
                 // Up to `#`, to a silence, or to the longest time there is.

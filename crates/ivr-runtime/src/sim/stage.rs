@@ -29,6 +29,8 @@ pub enum Topic {
     Text,
     /// The store.
     Store,
+    /// Callbacks.
+    Callback,
     /// What the caller says.
     Voice,
     /// Systems of the business.

@@ -1,11 +1,11 @@
 use super::{draft::*, *};
-use crate::flow::model::{Does, Fact, Go, HumanSignal, Menu, Voicemail};
+use crate::flow::model::{Callback, ConfirmNumber, Does, Fact, Go, HumanSignal, Menu, Voicemail};
 
 /// One flow with every kind of step and target.
 pub(crate) fn everything() -> Draft {
     let steps = [
         "sort", "ask", "main", "status", "menu", "text_me", "stay", "optout", "spanish", "busy",
-        "message", "bye",
+        "call_me", "message", "bye",
     ];
     let mut draft = Draft::new(&steps, &["agents", "pbx", "old_ivr"])
         .rule("outage", Fact::Flag("outage".into()))
@@ -38,6 +38,7 @@ pub(crate) fn everything() -> Draft {
                 ('1', "text_me"),
                 ('2', "status"),
                 ('3', "old_ivr"),
+                ('6', "call_me"),
                 ('7', "message"),
                 ('8', "optout"),
                 ('9', "spanish"),
@@ -72,6 +73,18 @@ pub(crate) fn everything() -> Draft {
         })
         .step("busy", |draft| {
             Does::Menu(draft.menu("busy", &[('1', "text_me"), ('9', "agents")], "pbx"))
+        })
+        .step("call_me", |draft| {
+            Does::Callback(Callback {
+                play: sound("callback"),
+                per_hour: None,
+                confirm_number: ConfirmNumber::IfNotMobile,
+                target: None,
+                tries: 3,
+                then: draft.go("bye"),
+                no_input: Some(draft.go("message")),
+                if_fails: Some(draft.go("message")),
+            })
         })
         .step("message", |draft| {
             Does::Voicemail(Voicemail {

@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, time::Duration};
 use super::stage::{Plan, Topic, World};
 use crate::{
     call::{
-        Call, FetchOutcome, FetchRequest, Input, Output, TargetOutcome, TextOutcome, VoiceOutcome,
+        Call, CallbackOutcome, FetchOutcome, FetchRequest, Input, Output, TargetOutcome,
+        TextOutcome, VoiceOutcome,
     },
     flow::model::{HumanSignal, Target},
 };
@@ -45,6 +46,8 @@ pub struct Obedient {
     pub voice: Option<VoiceOutcome>,
     /// The caller speaks so long, if no key ends it.
     pub speaks: Duration,
+    /// What becomes of every callback, after 100 ms.
+    pub callback: Option<CallbackOutcome>,
     /// Prompts that can't be played.
     pub missing_prompts: Vec<String>,
 }
@@ -59,6 +62,7 @@ impl Default for Obedient {
             targets: BTreeMap::new(),
             voice: Some(VoiceOutcome::Kept { length_ms: 12_000 }),
             speaks: Duration::from_secs(12),
+            callback: Some(CallbackOutcome::Booked { day: None, time: Some("15:30".into()) }),
             missing_prompts: Vec::new(),
         }
     }
@@ -93,6 +97,12 @@ impl World for Obedient {
                 if let Some(recorded) = self.opt_out {
                     let soon = now + Duration::from_millis(50);
                     plan.at(soon, Topic::Store, Input::OptOut(recorded));
+                }
+            }
+            Output::BookCallback(_) => {
+                if let Some(outcome) = self.callback.clone() {
+                    let soon = now + Duration::from_millis(100);
+                    plan.at(soon, Topic::Callback, Input::Callback(outcome));
                 }
             }
             Output::TakeVoice { .. } => {

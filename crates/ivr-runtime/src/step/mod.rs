@@ -4,6 +4,7 @@
 //! [`aloud`] plays or listens. A step that stays is a [`Running`] machine of its own.
 
 pub(crate) mod answer;
+pub(crate) mod callback;
 pub(crate) mod check;
 pub(crate) mod collect;
 pub(crate) mod decide;
@@ -40,6 +41,7 @@ pub(crate) enum Running {
     Action(fetch::Acting),
     OptOut(opt_out::Asking),
     Voicemail(voicemail::Taking),
+    Callback(callback::Booking),
 }
 
 /// What the half of a step that makes no sound comes to.
@@ -145,6 +147,7 @@ pub(crate) fn kind(does: &Does) -> &'static str {
         Does::Wait(_) => "wait",
         Does::OptOut { .. } => "opt-out",
         Does::Voicemail(_) => "voicemail",
+        Does::Callback(_) => "callback",
     }
 }
 
@@ -183,6 +186,7 @@ pub(crate) fn silent(id: StepId, step: &Step, context: &mut Context<'_>) -> Sile
         | Does::Action(_)
         | Does::Wait(_)
         | Does::Voicemail(_)
+        | Does::Callback(_)
         | Does::OptOut { .. } => Silent::Done,
     }
 }
@@ -204,6 +208,9 @@ pub(crate) fn aloud(step: &Step, context: &mut Context<'_>) -> Result<Running, L
         }
         Does::Decide { otherwise: then, .. } | Does::Set { then, .. } => Err(Leave::next(*then)),
         Does::Lookup(lookup) => Err(Leave::next(lookup.then)),
+        Does::Callback(callback) => {
+            Ok(Running::Callback(callback::Booking::begin(callback, context)))
+        }
         Does::Voicemail(voicemail) => {
             voicemail::Taking::begin(&step.name, voicemail, context).map(Running::Voicemail)
         }
@@ -239,6 +246,9 @@ impl Running {
             (Self::Voicemail(taking), Does::Voicemail(voicemail)) => {
                 taking.handle_input(&step.name, voicemail, context, input)
             }
+            (Self::Callback(booking), Does::Callback(callback)) => {
+                booking.handle_input(&step.name, callback, context, input)
+            }
             // A state of another flow revision; `Call::resume` refuses those.
             _ => mismatch(),
         }
@@ -268,6 +278,9 @@ impl Running {
             (Self::Voicemail(taking), Does::Voicemail(voicemail)) => {
                 taking.handle_timeout(&step.name, voicemail, context)
             }
+            (Self::Callback(booking), Does::Callback(callback)) => {
+                booking.handle_timeout(callback, context)
+            }
             _ => mismatch(),
         }
     }
@@ -284,6 +297,7 @@ impl Running {
             Self::Lookup(waiting) => fetch::poll_timeout(waiting),
             Self::Action(acting) => acting.poll_timeout(),
             Self::Voicemail(taking) => taking.poll_timeout(),
+            Self::Callback(booking) => booking.poll_timeout(),
         }
     }
 
@@ -292,6 +306,7 @@ impl Running {
         match self {
             Self::Menu(menu) => menu.tries(),
             Self::Collect(collecting) => collecting.tries(),
+            Self::Callback(booking) => booking.tries(),
             _ => 1,
         }
     }
@@ -303,6 +318,7 @@ impl Running {
             Self::OptOut(asking) => asking.awaits_key(),
             Self::Action(acting) => acting.awaits_key(),
             Self::Voicemail(taking) => taking.is_speaking(),
+            Self::Callback(booking) => booking.awaits_key(),
             Self::Say(_) | Self::Text(_) | Self::Lookup(_) | Self::Checking(_) => false,
         }
     }

@@ -34,5 +34,13 @@ pub fn shipped_shared() -> Shared {
     let fallback = Some("exchange".into());
     let sources = vec!["queue".into()];
     let public_url = Some("https://c.example.com".into());
-    Shared { hours, sources, targets: vec![exchange], fallback, public_url, ..Shared::default() }
+    Shared {
+        hours,
+        sources,
+        targets: vec![exchange],
+        fallback,
+        public_url,
+        calls_back: true,
+        ..Shared::default()
+    }
 }

@@ -191,6 +191,13 @@ impl Judge<'_> {
                     ]
                 } else if kind(step) == "collect" {
                     Vec::new()
+                } else if kind(step) == "callback" {
+                    // It is booked, or it fails, if only after another number was asked for.
+                    let served = Call { served: true, ..call.clone() };
+                    return vec![
+                        self.go(&served, step, word(step, "then")),
+                        self.fails(call, step, "if_fails"),
+                    ];
                 } else if kind(step) == "voicemail" {
                     // The message is kept, or it is not.
                     let served = Call { served: true, ..call.clone() };
@@ -239,7 +246,9 @@ impl Judge<'_> {
                 after.into_iter().map(|after| self.excused(after, step)).collect()
             }
             "menu" | "collect" => vec![asks(), prompt_fails()],
-            "opt-out" | "voicemail" => vec![asks(), self.fails(call, step, "if_fails")],
+            "opt-out" | "voicemail" | "callback" => {
+                vec![asks(), self.fails(call, step, "if_fails")]
+            }
             "action" if step.contains_key("confirm") => {
                 vec![asks(), self.fails(call, step, "if_fails")]
             }
@@ -279,6 +288,17 @@ impl Judge<'_> {
             "collect" => vec![doing(), silent(word(step, "no_input")), silent(wrong)],
             "opt-out" => {
                 vec![doing(), silent(word(step, "no_input").or(word(step, "then")))]
+            }
+            "callback" => {
+                let no = match word(step, "no_input") {
+                    Some(to) => silent(Some(to)),
+                    None => self.fails(call, step, "if_fails"),
+                };
+                let mut after = vec![doing(), no];
+                if !self.operator_keys().is_empty() {
+                    after.push(chosen(call.wants_text, Some(self.human())));
+                }
+                after
             }
             // Speaks, or says nothing.
             "voicemail" => vec![doing(), silent(word(step, "then").or(Some("hangup")))],

@@ -2,6 +2,7 @@
 
 mod asks;
 mod bounds;
+mod callbacks;
 mod links;
 mod menus;
 mod offers;

@@ -24,9 +24,10 @@ enum Kind {
     Wait,
     OptOut,
     Voicemail,
+    Callback,
 }
 
-const KINDS: [(&str, Kind); 13] = [
+const KINDS: [(&str, Kind); 14] = [
     ("say", Kind::Say),
     ("menu", Kind::Menu),
     ("answer", Kind::Answer),
@@ -40,10 +41,11 @@ const KINDS: [(&str, Kind); 13] = [
     ("wait", Kind::Wait),
     ("opt-out", Kind::OptOut),
     ("voicemail", Kind::Voicemail),
+    ("callback", Kind::Callback),
 ];
 
 /// Kinds that are known, and refused.
-const NOT_YET: [&str; 3] = ["callback", "agent", "sub"];
+const NOT_YET: [&str; 1] = ["agent"];
 
 /// Reads `[step.X]`.
 pub(super) fn step(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Step {
@@ -77,6 +79,7 @@ pub(super) fn step(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Step {
         Kind::Action => Does::Action(ask::action(table, reader)),
         Kind::Wait => Does::Wait(wait(table, reader)),
         Kind::OptOut => opt_out(table, reader),
+        Kind::Callback => Does::Callback(callback(table, reader)),
         Kind::Voicemail => Does::Voicemail(voicemail(table, reader)),
     };
     table.unknown_keys();
@@ -269,6 +272,33 @@ fn voicemail(table: &Table<'_>, reader: &Reader<'_>) -> model::Voicemail {
         play: prompts::play(table),
         max_seconds: table.number_or("max_seconds", 5..=600, Code::E05).unwrap_or(120),
         then: reader.go(table, "then").unwrap_or(Go::HangUp),
+        if_fails: reader.go(table, "if_fails"),
+    }
+}
+
+fn callback(table: &Table<'_>, reader: &Reader<'_>) -> model::Callback {
+    let confirm = [
+        ("always", ConfirmNumber::Always),
+        ("never", ConfirmNumber::Never),
+        ("if-not-mobile", ConfirmNumber::IfNotMobile),
+    ];
+    let target = table.text("target").and_then(|name| reader.target_to(&name));
+    let per_hour = table.table("capacity", "`capacity`").and_then(|capacity| {
+        let per_hour = capacity.number("per_hour", 1..=1_000);
+        capacity.finish();
+        per_hour
+    });
+    model::Callback {
+        play: prompts::play(table),
+        per_hour,
+        confirm_number: table
+            .choice("confirm_number", &confirm, &[])
+            .unwrap_or(ConfirmNumber::Always),
+        target,
+        // At most 5, so it fits.
+        tries: table.number_or("tries", 1..=5, Code::E05).map_or(3, |n| n as u8),
+        then: reader.required_go(table, "then", Code::E00),
+        no_input: reader.go(table, "no_input"),
         if_fails: reader.go(table, "if_fails"),
     }
 }

@@ -1,0 +1,192 @@
+//! Callbacks that are due are dialled, whichever node has time; and what the CLI asks of them.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use deflect_actions::store::{CallbackDue, Store, StoreError};
+use ivr_runtime::hours::{Hours, openings};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{clock::wall_ms, run::Node, serve::data};
+use crate::{
+    config::Snapshot,
+    control::Reply,
+    switchboard::{Ask, DialOrder, Dialled, Services, one_offs},
+};
+
+/// Between two looks at what is due.
+const LOOK: Duration = Duration::from_secs(2);
+/// A node that is silent for longer has lost its callback to another.
+const LEASE_MS: i64 = 60_000;
+const RENEW: Duration = Duration::from_secs(15);
+/// Callbacks at once.
+const AT_ONCE: usize = 10;
+/// After the first try, ms; three times as much after each further one.
+const BACKOFF_MS: i64 = 5 * 60_000;
+/// What this node can't take on is offered again after this, ms.
+const LATER_MS: i64 = 30_000;
+
+/// Dials what is due until the node is not ready any more.
+pub(super) async fn dial_due(
+    services: Services,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    asks: mpsc::WeakSender<Ask>,
+    ready: watch::Receiver<bool>,
+) {
+    let at_once = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+    let mut every = tokio::time::interval(LOOK);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        if asks.strong_count() == 0 {
+            return;
+        }
+        let free = i64::try_from(at_once.available_permits()).unwrap_or(0);
+        if !*ready.borrow() || free == 0 {
+            continue;
+        }
+        let due = match look(&services.store, free).await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::warn!(%error, "callbacks: the store fails");
+                continue;
+            }
+        };
+        for due in due {
+            let Ok(permit) = Arc::clone(&at_once).try_acquire_owned() else { break };
+            let (services, asks) = (services.clone(), asks.clone());
+            let snapshot = snapshot.load_full();
+            tokio::spawn(async move {
+                let id = due.callback_id.clone();
+                if let Err(error) = dial(&services, &snapshot, &asks, due).await {
+                    tracing::warn!(%error, callback = id, "callback: the store fails");
+                }
+                drop(permit);
+            });
+        }
+    }
+}
+
+async fn look(store: &Store, free: i64) -> Result<Vec<CallbackDue>, StoreError> {
+    store.prepare().await?;
+    store.take_back_callbacks().await?;
+    store.claim_callbacks(LEASE_MS, free).await
+}
+
+async fn dial(
+    services: &Services,
+    snapshot: &Snapshot,
+    asks: &mpsc::WeakSender<Ask>,
+    due: CallbackDue,
+) -> Result<(), StoreError> {
+    let (store, id) = (&services.store, due.callback_id.clone());
+    let opening = |after_ms: i64| {
+        let at_ms = wall_ms() + after_ms;
+        let one_offs = one_offs(services.marks().as_deref());
+        let next = openings(hours(snapshot, &due), at_ms, &due.called, &one_offs);
+        next.first().map_or(at_ms + LATER_MS, |opening| opening.from_ms)
+    };
+    let is_open = opening(0) <= wall_ms() + 2 * 60_000;
+    if !is_open {
+        return store.put_callback_off(&id, opening(0), false).await;
+    }
+    if !store.callback_calling(&id, LEASE_MS).await? {
+        return Ok(()); // another node has it
+    }
+    let (reply, dialled) = oneshot::channel();
+    if let Some(asks) = asks.upgrade() {
+        let _ = asks.send(Ask::Dial(Box::new(DialOrder { due: due.clone(), reply }))).await;
+    }
+    let came = hold_on(store, asks, &id, dialled).await;
+    metrics::counter!("carom_callbacks_total", "outcome" => word(came)).increment(1);
+    match came {
+        Dialled::Reached => store.callback_done(&id).await,
+        Dialled::Later => store.put_callback_off(&id, wall_ms() + LATER_MS, true).await,
+        Dialled::NotReached => {
+            let tries = u32::try_from(due.tries).unwrap_or(0).min(5);
+            let again = store.callback_again(&id, opening(BACKOFF_MS * 3_i64.pow(tries))).await?;
+            tracing::info!(callback = id, again, "callback: not reached");
+            Ok(())
+        }
+    }
+}
+
+/// Waits for the outcome and keeps the lease. Without it the call is ended, unless the caller has
+/// answered: another node may ring already.
+async fn hold_on(
+    store: &Store,
+    asks: &mpsc::WeakSender<Ask>,
+    id: &str,
+    mut dialled: oneshot::Receiver<Dialled>,
+) -> Dialled {
+    let mut held_until = tokio::time::Instant::now() + Duration::from_millis(LEASE_MS as u64);
+    loop {
+        tokio::select! {
+            came = &mut dialled => return came.unwrap_or(Dialled::NotReached),
+            () = tokio::time::sleep(RENEW) => {}
+        }
+        let asked = tokio::time::Instant::now();
+        let renewed = tokio::time::timeout(RENEW, store.renew_callback(id, LEASE_MS)).await;
+        let lost = match renewed {
+            Ok(Ok(true)) => {
+                held_until = asked + Duration::from_millis(LEASE_MS as u64);
+                false
+            }
+            Ok(Ok(false)) => true,
+            Ok(Err(_)) | Err(_) => asked + 2 * RENEW >= held_until,
+        };
+        if lost && let Some(asks) = asks.upgrade() {
+            let _ = asks.send(Ask::StopDial(id.to_owned())).await;
+        }
+    }
+}
+
+fn word(dialled: Dialled) -> &'static str {
+    match dialled {
+        Dialled::Reached => "reached",
+        Dialled::NotReached => "not_reached",
+        Dialled::Later => "later",
+    }
+}
+
+/// Of the target, as its flow is served now.
+fn hours<'a>(snapshot: &'a Snapshot, due: &CallbackDue) -> Option<&'a Hours> {
+    let flow = snapshot.flows.iter().find(|flow| flow.name == due.flow)?;
+    let target = flow.targets.iter().find(|target| target.name == due.target)?;
+    flow.hours.get(usize::from(target.hours?.0))
+}
+
+impl Node {
+    pub(super) async fn callbacks(&self, limit: u32) -> Reply {
+        match self.services.store.callbacks(limit).await {
+            Ok(list) => {
+                let views = list.iter().map(|one| {
+                    json!({
+                        "callback_id": one.callback_id,
+                        "call_id": one.call_id,
+                        "target": one.target,
+                        "to": one.to_masked,
+                        "state": one.state,
+                        "tries": one.tries,
+                        "due_ms": one.due_ms,
+                        "created_ms": one.created_ms,
+                        "done_ms": one.done_ms,
+                    })
+                });
+                data(&views.collect::<Vec<_>>())
+            }
+            Err(error) => Reply::Error(format!("the store does not tell: {error}")),
+        }
+    }
+
+    pub(super) async fn cancel_callback(&self, like: &str) -> Reply {
+        match self.services.store.cancel_callback(like).await {
+            Ok(Some(id)) => Reply::Done(format!("{id} is canceled")),
+            Ok(None) => {
+                Reply::Error(format!("no booked callback, or more than one, begins with `{like}`"))
+            }
+            Err(error) => Reply::Error(format!("not recorded: {error}")),
+        }
+    }
+}

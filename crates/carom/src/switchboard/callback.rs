@@ -1,0 +1,85 @@
+//! Callbacks that callers ask for: whom we may call, and the slot that the store gives.
+
+use deflect_actions::store::{CallbackOrder, Slot};
+use ivr_runtime::{
+    call::{CallbackOutcome, CallbackRequest, Input},
+    hours::{openings, told},
+};
+use message_text::{E164, LineType};
+use uuid::Uuid;
+
+use super::{Switchboard, live::CallNo, tasks::Done};
+use crate::{config::Snapshot, node::clock::wall_ms};
+
+impl Switchboard {
+    pub(super) fn book_callback(&mut self, no: CallNo, request: CallbackRequest) {
+        let Some(call) = self.calls.get(&no) else { return };
+        let number = match &request.number {
+            Some(typed) => E164::parse(&typed.0, &call.trunk.country).ok(),
+            None => call.ledger.caller.clone().filter(|_| !call.withheld),
+        };
+        let refused = match &number {
+            None => Some("unknown"),
+            Some(number) => refused(&call.snapshot, number),
+        };
+        let target = call.flow.targets.get(usize::from(request.target.0)).cloned();
+        let (Some(number), Some(target), None) = (number, target, refused) else {
+            let why = refused.unwrap_or("target").to_owned();
+            return self.tell(no, Input::Callback(CallbackOutcome::NotCallable { why }));
+        };
+        let in_all = call.snapshot.config.limits.callbacks_per_hour;
+        let mut order = CallbackOrder {
+            callback_id: Uuid::now_v7().to_string(),
+            call_id: call.call_id.clone(),
+            business: call.ledger.business.clone(),
+            step: request.step,
+            number,
+            target: target.name.clone(),
+            max_tries: request.tries,
+            per_hour: request.per_hour.unwrap_or(in_all).min(in_all),
+            in_all,
+            slots: Vec::new(),
+        };
+        let (store, done) = (self.services.store.clone(), self.done.clone());
+        let (flow, called) = (call.flow.clone(), call.ledger.called.clone());
+        let one_offs = super::facts::one_offs(self.services.marks().as_deref());
+        tokio::spawn(async move {
+            let hours = target.hours.and_then(|id| flow.hours.get(usize::from(id.0)));
+            let now = wall_ms();
+            let slots = openings(hours, now, &called, &one_offs).into_iter();
+            order.slots =
+                slots.map(|one| Slot { from_ms: one.from_ms, until_ms: one.until_ms }).collect();
+            let outcome = match store.book_callback(&order).await {
+                Ok(Some(due)) => {
+                    let (day, time) = told(hours, &called, now, due);
+                    CallbackOutcome::Booked { day, time }
+                }
+                Ok(None) => CallbackOutcome::Full,
+                Err(error) => {
+                    tracing::error!(call = order.call_id, %error, "a callback is not booked");
+                    CallbackOutcome::Failed { why: "store".to_owned() }
+                }
+            };
+            let _ = done.send(Done::Input(no, Input::Callback(outcome)));
+        });
+    }
+}
+
+/// Why a number is not called; `None`: it may be.
+fn refused(snapshot: &Snapshot, number: &E164) -> Option<&'static str> {
+    let config = &snapshot.config;
+    let is_ours = |line: &String| line.as_str() == number.as_str();
+    let allowed = |region: &str| match config.limits.countries.as_slice() {
+        [] => config.trunks.iter().any(|trunk| {
+            trunk.country == region || trunk.number_countries.values().any(|it| it == region)
+        }),
+        countries => countries.iter().any(|country| country == region),
+    };
+    if !matches!(number.line_type(), LineType::Mobile | LineType::Fixed | LineType::FixedOrMobile) {
+        return Some("kind");
+    }
+    if !allowed(number.region()) {
+        return Some("country");
+    }
+    snapshot.flows.iter().any(|flow| flow.numbers.iter().any(is_ours)).then_some("ours")
+}

@@ -1,0 +1,145 @@
+//! Callbacks from the caller's key to the conversation: booked, dialled, tried again, canceled.
+
+use std::net::SocketAddr;
+
+use carom_blackbox::{
+    CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, call, eventually, media_of,
+};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+
+const FLOW: &str = r#"
+version = 1
+
+[flow]
+name    = "Back"
+default = true
+start   = "callback"
+human   = "agents"
+
+[target.agents]
+sip            = "sip:desk@{pbx}:5060"
+answered_means = "human"
+ring_seconds   = 5
+ping_seconds   = 0
+
+[step.callback]
+do       = "callback"
+play     = "beep.wav"
+capacity = { per_hour = 2 }
+then     = "hangup"
+if_fails = "agents"
+"#;
+
+const TRUNK: &str = r#"trusted    = true
+outbound      = true
+address       = "sip:{carrier}:5060"
+callback_from = "+442079460018""#;
+
+#[test]
+fn a_caller_is_called_back_when_a_person_is_there() {
+    let place = Place::new();
+    let engine = start(&place);
+    book(&place, "+447700900801");
+    assert_eq!(engine.calls()[0]["end"], "callback_booked");
+    let database = Database::of(&place);
+    assert_eq!(database.texts("SELECT state FROM callback"), ["booked"]);
+    // Neither the row nor the log shows whom.
+    assert!(!database.texts("SELECT number_enc FROM callback")[0].contains("7700900801"));
+    assert!(!engine.log().contains("7700900801"));
+
+    let (agent, caller) = (Ear::at(place.pbx()), Ear::at(place.carrier()));
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen_once(&place);
+    let carrier = Scenario::new("pbx-hangs-up", place.carrier()).ear(&caller).pause_ms(4_000);
+    let carrier = carrier.listen_once(&place);
+    database.execute("UPDATE callback SET due_ms = 0");
+    agent.meets();
+    // The agent hears whom it is about before the caller is rung.
+    assert!(!carrier.messages().contains("INVITE"), "{}", carrier.messages());
+    carrier.saw("\nACK ");
+    let to_agent: SocketAddr = media_of(&place, &pbx.messages());
+    let to_caller = media_of(&place, &carrier.messages());
+    agent.is_heard_by(to_agent, PCMA, 0x5c, &caller);
+    caller.is_heard_by(to_caller, PCMA, 0x2a, &agent);
+    let rung = carrier.succeeds();
+    assert!(rung.contains("INVITE sip:+447700900801@"), "{rung}");
+    assert!(rung.contains("From: <sip:+442079460018@"), "our own number is shown: {rung}");
+    let desk = pbx.succeeds();
+    assert!(desk.contains("INVITE sip:desk@"), "{desk}");
+    assert!(desk.contains("From: <sip:+447700900801@"), "the agent sees who it is: {desk}");
+    engine.idle();
+    eventually("done", || (database.texts("SELECT state FROM callback") == ["done"]).then_some(()));
+    let ends = "SELECT origin || ' ' || end_reason || ' ' || handled FROM call \
+                WHERE ended_ms IS NOT NULL ORDER BY started_ms";
+    let ends = eventually("written", || Some(database.texts(ends)).filter(|ends| ends.len() == 2));
+    assert_eq!(ends, ["trunk callback_booked no_human", "callback forwarded human"]);
+    // EX-09: neither is a deflection.
+    assert_eq!(database.number("SELECT COUNT(*) FROM v_deflected"), 0);
+}
+
+#[test]
+fn who_does_not_answer_is_tried_again_later_and_one_that_is_canceled_is_not() {
+    let place = Place::new();
+    let engine = start(&place);
+    book(&place, "+447700900802");
+    let database = Database::of(&place);
+    let agent = Ear::at(place.pbx());
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen_once(&place);
+    let carrier = Scenario::new("pbx-rejects", place.carrier()).key("status", "486 Busy Here");
+    let carrier = carrier.listen(&place);
+    database.execute("UPDATE callback SET due_ms = 0");
+    pbx.succeeds();
+    carrier.saw("\nACK ");
+    engine.idle();
+    eventually("booked again", || {
+        let again = "SELECT COUNT(*) FROM callback WHERE state = 'booked' AND tries = 1 \
+                     AND due_ms > created_ms + 240000";
+        (database.number(again) == 1).then_some(())
+    });
+    let listed: serde_json::Value =
+        serde_json::from_str(&engine.cli(&["callbacks", "--json"]).out).unwrap();
+    assert_eq!((&listed[0]["state"], &listed[0]["tries"]), (&"booked".into(), &1.into()));
+    let id = listed[0]["callback_id"].as_str().unwrap();
+    assert!(engine.cli(&["callbacks", "cancel", id]).status.success());
+    assert!(engine.cli(&["callbacks"]).out.contains("canceled"));
+    assert!(!engine.cli(&["callbacks", "cancel", id]).status.success());
+}
+
+#[test]
+fn a_killed_node_leaves_a_callback_that_is_made_once_it_is_back() {
+    let place = Place::new();
+    let mut engine = start(&place);
+    book(&place, "+447700900803");
+    let database = Database::of(&place);
+    let agent = Ear::at(place.pbx());
+    let pbx = Scenario::new("pbx-rings", place.pbx()).listen(&place);
+    database.execute("UPDATE callback SET due_ms = 0");
+    pbx.saw("INVITE sip:desk@");
+    engine.kill();
+    drop(pbx);
+    assert_eq!(database.texts("SELECT state FROM callback"), ["calling"]);
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen_once(&place);
+    let caller = Ear::at(place.carrier());
+    let carrier = Scenario::new("pbx-hangs-up", place.carrier()).ear(&caller).pause_ms(500);
+    let carrier = carrier.listen_once(&place);
+    engine.restart();
+    let rung = carrier.succeeds();
+    assert_eq!(rung.matches("\nINVITE sip:+447700900803@").count(), 1, "{rung}");
+    pbx.succeeds();
+    engine.idle();
+    eventually("done", || (database.texts("SELECT state FROM callback") == ["done"]).then_some(()));
+    assert_eq!(database.number("SELECT tries FROM callback"), 2);
+}
+
+fn start(place: &Place) -> Engine {
+    place.beep();
+    Engine::start_with(BIN, place, &CONFIG.replace("trusted    = true", TRUNK), FLOW)
+}
+
+/// A caller who asks to be called back, and confirms the number.
+fn book(place: &Place, from: &str) {
+    let uri = format!("sip:100@{}", place.engine());
+    let args = ["--from", from, "--press", "1@1s", "--press", "1@3s"];
+    let answer = call(BIN, place, &uri, &args);
+    assert!(answer.out.contains("\"status\":200"), "{answer:?}");
+}

@@ -1,0 +1,490 @@
+//! Callbacks: booked into hours that have room, claimed by the node that dials, done once.
+
+use message_text::E164;
+use serde_json::json;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
+
+use super::{Event, Store, StoreError, db::Dialect};
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// A callback that a caller asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackOrder {
+    /// UUIDv7.
+    pub callback_id: String,
+    /// The call it was asked for in.
+    pub call_id: String,
+    /// On whose behalf that call was taken.
+    pub business: String,
+    /// The step that books it.
+    pub step: String,
+    /// Whom to call.
+    pub number: E164,
+    /// The target that is rung first.
+    pub target: String,
+    /// How often it is tried.
+    pub max_tries: u8,
+    /// Callbacks of the target in an hour.
+    pub per_hour: u32,
+    /// Callbacks of all targets in an hour.
+    pub in_all: u32,
+    /// When the target is open, in order of time; each within one hour of the clock.
+    pub slots: Vec<Slot>,
+}
+
+/// A part of an hour in which calls can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Its first moment.
+    pub from_ms: i64,
+    /// Its end.
+    pub until_ms: i64,
+}
+
+/// A callback to be dialled now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackDue {
+    /// UUIDv7.
+    pub callback_id: String,
+    /// Whom to call.
+    pub number: E164,
+    /// The target that is rung first.
+    pub target: String,
+    /// How often it was tried before.
+    pub tries: i64,
+    /// The flow of the call it was asked for in.
+    pub flow: String,
+    /// That call's trunk.
+    pub trunk: Option<String>,
+    /// The number called then.
+    pub called: String,
+    /// The language of that call.
+    pub language: Option<String>,
+}
+
+/// A callback in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackView {
+    /// UUIDv7.
+    pub callback_id: String,
+    /// The call it was asked for in.
+    pub call_id: String,
+    /// The target that is rung first.
+    pub target: String,
+    /// When it is dialled.
+    pub due_ms: i64,
+    /// How often it was tried.
+    pub tries: i64,
+    /// `booked`, `claimed`, `calling`, `done`, `failed`, `canceled`.
+    pub state: String,
+    /// Country and last digits of the number, while it is known.
+    pub to_masked: Option<String>,
+    /// When it was booked.
+    pub created_ms: i64,
+    /// When it was over.
+    pub done_ms: Option<i64>,
+}
+
+impl CallbackOrder {
+    /// What the webhooks are told of it.
+    fn event(&self, at_ms: i64, due_ms: i64) -> Event {
+        let data = [
+            ("callback_id", json!(self.callback_id)),
+            ("call_id", json!(self.call_id)),
+            ("step", json!(self.step)),
+            ("target", json!(self.target)),
+            ("due_ms", json!(due_ms)),
+            ("caller_region", json!(self.number.region())),
+        ];
+        let data = data.map(|(name, value)| (name.to_owned(), value));
+        let subject = self.callback_id.clone();
+        Event { kind: "callback.booked", subject, at_ms, data: data.into_iter().collect() }
+    }
+}
+
+impl Store {
+    /// Books the first slot that has room, over all nodes, and returns when it is due; `None`:
+    /// there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn book_callback(&self, order: &CallbackOrder) -> Result<Option<i64>, StoreError> {
+        let now = self.now_ms();
+        let number = self.keys().seal().close(&order.callback_id, order.number.as_str())?;
+        let keys = self.keys().caller_keys(&order.business, &order.number, now);
+        self.transaction(async |conn| {
+            one_at_a_time(conn).await?;
+            let Some(due) = free_slot(conn, order).await? else { return Ok(None) };
+            sqlx::query(
+                "INSERT INTO callback (callback_id, call_id, caller_key, caller_key_prev, \
+                 number_enc, target, due_ms, state, created_ms, step, max_tries) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, 'booked', $8, $9, $10)",
+            )
+            .bind(order.callback_id.clone())
+            .bind(order.call_id.clone())
+            .bind(keys.0)
+            .bind(keys.1)
+            .bind(number)
+            .bind(order.target.clone())
+            .bind(due)
+            .bind(now)
+            .bind(order.step.clone())
+            .bind(i64::from(order.max_tries))
+            .execute(&mut *conn)
+            .await?;
+            self.tell_with(conn, &order.event(now, due)).await?;
+            Ok(Some(due))
+        })
+        .await
+    }
+
+    /// Claims callbacks that are due; several nodes may do so at once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_callbacks(
+        &self,
+        lease_ms: i64,
+        n: i64,
+    ) -> Result<Vec<CallbackDue>, StoreError> {
+        let sql = match self.0.dialect {
+            Dialect::Sqlite => CLAIM_SQLITE,
+            Dialect::Postgres => CLAIM_POSTGRES,
+        };
+        let now = self.now_ms();
+        let mut conn = self.conn().await?;
+        let claimed = sqlx::query(sql)
+            .bind(now)
+            .bind(self.claimer())
+            .bind(now + lease_ms)
+            .bind(n)
+            .fetch_all(&mut *conn)
+            .await?;
+        let mut due = Vec::new();
+        for row in claimed {
+            let id: String = row.try_get("callback_id")?;
+            let row = sqlx::query(
+                "SELECT b.callback_id, b.number_enc, b.target, b.tries, c.flow, c.trunk, c.did, \
+                 c.language FROM callback b LEFT JOIN call c ON c.call_id = b.call_id \
+                 WHERE b.callback_id = $1",
+            )
+            .bind(id.clone())
+            .fetch_one(&mut *conn)
+            .await?;
+            match self.due(&row)? {
+                Some(one) => due.push(one),
+                // Its number is gone, or written under another key: nobody can be called.
+                None => {
+                    over(&mut conn, &id, "failed", now, now).await?;
+                }
+            }
+        }
+        Ok(due)
+    }
+
+    fn due(&self, row: &AnyRow) -> Result<Option<CallbackDue>, StoreError> {
+        let callback_id: String = row.try_get("callback_id")?;
+        let sealed: Option<String> = row.try_get("number_enc")?;
+        let number = sealed.and_then(|sealed| self.keys().seal().open(&callback_id, &sealed).ok());
+        let Some(number) = number.and_then(|number| E164::parse(&number, "").ok()) else {
+            return Ok(None);
+        };
+        Ok(Some(CallbackDue {
+            callback_id,
+            number,
+            target: row.try_get("target")?,
+            tries: row.try_get("tries")?,
+            flow: row.try_get::<Option<String>, _>("flow")?.unwrap_or_default(),
+            trunk: row.try_get("trunk")?,
+            called: row.try_get::<Option<String>, _>("did")?.unwrap_or_default(),
+            language: row.try_get("language")?,
+        }))
+    }
+
+    /// The claimer dials now; `false`: it is not the claimer's any more. It counts as a try.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn callback_calling(&self, id: &str, lease_ms: i64) -> Result<bool, StoreError> {
+        self.hold(
+            "UPDATE callback SET state = 'calling', tries = tries + 1, lease_until_ms = $3 \
+             WHERE callback_id = $1 AND claimed_by = $2 AND state = 'claimed'",
+            id,
+            lease_ms,
+        )
+        .await
+    }
+
+    /// The claimer goes on; `false`: it is not the claimer's any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn renew_callback(&self, id: &str, lease_ms: i64) -> Result<bool, StoreError> {
+        self.hold(
+            "UPDATE callback SET lease_until_ms = $3 WHERE callback_id = $1 AND claimed_by = $2 \
+             AND state IN ('claimed','calling')",
+            id,
+            lease_ms,
+        )
+        .await
+    }
+
+    async fn hold(&self, sql: &'static str, id: &str, lease_ms: i64) -> Result<bool, StoreError> {
+        let now = self.now_ms();
+        let mut conn = self.conn().await?;
+        let done = sqlx::query(sql)
+            .bind(id.to_owned())
+            .bind(self.claimer())
+            .bind(now + lease_ms)
+            .execute(&mut *conn)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The caller was reached: it is done, whatever becomes of the conversation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn callback_done(&self, id: &str) -> Result<(), StoreError> {
+        let now = self.now_ms();
+        let erase = now + self.raw_number_ms();
+        let mut conn = self.conn().await?;
+        over(&mut conn, id, "done", now, erase).await
+    }
+
+    /// It was not reached: once more at `due_ms`, unless the tries are used up. Returns whether
+    /// it is tried again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn callback_again(&self, id: &str, due_ms: i64) -> Result<bool, StoreError> {
+        let now = self.now_ms();
+        let erase = now + self.raw_number_ms();
+        let claimer = self.claimer();
+        self.transaction(async |conn| {
+            let again = sqlx::query(
+                "UPDATE callback SET state = 'booked', due_ms = $3, claimed_by = NULL, \
+                 lease_until_ms = NULL WHERE callback_id = $1 AND claimed_by = $2 \
+                 AND tries < max_tries",
+            )
+            .bind(id.to_owned())
+            .bind(claimer.clone())
+            .bind(due_ms)
+            .execute(&mut *conn)
+            .await?;
+            if again.rows_affected() == 1 {
+                return Ok(true);
+            }
+            sqlx::query(
+                "UPDATE callback SET state = 'failed', done_ms = $3, erase_after_ms = $4, \
+                 lease_until_ms = NULL WHERE callback_id = $1 AND claimed_by = $2 \
+                 AND state IN ('claimed','calling')",
+            )
+            .bind(id.to_owned())
+            .bind(claimer)
+            .bind(now)
+            .bind(erase)
+            .execute(&mut *conn)
+            .await?;
+            Ok(false)
+        })
+        .await
+    }
+
+    /// It is dialled later; `uncounted`: what was begun was no try.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_callback_off(
+        &self,
+        id: &str,
+        due_ms: i64,
+        uncounted: bool,
+    ) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sqlx::query(
+            "UPDATE callback SET state = 'booked', due_ms = $3, tries = tries - $4, \
+             claimed_by = NULL, lease_until_ms = NULL WHERE callback_id = $1 AND claimed_by = $2",
+        )
+        .bind(id.to_owned())
+        .bind(self.claimer())
+        .bind(due_ms)
+        .bind(i64::from(uncounted))
+        .execute(&mut *conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Takes back what dead claimers left: it is tried again at once, or has failed if it was
+    /// tried often enough.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_back_callbacks(&self) -> Result<u64, StoreError> {
+        let now = self.now_ms();
+        let erase = now + self.raw_number_ms();
+        let mut conn = self.conn().await?;
+        let done = sqlx::query(
+            "UPDATE callback SET \
+             state = CASE WHEN tries < max_tries THEN 'booked' ELSE 'failed' END, \
+             done_ms = CASE WHEN tries < max_tries THEN NULL ELSE $1 END, \
+             erase_after_ms = CASE WHEN tries < max_tries THEN NULL ELSE $4 END, \
+             claimed_by = NULL, lease_until_ms = NULL \
+             WHERE state IN ('claimed','calling') AND (lease_until_ms < $1 \
+               OR (claimed_by <> $2 AND SUBSTR(claimed_by, 1, LENGTH($3)) = $3))",
+        )
+        .bind(now)
+        .bind(self.claimer())
+        .bind(format!("{}/", self.node().node_id))
+        .bind(erase)
+        .execute(&mut *conn)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// The newest callbacks, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn callbacks(&self, limit: u32) -> Result<Vec<CallbackView>, StoreError> {
+        let sql = format!("{COLUMNS} ORDER BY created_ms DESC LIMIT $1");
+        let mut conn = self.conn().await?;
+        let rows =
+            sqlx::query(AssertSqlSafe(sql)).bind(i64::from(limit)).fetch_all(&mut *conn).await?;
+        rows.iter().map(|row| self.view_callback(row)).collect()
+    }
+
+    /// Cancels a booked callback whose id begins so; `None`: there is no such one, or several.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cancel_callback(&self, like: &str) -> Result<Option<String>, StoreError> {
+        let now = self.now_ms();
+        let erase = now + self.raw_number_ms();
+        self.transaction(async |conn| {
+            let rows = sqlx::query(
+                "SELECT callback_id FROM callback WHERE state = 'booked' \
+                 AND SUBSTR(callback_id, 1, LENGTH($1)) = $1 LIMIT 2",
+            )
+            .bind(like.to_owned())
+            .fetch_all(&mut *conn)
+            .await?;
+            let [row] = rows.as_slice() else { return Ok(None) };
+            let id: String = row.try_get("callback_id")?;
+            over(conn, &id, "canceled", now, erase).await?;
+            Ok(Some(id))
+        })
+        .await
+    }
+
+    fn view_callback(&self, row: &AnyRow) -> Result<CallbackView, StoreError> {
+        let callback_id: String = row.try_get("callback_id")?;
+        let sealed: Option<String> = row.try_get("number_enc")?;
+        let number = sealed.and_then(|sealed| self.keys().seal().open(&callback_id, &sealed).ok());
+        let number = number.and_then(|number| E164::parse(&number, "").ok());
+        Ok(CallbackView {
+            callback_id,
+            call_id: row.try_get("call_id")?,
+            target: row.try_get("target")?,
+            due_ms: row.try_get("due_ms")?,
+            tries: row.try_get("tries")?,
+            state: row.try_get("state")?,
+            to_masked: number.map(|number| number.masked()),
+            created_ms: row.try_get("created_ms")?,
+            done_ms: row.try_get("done_ms")?,
+        })
+    }
+}
+
+const COLUMNS: &str = "SELECT callback_id, call_id, number_enc, target, due_ms, tries, state, \
+     created_ms, done_ms FROM callback";
+const CLAIM_SQLITE: &str = "UPDATE callback SET state = 'claimed', claimed_by = $2, \
+     lease_until_ms = $3 WHERE callback_id IN (SELECT callback_id FROM callback \
+     WHERE state = 'booked' AND due_ms <= $1 ORDER BY due_ms LIMIT $4) \
+     AND state = 'booked' RETURNING callback_id";
+const CLAIM_POSTGRES: &str = "UPDATE callback SET state = 'claimed', claimed_by = $2, \
+     lease_until_ms = $3 WHERE callback_id IN (SELECT callback_id FROM callback \
+     WHERE state = 'booked' AND due_ms <= $1 ORDER BY due_ms LIMIT $4 \
+     FOR UPDATE SKIP LOCKED) AND state = 'booked' RETURNING callback_id";
+
+/// Whoever books waits here for who is booking: slots are counted over all nodes. The row is one
+/// that every database has and nobody else writes; in SQLite the transaction is enough.
+async fn one_at_a_time(conn: &mut AnyConnection) -> Result<(), StoreError> {
+    sqlx::query("UPDATE schema_version SET applied_ms = applied_ms WHERE version = 1")
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn free_slot(
+    conn: &mut AnyConnection,
+    order: &CallbackOrder,
+) -> Result<Option<i64>, StoreError> {
+    for slot in &order.slots {
+        let hour = slot.from_ms - slot.from_ms.rem_euclid(HOUR_MS);
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS in_hour, \
+             CAST(COALESCE(SUM(CASE WHEN target = $3 THEN 1 ELSE 0 END), 0) AS BIGINT) AS own, \
+             CAST(COALESCE(SUM(CASE WHEN target = $3 AND due_ms >= $4 AND due_ms < $5 \
+               THEN 1 ELSE 0 END), 0) AS BIGINT) AS in_slot \
+             FROM callback WHERE state <> 'canceled' AND due_ms >= $1 AND due_ms < $2",
+        )
+        .bind(hour)
+        .bind(hour + HOUR_MS)
+        .bind(order.target.clone())
+        .bind(slot.from_ms)
+        .bind(slot.until_ms)
+        .fetch_one(&mut *conn)
+        .await?;
+        let (in_hour, own, in_slot): (i64, i64, i64) =
+            (row.try_get("in_hour")?, row.try_get("own")?, row.try_get("in_slot")?);
+        let step = HOUR_MS / i64::from(order.per_hour.max(1));
+        // Spread over the slot, so that those who answer get one after the other.
+        let due = slot.from_ms + in_slot * step;
+        let room = in_hour < i64::from(order.in_all) && own < i64::from(order.per_hour);
+        if room && due < slot.until_ms {
+            return Ok(Some(due));
+        }
+    }
+    Ok(None)
+}
+
+async fn over(
+    conn: &mut AnyConnection,
+    id: &str,
+    state: &'static str,
+    now_ms: i64,
+    erase_ms: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE callback SET state = $2, done_ms = $3, erase_after_ms = $4, claimed_by = NULL, \
+         lease_until_ms = NULL WHERE callback_id = $1",
+    )
+    .bind(id.to_owned())
+    .bind(state)
+    .bind(now_ms)
+    .bind(erase_ms)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What is known of a number at callbacks goes; nobody calls it any more.
+pub(super) async fn forget_number(
+    conn: &mut AnyConnection,
+    keys: (&str, &str),
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE callback SET number_enc = NULL, caller_key = NULL, caller_key_prev = NULL, \
+         state = CASE WHEN state = 'booked' THEN 'canceled' ELSE state END, \
+         done_ms = COALESCE(done_ms, $3) WHERE caller_key IN ($1, $2)",
+    )
+    .bind(keys.0.to_owned())
+    .bind(keys.1.to_owned())
+    .bind(now_ms)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Callbacks: the number confirmed or typed, and only what is booked is promised.
+
+use super::*;
+use crate::flow::model::{Callback, ConfirmNumber};
+
+fn booking(change: impl FnOnce(&mut Callback)) -> Draft {
+    Draft::new(&["callback", "bye", "box"], &["agents"])
+        .step("callback", |draft| {
+            let mut callback = Callback {
+                play: sound("callback"),
+                per_hour: Some(30),
+                confirm_number: ConfirmNumber::Always,
+                target: None,
+                tries: 3,
+                then: draft.go("bye"),
+                no_input: Some(draft.go("box")),
+                if_fails: Some(draft.go("box")),
+            };
+            change(&mut callback);
+            Does::Callback(callback)
+        })
+        .step("bye", |draft| Does::Say { play: sound("bye"), then: draft.go("hangup") })
+        .step("box", |draft| Does::Say { play: sound("box"), then: draft.go("agents") })
+}
+
+fn british() -> Facts {
+    Facts { country: "GB".into(), ..facts() }
+}
+
+fn booked(phone: &Phone) -> Vec<&CallbackRequest> {
+    let outputs = phone.0.outputs().iter();
+    outputs
+        .filter_map(|output| match output {
+            Output::BookCallback(request) => Some(request),
+            _ => None,
+        })
+        .collect()
+}
+
+fn world(callback: Option<CallbackOutcome>) -> Obedient {
+    Obedient { callback, ..Obedient::default() }
+}
+
+const BOOKED: Option<(EndReason, Handled)> = Some((EndReason::CallbackBooked, Handled::NoHuman));
+
+#[test]
+fn ex_09_a_booked_callback_is_no_deflection() {
+    let mut phone = Phone::call_with(booking(|_| {}), british(), Obedient::default());
+    phone.press('1');
+    assert!(phone.heard().contains(&"right-or-again"), "{:?}", phone.heard());
+    phone.press('1').wait(1);
+    let request = booked(&phone)[0];
+    assert_eq!((request.number.clone(), request.per_hour, request.tries), (None, Some(30), 3));
+    assert!(phone.heard().contains(&"callback-booked"));
+    phone.wait(60);
+    assert_eq!(phone.end(), BOOKED);
+}
+
+#[test]
+fn another_number_is_typed_and_read_back() {
+    let mut phone = Phone::call_with(booking(|_| {}), british(), Obedient::default());
+    phone.press('1').press('2').wait(1);
+    assert!(phone.0.call.collects(), "its digits are nobody else's");
+    for digit in "02079460018#".chars() {
+        phone.press_now(digit);
+    }
+    phone.wait(1);
+    assert!(booked(&phone).is_empty(), "not before the caller says that it is right");
+    phone.press('1').wait(1);
+    let number = booked(&phone)[0].number.clone().map(|number| number.0);
+    assert_eq!(number.as_deref(), Some("+442079460018"));
+    // Neither the state nor a field keeps it longer than needed.
+    assert_eq!(phone.0.call.facts().field("callback_number"), None);
+}
+
+#[test]
+fn a_withheld_number_is_typed_and_a_premium_one_is_none() {
+    let withheld = Facts { caller: None, withheld: true, ..british() };
+    let mut phone = Phone::call_with(booking(|_| {}), withheld, Obedient::default());
+    phone.press('1').wait(4);
+    assert_eq!(phone.heard(), ["callback", "callback-type"]);
+    for digit in "09098790000#".chars() {
+        phone.press_now(digit);
+    }
+    phone.wait(1);
+    assert!(phone.heard().contains(&"callback-wrong"));
+    assert!(booked(&phone).is_empty());
+}
+
+#[test]
+fn a_number_that_may_not_be_called_is_asked_for_again_and_then_given_up() {
+    let refused = CallbackOutcome::NotCallable { why: "country".into() };
+    let mut phone = Phone::call_with(booking(|_| {}), british(), world(Some(refused)));
+    phone.press('1').press('1').wait(1);
+    for _ in 0..2 {
+        assert!(phone.0.call.collects(), "{:?}", phone.heard());
+        for digit in "02079460018#".chars() {
+            phone.press_now(digit);
+        }
+        phone.wait(1).press('1').wait(1);
+    }
+    assert_eq!(booked(&phone).len(), 3);
+    assert!(phone.heard().ends_with(&["box"]), "{:?}", phone.heard());
+}
+
+#[test]
+fn dp_06_full_hours_and_failures_lead_where_the_step_says() {
+    for (outcome, seconds) in [
+        (Some(CallbackOutcome::Full), 1),
+        (Some(CallbackOutcome::Failed { why: "store".into() }), 1),
+        (None, 6),
+    ] {
+        let mut phone = Phone::call_with(booking(|_| {}), british(), world(outcome.clone()));
+        phone.press('1').press('1').wait(seconds);
+        assert!(phone.heard().ends_with(&["box"]), "{outcome:?}: {:?}", phone.heard());
+        assert!(!phone.heard().contains(&"callback-booked"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn no_key_and_another_key_are_a_no_and_the_operator_key_leads_to_a_person() {
+    let mut phone = Phone::call_with(booking(|_| {}), british(), Obedient::default());
+    phone.wait(12);
+    assert_eq!(phone.heard(), ["callback", "box"]);
+    let mut phone = Phone::call_with(booking(|_| {}), british(), Obedient::default());
+    phone.press('5').wait(1);
+    assert_eq!(phone.heard(), ["callback", "box"]);
+    let mut phone = Phone::call_with(booking(|_| {}), british(), Obedient::default());
+    phone.press('0').wait(1);
+    assert_eq!(phone.forwards(), ["agents"]);
+}
+
+#[test]
+fn a_number_is_confirmed_only_where_the_step_wants_it() {
+    for (confirm, caller, asked) in [
+        (ConfirmNumber::Never, "+442079460018", false),
+        (ConfirmNumber::IfNotMobile, "+447700900123", false),
+        (ConfirmNumber::IfNotMobile, "+442079460018", true),
+        (ConfirmNumber::Always, "+447700900123", true),
+    ] {
+        let textable = Some(caller.starts_with("+447"));
+        let caller = Some(caller.into());
+        let facts = Facts { caller, can_receive_text: textable, ..british() };
+        let draft = booking(|callback| callback.confirm_number = confirm);
+        let mut phone = Phone::call_with(draft, facts, Obedient::default());
+        phone.press('1').wait(1);
+        assert_eq!(booked(&phone).is_empty(), asked, "{confirm:?} {textable:?}");
+    }
+}

@@ -1,0 +1,451 @@
+//! `callback`: offers to call the caller back, confirms the number, and books the next free slot.
+//! Only what is booked is promised.
+
+use std::time::Duration;
+
+use message_text::{E164, LineType};
+use serde::{Deserialize, Serialize};
+
+use super::{Exit, Leave, Next, Turn};
+use crate::{
+    call::{
+        CallbackOutcome, CallbackRequest, Hidden, Input, Output,
+        desk::{Context, Playback, Played},
+        keys::{Gather, Gathered, Wanted},
+    },
+    flow::model::{Callback, ConfirmNumber, Go, PromptItem, PromptList, Spoken},
+    key::Key,
+    speech::Way,
+};
+
+/// From the end of a question to "no key".
+pub(crate) const ANSWER: Duration = Duration::from_secs(8);
+/// The store has so long to book.
+pub(crate) const BOOK_WITHIN: Duration = Duration::from_secs(5);
+/// Questions that are asked in vain, until the caller is taken on.
+pub(crate) const TRIES: u8 = 3;
+/// From digit to digit of a number that is typed.
+const GAP: Duration = Duration::from_secs(4);
+/// Digits of the shortest and the longest number.
+const DIGITS: (u8, u8) = (4, 16);
+/// The number while it is read back.
+const NUMBER: &str = "callback_number";
+/// When the caller is called: the day where it is not today, and the time.
+pub(crate) const DAY: &str = "callback_day";
+pub(crate) const TIME: &str = "callback_time";
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Booking {
+    tries: u8,
+    /// The number that was typed; `None`: the caller's own.
+    typed: Option<Hidden>,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Stage {
+    /// "To be called back, press 1."
+    Offering(Asking),
+    /// "… If that is right, press 1. To type it again, press 2."
+    Confirming(Asking),
+    Typing {
+        prompt: Option<Playback>,
+        gather: Gather,
+    },
+    Booking {
+        until: Duration,
+    },
+    /// It is booked, and the caller is told so.
+    Telling(Playback),
+}
+
+/// A question and the wait for its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Asking {
+    prompt: Option<Playback>,
+    until: Option<Duration>,
+}
+
+/// What is said beside what the flow names; looked at by the linter, too.
+pub(crate) fn own_prompts() -> PromptList {
+    [read_back(), typing(), wrong(), booked()].concat()
+}
+
+fn sound(name: &str) -> PromptItem {
+    PromptItem::Sound(name.to_owned())
+}
+
+fn read_back() -> PromptList {
+    let value = Spoken::Field(NUMBER.to_owned());
+    vec![PromptItem::Say { way: Way::Phone, value }, sound("right-or-again")]
+}
+
+fn typing() -> PromptList {
+    vec![sound("callback-type")]
+}
+
+fn wrong() -> PromptList {
+    vec![sound("callback-wrong"), sound("callback-type")]
+}
+
+fn booked() -> PromptList {
+    let say = |way, field: &str| PromptItem::Say { way, value: Spoken::Field(field.to_owned()) };
+    vec![sound("callback-booked"), say(Way::Day, DAY), say(Way::Time, TIME)]
+}
+
+impl Asking {
+    fn begin(play: &PromptList, context: &mut Context<'_>) -> Self {
+        context.keys.flush();
+        let prompt = context.play(play, true);
+        let until = prompt.is_none().then(|| context.now + ANSWER);
+        Self { prompt, until }
+    }
+
+    /// Nothing is asked any more; the time for the answer runs.
+    fn hush(&mut self, context: &mut Context<'_>) {
+        if self.prompt.take().is_some() {
+            context.desk.push(Output::StopPlay);
+        }
+        self.until.get_or_insert(context.now + ANSWER);
+    }
+
+    /// `Err`: the question can't be asked.
+    fn heard(&mut self, context: &Context<'_>, input: &Input) -> Result<(), ()> {
+        match self.prompt.as_ref().and_then(|prompt| prompt.input(input)) {
+            Some(Played::Failed) => Err(()),
+            Some(Played::ToTheEnd | Played::Stopped) => {
+                self.prompt = None;
+                self.until.get_or_insert(context.now + ANSWER);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn poll_timeout(&self) -> Duration {
+        let playing = self.prompt.as_ref().map(Playback::poll_timeout);
+        [playing, self.until].into_iter().flatten().min().unwrap_or(Duration::MAX)
+    }
+}
+
+impl Booking {
+    pub fn begin(callback: &Callback, context: &mut Context<'_>) -> Self {
+        let stage = Stage::Offering(Asking::begin(&callback.play, context));
+        Self { tries: 1, typed: None, stage }
+    }
+
+    pub fn handle_input(
+        &mut self,
+        step: &str,
+        callback: &Callback,
+        context: &mut Context<'_>,
+        input: &Input,
+    ) -> Turn {
+        match (&mut self.stage, input) {
+            (Stage::Offering(asking) | Stage::Confirming(asking), Input::KeyDown(_)) => {
+                asking.hush(context);
+                Turn::Stay
+            }
+            (Stage::Offering(asking), Input::Key(key)) => {
+                asking.hush(context);
+                let key = *key;
+                self.offered(step, callback, context, key)
+            }
+            (Stage::Confirming(asking), Input::Key(key)) => {
+                asking.hush(context);
+                let key = *key;
+                self.confirmed(step, callback, context, key)
+            }
+            (Stage::Offering(asking) | Stage::Confirming(asking), _) => {
+                match asking.heard(context, input) {
+                    Ok(()) => Turn::Stay,
+                    Err(()) => Turn::Leave(failed(callback, "prompt_failed")),
+                }
+            }
+            (Stage::Typing { prompt, gather }, Input::KeyDown(_) | Input::Key(_)) => {
+                if prompt.take().is_some() {
+                    context.desk.push(Output::StopPlay);
+                    gather.listen(context.now);
+                }
+                match input {
+                    Input::Key(key) => self.digit(callback, context, *key),
+                    _ => Turn::Stay,
+                }
+            }
+            (Stage::Typing { prompt, gather }, _) => {
+                match prompt.as_ref().and_then(|prompt| prompt.input(input)) {
+                    Some(Played::Failed) => Turn::Leave(failed(callback, "prompt_failed")),
+                    Some(Played::ToTheEnd | Played::Stopped) => {
+                        *prompt = None;
+                        gather.listen(context.now);
+                        Turn::Stay
+                    }
+                    None => Turn::Stay,
+                }
+            }
+            (Stage::Booking { .. }, Input::Callback(outcome)) => {
+                let outcome = outcome.clone();
+                self.settled(callback, context, outcome)
+            }
+            (Stage::Booking { .. } | Stage::Telling(_), Input::Key(key)) => {
+                context.keys.push(*key);
+                Turn::Stay
+            }
+            (Stage::Telling(prompt), _) => match prompt.input(input) {
+                Some(_) => Turn::Leave(Leave::next(callback.then)),
+                None => Turn::Stay,
+            },
+            (Stage::Booking { .. }, _) => Turn::Stay,
+        }
+    }
+
+    pub fn handle_timeout(&mut self, callback: &Callback, context: &mut Context<'_>) -> Turn {
+        let now = context.now;
+        match &mut self.stage {
+            Stage::Offering(Asking { prompt, until })
+            | Stage::Confirming(Asking { prompt, until }) => {
+                if prompt.as_ref().is_some_and(|prompt| prompt.timeout(now).is_some()) {
+                    return Turn::Leave(failed(callback, "prompt_failed"));
+                }
+                match until.is_some_and(|until| until <= now) {
+                    true => self.missed(callback, context, Exit::Timeout),
+                    false => Turn::Stay,
+                }
+            }
+            Stage::Typing { prompt, gather } => {
+                if prompt.as_ref().is_some_and(|prompt| prompt.timeout(now).is_some()) {
+                    return Turn::Leave(failed(callback, "prompt_failed"));
+                }
+                match gather.handle_timeout(now) {
+                    Some(gathered) => self.typed(callback, context, gathered),
+                    None => Turn::Stay,
+                }
+            }
+            Stage::Booking { until } if *until <= now => {
+                Turn::Leave(failed(callback, "not_booked"))
+            }
+            Stage::Booking { .. } => Turn::Stay,
+            Stage::Telling(prompt) => match prompt.timeout(now) {
+                Some(_) => Turn::Leave(Leave::next(callback.then)),
+                None => Turn::Stay,
+            },
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Duration {
+        match &self.stage {
+            Stage::Offering(asking) | Stage::Confirming(asking) => asking.poll_timeout(),
+            Stage::Typing { prompt, gather } => {
+                let playing = prompt.as_ref().map(Playback::poll_timeout);
+                let times = [playing, gather.poll_timeout()];
+                times.into_iter().flatten().min().unwrap_or(Duration::MAX)
+            }
+            Stage::Booking { until } => *until,
+            Stage::Telling(prompt) => prompt.poll_timeout(),
+        }
+    }
+
+    pub fn tries(&self) -> u8 {
+        self.tries
+    }
+
+    pub fn awaits_key(&self) -> bool {
+        match self.stage {
+            Stage::Offering(_) | Stage::Confirming(_) | Stage::Typing { .. } => true,
+            Stage::Booking { .. } | Stage::Telling(_) => false,
+        }
+    }
+
+    /// The keys that come now are those of a number.
+    pub fn collects(&self) -> bool {
+        matches!(self.stage, Stage::Typing { .. })
+    }
+
+    fn offered(
+        &mut self,
+        step: &str,
+        callback: &Callback,
+        context: &mut Context<'_>,
+        key: Key,
+    ) -> Turn {
+        if key.label() != '1' {
+            return self.other_key(callback, context, key);
+        }
+        let Some(number) = own_number(context) else {
+            return self.ask_to_type(context, &typing());
+        };
+        let mobile = context.facts.can_receive_text == Some(true);
+        match callback.confirm_number {
+            ConfirmNumber::Never => self.book(step, callback, context),
+            ConfirmNumber::IfNotMobile if mobile => self.book(step, callback, context),
+            ConfirmNumber::IfNotMobile | ConfirmNumber::Always => self.read_back(context, &number),
+        }
+    }
+
+    fn confirmed(
+        &mut self,
+        step: &str,
+        callback: &Callback,
+        context: &mut Context<'_>,
+        key: Key,
+    ) -> Turn {
+        match key.label() {
+            '1' => self.book(step, callback, context),
+            '2' => self.ask_to_type(context, &typing()),
+            _ => self.other_key(callback, context, key),
+        }
+    }
+
+    fn other_key(&mut self, callback: &Callback, context: &mut Context<'_>, key: Key) -> Turn {
+        if context.flow.operator_keys.contains(&key) {
+            context.facts.learn(NUMBER, "", false);
+            return Turn::Leave(Leave::by(Exit::Key(key), Next::Human));
+        }
+        self.missed(callback, context, Exit::Key(key))
+    }
+
+    fn read_back(&mut self, context: &mut Context<'_>, number: &str) -> Turn {
+        context.facts.learn(NUMBER, number, false);
+        self.stage = Stage::Confirming(Asking::begin(&read_back(), context));
+        Turn::Stay
+    }
+
+    fn ask_to_type(&mut self, context: &mut Context<'_>, play: &PromptList) -> Turn {
+        context.keys.flush();
+        let mut gather = Gather::new(Wanted {
+            min: DIGITS.0,
+            max: DIGITS.1,
+            end_key: Some(Key::HASH),
+            first: ANSWER,
+            gap: GAP,
+            total: GAP * (u32::from(DIGITS.1) * 2),
+        });
+        let prompt = context.play(play, true);
+        if prompt.is_none() {
+            gather.listen(context.now);
+        }
+        self.stage = Stage::Typing { prompt, gather };
+        Turn::Stay
+    }
+
+    fn digit(&mut self, callback: &Callback, context: &mut Context<'_>, key: Key) -> Turn {
+        let Stage::Typing { gather, .. } = &mut self.stage else { return Turn::Stay };
+        if !key.is_digit() && (key != Key::HASH || gather.is_empty()) {
+            return Turn::Stay;
+        }
+        match gather.key(context.now, key) {
+            Some(gathered) => self.typed(callback, context, gathered),
+            None => Turn::Stay,
+        }
+    }
+
+    fn typed(
+        &mut self,
+        callback: &Callback,
+        context: &mut Context<'_>,
+        gathered: Gathered,
+    ) -> Turn {
+        let keys = match gathered {
+            Gathered::Keys(keys) => keys,
+            Gathered::Silence | Gathered::TooFew(_) => {
+                return self.again(callback, context, Exit::Timeout);
+            }
+        };
+        let digits: String = keys.into_iter().map(Key::label).collect();
+        match E164::parse(&digits, &context.facts.country) {
+            Ok(number) if is_callable(&number) => {
+                self.typed = Some(Hidden(number.as_str().to_owned()));
+                self.read_back(context, number.as_str())
+            }
+            Ok(_) | Err(_) => self.again(callback, context, Exit::Wrong),
+        }
+    }
+
+    /// Another number, where there are tries left.
+    fn again(&mut self, callback: &Callback, context: &mut Context<'_>, why: Exit) -> Turn {
+        if self.tries < TRIES {
+            self.tries += 1;
+            return self.ask_to_type(context, &wrong());
+        }
+        Turn::Leave(not_wanted(callback, context, why))
+    }
+
+    /// No key, or another: once more, or on.
+    fn missed(&mut self, callback: &Callback, context: &mut Context<'_>, why: Exit) -> Turn {
+        if self.tries < TRIES && matches!(self.stage, Stage::Confirming(_)) {
+            self.tries += 1;
+            self.stage = Stage::Confirming(Asking::begin(&read_back(), context));
+            return Turn::Stay;
+        }
+        Turn::Leave(not_wanted(callback, context, why))
+    }
+
+    fn book(&mut self, step: &str, callback: &Callback, context: &mut Context<'_>) -> Turn {
+        context.facts.learn(NUMBER, "", false);
+        context.desk.push(Output::BookCallback(CallbackRequest {
+            step: step.to_owned(),
+            number: self.typed.clone(),
+            target: callback.target.unwrap_or(context.flow.human),
+            per_hour: callback.per_hour,
+            tries: callback.tries,
+        }));
+        self.stage = Stage::Booking { until: context.now + BOOK_WITHIN };
+        Turn::Stay
+    }
+
+    fn settled(
+        &mut self,
+        callback: &Callback,
+        context: &mut Context<'_>,
+        outcome: CallbackOutcome,
+    ) -> Turn {
+        match outcome {
+            CallbackOutcome::Booked { day, time } => {
+                context.progress.callback_booked = true;
+                context.facts.learn(DAY, &day.unwrap_or_default(), false);
+                context.facts.learn(TIME, &time.unwrap_or_default(), false);
+                match context.play(&booked(), false) {
+                    Some(prompt) => {
+                        self.stage = Stage::Telling(prompt);
+                        Turn::Stay
+                    }
+                    None => Turn::Leave(Leave::next(callback.then)),
+                }
+            }
+            CallbackOutcome::Full => Turn::Leave(failed(callback, "full")),
+            // That none of the caller's numbers can be called is not the caller's choice.
+            CallbackOutcome::NotCallable { why } if self.tries >= TRIES => {
+                Turn::Leave(failed(callback, &why))
+            }
+            CallbackOutcome::NotCallable { .. } => self.again(callback, context, Exit::Wrong),
+            CallbackOutcome::Failed { why } => Turn::Leave(failed(callback, &why)),
+        }
+    }
+}
+
+/// The caller's own. Whether it may be called is said when it is booked.
+fn own_number(context: &Context<'_>) -> Option<String> {
+    context.facts.caller.clone().filter(|_| !context.facts.withheld)
+}
+
+/// A phone of somebody: nothing that costs extra, and no service.
+fn is_callable(number: &E164) -> bool {
+    matches!(number.line_type(), LineType::Mobile | LineType::Fixed | LineType::FixedOrMobile)
+}
+
+/// No is the caller's choice, and no failure where the step says where it leads.
+fn not_wanted(callback: &Callback, context: &mut Context<'_>, why: Exit) -> Leave {
+    context.facts.learn(NUMBER, "", false);
+    let go: Option<Go> = callback.no_input;
+    match go {
+        Some(go) => Leave::by(why, Next::Go(go)),
+        None => Leave {
+            note: Some("not_wanted".into()),
+            ..Leave::by(why, Next::WayOut(callback.if_fails))
+        },
+    }
+}
+
+fn failed(callback: &Callback, why: &str) -> Leave {
+    Leave::failed(callback.if_fails, why)
+}
