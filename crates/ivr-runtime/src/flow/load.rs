@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{PromptIndex, Shared, model::Flow, play, read};
+use super::{PromptIndex, Shared, model::Flow, play, read, subs::Subs};
 use crate::{
     diagnose::{self, Code, Finding, Notes, Table},
     lint,
@@ -23,17 +23,24 @@ pub struct Checked {
 /// Reads and checks a flow file. `file_name` stands in the findings.
 pub fn load(text: &str, file_name: &str, shared: &Shared, prompts: &dyn PromptIndex) -> Checked {
     let notes = Notes::default();
-    let flow = read(text, shared, prompts, &notes).filter(|_| !notes.has_errors());
-    Checked { flow, findings: diagnose::findings(notes.into_problems(), file_name, text) }
+    let subs = Subs::new(text, shared);
+    let flow = read(text, &subs, shared, prompts, &notes).filter(|_| !notes.has_errors());
+    Checked { flow, findings: subs.findings(notes.into_problems(), file_name, text) }
 }
 
-fn read(text: &str, shared: &Shared, prompts: &dyn PromptIndex, notes: &Notes) -> Option<Flow> {
+fn read(
+    text: &str,
+    subs: &Subs<'_>,
+    shared: &Shared,
+    prompts: &dyn PromptIndex,
+    notes: &Notes,
+) -> Option<Flow> {
     if text.len() > MAX_BYTES {
         let message = format!("the file is longer than {MAX_BYTES} bytes");
         notes.note(Code::E00, 0..0, message, "split the flow");
         return None;
     }
-    let tree = diagnose::tree(text, notes);
+    let mut tree = diagnose::tree(text, notes);
     if notes.has_errors() {
         // What is left of a damaged file would be judged for what it does not say.
         return None;
@@ -43,8 +50,11 @@ fn read(text: &str, shared: &Shared, prompts: &dyn PromptIndex, notes: &Notes) -
         notes.note(Code::E00, key.span(), "this is a configuration, not a flow", help);
         return None;
     }
+    subs.expand(tree.get_mut(), notes);
     let root = Table::new(notes, "the file", tree.get_ref(), 0..0);
-    let rev = hex::encode(Sha256::digest(text.as_bytes()));
+    let mut rev = Sha256::new();
+    [text].into_iter().chain(subs.texts()).for_each(|text| rev.update(text.as_bytes()));
+    let rev = hex::encode(rev.finalize());
     let mut flow = read::flow(&root, shared, rev)?;
     root.finish();
     for step in &mut flow.steps {

@@ -7,6 +7,7 @@ mod read;
 pub mod rules;
 mod select;
 mod shared;
+mod subs;
 pub mod tables;
 mod unique;
 pub mod way_out;
