@@ -18,7 +18,7 @@ use deflect_actions::{
 use ring::signature::KeyPair;
 use serde_json::{Value, json};
 
-use self::hooks::pair;
+pub use self::hooks::pair;
 use super::{
     PUBLIC_URL, TOKEN,
     emulator::{Asked, Magic},

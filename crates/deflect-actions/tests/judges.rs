@@ -1,0 +1,282 @@
+//! Our signatures, numbers, segments and SMPP judged by programs of others, which
+//! tests/judges/install installs. Random cases print their seed.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod common;
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use common::{
+    Db, TOKEN,
+    centre::Centre,
+    eventually, mobile, order,
+    personality::{Event, Personality, Says, pair},
+    sender, wide,
+};
+use deflect_actions::{
+    provider::{
+        Provider,
+        smpp::{ReceiptIds, Settings, Smpp},
+        twilio::{is_genuine, signature},
+    },
+    text::{TextConfig, TextOutcome, TextService},
+};
+use message_text::{E164, LineType, segments};
+use ring::signature::KeyPair;
+use serde_json::{Value, json};
+
+#[test]
+fn twilio_s_validator_accepts_our_signatures_and_we_accept_its() {
+    let mut random = Random::new();
+    let cases: Vec<(String, Vec<(String, String)>)> = (0..300)
+        .map(|_| {
+            let port = [String::new(), ":443".to_owned(), ":8443".to_owned()];
+            let (port, query) = (&port[random.below(3)], random.word(8));
+            let url = format!("https://carom.example{port}/webhooks/twilio/t/status?m={query}");
+            // Few names, so that some come twice.
+            let names = ["To", "From", "Body", "MessageSid", "a"];
+            let fields = (0..random.below(9))
+                .map(|_| (names[random.below(names.len())].to_owned(), random.text(30)));
+            (url, fields.collect())
+        })
+        .collect();
+    let asked: Vec<Value> = cases
+        .iter()
+        .map(|(url, form)| json!({ "url": url, "form": form, "signature": signature(TOKEN, url, form) }))
+        .collect();
+    let told = python("twilio_signatures.py", &json!({ "token": TOKEN, "cases": asked }));
+    for ((url, form), answer) in cases.iter().zip(told.as_array().unwrap()) {
+        assert_eq!(answer["valid"], true, "{url} {form:?}");
+        assert!(is_genuine(TOKEN, url, form, answer["signature"].as_str().unwrap()), "{url}");
+    }
+}
+
+#[test]
+fn telnyx_s_sdk_believes_the_webhooks_of_our_emulator_and_no_others() {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let hook = |says, at_ms| {
+        let event = Event { id: "1", reference: None, number: "+447400110001", says, at_ms };
+        let hook = Personality::Telnyx.hook(&[event]);
+        let header = |name: &str| hook.headers[name].to_str().unwrap().to_owned();
+        let names = ["telnyx-timestamp", "telnyx-signature-ed25519"];
+        let headers = names.map(|name| (name.to_owned(), Value::from(header(name))));
+        let headers: serde_json::Map<_, _> = headers.into_iter().collect();
+        (headers, String::from_utf8(hook.body).unwrap())
+    };
+    let (headers, body) = hook(Says::Delivered, now);
+    let (old, old_body) = hook(Says::Delivered, now - 6 * 60_000);
+    let cases = [(headers.clone(), body.clone()), (headers, body + " "), (old, old_body)];
+    let cases = cases.map(|(headers, body)| json!({ "headers": headers, "body": body }));
+    let key = STANDARD.encode(pair().public_key());
+    let told = python("telnyx_webhooks.py", &json!({ "public_key": key, "cases": cases }));
+    let believed: Vec<_> =
+        told.as_array().unwrap().iter().map(|told| told == &json!(true)).collect();
+    assert_eq!(believed, [true, false, false], "{told}");
+}
+
+#[test]
+fn each_region_s_example_numbers_are_read_as_another_library_reads_them() {
+    let told = python("example_numbers.py", &Value::Null);
+    let mut judged = 0;
+    let mut wrong = Vec::new();
+    for case in told.as_array().unwrap() {
+        let of = |key: &str| case[key].as_str().unwrap_or_default();
+        let kind = match of("kind") {
+            "MOBILE" => LineType::Mobile,
+            "FIXED_LINE_OR_MOBILE" => LineType::FixedOrMobile,
+            "FIXED_LINE" => LineType::Fixed,
+            "TOLL_FREE" => LineType::TollFree,
+            "PREMIUM_RATE" => LineType::Premium,
+            "SHARED_COST" => LineType::SharedCost,
+            "VOIP" => LineType::Voip,
+            _ => LineType::Other,
+        };
+        for written in [of("national"), of("e164")] {
+            judged += 1;
+            let read = E164::parse(written, of("region"));
+            let read = read.as_ref().map(|read| (read.as_str(), read.region(), read.line_type()));
+            // What is written that short is refused, whatever it is.
+            let short = written.bytes().filter(u8::is_ascii_digit).count() < 7;
+            let fits = read == Ok((of("e164"), of("of"), kind)) || short && read.is_err();
+            if !fits {
+                wrong.push(format!("{case} {written}: {read:?}"));
+            }
+        }
+    }
+    assert!(judged > 2_000, "{judged}");
+    assert!(wrong.is_empty(), "{} of {judged}: {}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn random_texts_have_the_segments_that_twilio_s_calculator_counts() {
+    let long = env::var("CAROM_LONG").is_ok_and(|long| long == "1");
+    let mut random = Random::new();
+    let texts: Vec<String> = (0..if long { 100_000 } else { 5_000 })
+        .map(|_| {
+            let length = random.below(400);
+            random.text(length)
+        })
+        .collect();
+    let told = judge("node", "segments.js", &json!(texts));
+    for (text, counted) in texts.iter().zip(told.as_array().unwrap()) {
+        let ours = segments(text);
+        let encoding = ours.encoding.as_str().to_uppercase().replace("GSM7", "GSM-7");
+        let encoding = encoding.replace("UCS2", "UCS-2");
+        assert_eq!(counted, &json!([encoding, ours.count]), "{text:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn node_smpp_takes_our_texts_and_we_its_receipts() {
+    let (mut child, port, lines) = centre();
+    let db = Db::sqlite();
+    let settings =
+        Settings { port, receipt_ids: ReceiptIds::Decimal, ..Centre::start().await.settings() };
+    let config = TextConfig {
+        providers: [("centre".to_owned(), Provider::Smpp(Smpp::new(settings)))].into(),
+        senders: vec![sender("centre", "centre", "+447400123460")],
+        limits: wide(),
+        ..TextConfig::default()
+    };
+    let texts = TextService::new(db.store().await, config);
+    let send = async |n, text: &str| {
+        let mut order = order(texts.store(), &mobile(n));
+        order.text = text.to_owned();
+        let outcome = texts.send(order).await;
+        assert_eq!(outcome, TextOutcome::Accepted { sender: "centre".to_owned() }, "{text}");
+    };
+    let long = format!("Example: {}€ https://example.net/chat", "wörd ".repeat(40));
+    let all = ["Example: £5 {[~]} €", "Příklad: 😀", &long];
+    for (n, text) in (1..).zip(all) {
+        send(n, text).await;
+    }
+    eventually("all are delivered", async || {
+        let sql = "SELECT COUNT(*) FROM message WHERE state = 'delivered'";
+        db.number(sql).await == Some(3)
+    })
+    .await;
+    let mut told = Vec::new();
+    while let Ok(line) = lines.recv_timeout(Duration::from_millis(500)) {
+        told.push(serde_json::from_str::<Value>(&line).unwrap());
+    }
+    let taken: Vec<_> = told.iter().filter(|line| line["text"].is_string()).collect();
+    assert_eq!(taken.len(), 4, "{told:?}");
+    assert_eq!((&taken[0]["text"], &taken[0]["data_coding"]), (&json!(all[0]), &json!(0)));
+    assert_eq!((&taken[1]["text"], &taken[1]["data_coding"]), (&json!(all[1]), &json!(8)));
+    let parts = taken[2..].iter().map(|part| part["text"].as_str().unwrap());
+    assert_eq!(parts.collect::<String>(), long);
+    assert_eq!(taken[2]["udh"].to_string().len(), taken[3]["udh"].to_string().len());
+    assert_eq!((&taken[0]["from"], &taken[0]["ton"]), (&json!("447400123460"), &json!(1)));
+    assert_eq!(told.iter().filter(|line| line["answered"] == 0).count(), 3, "{told:?}");
+    drop(texts);
+    let goodbye = lines.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert!(goodbye.contains("unbound"), "{goodbye}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// A folder with the judges, installed into the build's temporary one where they are not yet.
+fn judges() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judges");
+    let installed = Command::new(script("install")).arg(&folder).status().unwrap();
+    assert!(installed.success(), "the judges cannot be installed");
+    folder
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/judges").join(name)
+}
+
+fn python(name: &str, asked: &Value) -> Value {
+    let python = judges().join("python/bin/python");
+    judge(python.to_str().unwrap(), name, asked)
+}
+
+/// Asks a judge by its standard input; returns what it says.
+fn judge(program: &str, name: &str, asked: &Value) -> Value {
+    let mut child = Command::new(program)
+        .arg(script(name))
+        .env("NODE_PATH", judges().join("node_modules"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|why| panic!("{program}: {why}"));
+    let (mut input, asked) = (child.stdin.take().unwrap(), asked.to_string());
+    let writer = std::thread::spawn(move || input.write_all(asked.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success(), "{name}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A message centre of others: its process, its port, and the lines that it writes.
+fn centre() -> (Child, u16, mpsc::Receiver<String>) {
+    let mut child = Command::new("node")
+        .arg(script("centre.js"))
+        .env("NODE_PATH", judges().join("node_modules"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = lines.next().unwrap().unwrap().parse().unwrap();
+    let (told, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            let _ = told.send(line);
+        }
+    });
+    (child, port, heard)
+}
+
+/// splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn new() -> Self {
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).unwrap();
+        let seed = u64::from_ne_bytes(seed);
+        println!("seed {seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % end as u64).unwrap()
+    }
+
+    fn word(&mut self, length: usize) -> String {
+        (0..length).map(|_| char::from(b'a' + u8::try_from(self.below(26)).unwrap())).collect()
+    }
+
+    /// Mostly of GSM-7, often of its extension, sometimes of neither.
+    fn text(&mut self, length: usize) -> String {
+        const PLAIN: &str =
+            "abc xyz ABC 0189 @£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ!\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà\n";
+        const EXTENDED: &str = "^{}\\[~]|€";
+        const OTHER: &str = "çíőλЖ“—中😀🇬";
+        // A whole text is plain, or has some of the others.
+        let mood = self.below(3);
+        (0..length)
+            .map(|_| {
+                let from = match (mood, self.below(10)) {
+                    (1 | 2, 0 | 1) => EXTENDED,
+                    (2, 2) => OTHER,
+                    _ => PLAIN,
+                };
+                from.chars().nth(self.below(from.chars().count())).unwrap()
+            })
+            .collect()
+    }
+}
