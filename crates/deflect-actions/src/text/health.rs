@@ -38,6 +38,8 @@ struct Rest {
     why: Class,
     /// How long the rest was; the next is twice as long.
     for_ms: i64,
+    /// It is over, and a text tries the sender.
+    tried: bool,
 }
 
 /// A sender that is left alone.
@@ -61,6 +63,7 @@ impl Health {
             return Some(rest.why);
         }
         rest.until_ms = now_ms + rest.for_ms;
+        rest.tried = true;
         None
     }
 
@@ -69,11 +72,14 @@ impl Health {
         let mut all = self.lock();
         let fares = all.entry(sender.to_owned()).or_default();
         match failed {
-            None => fares.rests = None,
+            // What was on its way when a pause began says nothing about it.
+            None => {
+                fares.rests = fares.rests.filter(|rest| rest.why == Class::Blocked && !rest.tried);
+            }
             Some(why) if why.needs_operator() => {
                 let before = fares.rests.filter(|rest| rest.why == why);
                 let for_ms = before.map_or(REST_MS, |rest| (rest.for_ms * 2).min(LONGEST_MS));
-                fares.rests = Some(Rest { until_ms: now_ms + for_ms, why, for_ms });
+                fares.rests = Some(Rest { until_ms: now_ms + for_ms, why, for_ms, tried: false });
             }
             // It was something else this time.
             Some(_) => fares.rests = fares.rests.filter(|rest| !rest.why.needs_operator()),
@@ -134,7 +140,7 @@ impl Fares {
         tracing::error!(sender, blocked, of = all, "sender paused: its texts are taken for spam");
         self.texts.clear();
         let (until_ms, why) = (now_ms + SPAM_MS, Class::Blocked);
-        self.rests = Some(Rest { until_ms, why, for_ms: SPAM_MS });
+        self.rests = Some(Rest { until_ms, why, for_ms: SPAM_MS, tried: false });
     }
 }
 
@@ -184,9 +190,11 @@ mod tests {
         assert_eq!(health.rests("uk", MINUTE), None, "one in five");
         health.was_blocked("uk", MINUTE);
         assert_eq!(health.rests("uk", MINUTE), Some(Class::Blocked));
+        health.note("uk", None, MINUTE);
+        assert_eq!(health.rests("uk", MINUTE), Some(Class::Blocked), "it was on its way");
         assert_eq!(health.rests("uk", 31 * MINUTE), None);
         // What happened before the pause no longer counts, nor what is an hour old.
-        for n in 0..19 {
+        for n in 0..18 {
             health.note("uk", Some(Class::Blocked), 32 * MINUTE + n);
         }
         health.note("uk", None, 100 * MINUTE);
