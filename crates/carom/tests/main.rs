@@ -27,6 +27,7 @@ mod hours;
 mod http;
 mod kill;
 mod large;
+mod links;
 mod media;
 mod operate;
 mod overload;

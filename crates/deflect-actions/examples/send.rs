@@ -110,6 +110,8 @@ fn order(store: &Store, to: &E164) -> TextOrder {
         step: "text_me".to_owned(),
         asked_in: "welcome".to_owned(),
         purpose: "link".to_owned(),
+        page: None,
+        not_after_ms: None,
         links: vec!["chat".to_owned()],
         topic: String::new(),
         pressed: Some("1".to_owned()),

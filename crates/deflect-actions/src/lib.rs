@@ -2,12 +2,15 @@
 //!
 //! [`store`] keeps what happened in one SQLite file or in PostgreSQL; [`text`] sends a caller
 //! the text that was asked for, at most once, and knows afterwards whether it was sent;
-//! [`provider`] speaks to those who carry it; [`web`] asks systems of the business; [`keys`] keeps numbers from being numbers.
+//! [`provider`] speaks to those who carry it; [`web`] asks systems of the business; [`link`] leads from texts to pages and from there to a
+//! [`destination`]; [`keys`] keeps numbers from being numbers.
 
 mod clock;
+pub mod destination;
 pub mod hooks;
 mod http;
 pub mod keys;
+pub mod link;
 pub mod provider;
 pub mod store;
 pub mod text;

@@ -10,8 +10,9 @@ use super::{read::Table, secret::Secret};
 
 /// Requests of a token in a minute, unless it says otherwise.
 const PER_MINUTE: u32 = 600;
-const SCOPES: [(&str, Scope); 5] = [
+const SCOPES: [(&str, Scope); 6] = [
     ("read", Scope::Read),
+    ("context", Scope::Context),
     ("sources", Scope::Sources),
     ("deflect", Scope::Deflect),
     ("report", Scope::Report),
@@ -52,6 +53,8 @@ pub struct Token {
 pub enum Scope {
     /// Seeing calls, texts and metrics.
     Read,
+    /// Asking, once, who comes by a link.
+    Context,
     /// Telling us of queues.
     Sources,
     /// Having texts sent, and asking about them.

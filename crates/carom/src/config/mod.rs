@@ -4,6 +4,7 @@
 
 mod business;
 mod control;
+mod destinations;
 mod http;
 mod index;
 mod limits;
@@ -37,6 +38,7 @@ use ivr_runtime::{flow::tables::TargetDraft, hours::Hours};
 
 pub use business::Business;
 pub use control::Control;
+pub use destinations::{destination, link};
 pub use http::{Http, Scope, Token};
 pub use limits::Limits;
 pub use listener::{Listener, Transport};

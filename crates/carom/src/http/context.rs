@@ -6,13 +6,16 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use deflect_actions::store::CallTimeLine;
+use deflect_actions::{link::Token, store::CallTimeLine};
 use serde_json::{Value, json};
 
 use super::Site;
 
 /// `GET /v1/context/{call_id}`: the caller's way so far; no number, no digit, no text.
 pub(super) async fn context(State(site): State<Site>, Path(id): Path<String>) -> Response {
+    if let Some(token) = Token::parse(&id) {
+        return of_link(&site, &token).await;
+    }
     match site.store.call_time_line(&id).await {
         Ok(Some(line)) => {
             ([(header::CACHE_CONTROL, "no-store")], Json(told(&line))).into_response()
@@ -20,6 +23,35 @@ pub(super) async fn context(State(site): State<Site>, Path(id): Path<String>) ->
         Ok(None) => (StatusCode::NOT_FOUND, "no such call\n").into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
+}
+
+/// `GET /v1/context/{token}`: a bot that a link led to asks who comes, once (KH-16).
+async fn of_link(site: &Site, token: &Token) -> Response {
+    let unknown = || (StatusCode::NOT_FOUND, "no such link\n").into_response();
+    let failed = |error| (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response();
+    let link = match site.store.link(token).await {
+        Ok(Some(link)) => link,
+        Ok(None) => return unknown(),
+        Err(error) => return failed(error),
+    };
+    let Some(page) = &link.page else { return unknown() };
+    match site.store.take_context(&link.link_id).await {
+        Ok(true) => {}
+        Ok(false) => return (StatusCode::GONE, "asked before, or too late\n").into_response(),
+        Err(error) => return failed(error),
+    }
+    let button = page.buttons.iter().find(|button| button.link == link.destination);
+    let told = json!({
+        "call_id": link.call_id,
+        "link": link.destination,
+        "topic": page.topic,
+        "language": page.language,
+        "path": page.path,
+        "called": page.phone,
+        "level": button.map_or("L0", |button| button.level.as_str()),
+        "context": button.map(|button| &button.context),
+    });
+    ([(header::CACHE_CONTROL, "no-store")], Json(told)).into_response()
 }
 
 fn told(line: &CallTimeLine) -> Value {

@@ -11,6 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use deflect_actions::link::Token;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
@@ -116,6 +117,18 @@ impl Bucket {
 
 fn digest(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
+}
+
+/// Whoever reads the context of a call may not use up that of a link, and the other way round.
+pub(super) async fn of_context(
+    State(site): State<Site>,
+    peer: ConnectInfo<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let id = request.uri().path().rsplit('/').next().unwrap_or("");
+    let scope = if Token::parse(id).is_some() { Scope::Context } else { Scope::Read };
+    guard(State((site, scope)), peer, request, next).await
 }
 
 /// Lets through whom the tokens admit for this scope, and says who it is; the others get 401.

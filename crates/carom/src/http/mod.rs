@@ -8,6 +8,7 @@ mod api;
 mod context;
 mod guard;
 mod inbox;
+mod landing;
 mod metrics;
 mod patience;
 mod sources;
@@ -31,8 +32,8 @@ use deflect_actions::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{mpsc, watch};
 
-pub use self::guard::Tokens;
 use self::patience::{Patient, Peer};
+pub use self::{guard::Tokens, landing::Desk as Landing};
 use crate::{config::Scope, node::Sources, switchboard::Ask};
 
 /// Largest webhook body, in bytes.
@@ -57,6 +58,8 @@ pub struct Site {
     pub ready: watch::Receiver<bool>,
     /// Who may see calls and texts.
     pub tokens: Tokens,
+    /// The pages of links.
+    pub landing: Landing,
 }
 
 /// Serves until the process ends; returns the address it listens on.
@@ -80,10 +83,11 @@ fn router(site: Site) -> Router {
     let guarded = |routes: Router<Site>, scope| {
         routes.route_layer(from_fn_with_state((site.clone(), scope), guard::guard))
     };
-    let read = Router::new()
-        .route("/metrics", get(metrics::page))
-        .route("/sandbox", get(inbox::page))
-        .route("/v1/context/{call}", get(context::context));
+    let read =
+        Router::new().route("/metrics", get(metrics::page)).route("/sandbox", get(inbox::page));
+    let contexts = Router::new()
+        .route("/v1/context/{call}", get(context::context))
+        .route_layer(from_fn_with_state(site.clone(), guard::of_context));
     let sources = Router::new().route("/v1/sources/{name}", post(sources::tell));
     let deflect = Router::new().route("/v1/messages/{id}", get(api::message));
     let report = Router::new()
@@ -93,6 +97,8 @@ fn router(site: Site) -> Router {
         .route("/v1/optouts", post(api::opt_out))
         .route("/v1/optouts/remove", post(api::opt_in));
     guarded(read, Scope::Read)
+        .merge(contexts)
+        .merge(landing::routes())
         .merge(guarded(sources, Scope::Sources))
         .merge(guarded(deflect, Scope::Deflect))
         .merge(guarded(report, Scope::Report))

@@ -69,6 +69,8 @@ fn order(call: CallStarted, to: E164, wanted: TextOrdered, brand: &str) -> TextO
         brand: brand.to_owned(),
         link: None,
         link_token: None,
+        page: None,
+        not_after_ms: None,
         language: String::new(),
         asked_in: "carom text".to_owned(),
         purpose: "by-hand".to_owned(),

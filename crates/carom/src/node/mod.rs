@@ -4,6 +4,7 @@ mod by_hand;
 mod callbacks;
 pub mod clock;
 mod hours;
+mod links;
 pub mod log;
 mod mailbox;
 mod metric_names;
@@ -16,6 +17,7 @@ mod views;
 mod voicemails;
 
 pub use hours::{HoursView, OneOffView, clock as clock_in};
+pub use links::LinkHealth;
 pub use mailbox::{Mailbox, NotKept};
 pub use run::Node;
 pub use sources::Sources;

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use deflect_actions::{
     Clock as WallClock,
+    destination::Destinations,
     hooks::Hooks,
     store::{Retention, Store, StoreError, Writer},
     text::TextService,
@@ -29,7 +30,9 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{callbacks, clock::Clock, mailbox::Mailbox, parts, sources::Sources, upkeep};
+use super::{
+    callbacks, clock::Clock, links::LinkHealth, mailbox::Mailbox, parts, sources::Sources, upkeep,
+};
 use crate::{
     config::{Config, Snapshot},
     control::{self, Asked},
@@ -108,6 +111,8 @@ impl Node {
                  net.ipv4.ip_local_reserved_ports"
             );
         }
+        let snapshot = Arc::new(snapshot.clone());
+        let served = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
         let (ready, is_ready) = watch::channel(true);
         let (asks, asked) = mpsc::channel(64);
         tokio::spawn(upkeep::keep_house(metrics.clone(), services.store.clone(), asks.downgrade()));
@@ -120,11 +125,15 @@ impl Node {
             asks: asks.downgrade(),
             ready: is_ready.clone(),
             tokens: http::Tokens::of(&config.http),
+            landing: http::Landing::new(
+                Arc::clone(&served),
+                services.store.keys().seal().signer(),
+                services.destinations.clone(),
+            ),
         };
         let http = http::serve(config.http.listen, site)
             .await
             .with_context(|| format!("[http] listen {}", config.http.listen))?;
-        let snapshot = Arc::new(snapshot);
         record_flows(&services.store, &snapshot);
         let drives = Drives { wires, incoming, media, media_events, ports };
         let guard = parts::loop_guard(&listeners);
@@ -137,14 +146,23 @@ impl Node {
             Some(guard),
             asked,
         ));
-        let snapshot = Arc::new(ArcSwap::new(snapshot));
         tokio::spawn(callbacks::dial_due(
             services.clone(),
-            Arc::clone(&snapshot),
+            Arc::clone(&served),
             asks.downgrade(),
             is_ready,
         ));
-        Ok(Self { config_file, snapshot, services, asks, ready, requests, board, listeners, http })
+        Ok(Self {
+            config_file,
+            snapshot: served,
+            services,
+            asks,
+            ready,
+            requests,
+            board,
+            listeners,
+            http,
+        })
     }
 
     /// The SIP listeners as bound.
@@ -232,7 +250,10 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
     let random = Arc::new(AtomicU64::new(start_seed()));
     let (web, sources) = (Web::default(), Sources::default());
     sources.reconfigure(&snapshot.config.sources, &web);
-    Ok(Services { store, writer, texts, web, mailbox, sources, marks, random })
+    let links = LinkHealth::default();
+    links.reconfigure(&snapshot.flows, &store);
+    let destinations = Destinations::default();
+    Ok(Services { store, writer, texts, web, links, destinations, sources, marks, random, mailbox })
 }
 
 async fn read_marks(store: Store, marks: Arc<RwLock<Option<Arc<Marks>>>>) {

@@ -151,6 +151,7 @@ impl Node {
         let snapshot = Arc::new(snapshot);
         self.services.texts.reconfigure(Arc::clone(&snapshot.texts));
         self.services.sources.reconfigure(&snapshot.config.sources, &self.services.web);
+        self.services.links.reconfigure(&snapshot.flows, &self.services.store);
         record_flows(&self.services.store, &snapshot);
         self.snapshot.store(Arc::clone(&snapshot));
         let flows = snapshot.flows.len();

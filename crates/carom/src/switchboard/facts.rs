@@ -57,6 +57,7 @@ impl Switchboard {
             attestation: Some(who.attestation.to_owned()),
             headers: asked_headers(&call.flow, &call.caller.invite),
             targets_up: self.health.targets_up(&call.flow),
+            links_down: self.services.links.down(&call.flow),
             fields: fields(call.ledger.caller_key(), first, call.ledger.started_ms),
             sources,
             bypass,

@@ -13,6 +13,9 @@ use crate::node::clock::wall_ms;
 
 impl Switchboard {
     pub(super) fn fetch(&mut self, no: CallNo, request: FetchRequest) {
+        if let Some(link) = request.link.clone() {
+            return self.check_link(no, &link, request);
+        }
         let Some(call) = self.calls.get_mut(&no) else { return };
         call.line.note(wall_ms(), "ask", format!("{} asks", request.step));
         let id = request.id;

@@ -14,6 +14,7 @@ mod fetch;
 mod forward;
 mod health;
 mod hunt;
+mod links;
 mod live;
 mod local_time;
 mod media;

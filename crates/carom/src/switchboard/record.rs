@@ -174,6 +174,11 @@ impl Ledger {
         }))
     }
 
+    /// The step that the caller is in, as labels of an IVR.
+    pub fn path(&self) -> Vec<String> {
+        Some(self.last_step.clone()).filter(|step| !step.is_empty()).into_iter().collect()
+    }
+
     /// Offer `n`, for the message that fulfils it.
     pub fn offer(&self, n: u32) -> Option<OfferRow> {
         self.offers.get(&n).cloned()

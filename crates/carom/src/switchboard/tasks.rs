@@ -12,6 +12,7 @@ use std::{
 };
 
 use deflect_actions::{
+    destination::Destinations,
     store::{OneOff, Row, Store, Writer},
     text::{self, TextOrder, TextService},
     web::Web,
@@ -21,8 +22,8 @@ use message_text::{E164, NumberProblem};
 use sha2::{Digest, Sha256};
 use sip_stack::Uri;
 
-use super::{Switchboard, live::CallNo};
-use crate::node::{Mailbox, Sources, clock::wall_ms};
+use super::{Switchboard, links, live::CallNo};
+use crate::node::{LinkHealth, Mailbox, Sources, clock::wall_ms};
 
 /// A name is looked up this long.
 const RESOLVE: Duration = Duration::from_secs(2);
@@ -46,6 +47,10 @@ pub struct Services {
     pub web: Web,
     /// Keeps what callers leave.
     pub mailbox: Mailbox,
+    /// Knows which links work.
+    pub links: LinkHealth,
+    /// Asks whether somebody is there at links.
+    pub destinations: Destinations,
     /// Know how long callers wait.
     pub sources: Sources,
     /// What the operator has set, refreshed by the node; `None` while the store can't say.
@@ -175,11 +180,15 @@ impl Switchboard {
             (Some(caller), false) => Ok(caller.clone()),
             _ => Err(NumberProblem::Withheld),
         };
-        let links: Vec<_> = request.links.iter().map(|link| link.url.as_str()).collect();
-        let text = request
-            .message
-            .replace("{link}", &links.join(" "))
-            .replace("{brand}", &call.ledger.brand);
+        let (link, page) = match links::of_text(call, &request) {
+            Ok(linked) => linked,
+            Err(error) => {
+                tracing::error!(%error, "no token for a link");
+                let failed = TextOutcome::Failed { class: "no_token".to_owned() };
+                return self.tell(no, Input::Text(failed));
+            }
+        };
+        let text = request.message.replace("{link}", &link).replace("{brand}", &call.ledger.brand);
         let said = request
             .prompt
             .split('+')
@@ -192,13 +201,15 @@ impl Switchboard {
             via: request.via,
             text,
             brand: call.ledger.brand.clone(),
-            link: request.links.first().map(|link| link.url.clone()),
-            link_token: None,
+            link: Some(link).filter(|link| !link.is_empty()),
+            link_token: page.as_ref().map(|page| page.token.as_str().to_owned()),
             language: request.language,
             step: request.step,
             asked_in: request.asked_in,
             purpose: request.purpose,
             links: request.links.into_iter().map(|link| link.name).collect(),
+            page,
+            not_after_ms: request.not_after_ms,
             // An opt-out from a topic is one from texts of that intent.
             topic: call.ledger.intent.clone().unwrap_or_default(),
             pressed: request.pressed.map(|key| key.to_string()),

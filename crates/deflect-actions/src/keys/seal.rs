@@ -7,11 +7,17 @@ use aes_gcm::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{file, hmac};
+use crate::link::Signer;
 
 const NONCE_LEN: usize = 12;
 
 /// Encrypts and decrypts what is personal.
-pub struct Seal(Aes256Gcm);
+pub struct Seal {
+    cipher: Aes256Gcm,
+    /// Seed of the key that statements of links are signed with: of the same secret, so that all
+    /// nodes of a database have the same.
+    links: [u8; 32],
+}
 
 /// Why a ciphertext cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +29,14 @@ impl Seal {
     #[must_use]
     pub fn from_secret(secret: &[u8]) -> Self {
         let key = hmac(secret, &[b"carom store 1"]);
-        Self(Aes256Gcm::new_from_slice(&key).expect("the key has 32 octets"))
+        let cipher = Aes256Gcm::new_from_slice(&key).expect("the key has 32 octets");
+        Self { cipher, links: hmac(secret, &[b"carom links 1"]) }
+    }
+
+    /// What signs the statements of links.
+    #[must_use]
+    pub fn signer(&self) -> Signer {
+        Signer::from_seed(&self.links)
     }
 
     /// Encrypts `plain`; only with the same `bound` (the row's id) it can be read again.
@@ -34,7 +47,7 @@ impl Seal {
         let nonce = file::random::<NONCE_LEN>()?;
         let payload = Payload { msg: plain.as_bytes(), aad: bound.as_bytes() };
         let cipher = self
-            .0
+            .cipher
             .encrypt(&nonce.into(), payload)
             .map_err(|_| std::io::Error::other("the text is too long to encrypt"))?;
         Ok(STANDARD.encode([&nonce[..], &cipher].concat()))
@@ -49,7 +62,7 @@ impl Seal {
         let (nonce, cipher) = bytes.split_at_checked(NONCE_LEN).ok_or(SealError)?;
         let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| SealError)?;
         let payload = Payload { msg: cipher, aad: bound.as_bytes() };
-        let plain = self.0.decrypt(&nonce.into(), payload).map_err(|_| SealError)?;
+        let plain = self.cipher.decrypt(&nonce.into(), payload).map_err(|_| SealError)?;
         String::from_utf8(plain).map_err(|_| SealError)
     }
 }

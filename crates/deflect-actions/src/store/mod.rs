@@ -5,12 +5,14 @@
 
 mod callback;
 mod calls;
+mod checks;
 mod db;
 mod event;
 mod flags;
 mod history;
 mod hours;
 mod limits;
+mod link;
 pub(crate) mod message;
 mod messages;
 mod migrate;
@@ -35,6 +37,7 @@ pub use db::StoreError;
 pub use event::{Event, Subscription};
 pub use history::History;
 pub use hours::{HOURS_PREFIX, HoursChange, LONGEST_ONE_OFF, OneOff};
+pub use link::{LinkSeen, StoredLink, rating_id};
 pub use messages::MessageView;
 pub use queries::{Cell, Report, UnknownQuery};
 pub use retention::{Retention, Swept};

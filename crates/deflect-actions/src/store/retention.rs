@@ -78,6 +78,12 @@ impl Store {
         .bind(self.now_ms())
         .execute(&mut *conn)
         .await?;
+        sqlx::query(
+            "UPDATE link SET context_ref = NULL WHERE expires_ms <= $1 AND context_ref IS NOT NULL",
+        )
+        .bind(self.now_ms() - self.raw_number_ms())
+        .execute(&mut *conn)
+        .await?;
         Ok(done.rows_affected())
     }
 
@@ -95,6 +101,7 @@ impl Store {
             .transaction(async |conn| {
                 let steps = delete(conn, STEPS, steps_before).await?;
                 delete(conn, INPUTS, steps_before).await?;
+                delete(conn, CHECKS, steps_before).await?;
                 for sql in OF_CALLS {
                     delete(conn, sql, calls_before).await?;
                 }
@@ -131,16 +138,20 @@ impl Store {
 }
 
 const ERASE_NUMBER: &[&str] = &[
+    "UPDATE link SET context_ref = NULL WHERE message_id IN \
+     (SELECT message_id FROM message WHERE dest_key IN ($1, $2))",
     "UPDATE message SET dest_enc = NULL, body_enc = NULL, dest_key = '', dest_key_prev = NULL \
      WHERE dest_key IN ($1, $2)",
     "UPDATE consent SET dest_key = '', dest_key_prev = NULL WHERE dest_key IN ($1, $2)",
     "UPDATE call SET caller_key = NULL, caller_key_prev = NULL WHERE caller_key IN ($1, $2)",
 ];
 const STEPS: &str = "DELETE FROM step WHERE entered_ms < $1";
+const CHECKS: &str = "DELETE FROM destination_check WHERE at_ms < $1";
 const INPUTS: &str = "DELETE FROM call_input WHERE at_ms < $1";
 const CALLS: &str = "DELETE FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL";
 /// What refers to calls goes before them.
-const OF_CALLS: [&str; 8] = [
+const OF_CALLS: [&str; 9] = [
+    "DELETE FROM link WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM message WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM consent WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM offer WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",

@@ -3,6 +3,8 @@
 /// One fact for the [`super::Writer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
+    /// A page of a link was fetched.
+    LinkSeen(super::LinkSeen),
     /// A call arrived.
     CallStarted(CallStarted),
     /// Something about a running call that its record must not lose if the node dies.

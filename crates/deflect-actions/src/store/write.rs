@@ -8,7 +8,7 @@ use std::{
 use sqlx::{AnyConnection, any::AnyArguments, query::Query};
 
 use super::{
-    NodeInfo, StoreError,
+    LinkSeen, NodeInfo, StoreError,
     rows::{CallEnded, CallInput, CallProgress, CallStarted, OfferRow, OutcomeRow, Row, StepRow},
 };
 
@@ -103,6 +103,14 @@ static ENDED: Bulk = Bulk::new(
      AND (call.ended_ms IS NULL OR call.end_reason = 'error')",
 );
 
+static LINK_SEEN: Bulk = Bulk::new(
+    "WITH new (link_id, fetch_ms, human_ms) AS (VALUES ",
+    "(CAST(? AS TEXT),CAST(? AS BIGINT),CAST(? AS BIGINT))",
+    ") UPDATE link SET first_fetch_ms = COALESCE(link.first_fetch_ms, new.fetch_ms), \
+     first_human_ms = COALESCE(link.first_human_ms, new.human_ms) \
+     FROM new WHERE link.link_id = new.link_id",
+);
+
 /// Writes rows in one transaction of the caller's. A call's start is written before what refers
 /// to it, its end after; within one kind the order is kept.
 pub(super) async fn rows(
@@ -122,6 +130,7 @@ pub(super) async fn rows(
     write(conn, &OUTCOME, pick(|_, row| outcome_of(row).map(outcome))).await?;
     write(conn, &CONSENT, pick(|_, row| consent(row))).await?;
     write(conn, &INPUT, pick(|_, row| input(row))).await?;
+    write(conn, &LINK_SEEN, merged_visits(rows)).await?;
     let ends = ends(rows);
     write(conn, &PROGRESS, merged_progress(rows, &ends).iter().map(progress).collect()).await?;
     write(conn, &ENDED, ends.into_values().map(ended).collect()).await
@@ -325,6 +334,20 @@ fn consent(row: &Row) -> Option<Vec<Value>> {
 fn input(row: &Row) -> Option<Vec<Value>> {
     let Row::CallInput(CallInput { call_id, seq, at_ms, input }) = row else { return None };
     Some(vec![text(call_id), number(*seq), number(*at_ms), text(input)])
+}
+
+/// The first fetch of each page, and the first by a person.
+fn merged_visits(rows: &[Row]) -> Vec<Vec<Value>> {
+    let mut visits: BTreeMap<&str, (i64, Option<i64>)> = BTreeMap::new();
+    for row in rows {
+        let Row::LinkSeen(LinkSeen { link_id, at_ms, by_person }) = row else { continue };
+        let (_, human_ms) = visits.entry(link_id).or_insert((*at_ms, None));
+        *human_ms = human_ms.or(by_person.then_some(*at_ms));
+    }
+    let visit = |(link_id, (fetch_ms, human_ms)): (&str, (i64, Option<i64>))| {
+        vec![text(link_id), number(fetch_ms), Value::Number(human_ms)]
+    };
+    visits.into_iter().map(visit).collect()
 }
 
 /// The end of each call, by its id.

@@ -122,6 +122,7 @@ impl TextService {
             to: &cleared.to,
             channel: first.unwrap_or_default(),
             letter: letter(order),
+            page: order.page.as_ref(),
             encoding: cleared.segments.encoding.as_str(),
             segments: i64::try_from(cleared.segments.count).unwrap_or(i64::MAX),
             now_ms: now,
@@ -210,7 +211,8 @@ fn letter(order: &TextOrder) -> Letter {
 }
 
 fn valid_until(order: &TextOrder, now: i64) -> i64 {
-    now + i64::from(order.valid_minutes) * 60_000
+    let valid = now + i64::from(order.valid_minutes) * 60_000;
+    order.not_after_ms.map_or(valid, |at| valid.min(at))
 }
 
 /// The same text of the same call to the same number has one key; after a failure, a new one.

@@ -2,7 +2,10 @@
 
 use message_text::{E164, NumberProblem};
 
-use crate::store::{CallStarted, OfferRow};
+use crate::{
+    link::NewPage,
+    store::{CallStarted, OfferRow},
+};
 
 /// A text that a caller asked for.
 #[derive(Debug, Clone)]
@@ -33,6 +36,10 @@ pub struct TextOrder {
     pub purpose: String,
     /// Names of the links in it.
     pub links: Vec<String>,
+    /// The page that the text leads to; committed with the message.
+    pub page: Option<NewPage>,
+    /// It is of no use any more then, ms UTC.
+    pub not_after_ms: Option<i64>,
     /// Topic of an opt-out that forbids it, besides a general one.
     pub topic: String,
     /// The key that asked for it.

@@ -13,7 +13,7 @@ const REST: Duration = Duration::from_secs(10);
 const MOST: usize = 1_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Circuits(HashMap<String, Circuit>);
+pub(crate) struct Circuits(HashMap<String, Circuit>);
 
 #[derive(Debug)]
 struct Circuit {

@@ -15,7 +15,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use self::{cache::Cache, circuit::Circuits};
+use self::cache::Cache;
+pub(crate) use self::circuit::Circuits;
 use crate::http;
 
 /// Between two tries of a question that may be asked twice.

@@ -30,6 +30,7 @@ impl Draft {
             intents: vec!["any".into()],
             staffing: None,
             check_url: None,
+            check_seconds: 60,
             app_url: None,
             tracked: false,
             expires_hours: 24,

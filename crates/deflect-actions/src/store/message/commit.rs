@@ -5,8 +5,9 @@ use sqlx::AnyConnection;
 
 use super::Letter;
 use crate::{
+    link::NewPage,
     provider::Channel,
-    store::{CallStarted, OfferRow, Store, StoreError, write},
+    store::{CallStarted, OfferRow, Store, StoreError, link, write},
 };
 
 /// A message that nobody has seen yet, with all that is committed with it.
@@ -29,6 +30,8 @@ pub(crate) struct NewMessage<'a> {
     /// That of the first sender; the one that takes it counts.
     pub channel: Channel,
     pub letter: Letter,
+    /// The page that its text leads to.
+    pub page: Option<&'a NewPage>,
     pub encoding: &'a str,
     pub segments: i64,
     pub now_ms: i64,
@@ -50,7 +53,12 @@ impl Store {
                 write::offer_row(conn, offer).await?;
             }
             consent(conn, new, &keys).await?;
-            message(conn, new, &keys, dest_enc, body_enc, self.claimer()).await
+            message(conn, new, &keys, dest_enc, body_enc, self.claimer()).await?;
+            if let Some(page) = new.page {
+                let of = (new.message_id.as_str(), new.call.call_id.as_str());
+                link::insert(conn, self, of, page, new.now_ms).await?;
+            }
+            Ok(())
         })
         .await
     }

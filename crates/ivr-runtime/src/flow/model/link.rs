@@ -20,8 +20,10 @@ pub struct Link {
     pub intents: Vec<String>,
     /// `staffing` was stated (else W03).
     pub staffing: Option<String>,
-    /// Asked every minute whether it works.
+    /// Asked now and then whether it works.
     pub check_url: Option<String>,
+    /// So often, seconds.
+    pub check_seconds: u32,
     /// The app that serves the same, shown beside it.
     pub app_url: Option<String>,
     /// It goes through a page of ours, so that visits are counted; of `static` only, the others
@@ -89,6 +91,8 @@ pub struct Account {
     pub account: Option<String>,
     /// Skill (LivePerson).
     pub skill: Option<String>,
+    /// Handoff (LivePerson's Connect To Messaging).
+    pub handoff: Option<String>,
     /// Event (Khoros Flow).
     pub event: Option<String>,
 }

@@ -39,13 +39,14 @@ const KINDS: [(&str, Kind); 10] = [
 const RETIRED: [&str; 3] = ["google", "google-business-messages", "gbm"];
 
 /// Keys that are of some kinds only.
-const OF_KINDS: [(&str, &[Kind]); 15] = [
+const OF_KINDS: [(&str, &[Kind]); 16] = [
     ("url", &[Kind::Static, Kind::Signed, Kind::Http]),
     ("tracked", &[Kind::Static]),
     ("secret", &[Kind::Signed]),
     ("provider", &[Kind::LivepersonC2m, Kind::LivepersonIvr, Kind::KhorosFlow]),
     ("account", &[Kind::LivepersonC2m, Kind::LivepersonIvr, Kind::KhorosFlow]),
     ("skill", &[Kind::LivepersonC2m, Kind::LivepersonIvr]),
+    ("handoff", &[Kind::LivepersonC2m]),
     ("event", &[Kind::KhorosFlow]),
     ("timeout_ms", &[Kind::Http, Kind::LivepersonC2m, Kind::LivepersonIvr]),
     ("if_unknown", &[Kind::Http, Kind::LivepersonC2m, Kind::LivepersonIvr]),
@@ -82,6 +83,7 @@ pub(super) fn link(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Link {
         intents: table.texts_owned("intents"),
         staffing: table.choice("staffing", &staffing, &[]).map(str::to_owned),
         check_url: web(table, "check_url", Code::E13),
+        check_seconds: table.number("check_seconds", 1..=3_600).unwrap_or(60),
         app_url: web(table, "app_url", Code::E13),
         tracked: table.flag("tracked").unwrap_or(false),
         expires_hours: table.number_or("expires_hours", 1..=168, Code::E11).unwrap_or(24),
@@ -198,6 +200,7 @@ fn account(table: &Table<'_>) -> Account {
         provider: table.required_text("provider").map(|name| name.value).unwrap_or_default(),
         account: text("account"),
         skill: text("skill"),
+        handoff: text("handoff"),
         event: text("event"),
     }
 }

@@ -1,0 +1,68 @@
+//! Who tries tokens that are none is let wait.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Bad tokens of one address in a minute that are answered at once.
+const FREE: u32 = 20;
+const MINUTE_MS: i64 = 60_000;
+/// Each further one is answered after so long.
+pub(super) const PAUSE: Duration = Duration::from_secs(2);
+/// Addresses remembered at most.
+const MOST: usize = 10_000;
+
+/// Bad tokens of the present minute, by address. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Guesses(Arc<Mutex<Minute>>);
+
+#[derive(Debug, Default)]
+struct Minute {
+    began_ms: i64,
+    bad: HashMap<IpAddr, u32>,
+}
+
+impl Guesses {
+    /// A bad token; whether the address has had too many.
+    pub(super) fn bad(&self, from: IpAddr, now_ms: i64) -> bool {
+        let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if now_ms - minute.began_ms >= MINUTE_MS || minute.bad.len() >= MOST {
+            *minute = Minute { began_ms: now_ms, bad: HashMap::new() };
+        }
+        let count = minute.bad.entry(network(from)).or_insert(0);
+        *count = count.saturating_add(1);
+        *count > FREE
+    }
+}
+
+/// A household has many addresses of IPv6, and one prefix.
+fn network(from: IpAddr) -> IpAddr {
+    match from {
+        IpAddr::V4(_) => from,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => IpAddr::V4(v4),
+            None => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_21st_bad_token_of_a_minute_is_too_many_and_others_are_not_concerned() {
+        let guesses = Guesses::default();
+        let one = "2001:db8::1".parse().unwrap();
+        let same_house = "2001:db8::2".parse().unwrap();
+        for _ in 0..10 {
+            assert!(!guesses.bad(one, 1_000_000) && !guesses.bad(same_house, 1_000_000));
+        }
+        assert!(guesses.bad(one, 1_050_000));
+        assert!(!guesses.bad("192.0.2.1".parse().unwrap(), 1_050_000));
+        assert!(!guesses.bad(one, 1_060_000), "a new minute");
+    }
+}

@@ -1,0 +1,275 @@
+//! The pages that links in texts lead to (requirements §4.10).
+//!
+//! GET shows a page and changes nothing that matters: programs that preview links fetch it too.
+//! A button, pressed, redeems the link and binds it to the browser.
+
+mod guesses;
+mod html;
+mod people;
+mod press;
+mod words;
+
+use std::{net::IpAddr, sync::Arc};
+
+use arc_swap::ArcSwap;
+use axum::{
+    Json, Router,
+    extract::{ConnectInfo, Form, Path, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use deflect_actions::{
+    destination::Destinations,
+    link::{Page, Signer, Token},
+    store::{LinkSeen, OutcomeRow, Row, StoredLink, rating_id},
+};
+use serde::Deserialize;
+
+use self::{
+    guesses::{Guesses, PAUSE},
+    html::{Notice, Owner, Refused, Shown},
+};
+use super::{Site, patience::Peer};
+use crate::{config::Snapshot, node::clock::wall_ms};
+
+/// Name of the cookie that binds a link to a browser; its path is the page's.
+const COOKIE: &str = "carom_link";
+
+/// What the pages need beside the store.
+#[derive(Clone)]
+pub struct Desk(Arc<Inner>);
+
+struct Inner {
+    /// Links, their secrets and providers as they are now.
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    signer: Signer,
+    destinations: Destinations,
+    guesses: Guesses,
+}
+
+impl Desk {
+    /// A desk for what `snapshot` holds at any time.
+    #[must_use]
+    pub fn new(
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        signer: Signer,
+        destinations: Destinations,
+    ) -> Self {
+        Self(Arc::new(Inner { snapshot, signer, destinations, guesses: Guesses::default() }))
+    }
+}
+
+/// The routes; none of them needs a token of ours.
+pub(super) fn routes() -> Router<Site> {
+    Router::new()
+        .route("/l/{token}", get(page).post(press::press))
+        .route("/l/{token}/rating", post(rate))
+        .route("/.well-known/jwks.json", get(jwks))
+}
+
+/// A link that is there, and who asks for it.
+struct Found {
+    token: Token,
+    link: StoredLink,
+    /// Names the browser: what its cookie says, or is told to say from now on.
+    browser: Token,
+}
+
+impl Found {
+    /// It was redeemed in this browser.
+    fn is_mine(&self) -> bool {
+        self.link.browser.as_ref().is_some_and(|bound| *bound == self.browser.hash())
+    }
+}
+
+/// `GET /l/{token}`.
+async fn page(
+    State(site): State<Site>,
+    Path(token): Path<String>,
+    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let found = match find(&site, &token, address(from.ip(), &headers), &headers).await {
+        Ok(found) => found,
+        Err(refused) => return refused,
+    };
+    let Found { token, link, .. } = &found;
+    if method == Method::GET {
+        let by_person = people::is_person(&method, &headers);
+        let seen = LinkSeen { link_id: link.link_id.clone(), at_ms: wall_ms(), by_person };
+        let _ = site.writer.try_write(Row::LinkSeen(seen));
+        let who = if by_person { "person" } else { "program" };
+        metrics::counter!("carom_link_fetches_total", "by" => who).increment(1);
+    }
+    let page = match usable(&site, &found) {
+        Ok(page) => page,
+        Err(refused) => return *refused,
+    };
+    // Who comes back has been there: the moment to ask, once.
+    let ask = link.redeemed_ms.is_some()
+        && found.is_mine()
+        && !site.store.is_rated(&link.link_id).await.unwrap_or(true);
+    let shown = html::shown(&Shown { page, path: &path(token), ask, notice: None });
+    bound(shown, &site, &found)
+}
+
+#[derive(Debug, Deserialize)]
+struct Rating {
+    rating: i16,
+}
+
+/// `POST /l/{token}/rating`: whether it helped (EX-15), once.
+async fn rate(
+    State(site): State<Site>,
+    Path(token): Path<String>,
+    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    form: Result<Form<Rating>, axum::extract::rejection::FormRejection>,
+) -> Response {
+    let found = match find(&site, &token, address(from.ip(), &headers), &headers).await {
+        Ok(found) => found,
+        Err(refused) => return refused,
+    };
+    let page = match usable(&site, &found) {
+        Ok(page) => page,
+        Err(refused) => return *refused,
+    };
+    let rating = form.ok().map(|Form(form)| form.rating).filter(|rating| (1..=5).contains(rating));
+    let may_rate = found.is_mine() && found.link.redeemed_ms.is_some();
+    let (Some(rating), Some(call_id), true) = (rating, &found.link.call_id, may_rate) else {
+        return html::keep_to_itself(StatusCode::BAD_REQUEST.into_response());
+    };
+    let link_id = &found.link.link_id;
+    let row = |outcome_id: String, kind: &str, csat| {
+        Row::Outcome(OutcomeRow {
+            outcome_id,
+            call_id: call_id.clone(),
+            kind: kind.to_owned(),
+            csat,
+            at_ms: wall_ms(),
+            source: "page".to_owned(),
+        })
+    };
+    if !site.store.is_rated(link_id).await.unwrap_or(true) {
+        let _ = site.writer.try_write(row(rating_id(link_id), "rated", Some(rating)));
+        let solved = match rating {
+            4.. => Some("resolved"),
+            ..=2 => Some("unresolved"),
+            _ => None,
+        };
+        if let Some(solved) = solved {
+            let _ = site.writer.try_write(row(format!("{link_id}-solved"), solved, None));
+        }
+    }
+    let notice = Some(Notice::Thanks);
+    html::shown(&Shown { page, path: &path(&found.token), ask: false, notice })
+}
+
+/// `GET /.well-known/jwks.json`: the public half of the key that statements are signed with.
+async fn jwks(State(site): State<Site>) -> Response {
+    let cache = [(header::CACHE_CONTROL, "public, max-age=3600")];
+    (cache, Json(site.landing.0.signer.jwks())).into_response()
+}
+
+/// The link of a token; guesses are slowed down.
+async fn find(
+    site: &Site,
+    token: &str,
+    from: IpAddr,
+    headers: &HeaderMap,
+) -> Result<Found, Response> {
+    let token = Token::parse(token);
+    let link = match &token {
+        None => None,
+        Some(token) => match site.store.link(token).await {
+            Ok(link) => link,
+            Err(error) => {
+                tracing::warn!(%error, "a link cannot be looked up");
+                return Err(html::refused(Refused::Busy, &owner(site)));
+            }
+        },
+    };
+    let (Some(token), Some(link)) = (token, link) else {
+        if site.landing.0.guesses.bad(from, wall_ms()) {
+            metrics::counter!("carom_link_guesses_total").increment(1);
+            tokio::time::sleep(PAUSE).await;
+            return Err(html::refused(Refused::Busy, &owner(site)));
+        }
+        return Err(html::refused(Refused::Unknown, &owner(site)));
+    };
+    let browser = cookie(headers).and_then(|cookie| Token::parse(&cookie));
+    let Some(browser) = browser.or_else(|| Token::random().ok()) else {
+        return Err(html::refused(Refused::Busy, &owner(site)));
+    };
+    Ok(Found { token, link, browser })
+}
+
+/// What stands on the page, for who may see it.
+fn usable<'a>(site: &Site, found: &'a Found) -> Result<&'a Page, Box<Response>> {
+    let link = &found.link;
+    let Some(page) = &link.page else {
+        return Err(html::refused(Refused::Gone, &owner(site)).into());
+    };
+    let owner = || Owner {
+        brand: page.brand.clone(),
+        language: page.language.clone(),
+        phone: page.phone.clone(),
+    };
+    if link.expires_ms <= wall_ms() {
+        return Err(html::refused(Refused::Gone, &owner()).into());
+    }
+    if link.redeemed_ms.is_some() && !found.is_mine() {
+        return Err(html::refused(Refused::Elsewhere, &owner()).into());
+    }
+    Ok(page)
+}
+
+/// The browser is told its name: it may come back to this page.
+fn bound(mut response: Response, site: &Site, found: &Found) -> Response {
+    let left = (found.link.expires_ms - wall_ms()).max(0) / 1_000;
+    let snapshot = site.landing.0.snapshot.load();
+    let secure = snapshot.config.http.public_url.as_ref();
+    let secure = if secure.is_some_and(|url| url.starts_with("https:")) { "; Secure" } else { "" };
+    let cookie = format!(
+        "{COOKIE}={}; Path={}; Max-Age={left}; HttpOnly; SameSite=Lax{secure}",
+        found.browser.as_str(),
+        path(&found.token)
+    );
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Whose page it would be, where that can only be one.
+fn owner(site: &Site) -> Owner {
+    let snapshot = site.landing.0.snapshot.load();
+    let [business] = snapshot.config.businesses.as_slice() else { return Owner::default() };
+    let numbers = snapshot.flows.iter().flat_map(|flow| &flow.numbers);
+    let language = snapshot.flows.first().and_then(|flow| flow.languages.first());
+    Owner {
+        brand: business.brand.clone(),
+        language: language.cloned().unwrap_or_default(),
+        phone: numbers.min().cloned(),
+    }
+}
+
+fn path(token: &Token) -> String {
+    format!("/l/{}", token.as_str())
+}
+
+fn cookie(headers: &HeaderMap) -> Option<String> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| name.trim() == COOKIE).map(|(_, value)| value.trim().to_owned())
+}
+
+/// Who asks: behind a proxy of this machine, whoever the proxy names.
+fn address(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let named = headers.get_all("x-forwarded-for").iter().next_back();
+    let named =
+        named.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    named.filter(|_| peer.is_loopback()).unwrap_or(peer)
+}
