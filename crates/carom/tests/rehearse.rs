@@ -91,3 +91,58 @@ fn carom(args: &[&str]) -> Output {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     Command::new(BIN).args(args).current_dir(root).output().unwrap()
 }
+
+#[test]
+fn ic_06_a_test_of_a_flow_expects_what_follows_the_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let flow = folder.path().join("flows");
+    std::fs::create_dir(&flow).unwrap();
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/carom.toml");
+    std::fs::copy(config, folder.path().join("carom.toml")).unwrap();
+    std::fs::write(flow.join("main.toml"), FOLLOWING).unwrap();
+    let file = flow.join("main.flowtest.toml");
+    let run = |wanted: &str| {
+        let test = format!(
+            "[[test]]\nname = \"yes\"\nat = \"2026-11-25T21:00[Europe/London]\"\n\
+             do = [\"5\", \"silence\"]\n[test.expect]\ntexts = []\nfollow_ups = {wanted}\n"
+        );
+        std::fs::write(&file, test).unwrap();
+        let config = folder.path().join("carom.toml");
+        carom(&["test", "-c", config.to_str().unwrap()])
+    };
+    let told = run("[\"one tap away\"]");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stdout));
+    let told = String::from_utf8(run("[]").stdout).unwrap();
+    assert!(told.contains("follow_ups: expected [], came [Example: one tap away"), "{told}");
+}
+
+const FOLLOWING: &str = r#"
+version = 1
+[flow]
+name    = "Test line"
+default = true
+start   = "welcome"
+human   = "agents"
+[target.agents]
+sip = "sip:agents@192.0.2.7"
+[link.orders]
+url      = "https://shop.example.com/orders"
+staffing = "self-service"
+[step.welcome]
+do       = "menu"
+play     = "sent.wav"
+press    = { 5 = "yes", 0 = "agents" }
+no_input = "agents"
+[step.yes]
+do      = "set"
+consent = "follow_up"
+then    = "goodbye"
+[step.goodbye]
+do   = "say"
+play = "goodbye.wav"
+then = "hangup"
+[after_call.nudge]
+needs_consent = "follow_up"
+link          = "orders"
+message       = "Example: one tap away {link} Reply STOP to opt out."
+"#;

@@ -50,6 +50,7 @@ if_not_offered = "agents"
 do               = "text"
 link             = "chat"
 message          = "Example: here is the chat link you asked for: {link}"
+confirm_number   = "never"
 accept_within_ms = 2500
 attempt_ms       = 1200
 then             = "hangup"

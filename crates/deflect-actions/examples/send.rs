@@ -69,6 +69,7 @@ fn config() -> TextConfig {
         per_second: None,
         channel: Channel::Sms,
         template: None,
+        price_micros: None,
     };
     TextConfig {
         providers: BTreeMap::from([("sandbox".to_owned(), Provider::Sandbox)]),

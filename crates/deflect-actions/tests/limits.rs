@@ -7,7 +7,7 @@ mod common;
 use common::{Db, config, keys, mobile, number, order, twilio::FakeTwilio, wide};
 use deflect_actions::{
     Clock,
-    text::{TextLimits, TextOrder, TextOutcome, TextService},
+    text::{TextConfig, TextLimits, TextOrder, TextOutcome, TextService},
 };
 use message_text::E164;
 
@@ -17,6 +17,11 @@ on_both!(
     a_line_sends_so_many_texts_a_minute,
     texts_of_another_node_and_of_an_earlier_start_count,
     a_rush_of_texts_to_one_number_passes_no_limit,
+    the_texts_of_a_day_cost_so_much_and_it_is_told_before,
+    what_a_provider_charged_counts_whatever_the_price_says,
+    a_prefix_whose_texts_nobody_opens_is_paused,
+    sms_pumping_from_one_prefix_gets_no_more_texts_than_its_limit,
+    no_text_goes_to_premium_satellite_toll_free_or_short_numbers,
 );
 
 const MINUTE_MS: i64 = 60_000;
@@ -99,11 +104,111 @@ async fn a_rush_of_texts_to_one_number_passes_no_limit(db: Db) {
     assert_eq!(desk.twilio.taken().len(), 2);
 }
 
+async fn the_texts_of_a_day_cost_so_much_and_it_is_told_before(db: Db) {
+    // Ten at four pence each.
+    let desk = Desk::priced(&db, 400_000, 40_000).await;
+    for n in 1..=10 {
+        desk.sends(&mobile(n)).await;
+    }
+    let call = desk.is_limited(&mobile(11), "spend_per_day").await;
+    let hits: Vec<String> = db.hits().await;
+    let after_call = |hit: &String| hit.split_once(' ').unwrap().1.to_owned();
+    let told: Vec<String> = hits.iter().map(after_call).collect();
+    assert_eq!(
+        told,
+        [
+            "spend_per_day alarm 50",
+            "spend_per_day alarm 80",
+            "spend_per_day alarm 100",
+            "spend_per_day all day"
+        ]
+    );
+    assert!(hits[3].starts_with(&call));
+    // A restart forgets nothing.
+    let again = Desk { texts: desk.again(&db, "b2").await, ..desk };
+    again.is_limited(&mobile(12), "spend_per_day").await;
+    again.clock.advance(24 * HOUR_MS);
+    again.sends(&mobile(12)).await;
+}
+
+async fn what_a_provider_charged_counts_whatever_the_price_says(db: Db) {
+    let desk = Desk::priced(&db, 1_000_000, 10_000).await;
+    desk.sends(&mobile(1)).await;
+    // As Twilio writes it.
+    db.execute("UPDATE message SET price_micros = -995000").await.unwrap();
+    let other = Desk { texts: desk.again(&db, "b2").await, ..desk };
+    other.is_limited(&mobile(2), "spend_per_day").await;
+}
+
+async fn a_prefix_whose_texts_nobody_opens_is_paused(db: Db) {
+    let desk = Desk::new(&db, wide()).await;
+    for n in 1..=31 {
+        desk.sends(&mobile(n)).await;
+    }
+    desk.sends(&mobile(32)).await;
+    // Their links lead over pages of ours from now on, and nobody has opened one.
+    let links = "INSERT INTO link (link_id, message_id, call_id, destination, token_hash, \
+                 created_ms, expires_ms) SELECT message_id, message_id, call_id, 'chat', \
+                 message_id, created_ms, created_ms + 86400000 FROM message";
+    db.execute(links).await.unwrap();
+    let call = desk.is_limited(&mobile(33), "open_rate").await;
+    assert_eq!(db.hits().await, [format!("{call} open_rate prefix +4474001")]);
+    desk.sends(&number("+447500123456")).await;
+    // One of thirty-two is more than three percent.
+    let opened = "UPDATE link SET first_human_ms = 1 WHERE link_id = \
+                  (SELECT MIN(link_id) FROM link)";
+    db.execute(opened).await.unwrap();
+    desk.sends(&mobile(33)).await;
+    db.execute("UPDATE link SET first_human_ms = NULL").await.unwrap();
+    desk.is_limited(&mobile(34), "open_rate").await;
+    desk.clock.advance(30 * MINUTE_MS);
+    desk.sends(&mobile(34)).await;
+}
+
+/// Requirements §7.1: 1,000 callers of one prefix, each with a number of its own.
+async fn sms_pumping_from_one_prefix_gets_no_more_texts_than_its_limit(db: Db) {
+    let limits = TextLimits { prefix_hour: 60, line_minute: 10_000, ..wide() };
+    let desk = Desk::new(&db, limits).await;
+    let (mut sent, mut limited) = (0, 0);
+    for n in 1..=1_000 {
+        match desk.texts.send(desk.order(&mobile(n))).await {
+            TextOutcome::Accepted { .. } => sent += 1,
+            // The caller hears that there is none, and goes to a person.
+            TextOutcome::Limited { rule } if rule == "texts_per_prefix" => limited += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((sent, limited), (60, 940));
+    assert_eq!(desk.twilio.taken().len(), 60);
+    assert_eq!(db.hits().await.len(), 940, "each is on record");
+}
+
+async fn no_text_goes_to_premium_satellite_toll_free_or_short_numbers(db: Db) {
+    let desk = Desk::new(&db, wide()).await;
+    for (to, why) in [
+        ("+449011234567", "premium"),
+        ("+88216123456", "voip"),
+        ("+448001234567", "toll_free"),
+        ("+442079460321", "landline"),
+    ] {
+        let Ok(to) = to.parse::<E164>() else { panic!("{to}") };
+        let outcome = desk.texts.send(desk.order(&to)).await;
+        let TextOutcome::NotTextable { reason } = outcome else { panic!("{to}: {outcome:?}") };
+        assert_eq!(reason, why, "{to}");
+    }
+    let short =
+        TextOrder { to: E164::parse("85258", "US").map(|_| mobile(1)), ..desk.order(&mobile(1)) };
+    let outcome = desk.texts.send(short).await;
+    assert_eq!(outcome, TextOutcome::NotTextable { reason: "short".to_owned() });
+    assert!(desk.twilio.posted().is_empty());
+}
+
 /// A service with limits, and its provider.
 struct Desk {
     texts: TextService,
     twilio: FakeTwilio,
     clock: Clock,
+    config: TextConfig,
 }
 
 impl Desk {
@@ -111,13 +216,33 @@ impl Desk {
         Self::of(db, "n1", "b1", limits).await
     }
 
+    /// So much a day, at so much a part, in millionths.
+    async fn priced(db: &Db, day: i64, price: i64) -> Self {
+        let limits = TextLimits { spend_day: Some(day), ..wide() };
+        let (twilio, base) = FakeTwilio::start(&[]).await;
+        let mut config = config(&[base]);
+        config.limits = limits;
+        config.senders[0].price_micros = Some(price);
+        let clock = Clock::default();
+        let store = db.store_with("n1", "b1", clock.clone()).await;
+        let texts = TextService::new(store, config.clone());
+        Self { texts, twilio, clock, config }
+    }
+
+    /// The same node, started again.
+    async fn again(&self, db: &Db, boot: &str) -> TextService {
+        let store = db.store_with("n1", boot, self.clock.clone()).await;
+        TextService::new(store, self.config.clone())
+    }
+
     async fn of(db: &Db, node: &str, boot: &str, limits: TextLimits) -> Self {
         let (twilio, base) = FakeTwilio::start(&[]).await;
         let mut config = config(&[base]);
         config.limits = limits;
         let clock = Clock::default();
-        let texts = TextService::new(db.store_with(node, boot, clock.clone()).await, config);
-        Self { texts, twilio, clock }
+        let store = db.store_with(node, boot, clock.clone()).await;
+        let texts = TextService::new(store, config.clone());
+        Self { texts, twilio, clock, config }
     }
 
     /// A text of its own kind, so that none is another's duplicate.

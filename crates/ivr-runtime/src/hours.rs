@@ -7,6 +7,7 @@ mod ical;
 mod moment;
 mod one_off;
 mod openings;
+mod quiet;
 mod spans;
 
 pub use holidays::{HolidayProblem, Holidays, parse_holidays};
@@ -14,6 +15,7 @@ pub use ical::{Fault, IcalError, RuleFault};
 pub use moment::{MomentProblem, parse_moment};
 pub use one_off::OneOff;
 pub use openings::{Opening, openings, told};
+pub use quiet::{QuietHours, Waking};
 pub(crate) use spans::minute_of_day;
 pub use spans::{SpanProblem, parse_spans};
 

@@ -197,6 +197,11 @@ fn tell(snapshot: &Snapshot, heard: &[Heard]) {
                 let url = text.links.first().map_or("", |link| link.url.as_str());
                 println!("  ✉ {}", text.message.replace("{link}", url));
             }
+            Heard::FollowUp { text, due_ms } => {
+                let url = text.links.first().map_or("", |link| link.url.as_str());
+                let due = jiff::Timestamp::from_millisecond(*due_ms).unwrap_or_default();
+                println!("  ✉ at {due:.0}: {}", text.message.replace("{link}", url));
+            }
             Heard::Asked { step } => println!("  ? {step} asks"),
             Heard::Forward { target } => println!("  → forwarded to {target}"),
             Heard::Rejected { status } => println!("  ✗ {status}"),

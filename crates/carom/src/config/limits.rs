@@ -1,5 +1,7 @@
 //! `[limits]`: protection of the message bill and of the box.
 
+use ivr_runtime::diagnose::Code;
+
 use super::read::Table;
 
 /// What a node takes on at most.
@@ -21,6 +23,8 @@ pub struct Limits {
     pub prefix_digits: u8,
     /// Texts of one line in a minute.
     pub texts_per_line_minute: u32,
+    /// What the texts of a day may cost, in millionths of a currency.
+    pub spend_per_day: Option<i64>,
     /// Callbacks of all lines in an hour.
     pub callbacks_per_hour: u32,
 }
@@ -36,6 +40,7 @@ impl Default for Limits {
             texts_per_prefix_hour: 60,
             prefix_digits: 7,
             texts_per_line_minute: 120,
+            spend_per_day: None,
             callbacks_per_hour: 30,
         }
     }
@@ -69,7 +74,23 @@ pub(super) fn read(table: &Table<'_>) -> Limits {
         set(&line, "per_minute", &mut limits.texts_per_line_minute);
         line.finish();
     }
-    table.not_yet("spend_per_day", "a spending limit");
+    if let Some(spend) = table.table("spend_per_day") {
+        limits.spend_per_day = spend.required("amount", |t| t.decimal("amount")).map(micros);
+        let currency = spend.required("currency", |t| t.text("currency"));
+        let code = |text: &str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase());
+        if currency.is_some_and(|currency| !code(&currency.value)) {
+            spend.note(Code::E00, "currency", "a currency has three letters", "such as `GBP`");
+        }
+        if limits.spend_per_day.is_some_and(|amount| amount <= 0) {
+            spend.note(Code::E00, "amount", "`amount` leaves no money for any text", "");
+        }
+        spend.finish();
+    }
     set(table, "callbacks_per_hour", &mut limits.callbacks_per_hour);
     limits
+}
+
+/// An amount in millionths.
+pub(super) fn micros(amount: f64) -> i64 {
+    (amount * 1_000_000.0).round() as i64
 }

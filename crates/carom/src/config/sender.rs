@@ -6,7 +6,7 @@ use deflect_actions::{
 };
 use ivr_runtime::diagnose::Code;
 
-use super::{Provider, read::Table};
+use super::{Provider, limits::micros, read::Table};
 
 /// Keys that mean something for WhatsApp only.
 const OF_WHATSAPP: [&str; 4] = ["template", "template_category", "template_languages", "variables"];
@@ -25,6 +25,13 @@ pub(super) fn read(
     let regions = table.required("regions", |t| t.countries("regions"));
     let auto_reply = table.flag("auto_reply");
     let per_second = table.number("per_second", 1..=1_000);
+    let price = table.decimal("price").filter(|price| {
+        let good = (0.0..=100.0).contains(price);
+        if !good {
+            table.note(Code::E00, "price", "`price` is not from 0 to 100", "the price of one SMS");
+        }
+        good
+    });
     let template = template(table, channel);
     let provider = provider?.value;
     if let Some(found) = providers.iter().find(|found| found.name == provider) {
@@ -39,6 +46,7 @@ pub(super) fn read(
         per_second,
         channel,
         template,
+        price_micros: price.map(micros),
     })
 }
 

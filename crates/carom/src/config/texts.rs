@@ -32,6 +32,7 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
             prefix_hour: limits.texts_per_prefix_hour,
             prefix_digits: limits.prefix_digits,
             line_minute: limits.texts_per_line_minute,
+            spend_day: limits.spend_per_day,
             ..TextLimits::default()
         },
         countries: countries(config),

@@ -87,6 +87,8 @@ pub struct Expect {
     pub prompts: Option<Vec<String>>,
     /// Parts of the texts sent, one each; an empty list: none is sent.
     pub texts: Option<Vec<String>>,
+    /// Parts of the texts that follow the call, one each; an empty list: none does.
+    pub follow_ups: Option<Vec<String>>,
     /// Targets called, in order.
     pub targets: Option<Vec<String>>,
     /// Offers with their answer: `offer declined`, `offer suppressed:holdout`.

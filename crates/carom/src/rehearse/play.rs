@@ -296,13 +296,17 @@ impl Rehearsal {
                 ));
             }
         }
-        let texts: Vec<&str> = self.heard.iter().filter_map(text).collect();
-        if let Some(wanted) = &expect.texts {
+        let sent: Vec<&str> = self.heard.iter().filter_map(text).collect();
+        let later: Vec<&str> = self.heard.iter().filter_map(follow_up).collect();
+        for (what, wanted, texts) in
+            [("texts", &expect.texts, sent), ("follow_ups", &expect.follow_ups, later)]
+        {
+            let Some(wanted) = wanted else { continue };
             let fits = wanted.len() == texts.len()
                 && wanted.iter().zip(&texts).all(|(part, text)| text.contains(part.as_str()));
             if !fits {
                 faults.push(format!(
-                    "texts: expected [{}], came [{}]",
+                    "{what}: expected [{}], came [{}]",
                     wanted.join(", "),
                     texts.join(", ")
                 ));
@@ -344,6 +348,13 @@ fn prompts(heard: &Heard) -> Vec<&str> {
 fn text(heard: &Heard) -> Option<&str> {
     match heard {
         Heard::Text(request) => Some(&request.message),
+        _ => None,
+    }
+}
+
+fn follow_up(heard: &Heard) -> Option<&str> {
+    match heard {
+        Heard::FollowUp { text, .. } => Some(&text.message),
         _ => None,
     }
 }

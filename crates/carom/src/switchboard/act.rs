@@ -94,6 +94,9 @@ impl Switchboard {
                 }
             }
             Output::SendText(request) => self.send_text(no, request),
+            Output::FollowUp { text, due_ms, until_ms } => {
+                self.follow_up(no, text, due_ms, until_ms);
+            }
             Output::Fetch(request) => self.fetch(no, request),
             Output::BookCallback(request) => self.book_callback(no, request),
             Output::TakeVoice { step, max_ms, silence_ms } => {

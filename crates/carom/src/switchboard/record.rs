@@ -276,6 +276,7 @@ impl Ledger {
             }
             // A flag that a flow sets holds for its call only.
             Record::Flag { .. }
+            | Record::FollowUp { .. }
             | Record::ForwardAnswered { .. }
             | Record::ForwardFailed { .. }
             | Record::Bypassed { .. } => {}
@@ -399,6 +400,13 @@ pub fn in_words(record: &Record) -> Option<String> {
         Record::Language { language } => format!("language {language}"),
         Record::Flag { name } => format!("flag {name} set"),
         Record::Consent { name, .. } => format!("consent {name} given"),
+        Record::FollowUp { name, due_ms: Some(due_ms), .. } => {
+            let due = jiff::Timestamp::from_millisecond(*due_ms).unwrap_or_default();
+            format!("{name} follows at {due:.0}")
+        }
+        Record::FollowUp { name, why_not, .. } => {
+            format!("{name} does not follow: {}", why_not.as_deref().unwrap_or("unknown"))
+        }
         Record::ForwardStarted { target, .. } => format!("calling {target}"),
         Record::ForwardAnswered { target, .. } => format!("{target} answered"),
         Record::ForwardFailed { target, why, status, .. } => {

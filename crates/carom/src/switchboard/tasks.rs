@@ -22,7 +22,10 @@ use message_text::{E164, NumberProblem};
 use sha2::{Digest, Sha256};
 use sip_stack::Uri;
 
-use super::{Switchboard, links, live::CallNo};
+use super::{
+    Switchboard, links,
+    live::{CallNo, Live},
+};
 use crate::node::{LinkHealth, Mailbox, Sources, clock::wall_ms};
 
 /// A name is looked up this long.
@@ -176,56 +179,30 @@ impl Switchboard {
 
     pub(super) fn send_text(&mut self, no: CallNo, request: TextRequest) {
         let Some(call) = self.calls.get(&no) else { return };
-        let to = match (&call.ledger.caller, call.withheld) {
-            (Some(caller), false) => Ok(caller.clone()),
-            _ => Err(NumberProblem::Withheld),
-        };
-        let (link, page) = match links::of_text(call, &request) {
-            Ok(linked) => linked,
-            Err(error) => {
-                tracing::error!(%error, "no token for a link");
-                let failed = TextOutcome::Failed { class: "no_token".to_owned() };
-                return self.tell(no, Input::Text(failed));
-            }
-        };
-        let text = request.message.replace("{link}", &link).replace("{brand}", &call.ledger.brand);
-        let said = request
-            .prompt
-            .split('+')
-            .filter_map(|name| call.snapshot.prompts.transcript(&request.language, name));
-        let prompt_hash = hex::encode(Sha256::digest(said.collect::<Vec<_>>().join("\n")));
-        let order = TextOrder {
-            call: call.ledger.started_row(),
-            offer: call.ledger.offer(request.offer),
-            to,
-            via: request.via,
-            text,
-            brand: call.ledger.brand.clone(),
-            link: Some(link).filter(|link| !link.is_empty()),
-            link_token: page.as_ref().map(|page| page.token.as_str().to_owned()),
-            language: request.language,
-            step: request.step,
-            asked_in: request.asked_in,
-            purpose: request.purpose,
-            links: request.links.into_iter().map(|link| link.name).collect(),
-            page,
-            not_after_ms: request.not_after_ms,
-            // An opt-out from a topic is one from texts of that intent.
-            topic: call.ledger.intent.clone().unwrap_or_default(),
-            pressed: request.pressed.map(|key| key.to_string()),
-            prompt_id: request.prompt,
-            prompt_hash,
-            accept_within_ms: request.accept_within_ms,
-            attempt_ms: request.attempt_ms,
-            allow_one_duplicate: request.allow_one_duplicate,
-            valid_minutes: request.valid_minutes,
-            repeat_after_minutes: request.repeat_after_minutes,
+        let order = match order(call, request) {
+            Ok(order) => order,
+            Err(failed) => return self.tell(no, Input::Text(failed)),
         };
         let (texts, done) = (self.services.texts.clone(), self.done.clone());
         let by = Arc::clone(&call.snapshot.texts);
         tokio::spawn(async move {
             let outcome = texts.send_by(by, order).await;
             let _ = done.send(Done::Input(no, Input::Text(outcome_told(outcome))));
+        });
+    }
+
+    /// Commits a text that is sent when the call is long over.
+    pub(super) fn follow_up(&mut self, no: CallNo, text: TextRequest, due_ms: i64, until_ms: i64) {
+        let Some(call) = self.calls.get(&no) else { return };
+        let Ok(order) = order(call, text) else { return };
+        let texts = self.services.texts.clone();
+        let by = Arc::clone(&call.snapshot.texts);
+        tokio::spawn(async move {
+            let (call, step) = (order.call.call_id.clone(), order.step.clone());
+            let outcome = texts.follow_up(by, order, due_ms, until_ms).await;
+            if outcome != text::TextOutcome::Queued {
+                tracing::info!(call, step, ?outcome, "no follow-up");
+            }
         });
     }
 
@@ -243,6 +220,53 @@ impl Switchboard {
             let _ = done.send(Done::Input(no, Input::OptOut(recorded)));
         });
     }
+}
+
+/// What is ordered for a call; an error is what the caller hears.
+fn order(call: &Live, request: TextRequest) -> Result<TextOrder, TextOutcome> {
+    let to = match (&request.to, &call.ledger.caller, call.withheld) {
+        // Typed by the caller, and found to be a mobile number.
+        (Some(typed), _, _) => typed.0.parse(),
+        (None, Some(caller), false) => Ok(caller.clone()),
+        _ => Err(NumberProblem::Withheld),
+    };
+    let (link, page) = links::of_text(call, &request).map_err(|error| {
+        tracing::error!(%error, "no token for a link");
+        TextOutcome::Failed { class: "no_token".to_owned() }
+    })?;
+    let text = request.message.replace("{link}", &link).replace("{brand}", &call.ledger.brand);
+    let said = request
+        .prompt
+        .split('+')
+        .filter_map(|name| call.snapshot.prompts.transcript(&request.language, name));
+    let prompt_hash = hex::encode(Sha256::digest(said.collect::<Vec<_>>().join("\n")));
+    Ok(TextOrder {
+        call: call.ledger.started_row(),
+        offer: call.ledger.offer(request.offer),
+        to,
+        via: request.via,
+        text,
+        brand: call.ledger.brand.clone(),
+        link: Some(link).filter(|link| !link.is_empty()),
+        link_token: page.as_ref().map(|page| page.token.as_str().to_owned()),
+        language: request.language,
+        step: request.step,
+        asked_in: request.asked_in,
+        purpose: request.purpose,
+        links: request.links.into_iter().map(|link| link.name).collect(),
+        page,
+        not_after_ms: request.not_after_ms,
+        // An opt-out from a topic is one from texts of that intent.
+        topic: call.ledger.intent.clone().unwrap_or_default(),
+        pressed: request.pressed.map(|key| key.to_string()),
+        prompt_id: request.prompt,
+        prompt_hash,
+        accept_within_ms: request.accept_within_ms,
+        attempt_ms: request.attempt_ms,
+        allow_one_duplicate: request.allow_one_duplicate,
+        valid_minutes: request.valid_minutes,
+        repeat_after_minutes: request.repeat_after_minutes,
+    })
 }
 
 /// Where a SIP URI leads.

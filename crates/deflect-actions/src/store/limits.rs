@@ -1,6 +1,8 @@
 //! What limits count: texts of the last day, as the outbox has them, so that a restart and
 //! another node change nothing.
 
+use std::collections::HashMap;
+
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -16,6 +18,11 @@ pub(crate) struct SentText {
     pub number: Option<String>,
     pub line: String,
     pub created_ms: i64,
+    /// Name of the sender that has or had it.
+    pub sender: Option<String>,
+    pub segments: i64,
+    /// As the provider told it; its sign is the provider's.
+    pub price_micros: Option<i64>,
 }
 
 impl Store {
@@ -25,6 +32,7 @@ impl Store {
         // The ids are in order of time, and the primary key is an index.
         let rows = sqlx::query(
             "SELECT m.message_id, m.dest_key, m.dest_key_prev, m.dest_enc, m.created_ms, \
+             m.sender, m.price_micros, CAST(COALESCE(m.segments, 1) AS BIGINT) AS segments, \
              COALESCE(c.did, '') AS line FROM message m JOIN call c ON c.call_id = m.call_id \
              WHERE m.message_id >= $1",
         )
@@ -42,10 +50,34 @@ impl Store {
                 number,
                 line: row.try_get("line")?,
                 created_ms: row.try_get("created_ms")?,
+                sender: row.try_get("sender")?,
+                segments: row.try_get("segments")?,
+                price_micros: row.try_get("price_micros")?,
                 message_id,
             });
         }
         Ok(texts)
+    }
+
+    /// The texts since `since_ms` whose links lead over pages of ours, each with whether a person
+    /// has opened one.
+    pub(crate) async fn opened_since(
+        &self,
+        since_ms: i64,
+    ) -> Result<HashMap<String, bool>, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows = sqlx::query(
+            "SELECT message_id, MAX(CASE WHEN first_human_ms IS NULL THEN 0 ELSE 1 END) AS opened \
+             FROM link WHERE created_ms >= $1 AND message_id IS NOT NULL GROUP BY message_id",
+        )
+        .bind(since_ms)
+        .fetch_all(&mut *conn)
+        .await?;
+        let opened = rows.iter().map(|row| {
+            let opened: i32 = row.try_get("opened")?;
+            Ok((row.try_get("message_id")?, opened != 0))
+        });
+        opened.collect()
     }
 
     /// Records that a limit bit.

@@ -11,7 +11,7 @@ use crate::{
     provider::{Class, Failure, State},
     store::{
         StoreError,
-        message::{Letter, NewMessage, News, Outgoing},
+        message::{Letter, NewMessage, News, Outgoing, When},
     },
 };
 
@@ -68,7 +68,9 @@ impl TextService {
                 return TextOutcome::failed("store");
             }
         };
-        let commit = self.commit(&order, config, &cleared, now);
+        let lease_until_ms = now + lease_ms(&order);
+        let when = When::Now { lease_until_ms, until_ms: valid_until(&order, now) };
+        let commit = self.commit(&order, config, &cleared, when, now);
         match tokio::time::timeout(budget.min(COMMIT), commit).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -82,6 +84,8 @@ impl TextService {
         let mut outgoing = Outgoing {
             message_id,
             business: order.call.business.clone(),
+            purpose: order.purpose.clone(),
+            topic: order.topic.clone(),
             to: cleared.to,
             letter: letter(&order),
             sender: None,
@@ -95,16 +99,16 @@ impl TextService {
         self.conclude(&outgoing, tried).await
     }
 
-    async fn commit(
+    pub(super) async fn commit(
         &self,
         order: &TextOrder,
         config: &TextConfig,
         cleared: &Cleared,
+        when: When,
         now: i64,
     ) -> Result<(), StoreError> {
         let store = &self.0.store;
         let failed = store.failed_like(&order.call.call_id, &order.step, &cleared.dest_key).await?;
-        let lease = ms(order.accept_within_ms) + LEASE_SLACK;
         let first =
             config.senders_for(cleared.to.region(), &order.via).first().map(|(s, _)| s.channel);
         let new = NewMessage {
@@ -126,8 +130,7 @@ impl TextService {
             encoding: cleared.segments.encoding.as_str(),
             segments: i64::try_from(cleared.segments.count).unwrap_or(i64::MAX),
             now_ms: now,
-            valid_until_ms: valid_until(order, now),
-            lease_until_ms: now + i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4),
+            when,
         };
         store.commit_message(&new).await
     }
@@ -208,6 +211,12 @@ fn letter(order: &TextOrder) -> Letter {
         link_token: order.link_token.clone(),
         brand: order.brand.clone(),
     }
+}
+
+/// A claim outlives the wait of its caller by so much.
+fn lease_ms(order: &TextOrder) -> i64 {
+    let lease = ms(order.accept_within_ms) + LEASE_SLACK;
+    i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 fn valid_until(order: &TextOrder, now: i64) -> i64 {

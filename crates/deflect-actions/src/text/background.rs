@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::JoinHandle, time::Instant};
 
 use super::{TextService, attempt::LEASE_SLACK};
-use crate::store::StoreError;
+use crate::{
+    provider::{Class, Failure},
+    store::{StoreError, message::FOLLOW_UP},
+};
 
 /// Between two looks at the queue.
 const LOOK: Duration = Duration::from_secs(1);
@@ -77,8 +80,12 @@ impl TextService {
     async fn retry(&self, id: &str) -> Result<(), StoreError> {
         let Some(mut message) = self.0.store.outgoing(id).await? else { return Ok(()) };
         let config = self.config();
-        if self.0.store.is_opted_out(&message.business, &message.to, "").await? {
-            let failure = crate::provider::Failure::of(crate::provider::Class::OptedOut);
+        let store = &self.0.store;
+        if store.is_opted_out(&message.business, &message.to, &message.topic).await? {
+            if message.purpose == FOLLOW_UP {
+                return store.cancel(id, Class::OptedOut.as_str()).await;
+            }
+            let failure = Failure::of(Class::OptedOut);
             self.conclude(&message, super::attempt::Tried::Failed(failure)).await;
             return Ok(());
         }

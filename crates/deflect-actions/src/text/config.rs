@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use message_text::MAX_SEGMENTS;
 
-use crate::provider::{Channel, Provider, Template};
+use crate::{
+    provider::{Channel, Provider, Template},
+    store::SentText,
+};
 
 /// What a service sends by.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +47,9 @@ pub struct Sender {
     pub channel: Channel,
     /// What it sends in place of texts.
     pub template: Option<Template>,
+    /// Price of one part of a text, in millionths of the currency of [`TextLimits::spend_day`];
+    /// `None`: only the provider tells.
+    pub price_micros: Option<i64>,
 }
 
 /// How many texts at most.
@@ -61,6 +67,8 @@ pub struct TextLimits {
     pub line_minute: u32,
     /// Parts of one text.
     pub segments: u8,
+    /// What the texts of a day may cost, in millionths; `None`: anything.
+    pub spend_day: Option<i64>,
 }
 
 impl Default for TextLimits {
@@ -72,6 +80,7 @@ impl Default for TextLimits {
             prefix_digits: 7,
             line_minute: 120,
             segments: MAX_SEGMENTS,
+            spend_day: None,
         }
     }
 }
@@ -93,6 +102,20 @@ impl TextConfig {
         } else {
             via.iter().filter_map(named).filter(serves).filter_map(with_provider).collect()
         }
+    }
+
+    /// What a text of so many parts will cost by the sender that is tried first, in millionths.
+    pub(super) fn price(&self, region: &str, via: &[String], segments: usize) -> i64 {
+        let first = self.senders_for(region, via).first().and_then(|(s, _)| s.price_micros);
+        first.unwrap_or(0).saturating_mul(i64::try_from(segments).unwrap_or(1))
+    }
+
+    /// What a stored text cost: as its provider says, else by its sender's price.
+    pub(super) fn cost(&self, text: &SentText) -> i64 {
+        let by = |name: &String| self.senders.iter().find(|sender| sender.name == *name);
+        let price = text.sender.as_ref().and_then(by).and_then(|sender| sender.price_micros);
+        let told = text.price_micros.map(i64::abs);
+        told.unwrap_or_else(|| price.unwrap_or(0).saturating_mul(text.segments))
     }
 
     /// Whether numbers of `region` may be texted.

@@ -9,6 +9,7 @@ mod attempt;
 mod background;
 mod check;
 mod config;
+mod follow_up;
 mod health;
 mod later;
 mod limits;

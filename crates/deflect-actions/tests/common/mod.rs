@@ -236,6 +236,7 @@ pub fn sender(name: &str, provider: &str, from: &str) -> Sender {
         per_second: None,
         channel: Channel::Sms,
         template: None,
+        price_micros: None,
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     facts::Facts,
-    io::{Input, Output},
+    io::{Hidden, Input, Output},
     keys::KeyBuffer,
     records::{OfferResponse, Record},
     speak,
@@ -38,6 +38,16 @@ pub(crate) struct Progress {
     pub answered: bool,
     /// What the caller has asked for by key.
     pub asked: Option<Asked>,
+    /// The key pressed last in a menu, an answer or an offer, until one is left without.
+    pub pressed: Option<Asked>,
+    /// An emergency number that was typed into a field.
+    pub emergency: Option<String>,
+    /// The mobile number that the caller typed for texts, E.164.
+    pub typed: Option<Hidden>,
+    /// How many were typed.
+    pub numbers_typed: u8,
+    /// Consents given by key, by name, with the key that gave them.
+    pub agreed: Vec<(String, Asked)>,
     /// Questions asked when the call arrived whose steps were not reached yet.
     pub early: Vec<Early>,
     /// What destinations of links said.

@@ -29,6 +29,13 @@ impl Call {
         else {
             return;
         };
+        if !self.emergency_notice(now, &then) {
+            self.begin_answered(now, then);
+        }
+    }
+
+    /// What the answered call begins with.
+    pub(super) fn begin_answered(&mut self, now: Duration, then: Aloud) {
         let way = match then {
             Aloud::Step(visit) => self.begin_aloud(now, visit),
             Aloud::Direct => Some(self.bypassed("drain")),
@@ -93,6 +100,7 @@ impl Call {
                 }
                 Stage::Queued | Stage::Talking => return self.end_forwarded(now, true),
             },
+            Phase::Saying(_) => self.done_in_flow().unwrap_or(EndReason::CallerHangup),
             Phase::Apologising(_) => EndReason::Apology,
             // It is waited for whatever the caller does.
             Phase::Parting { .. } => return,
@@ -177,6 +185,7 @@ impl Call {
             | Phase::Waiting(Waiting { visit, .. }) => (visit.clone(), 1, None),
             Phase::Answering { .. }
             | Phase::Forwarding(_)
+            | Phase::Saying(_)
             | Phase::Apologising(_)
             | Phase::Parting { .. }
             | Phase::Over => return,
@@ -207,6 +216,7 @@ impl Call {
 
     fn end(&mut self, now: Duration, reason: EndReason) {
         self.leave_line();
+        self.follow_up(now);
         let at_ms = self.state.desk.at_ms(now);
         let progress = &self.state.progress;
         let handled = match (progress.human, progress.maybe_human) {

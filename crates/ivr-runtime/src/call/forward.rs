@@ -132,7 +132,8 @@ impl Call {
                 self.advance(now, way);
             }
             Phase::Forwarding(_) => self.state.route.mode = Mode::Direct,
-            Phase::Apologising(_) | Phase::Parting { .. } | Phase::Over => {}
+            // It is short, and leads to the flow or to a person.
+            Phase::Saying(_) | Phase::Apologising(_) | Phase::Parting { .. } | Phase::Over => {}
         }
     }
 

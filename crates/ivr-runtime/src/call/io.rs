@@ -219,6 +219,15 @@ pub enum Output {
     StopPlay,
     /// Send a text; report [`Input::Text`].
     SendText(TextRequest),
+    /// Send a text later: the caller has agreed to it, and the call is over.
+    FollowUp {
+        /// The text.
+        text: TextRequest,
+        /// When, ms UTC.
+        due_ms: i64,
+        /// Not from then on, ms UTC.
+        until_ms: i64,
+    },
     /// Ask a system of the business; report [`Input::Fetched`].
     Fetch(FetchRequest),
     /// Take what the caller says from now on; report [`Input::Voice`], and [`Input::VoiceOver`]
@@ -322,6 +331,9 @@ pub struct CallbackRequest {
 pub struct TextRequest {
     /// Name of the `text` step.
     pub step: String,
+    /// Where to, E.164, where the caller typed it: nothing is known of who has that number, so that
+    /// no link of it carries more than topic and language. `None`: the caller's own.
+    pub to: Option<Hidden>,
     /// Number of the offer it fulfils, see [`Record::Offer`].
     pub offer: u32,
     /// Senders in the order tried.

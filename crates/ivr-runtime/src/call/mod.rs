@@ -5,8 +5,10 @@
 //! [`Call::state`] can be written away at any moment and [`Call::resume`]d with the same flow.
 
 pub(crate) mod desk;
+pub(crate) mod emergency;
 mod ending;
 mod facts;
+mod follow_up;
 mod forward;
 mod io;
 pub mod keys;
@@ -64,6 +66,8 @@ pub struct CallState {
     facts: Facts,
     progress: Progress,
     keys: KeyBuffer,
+    /// What was pressed lately, where an emergency number may be among it.
+    dialled: emergency::Dialled,
     desk: Desk,
     route: Route,
     /// The caller's place in line, kept through what the caller does meanwhile.
@@ -91,6 +95,8 @@ enum Phase {
     Waiting(Waiting),
     /// A target is called or bridged.
     Forwarding(Forwarding),
+    /// The caller is told what to do in an emergency.
+    Saying(emergency::Saying),
     /// Nobody can be reached; the caller is told so.
     Apologising(Playback),
     /// The caller left in the middle of a message, which is being kept.
@@ -144,6 +150,7 @@ impl Call {
             flow_rev: flow.rev.clone(),
             progress: Progress::default(),
             keys: KeyBuffer::default(),
+            dialled: emergency::Dialled::default(),
             route: Route::new(now, &flow, direct),
             place: None,
             phase: Phase::Over,
@@ -219,9 +226,11 @@ impl Call {
 
     /// Whether the keys that come now are digits of a field, and no choice.
     pub fn collects(&self) -> bool {
-        match &self.state.phase {
-            Phase::InStep { running: Running::Collect(_), .. } => true,
-            Phase::InStep { running: Running::Callback(booking), .. } => booking.collects(),
+        let Phase::InStep { running, .. } = &self.state.phase else { return false };
+        match running {
+            Running::Collect(_) => true,
+            Running::Text(sending) => sending.asks(),
+            Running::Callback(booking) => booking.collects(),
             _ => false,
         }
     }
@@ -234,9 +243,14 @@ impl Call {
             Phase::InStep { running, .. } if running.awaits_key() => false,
             Phase::InStep { .. } | Phase::Answering { .. } => {
                 // A callback forgets what was typed before it asks for a number.
-                self.flow.steps.iter().any(|step| matches!(step.does, Does::Collect(_)))
+                self.flow.steps.iter().any(|step| match &step.does {
+                    Does::Collect(_) => true,
+                    Does::Text(text) => text.ask.is_some(),
+                    _ => false,
+                })
             }
-            Phase::Waiting(_)
+            Phase::Saying(_)
+            | Phase::Waiting(_)
             | Phase::Forwarding(_)
             | Phase::Apologising(_)
             | Phase::Parting { .. }
@@ -275,6 +289,7 @@ impl Call {
             Phase::Forwarding(forwarding) => {
                 forwarding.poll_timeout().or_else(|| self.leave_queue_at(forwarding))
             }
+            Phase::Saying(saying) => Some(saying.poll_timeout()),
             Phase::Apologising(playback) => Some(playback.poll_timeout()),
             Phase::Parting { until, .. } => Some(*until),
             Phase::Over => None,
@@ -300,13 +315,25 @@ impl Call {
             }
             self.state.progress.checks.take(now, *id, outcome);
         }
+        if let (Phase::InStep { .. }, Input::Key(key)) = (&self.state.phase, &input)
+            && self.dials_emergency(now, *key)
+        {
+            return;
+        }
         match (&mut self.state.phase, &input) {
             (Phase::Over, _) | (Phase::Parting { .. }, Input::HungUp) => {}
             (_, Input::HungUp) => self.hung_up(now),
             (_, Input::OperatorBridge) => self.operator_bridge(now),
             (Phase::Answering { .. }, Input::Answered) => self.answered(now),
             (Phase::Answering { .. }, Input::AnswerFailed) => self.answer_failed(now),
-            (Phase::Answering { .. }, Input::Key(key)) => self.state.keys.push(*key),
+            (Phase::Answering { .. } | Phase::Saying(_), Input::Key(key)) => {
+                self.state.keys.push(*key);
+            }
+            (Phase::Saying(saying), _) => {
+                if saying.input(&input) {
+                    self.said(now);
+                }
+            }
             (Phase::InStep { .. } | Phase::Waiting(_), Input::Target(outcome))
                 if self.state.place.is_some() =>
             {
@@ -346,6 +373,8 @@ impl Call {
             Phase::Waiting(_) if self.state.route.is_over_time(now) => self.wait_over_time(now),
             Phase::Waiting(_) => self.wait_on(now),
             Phase::Answering { .. } => self.answer_failed(now),
+            Phase::Saying(saying) if saying.is_over(now) => self.said(now),
+            Phase::Saying(_) => {}
             Phase::Forwarding(Forwarding { target, stage: Stage::Queued }) => {
                 self.leave_queue(now, *target);
             }
@@ -412,6 +441,10 @@ impl Call {
         match step::aloud(step, &mut self.context(now)) {
             Ok(running) => {
                 self.state.phase = Phase::InStep { visit, running };
+                // Typed ahead.
+                if let Some(number) = self.state.progress.emergency.take() {
+                    self.emergency_typed(now, &number);
+                }
                 None
             }
             Err(leave) => Some(self.left(now, &visit, 1, leave)),
@@ -447,6 +480,9 @@ impl Call {
     }
 
     fn take_turn(&mut self, now: Duration, turn: Turn) {
+        if let Some(number) = self.state.progress.emergency.take() {
+            return self.emergency_typed(now, &number);
+        }
         let Phase::InStep { visit, running } = &self.state.phase else { return };
         let (visit, tries) = (visit.clone(), running.tries());
         let way = match turn {

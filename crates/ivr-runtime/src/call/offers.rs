@@ -3,13 +3,15 @@
 use super::facts::Facts;
 use crate::{
     flow::{
-        model::{Does, Flow, LinkId, Offer, RuleId},
+        model::{Does, Flow, Go, LinkId, Offer, RuleId},
         rules::{self, Truth},
     },
     step::check,
 };
 
 const DAY_MS: i64 = 86_400_000;
+/// Steps between the key that accepts and the text that are looked through.
+const LOOK_AHEAD: usize = 4;
 /// Seeds that are looked at for one that is alike.
 const SEEDS: u64 = 5_000;
 
@@ -75,11 +77,11 @@ pub(crate) fn suppressed(
 ) -> Option<Suppressed> {
     let checks: [&dyn Fn() -> Option<Suppressed>; 6] = [
         &|| is_holdout(flow, facts).then_some(Suppressed::Holdout),
-        &|| caller_is_unfit(flow, facts, now_ms),
+        &|| caller_is_unfit(flow, offer, facts, now_ms),
         &|| (offer.needs_intent && facts.intent.is_none()).then_some(Suppressed::NoIntent),
         &|| against_rules(flow, offer, facts, now_ms),
         &|| {
-            let outside = percentile(facts.caller_seed, step) >= u64::from(offer.share);
+            let outside = percentile(facts.caller_seed, step) >= u64::from(offer.share.at(now_ms));
             outside.then_some(Suppressed::Share)
         },
         &|| match check::resolve(flow, facts, offer.link) {
@@ -99,7 +101,7 @@ pub(crate) fn is_down(flow: &Flow, facts: &Facts, id: LinkId) -> bool {
 }
 
 /// Reasons that lie in the caller: history and number.
-fn caller_is_unfit(flow: &Flow, facts: &Facts, now_ms: i64) -> Option<Suppressed> {
+fn caller_is_unfit(flow: &Flow, offer: &Offer, facts: &Facts, now_ms: i64) -> Option<Suppressed> {
     let since_ms = now_ms - i64::from(flow.ask_again_days) * DAY_MS;
     if let Some(history) = &facts.history {
         if history.failed_promise {
@@ -113,10 +115,34 @@ fn caller_is_unfit(flow: &Flow, facts: &Facts, now_ms: i64) -> Option<Suppressed
         }
     }
     match (&facts.caller, facts.withheld, facts.can_receive_text) {
+        _ if asks_for_a_number(flow, offer) => None,
         (None, _, _) | (_, true, _) => Some(Suppressed::Withheld),
         (Some(_), false, Some(false)) => Some(Suppressed::NotTextable),
         (Some(_), false, Some(true) | None) => None,
     }
+}
+
+/// The key that accepts leads to a text whose step says that it asks for a mobile number,
+/// at once, through `set` steps or through a menu of channels.
+fn asks_for_a_number(flow: &Flow, offer: &Offer) -> bool {
+    let mut open: Vec<(Go, usize)> = offer
+        .accept
+        .iter()
+        .filter_map(|key| offer.menu.press.get(key))
+        .map(|go| (*go, LOOK_AHEAD))
+        .collect();
+    while let Some((go, left)) = open.pop() {
+        let (Go::Step(id), Some(left)) = (go, left.checked_sub(1)) else { continue };
+        match flow.steps.get(usize::from(id.0)).map(|step| &step.does) {
+            Some(Does::Text(text)) if text.ask.as_ref().is_some_and(|ask| ask.written) => {
+                return true;
+            }
+            Some(Does::Set { then, .. }) => open.push((*then, left)),
+            Some(Does::Menu(menu)) => open.extend(menu.press.values().map(|go| (*go, left))),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// `only_if` wants true, `never_if` wants false; unknown is against both.
@@ -145,8 +171,11 @@ pub(crate) fn judge(flow: &Flow, facts: &Facts, now_ms: i64, rule: RuleId) -> (T
 pub(crate) fn seed_alike(flow: &Flow, seed: u64) -> u64 {
     let arms = |seed: u64| -> Vec<bool> {
         let offers = flow.steps.iter().filter_map(|step| match &step.does {
-            Does::Offer(offer) => Some((step.name.as_str(), u64::from(offer.share))),
+            Does::Offer(offer) => Some((step.name.as_str(), &offer.share.0)),
             _ => None,
+        });
+        let offers = offers.flat_map(|(name, shares)| {
+            shares.iter().map(move |(_, percent)| (name, u64::from(*percent)))
         });
         [("holdout", u64::from(flow.holdout_percent))]
             .into_iter()

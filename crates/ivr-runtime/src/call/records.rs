@@ -101,6 +101,15 @@ pub enum Record {
         /// When.
         at_ms: i64,
     },
+    /// A message that the caller agreed to follows the call, or does not.
+    FollowUp {
+        /// `X` of `[after_call.X]`.
+        name: String,
+        /// When it is due, ms UTC.
+        due_ms: Option<i64>,
+        /// Why there is none: `intent`, `only_if:textable`, `no_hour`, …
+        why_not: Option<String>,
+    },
     /// The caller leg was answered.
     Answered {
         /// When.

@@ -45,6 +45,8 @@ pub enum Code {
     E12,
     /// A secret in the open, or an address that is not https.
     E13,
+    /// A line without a person, by mistake or for protected calls too.
+    E14,
     /// A key with two meanings, or too many.
     E15,
     /// A line in which nobody can tell when a person answers.
@@ -69,6 +71,8 @@ pub enum Code {
     W08,
     /// Something that nothing uses.
     W10,
+    /// A message after a call that is sent at night, too.
+    W11,
 }
 
 impl Code {
@@ -82,7 +86,8 @@ impl Code {
             | Self::W06
             | Self::W07
             | Self::W08
-            | Self::W10 => Severity::Warning,
+            | Self::W10
+            | Self::W11 => Severity::Warning,
             Self::E00
             | Self::E01
             | Self::E02
@@ -97,6 +102,7 @@ impl Code {
             | Self::E11
             | Self::E12
             | Self::E13
+            | Self::E14
             | Self::E15
             | Self::E16
             | Self::E17
@@ -123,6 +129,7 @@ impl Code {
             Self::E11 => "a link or follow-up that can't keep what it promises",
             Self::E12 => "opening hours that can't be told",
             Self::E13 => "a secret in the open, or an address that is not https",
+            Self::E14 => "a line without a person, by mistake or for protected calls too",
             Self::E15 => "a key with two meanings, or too many",
             Self::E16 => "a line in which nobody can tell when a person answers",
             Self::E17 => "a field that nothing sets",
@@ -135,6 +142,7 @@ impl Code {
             Self::W07 => "a text without a word before or after it",
             Self::W08 => "a link that does not declare the intent it is offered for",
             Self::W10 => "something that nothing uses",
+            Self::W11 => "a message after a call without hours at which it is not sent",
         }
     }
 }

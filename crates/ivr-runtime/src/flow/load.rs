@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{PromptIndex, Shared, model::Flow, play, read, subs::Subs};
+use super::{PromptIndex, Shared, model::Flow, numbers, play, read, subs::Subs};
 use crate::{
     diagnose::{self, Code, Finding, Notes, Table},
     lint,
@@ -60,6 +60,7 @@ fn read(
     for step in &mut flow.steps {
         play::look_up_clips(&mut step.does, &flow.languages, prompts);
     }
+    numbers::settle(&mut flow, prompts);
     lint::check(&flow, tree.get_ref(), shared, prompts, notes);
     Some(flow)
 }

@@ -2,6 +2,7 @@
 
 mod load;
 pub mod model;
+pub(crate) mod numbers;
 pub(crate) mod play;
 mod read;
 pub mod rules;

@@ -8,16 +8,20 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    after_call::AfterCall,
     ask::{Action, Check, Collect, Lookup, Method, Request, Save},
     link::{Account, Check as LinkCheck, Level, Link, LinkKind},
     rule::{Bound, Fact, FieldTest, InLast, Rule},
+    share::Share,
 };
 pub use super::play::{Clip, PromptItem, PromptList, Spoken};
 use crate::{hours::Hours, key::Key};
 
+mod after_call;
 mod ask;
 mod link;
 mod rule;
+mod share;
 
 /// Index into [`Flow::steps`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -71,6 +75,10 @@ pub struct Flow {
     pub human: TargetId,
     /// `[fallback] target`; `None` where a flow is played without a configuration.
     pub fallback: Option<TargetId>,
+    /// "If this is an emergency …" is said before anything else.
+    pub emergency_notice: bool,
+    /// The line takes no calls but protected ones: no key need lead to a person.
+    pub digital_only: bool,
     /// Keys that lead to [`Flow::human`] in every menu, offer and answer.
     pub operator_keys: Vec<Key>,
     /// Callers who hear no offer, 0–100 %.
@@ -91,6 +99,8 @@ pub struct Flow {
     pub rules: Vec<Rule>,
     /// Opening hours of the flow and of the configuration.
     pub hours: Vec<Hours>,
+    /// What is sent after a call, in file order.
+    pub after_call: Vec<AfterCall>,
     /// Names of the senders, in file order; the default of `via`.
     pub senders: Vec<String>,
 }
@@ -208,7 +218,11 @@ impl Does {
             Self::Offer(offer) => vec![&mut offer.menu.play],
             Self::Text(text) => {
                 let own = [&mut text.wait_prompt, &mut text.sent_prompt, &mut text.failed_prompt];
-                own.into_iter().flatten().chain([&mut text.unsure_prompt]).collect()
+                let ask = text.ask.iter_mut().flat_map(|ask| {
+                    [&mut ask.own, &mut ask.other, &mut ask.refused, &mut ask.read_back]
+                });
+                let own = own.into_iter().flatten().chain([&mut text.unsure_prompt]);
+                own.chain(ask).collect()
             }
             Self::Collect(collect) => {
                 [&mut collect.play].into_iter().chain(&mut collect.confirm).collect()
@@ -276,8 +290,8 @@ pub struct Offer {
     pub never_if: Vec<RuleId>,
     /// Suppressed with `no_intent` while the intent is unknown.
     pub needs_intent: bool,
-    /// Ramp, 0–100 % of callers.
-    pub share: u8,
+    /// Ramp: percent of callers by day.
+    pub share: Share,
     /// Keys of `press` that accept; the others decline.
     pub accept: Vec<Key>,
     /// Where a suppressed offer goes, without a sound.
@@ -297,6 +311,8 @@ pub struct Text {
     pub purpose: String,
     /// Whether the caller confirms the number.
     pub confirm_number: ConfirmNumber,
+    /// What is played to a caller who is asked for it; `None`: nobody is.
+    pub ask: Option<AskNumber>,
     /// Budget of the whole step, ms.
     pub accept_within_ms: u32,
     /// Budget of one attempt, ms.
@@ -350,6 +366,22 @@ pub struct Wait {
     pub then: Option<Go>,
     /// The target can't be reached at all; `None`: the way out.
     pub if_fails: Option<Go>,
+}
+
+/// The question for the number of a text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AskNumber {
+    /// Reads the caller's own number back.
+    pub own: PromptList,
+    /// Asks for another.
+    pub other: PromptList,
+    /// Said before, where no text reaches the number that was meant.
+    pub refused: PromptList,
+    /// Reads the typed number back.
+    pub read_back: PromptList,
+    /// `confirm_number` is written in the step: an offer that leads there is also made to callers
+    /// whose own number takes no texts.
+    pub written: bool,
 }
 
 /// `do = "voicemail"`.

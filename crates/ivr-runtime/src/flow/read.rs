@@ -3,6 +3,7 @@
 //! All names are collected first, so that tables may stand in any order. A name that leads
 //! nowhere is noted and replaced by a hang-up; a flow with such a place is never served.
 
+mod after_call;
 mod ask;
 mod fields;
 mod head;
@@ -11,6 +12,7 @@ mod message;
 mod names;
 mod prompts;
 mod rules;
+mod share;
 mod steps;
 mod targets;
 
@@ -21,7 +23,7 @@ use super::{Shared, model::Flow};
 use crate::diagnose::{Code, Notes, Table, Text};
 
 /// Kinds of table that are known, and refused.
-const NOT_YET: [&str; 3] = ["sender", "source", "after_call"];
+const NOT_YET: [&str; 2] = ["sender", "source"];
 
 /// What is at hand while tables are read.
 struct Reader<'a> {
@@ -42,6 +44,7 @@ pub(super) fn flow(root: &Table<'_>, shared: &Shared, rev: String) -> Option<Flo
         links: root.tables("link"),
         rules: root.tables("rule"),
         steps: root.tables("step"),
+        after_call: root.tables("after_call"),
     };
     for kind in NOT_YET {
         for (name, _) in root.tables(kind) {
@@ -59,13 +62,16 @@ pub(super) fn flow(root: &Table<'_>, shared: &Shared, rev: String) -> Option<Flo
     let mut flow = head(table, &reader, rev);
     flow.hours = hours;
     flow.targets = drafts.iter().map(|draft| targets::resolve(draft, &reader)).collect();
-    let Tables { links, rules, steps } = tables;
+    let Tables { links, rules, steps, after_call } = tables;
     flow.links =
         links.into_iter().map(|(name, table)| links::link(name, &table, &reader)).collect();
     flow.rules =
         rules.into_iter().map(|(name, table)| rules::rule(name, &table, &reader)).collect();
     flow.steps =
         steps.into_iter().map(|(name, table)| steps::step(name, &table, &reader)).collect();
+    let after_call = after_call.into_iter();
+    flow.after_call =
+        after_call.map(|(name, table)| after_call::after_call(name, &table, &reader)).collect();
     Some(flow)
 }
 
@@ -77,4 +83,6 @@ pub(super) struct Tables<'a> {
     pub rules: Vec<(Text, Table<'a>)>,
     /// `[step.X]`.
     pub steps: Vec<(Text, Table<'a>)>,
+    /// `[after_call.X]`.
+    pub after_call: Vec<(Text, Table<'a>)>,
 }

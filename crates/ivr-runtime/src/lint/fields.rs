@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     diagnose::{Code, Span, nearest},
-    flow::model::{Does, Fact, LinkId, PromptItem, Request, RuleId, Spoken, Step},
+    flow::model::{AfterCall, Does, Fact, LinkId, PromptItem, Request, RuleId, Spoken, Step},
     step::{callback, template},
 };
 
@@ -39,21 +39,24 @@ struct Use {
 pub(super) fn check(lint: &Lint<'_>) {
     let known = known(lint);
     let mut told: BTreeSet<(usize, String)> = BTreeSet::new();
-    for (at, step) in graph::steps(lint.flow) {
-        for used in uses(lint, step) {
-            let told_by_source =
-                !lint.shared.sources.is_empty() && TOLD.contains(&used.field.as_str());
-            let given = told_by_source
-                || GIVEN.contains(&used.field.as_str())
-                || (used.in_request && GIVEN_TO_REQUESTS.contains(&used.field.as_str()));
-            let is_secret = known.secret.contains(&used.field) && !used.in_request;
-            let set_before = known.after.get(&used.field).is_some_and(|after| after.contains(at));
-            if (given || set_before) && !is_secret {
-                continue;
-            }
-            if told.insert((used.place.start, used.field.clone())) {
-                note(lint, &known, &used, is_secret);
-            }
+    let in_steps = graph::steps(lint.flow)
+        .flat_map(|(at, step)| uses(lint, step).into_iter().map(move |used| (Some(at), used)));
+    // When the call is over, every step may have come before.
+    let after = lint.flow.after_call.iter();
+    let after = after.flat_map(|after| of_after_call(lint, after)).map(|used| (None, used));
+    for (at, used) in in_steps.chain(after) {
+        let told_by_source = !lint.shared.sources.is_empty() && TOLD.contains(&used.field.as_str());
+        let given = told_by_source
+            || GIVEN.contains(&used.field.as_str())
+            || (used.in_request && GIVEN_TO_REQUESTS.contains(&used.field.as_str()));
+        let is_secret = known.secret.contains(&used.field) && !used.in_request;
+        let set_before = known.after.get(&used.field);
+        let set_before = set_before.is_some_and(|after| at.is_none_or(|at| after.contains(at)));
+        if (given || set_before) && !is_secret {
+            continue;
+        }
+        if told.insert((used.place.start, used.field.clone())) {
+            note(lint, &known, &used, is_secret);
         }
     }
 }
@@ -112,7 +115,10 @@ fn uses(lint: &Lint<'_>, step: &Step) -> Vec<Use> {
     };
     let of_step = |key: &str| lint.step_place(step, key);
     for (key, play) in super::prompts::lists(step) {
-        // What is read back was just typed.
+        // What is read back was just typed, or is the caller's number.
+        if key == "confirm_number" {
+            continue;
+        }
         if key == "confirm" && matches!(step.does, Does::Collect(_)) {
             continue;
         }
@@ -165,6 +171,16 @@ fn uses(lint: &Lint<'_>, step: &Step) -> Vec<Use> {
         | Does::OptOut { .. } => {}
     }
     uses
+}
+
+fn of_after_call(lint: &Lint<'_>, after: &AfterCall) -> Vec<Use> {
+    let rules = after.only_if.iter().chain(&after.never_if).flat_map(|rule| tested(lint, *rule));
+    let links = after.links.iter().flat_map(|link| of_link(lint, *link));
+    let place = || lint.place("after_call", &after.name, "message");
+    let texts = after.message.values().flat_map(|message| template::fields(message));
+    let texts = texts.map(|field| (field.to_owned(), place()));
+    let all = rules.chain(links).chain(texts);
+    all.map(|(field, place)| Use { field, place, in_request: false }).collect()
 }
 
 fn of_request(request: &Request) -> impl Iterator<Item = (&'static str, &str)> {

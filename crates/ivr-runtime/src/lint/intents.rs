@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Lint, graph};
 use crate::{
-    diagnose::Code,
+    diagnose::{Code, Span},
     flow::model::{Does, Flow, Go, LinkId, Step},
 };
 
@@ -21,15 +21,25 @@ pub(super) fn check(lint: &Lint<'_>) {
             .filter(|(place, _)| *place == at)
             .filter_map(|(_, intent)| sets(step).or(*intent))
             .collect();
-        for link in links.iter().filter_map(|id| lint.flow.links.get(usize::from(id.0))) {
-            let serves = |intent: &str| link.intents.iter().any(|i| i == "any" || i == intent);
-            for intent in intents.iter().filter(|intent| !serves(intent)) {
-                let message =
-                    format!("the link `{}` does not declare the intent `{intent}`", link.name);
-                let help = format!("add `\"{intent}\"` to its `intents`, or `\"any\"`");
-                let key = if links.len() > 1 { "links" } else { "link" };
-                lint.note(Code::W08, lint.step_place(step, key), message, help);
-            }
+        let key = if links.len() > 1 { "links" } else { "link" };
+        note(lint, &links, &intents, &lint.step_place(step, key));
+    }
+    let at_the_end: BTreeSet<&str> = reached.iter().filter_map(|(_, intent)| *intent).collect();
+    for after in &lint.flow.after_call {
+        let named: BTreeSet<&str> = after.when_intent.iter().map(String::as_str).collect();
+        let intents = if named.is_empty() { &at_the_end } else { &named };
+        note(lint, &after.links, intents, &lint.place("after_call", &after.name, "link"));
+    }
+}
+
+fn note(lint: &Lint<'_>, links: &[LinkId], intents: &BTreeSet<&str>, place: &Span) {
+    for link in links.iter().filter_map(|id| lint.flow.links.get(usize::from(id.0))) {
+        let serves = |intent: &str| link.intents.iter().any(|i| i == "any" || i == intent);
+        for intent in intents.iter().filter(|intent| !serves(intent)) {
+            let message =
+                format!("the link `{}` does not declare the intent `{intent}`", link.name);
+            let help = format!("add `\"{intent}\"` to its `intents`, or `\"any\"`");
+            lint.note(Code::W08, place.clone(), message, help);
         }
     }
 }

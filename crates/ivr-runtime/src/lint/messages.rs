@@ -1,63 +1,91 @@
 //! E09: a message is there in every language, says who sends it, holds its link once and is not
 //! too long to be sent.
 
+use std::collections::BTreeMap;
+
 use message_text::{Encoding, MAX_SEGMENTS, Segments, segments};
 
 use super::{Lint, graph};
 use crate::{
     diagnose::{Code, Span},
-    flow::model::{Does, Link, Step, Text},
+    flow::model::{Does, Link, LinkId},
 };
 
 /// Characters of a token in an address of ours: 128 bits in base64url.
 const TOKEN_LEN: usize = 22;
 
+/// A message with the table it stands in.
+struct Message<'a> {
+    kind: &'a str,
+    name: &'a str,
+    links: &'a [LinkId],
+    texts: &'a BTreeMap<String, String>,
+}
+
 pub(super) fn check(lint: &Lint<'_>) {
-    for (_, step) in graph::steps(lint.flow) {
-        if let Does::Text(text) = &step.does {
-            languages(lint, step, text);
-            for (language, message) in &text.message {
-                content(lint, text, message, place(lint, step, language));
-            }
+    let of_steps = graph::steps(lint.flow).filter_map(|(_, step)| match &step.does {
+        Does::Text(text) => Some(Message {
+            kind: "step",
+            name: &step.name,
+            links: &text.links,
+            texts: &text.message,
+        }),
+        _ => None,
+    });
+    let after = lint.flow.after_call.iter().map(|after| Message {
+        kind: "after_call",
+        name: &after.name,
+        links: &after.links,
+        texts: &after.message,
+    });
+    for message in of_steps.chain(after) {
+        languages(lint, &message);
+        for (language, text) in message.texts {
+            content(lint, &message, text, place(lint, &message, language));
         }
     }
 }
 
-fn languages(lint: &Lint<'_>, step: &Step, text: &Text) {
+fn languages(lint: &Lint<'_>, message: &Message<'_>) {
     // One text for all languages has no name.
-    if text.message.is_empty() || text.message.contains_key("") {
+    if message.texts.is_empty() || message.texts.contains_key("") {
         return;
     }
     for language in &lint.flow.languages {
-        if !text.message.contains_key(language) {
-            let message = format!("there is no message in {language}");
+        if !message.texts.contains_key(language) {
+            let why = format!("there is no message in {language}");
             let help = "add it: a caller of that language gets no text otherwise";
-            lint.note(Code::E09, lint.step_place(step, "message"), message, help);
+            lint.note(Code::E09, lint.place(message.kind, message.name, "message"), why, help);
         }
     }
-    for language in text.message.keys() {
+    for language in message.texts.keys() {
         if !lint.flow.languages.contains(language) {
-            let message = format!("`{language}` is not among the flow's languages");
+            let why = format!("`{language}` is not among the flow's languages");
             let help = format!("there are: {}", lint.flow.languages.join(", "));
-            lint.note(Code::E09, place(lint, step, language), message, help);
+            lint.note(Code::E09, place(lint, message, language), why, help);
         }
     }
 }
 
-fn content(lint: &Lint<'_>, text: &Text, message: &str, place: Span) {
-    let links = message.matches("{link}").count();
-    if links != 1 && !text.links.is_empty() {
+fn content(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
+    let links = text.matches("{link}").count();
+    if links != 1 && !message.links.is_empty() {
         let why = format!("the message holds `{{link}}` {links} times; it takes it once");
         lint.note(Code::E09, place.clone(), why, "the link is put where `{link}` stands");
     }
     if let Some(brand) = brand(lint)
-        && !message.contains("{brand}")
-        && !message.to_lowercase().contains(&brand.to_lowercase())
+        && !text.contains("{brand}")
+        && !text.to_lowercase().contains(&brand.to_lowercase())
     {
         let why = format!("the message does not say that it is from {brand}");
         lint.note(Code::E09, place.clone(), why, format!("begin it with `{brand}: …`"));
     }
-    let shortest = segments(&shortest(lint, text, message));
+    // It was not asked for by its reader's own key a moment ago (requirements §4.5).
+    if message.kind == "after_call" && !text.to_uppercase().contains("STOP") {
+        let why = "the message does not say how to opt out";
+        lint.note(Code::E09, place.clone(), why, "end it with `Reply STOP to opt out.`");
+    }
+    let shortest = segments(&shortest(lint, message, text));
     if shortest.count > usize::from(MAX_SEGMENTS) {
         let count = shortest.count;
         let why =
@@ -67,19 +95,19 @@ fn content(lint: &Lint<'_>, text: &Text, message: &str, place: Span) {
 }
 
 /// The message as it is at least: with brand and link, every other field empty.
-fn shortest(lint: &Lint<'_>, text: &Text, message: &str) -> String {
-    let links = text.links.iter().filter_map(|link| lint.flow.links.get(usize::from(link.0)));
+fn shortest(lint: &Lint<'_>, message: &Message<'_>, text: &str) -> String {
+    let links = message.links.iter().filter_map(|link| lint.flow.links.get(usize::from(link.0)));
     let of_ours = lint.shared.public_url.as_deref().unwrap_or("https://c.example");
     let of_ours = format!("{of_ours}/l/{}", "x".repeat(TOKEN_LEN));
     let address = |link: &Link| {
-        let ours = link.has_page() || text.links.len() > 1;
+        let ours = link.has_page() || message.links.len() > 1;
         if ours { of_ours.clone() } else { without_fields(&link.url) }
     };
     let link = links.map(address).min_by_key(String::len);
-    let message = message
+    let text = text
         .replace("{link}", &link.unwrap_or_default())
         .replace("{brand}", brand(lint).unwrap_or_default());
-    without_fields(&message)
+    without_fields(&text)
 }
 
 fn without_fields(template: &str) -> String {
@@ -108,9 +136,8 @@ fn brand<'a>(lint: &Lint<'a>) -> Option<&'a str> {
     business.map(|business| business.brand.as_str())
 }
 
-fn place(lint: &Lint<'_>, step: &Step, language: &str) -> Span {
-    let table =
-        lint.value("step", &step.name, "message").and_then(|value| value.get_ref().as_table());
-    let text = table.and_then(|table| table.get(language));
-    text.map_or_else(|| lint.step_place(step, "message"), toml::Spanned::span)
+fn place(lint: &Lint<'_>, message: &Message<'_>, language: &str) -> Span {
+    let value = lint.value(message.kind, message.name, "message");
+    let text = value.and_then(|value| value.get_ref().as_table()?.get(language));
+    text.map_or_else(|| lint.place(message.kind, message.name, "message"), toml::Spanned::span)
 }

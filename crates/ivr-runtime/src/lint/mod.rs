@@ -4,6 +4,8 @@
 //! somewhere, so that one misspelt name is told once and not as ten unreachable steps.
 
 pub(crate) mod addresses;
+mod after_call;
+mod digital_only;
 mod fields;
 mod graph;
 mod hours;
@@ -56,7 +58,7 @@ pub(crate) fn check(
 ) {
     let names_resolve = !notes.has_errors();
     let lint = Lint { flow, tree, shared, prompts, notes };
-    let each_table: [fn(&Lint<'_>); 9] = [
+    let each_table: [fn(&Lint<'_>); 10] = [
         waits::check,
         prompts::check,
         keys::check,
@@ -66,11 +68,13 @@ pub(crate) fn check(
         menus::check,
         said_keys::check,
         offers::check,
+        after_call::check,
     ];
-    let between_tables: [fn(&Lint<'_>); 11] = [
+    let between_tables: [fn(&Lint<'_>); 12] = [
         hours::check,
         loops::check,
         reach::check,
+        digital_only::check,
         person::check,
         way_out::check,
         fields::check,

@@ -9,9 +9,10 @@ use crate::{
     diagnose::{Code, Span},
     flow::{
         PromptFacts,
-        model::{Does, PromptItem, PromptList, Step},
+        model::{Does, PromptItem, PromptList, Spoken, Step},
         play::items,
     },
+    speech::Way,
     step::{callback, voicemail},
 };
 
@@ -39,6 +40,12 @@ pub(super) fn check(lint: &Lint<'_>) {
             }
         }
     }
+    if lint.flow.emergency_notice {
+        let place = || lint.flow_place("emergency_notice");
+        one(lint, "emergency-notice", &mut told, place);
+        let number = Spoken::Text("112".into());
+        spoken::say(lint, Way::Digits, &number, &mut told, place);
+    }
     for name in BUILT_IN {
         one(lint, name, &mut told, || lint.flow_place("languages"));
     }
@@ -54,6 +61,10 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
             ("sent_prompt", text.sent_prompt.as_ref()),
             ("failed_prompt", text.failed_prompt.as_ref()),
             ("unsure_prompt", Some(&text.unsure_prompt)),
+            ("confirm_number", text.ask.as_ref().map(|ask| &ask.own)),
+            ("confirm_number", text.ask.as_ref().map(|ask| &ask.other)),
+            ("confirm_number", text.ask.as_ref().map(|ask| &ask.refused)),
+            ("confirm_number", text.ask.as_ref().map(|ask| &ask.read_back)),
         ],
         Does::Wait(wait) => vec![("music", Some(&wait.music))],
         Does::Voicemail(voicemail) => vec![("play", Some(&voicemail.play))],

@@ -78,6 +78,10 @@ fn used(lint: &Lint<'_>) -> Used {
             | Does::OptOut { .. } => {}
         }
     }
+    for after in &flow.after_call {
+        used.links.extend(&after.links);
+        used.rules.extend(after.only_if.iter().chain(&after.never_if));
+    }
     used.links.extend(flow.links.iter().filter_map(|link| link.if_missing));
     used.hours.extend(flow.targets.iter().filter_map(|target| target.hours));
     for rule in &flow.rules {

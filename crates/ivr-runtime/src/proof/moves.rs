@@ -11,13 +11,13 @@ use crate::{
     call::{route::Way, targets::Failure},
     flow::{
         model::{
-            Action, Callback, Check, Collect, Does, Flow, Go, LinkId, Menu, Step, StepId, TargetId,
-            Text, Wait,
+            Action, AskNumber, Callback, Check, Collect, ConfirmNumber, Does, Flow, Go, LinkId,
+            Menu, Step, StepId, TargetId, Text, Wait,
         },
         way_out::Failed,
     },
     key::Key,
-    step::{callback, fetch, opt_out, text, voicemail},
+    step::{callback, fetch, number, opt_out, text, voicemail},
 };
 
 /// A caller takes so long for a key.
@@ -346,10 +346,15 @@ impl From<'_> {
         }
         let lengths = self.lengths;
         let said = |play: &Option<_>| play.as_ref().map_or(0, |play: &Vec<_>| lengths.of(play));
-        let asked = self.asked_for_at_most(&text.links);
-        let budget = asked + u64::from(text.accept_within_ms) + ms(text::GRACE);
-        let waited = budget.max(said(&text.wait_prompt));
+        let asked_ms = text.ask.as_ref().map_or(0, |ask| self.asking_for_a_number(text, ask));
+        let checked = self.asked_for_at_most(&text.links);
+        let budget = checked + u64::from(text.accept_within_ms) + ms(text::GRACE);
+        let waited = asked_ms + budget.max(said(&text.wait_prompt));
         let from = self.moves.len();
+        if text.ask.is_some() {
+            let human = Place::Target(self.flow.human);
+            self.to(Cause::So("a person is asked for"), asked_ms, human);
+        }
         self.go(Cause::So("text sent"), waited + said(&text.sent_prompt), step, text.then);
         for (why, told, own) in [
             ("text fails", said(&text.failed_prompt), text.if_fails),
@@ -369,6 +374,16 @@ impl From<'_> {
         }
         // What was asked for is done, or can't be done.
         self.moves[from..].iter_mut().for_each(|next| next.to.asked = Asked::Nothing);
+    }
+
+    /// For a caller who says nothing to it; who types takes the time of their own choice.
+    fn asking_for_a_number(&self, text: &Text, ask: &AskNumber) -> u64 {
+        let once = self.lengths.of(&ask.other) + u64::from(number::TIMEOUT_MS);
+        let own = match text.confirm_number {
+            ConfirmNumber::Always => 2 * (self.lengths.of(&ask.own) + ms(number::CONFIRM)),
+            ConfirmNumber::Never | ConfirmNumber::IfNotMobile => 0,
+        };
+        own.max(u64::from(number::TRIES) * once + self.lengths.of(&ask.refused))
     }
 
     /// How long it may take until it is known whether somebody is there at a link, or at one that

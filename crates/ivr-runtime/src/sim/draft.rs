@@ -50,6 +50,8 @@ impl Draft {
             start: StepId(0),
             human: TargetId(0),
             fallback: (targets.len() > 1).then_some(TargetId(1)),
+            emergency_notice: false,
+            digital_only: false,
             operator_keys: vec![key('0')],
             holdout_percent: 0,
             ask_again_days: 7,
@@ -60,6 +62,7 @@ impl Draft {
             links: vec![link],
             rules: Vec::new(),
             hours: Vec::new(),
+            after_call: Vec::new(),
             senders: vec!["sandbox".into()],
         };
         Self { flow }
@@ -126,7 +129,7 @@ impl Draft {
             only_if: Vec::new(),
             never_if: Vec::new(),
             needs_intent: false,
-            share: 100,
+            share: 100.into(),
             accept: vec![key('1')],
             if_not_offered: self.go(other),
         }
@@ -139,6 +142,7 @@ impl Draft {
             message: BTreeMap::from([(String::new(), "Example: {link}".into())]),
             purpose: "link".into(),
             confirm_number: ConfirmNumber::IfNotMobile,
+            ask: None,
             accept_within_ms: 8_000,
             attempt_ms: 2_500,
             allow_one_duplicate: false,

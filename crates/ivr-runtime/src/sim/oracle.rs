@@ -123,6 +123,11 @@ impl Oracle {
                 self.texts += 1;
                 Ok(())
             }
+            Output::FollowUp { .. } if self.protected => Err("a follow-up of a protected call"),
+            Output::FollowUp { text, .. } if text.pressed.is_none() => {
+                Err("a follow-up nobody agreed to")
+            }
+            Output::FollowUp { .. } => Ok(()),
             Output::Hold { .. } if !self.answered => Err("music too early"),
             Output::Forward { quiet: true, .. } if self.in_line => Err("two places in line"),
             Output::Forward { quiet: true, .. } => {

@@ -31,6 +31,13 @@ pub enum Heard {
     },
     /// A text is on its way.
     Text(Box<TextRequest>),
+    /// A text follows the call.
+    FollowUp {
+        /// What it says.
+        text: Box<TextRequest>,
+        /// When, ms UTC.
+        due_ms: i64,
+    },
     /// A system of the business is asked.
     Asked {
         /// By this step.
@@ -124,6 +131,9 @@ impl Player {
             Output::Answer => Heard::Answered,
             Output::Play { language, prompts, .. } => Heard::Prompts { language, prompts },
             Output::SendText(request) => Heard::Text(Box::new(request)),
+            Output::FollowUp { text, due_ms, .. } => {
+                Heard::FollowUp { text: Box::new(text), due_ms }
+            }
             Output::Hold { language, prompts, .. } => Heard::Prompts { language, prompts },
             Output::Forward { target, .. } => {
                 let target = self.stage.call.flow().targets.get(usize::from(target.0))?;
@@ -149,6 +159,7 @@ fn is_noticed(output: &Output) -> bool {
     !matches!(
         output,
         Output::Record(_)
+            | Output::FollowUp { .. }
             | Output::StopPlay
             | Output::StopForward
             | Output::Rebridge

@@ -138,6 +138,13 @@ impl Random {
     fn type_digits(&mut self, now: Duration, plan: &mut Plan) {
         let mut at = now;
         let digits = self.rng.within(1..14);
+        // A number that texts can go to, now and then.
+        let mobile = self.rng.percent(25).then(|| format!("00447700900{}#", 100 + digits));
+        for label in mobile.iter().flat_map(|typed| typed.chars()) {
+            let Ok(key) = Key::try_from(label) else { return };
+            at += self.rng.ms(100..2_000);
+            plan.at(at, Topic::Caller, Input::Key(key));
+        }
         for n in 0..=digits {
             let digit = self.rng.pick('0', &['1', '2', '3', '4', '5', '6', '7', '8', '9']);
             let Ok(key) = Key::try_from(if n == digits { '#' } else { digit }) else { return };
@@ -370,7 +377,8 @@ impl World for Random {
                 self.keep_voice(now, plan);
             }
             Output::StopForward => plan.cancel(Topic::Target),
-            Output::Hold { .. }
+            Output::FollowUp { .. }
+            | Output::Hold { .. }
             | Output::Rebridge
             | Output::Unbridge
             | Output::Reject { .. }

@@ -30,7 +30,7 @@ pub(crate) fn everything() -> Draft {
             let mut offer = draft.offer("text_me", "main");
             offer.only_if.push(draft.rule_id("textable"));
             offer.never_if.push(draft.rule_id("not_textable"));
-            offer.share = 80;
+            offer.share = 80.into();
             Does::Offer(offer)
         })
         .step("main", |draft| {

@@ -119,7 +119,8 @@ impl World for Obedient {
                 self.ring(now, target, plan);
             }
             Output::StopForward => plan.cancel(Topic::Target),
-            Output::Hold { .. }
+            Output::FollowUp { .. }
+            | Output::Hold { .. }
             | Output::Rebridge
             | Output::Unbridge
             | Output::Reject { .. }

@@ -11,6 +11,7 @@ use crate::{
     call::{
         Facts, Input, Output,
         desk::{Context, Playback, Played},
+        emergency,
         keys::{Gather, Gathered, Wanted},
     },
     flow::{
@@ -170,7 +171,16 @@ impl Collecting {
             Gathered::Silence => return self.missed(collect, context, Exit::Timeout),
             Gathered::TooFew(_) => return self.missed(collect, context, Exit::Wrong),
         };
+        if let ([key], true) = (keys.as_slice(), collect.operator)
+            && context.flow.operator_keys.contains(key)
+        {
+            return Turn::Leave(Leave::by(Exit::Key(*key), Next::Human));
+        }
         let digits: String = keys.into_iter().map(Key::label).collect();
+        if emergency::is_emergency(&context.facts.country, &digits) {
+            context.progress.emergency = Some(digits);
+            return Turn::Stay;
+        }
         let Some(value) = checked(&collect.check, &digits, context.facts) else {
             return self.missed(collect, context, Exit::Wrong);
         };

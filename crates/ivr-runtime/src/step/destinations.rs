@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::check::{self, Known, Place};
 use crate::{
     call::{Facts, Hidden, ResolvedLink, desk::Context, offers},
-    flow::model::{Flow, Link, LinkId, LinkKind, StepId, Text},
+    flow::model::{Flow, Level, Link, LinkId, LinkKind, StepId, Text},
 };
 
 /// `if_missing` links followed.
@@ -44,6 +44,42 @@ pub(super) fn find(step: &str, text: &Text, context: &mut Context<'_>, anew: boo
         (None, Some(why)) if known.is_empty() => Destinations::Nowhere(why),
         (None, _) => Destinations::Known(known),
     }
+}
+
+/// Where links lead when the call is over and nobody can be asked any more; with the moment until
+/// which the first to end is good, ms UTC.
+pub(crate) fn unasked(
+    links: &[LinkId],
+    context: &mut Context<'_>,
+) -> Result<(Vec<ResolvedLink>, Option<i64>), &'static str> {
+    let (mut known, mut why) = (Vec::new(), "link_missing");
+    for id in links {
+        match of_link_unasked(*id, context) {
+            Ok(destination) => known.push(destination),
+            Err(nowhere) => why = nowhere,
+        }
+    }
+    if known.is_empty() { Err(why) } else { Ok(resolved(known, context)) }
+}
+
+fn of_link_unasked(mut next: LinkId, context: &Context<'_>) -> Result<Destination, &'static str> {
+    let mut why = "link_missing";
+    for _ in 0..LINKS_FOLLOWED {
+        let Some((id, url)) = check::resolve(context.flow, context.facts, next) else { break };
+        let Some(link) = check::link(context.flow, id) else { break };
+        if offers::is_down(context.flow, context.facts, id) {
+            why = "destination_down";
+        } else if link.check().is_some() {
+            why = "not_checked";
+        } else {
+            return Ok(Destination { id, url, place: None });
+        }
+        match link.if_missing {
+            Some(other) => next = other,
+            None => break,
+        }
+    }
+    Err(why)
 }
 
 enum One {
@@ -87,7 +123,12 @@ pub(super) fn resolved(
         let Some(link) = check::link(context.flow, id) else { continue };
         let until = place.as_ref().and_then(|place| place.until);
         not_after = [not_after, until].into_iter().flatten().min();
-        let level = context.facts.level().min(link.context_level);
+        // Nobody knows who has a number that was typed (requirements §4.10).
+        let proved = match context.progress.typed {
+            Some(_) => Level::L0,
+            None => context.facts.level(),
+        };
+        let level = proved.min(link.context_level);
         links.push(ResolvedLink {
             name: link.name.clone(),
             url: address(link, url, place.as_ref()),
@@ -130,7 +171,7 @@ fn handed_over(
 }
 
 /// The names of steps.
-pub(super) fn names(flow: &Flow, path: &[StepId]) -> Vec<String> {
+pub(crate) fn names(flow: &Flow, path: &[StepId]) -> Vec<String> {
     let steps = path.iter().filter_map(|id| flow.steps.get(usize::from(id.0)));
     steps.map(|step| step.name.clone()).collect()
 }

@@ -209,6 +209,7 @@ impl Running {
             _ => (menu.no_input, OfferResponse::Timeout),
         };
         self.answer_offer(context, response, None);
+        context.progress.pressed = None;
         forget_unless_offered(context);
         Turn::Leave(Leave::by(why, Next::Go(go)))
     }
@@ -227,6 +228,7 @@ impl Running {
             prompt: speak::for_record(&menu.play, context.facts),
             offer,
         };
+        context.progress.pressed = Some(asked(self.offer, context));
         match &step.does {
             Does::Offer(Offer { accept, .. }) if accept.contains(&key) => {
                 context.progress.asked = Some(asked(self.offer, context));
@@ -242,6 +244,7 @@ impl Running {
     }
 
     fn operator(&mut self, context: &mut Context<'_>, key: Key) -> Leave {
+        context.progress.pressed = None;
         context.progress.asked = None;
         self.answer_offer(context, OfferResponse::Declined, Some(key));
         Leave::by(Exit::Key(key), Next::Human)

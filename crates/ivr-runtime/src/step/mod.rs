@@ -8,9 +8,10 @@ pub(crate) mod callback;
 pub(crate) mod check;
 pub(crate) mod collect;
 pub(crate) mod decide;
-mod destinations;
+pub(crate) mod destinations;
 pub(crate) mod fetch;
 pub(crate) mod menu;
+pub(crate) mod number;
 pub(crate) mod offer;
 pub(crate) mod opt_out;
 pub(crate) mod say;
@@ -35,7 +36,7 @@ pub(crate) enum Running {
     Say(say::Say),
     Checking(check::Checking),
     Menu(menu::Running),
-    Text(text::Sending),
+    Text(Box<text::Sending>),
     Collect(collect::Collecting),
     Lookup(fetch::Waiting),
     Action(fetch::Acting),
@@ -198,7 +199,10 @@ pub(crate) fn aloud(step: &Step, context: &mut Context<'_>) -> Result<Running, L
         Does::Menu(_) | Does::Answer { .. } | Does::Offer(_) => {
             menu::Running::begin(step, context).map(Running::Menu)
         }
-        Does::Text(text) => text::Sending::begin(&step.name, text, context).map(Running::Text),
+        Does::Text(text) => {
+            let sending = text::Sending::begin(&step.name, text, context);
+            sending.map(Box::new).map(Running::Text)
+        }
         Does::OptOut { play, .. } => Ok(Running::OptOut(opt_out::Asking::begin(play, context))),
         Does::Collect(collect) => {
             collect::Collecting::begin(collect, context).map(Running::Collect)
@@ -317,9 +321,10 @@ impl Running {
             Self::Menu(_) | Self::Collect(_) => true,
             Self::OptOut(asking) => asking.awaits_key(),
             Self::Action(acting) => acting.awaits_key(),
+            Self::Text(sending) => sending.asks(),
             Self::Voicemail(taking) => taking.is_speaking(),
             Self::Callback(booking) => booking.awaits_key(),
-            Self::Say(_) | Self::Text(_) | Self::Lookup(_) | Self::Checking(_) => false,
+            Self::Say(_) | Self::Lookup(_) | Self::Checking(_) => false,
         }
     }
 

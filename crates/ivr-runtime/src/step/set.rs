@@ -24,6 +24,11 @@ pub(crate) fn run(step: &str, changes: &Changes<'_>, then: Go, context: &mut Con
     }
     if let Some(name) = changes.consent {
         add(&mut context.facts.consents, name);
+        // A yes is a key; a flow that comes here by itself has not asked.
+        if let Some(asked) = context.progress.pressed.clone() {
+            context.progress.agreed.retain(|(known, _)| known != name);
+            context.progress.agreed.push((name.clone(), asked));
+        }
         let at_ms = context.at_ms();
         context.desk.record(Record::Consent { name: name.clone(), step: step.into(), at_ms });
     }

@@ -1,12 +1,13 @@
 //! `text`: sends a message to the caller's number and says only what is true about it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Exit, Leave, Next, Turn,
     destinations::{self, Destination, Destinations},
+    number::{self, Answer, Asking, Wanted},
     template::fill,
 };
 use crate::{
@@ -23,17 +24,27 @@ pub(crate) const GRACE: Duration = Duration::from_secs(1);
 /// A text on its way, then what the caller is told about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Sending {
+    /// Until it is known which number it goes to.
+    Asking { asking: Asking, order: Order },
     /// Until it is known whether somebody is there where it leads.
-    Checking { asked: Asked, offer: u32, prompt: Option<Playback>, until: Duration },
+    Checking { order: Order, prompt: Option<Playback>, until: Duration },
     /// Until the outcome is known and "one moment" is over.
     Waiting {
         prompt: Option<Playback>,
         outcome: Option<TextOutcome>,
         queued: bool,
         until: Duration,
+        order: Order,
     },
     /// Until the caller has heard it.
     Telling { prompt: Playback, verdict: Verdict },
+}
+
+/// The key that asked for the text, and the offer it fulfils.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    asked: Asked,
+    offer: u32,
 }
 
 /// What became of the text, as the caller must hear it.
@@ -58,42 +69,75 @@ impl Sending {
             return Err(Leave::failed(text.if_fails, "not_asked_for"));
         };
         let offer = asked.offer.unwrap_or_else(|| imply_offer(step, &asked, context));
-        if let Some(verdict) = unwanted(text, context.facts) {
-            return Self::tell(verdict, text, context);
+        let order = Order { asked, offer };
+        if context.facts.wants_no_texts() {
+            return Self::tell(Verdict::OptedOut, text, context);
         }
+        let wanted = number::wanted(text, context.facts, context.progress.typed.as_ref());
+        match (wanted, &text.ask) {
+            (Wanted::Known, _) => Self::check(step, text, order, context),
+            (Wanted::Confirmed, Some(ask)) => {
+                Ok(Self::Asking { asking: Asking::own(ask, context), order })
+            }
+            (Wanted::Typed, Some(ask)) => {
+                // A number that is withheld is none; another one takes no texts.
+                let refused = context.facts.caller.is_some() && !context.facts.withheld;
+                match Asking::other(ask, refused, context) {
+                    Some(asking) => Ok(Self::Asking { asking, order }),
+                    None => Self::tell(Verdict::failed("no_number"), text, context),
+                }
+            }
+            (Wanted::None(why), _) => Self::tell(Verdict::failed(why), text, context),
+            (Wanted::Confirmed | Wanted::Typed, None) => {
+                Self::tell(Verdict::failed("no_number"), text, context)
+            }
+        }
+    }
+
+    /// The number is known: sends it, or finds out first whether somebody is there where it leads.
+    fn check(
+        step: &str,
+        text: &Text,
+        order: Order,
+        context: &mut Context<'_>,
+    ) -> Result<Self, Leave> {
         match destinations::find(step, text, context, true) {
             Destinations::By(until) => {
                 let prompt = text.wait_prompt.as_ref().and_then(|list| context.play(list, false));
-                Ok(Self::Checking { asked, offer, prompt, until })
+                Ok(Self::Checking { order, prompt, until })
             }
-            Destinations::Nowhere(why) => {
-                Self::tell(Verdict::Failed { note: why.into() }, text, context)
-            }
+            Destinations::Nowhere(why) => Self::tell(Verdict::failed(why), text, context),
             Destinations::Known(links) => {
-                let request = match request(step, text, asked, offer, links, context) {
+                let request = match request(step, text, &order, links, context) {
                     Ok(request) => request,
                     Err(verdict) => return Self::tell(verdict, text, context),
                 };
                 context.desk.push(Output::SendText(request));
                 let prompt = text.wait_prompt.as_ref().and_then(|list| context.play(list, false));
-                Ok(Self::waiting(text, prompt, None, context))
+                Ok(Self::waiting(text, order, prompt, None, context))
             }
         }
     }
 
+    /// The caller is asked for a number now.
+    pub fn asks(&self) -> bool {
+        matches!(self, Self::Asking { .. })
+    }
+
     fn waiting(
         text: &Text,
+        order: Order,
         prompt: Option<Playback>,
         outcome: Option<TextOutcome>,
         context: &Context<'_>,
     ) -> Self {
         let until = context.now + ms(text.accept_within_ms) + GRACE;
-        Self::Waiting { prompt, outcome, queued: false, until }
+        Self::Waiting { prompt, outcome, queued: false, until, order }
     }
 
     /// Those who were asked have answered, or it is too late.
     fn checked(&mut self, step: &str, text: &Text, context: &mut Context<'_>) -> Turn {
-        let Self::Checking { asked, offer, prompt, until } = self else { return Turn::Stay };
+        let Self::Checking { order, prompt, until } = self else { return Turn::Stay };
         let failed = |why: &str| Some(TextOutcome::Failed { class: why.to_owned() });
         let outcome = match destinations::find(step, text, context, false) {
             Destinations::By(later) => {
@@ -101,18 +145,16 @@ impl Sending {
                 return Turn::Stay;
             }
             Destinations::Nowhere(why) => failed(why),
-            Destinations::Known(links) => {
-                match request(step, text, asked.clone(), *offer, links, context) {
-                    Ok(request) => {
-                        context.desk.push(Output::SendText(request));
-                        None
-                    }
-                    Err(Verdict::Failed { note }) => failed(&note),
-                    Err(_) => failed("link_missing"),
+            Destinations::Known(links) => match request(step, text, order, links, context) {
+                Ok(request) => {
+                    context.desk.push(Output::SendText(request));
+                    None
                 }
-            }
+                Err(Verdict::Failed { note }) => failed(&note),
+                Err(_) => failed("link_missing"),
+            },
         };
-        *self = Self::waiting(text, prompt.take(), outcome, context);
+        *self = Self::waiting(text, order.clone(), prompt.take(), outcome, context);
         self.tell_when_known(text, context)
     }
 
@@ -123,10 +165,15 @@ impl Sending {
         context: &mut Context<'_>,
         input: &Input,
     ) -> Turn {
+        if let (Self::Asking { asking, .. }, Some(ask)) = (&mut *self, &text.ask) {
+            let answer = asking.handle_input(text, ask, context, input);
+            return self.answered(answer, step, text, context);
+        }
         if let Input::Key(key) = input {
             context.keys.push(*key);
         }
         match self {
+            Self::Asking { .. } => Turn::Stay,
             Self::Telling { prompt, verdict } => match prompt.input(input) {
                 // Whether it was heard or not: what follows is right for the verdict.
                 Some(_) => Turn::Leave(verdict.leave(text)),
@@ -156,8 +203,14 @@ impl Sending {
     }
 
     pub fn handle_timeout(&mut self, step: &str, text: &Text, context: &mut Context<'_>) -> Turn {
+        if let (Self::Asking { asking, .. }, Some(ask)) = (&mut *self, &text.ask) {
+            let answer = asking.handle_timeout(text, ask, context);
+            return self.answered(answer, step, text, context);
+        }
         let now = context.now;
         match self {
+            // Of another revision of its flow; `Call::resume` refuses those.
+            Self::Asking { .. } => Turn::Leave(Leave::failed(text.if_fails, "no_number")),
             Self::Telling { prompt, verdict } => match prompt.timeout(now) {
                 Some(_) => Turn::Leave(verdict.leave(text)),
                 None => Turn::Stay,
@@ -179,6 +232,7 @@ impl Sending {
 
     pub fn poll_timeout(&self) -> Duration {
         match self {
+            Self::Asking { asking, .. } => asking.poll_timeout(),
             Self::Checking { until, .. } => *until,
             Self::Telling { prompt, .. } => prompt.poll_timeout(),
             Self::Waiting { prompt: Some(prompt), outcome: Some(_), .. } => prompt.poll_timeout(),
@@ -189,15 +243,46 @@ impl Sending {
         }
     }
 
+    /// What the question for the number came to.
+    fn answered(
+        &mut self,
+        answer: Answer,
+        step: &str,
+        text: &Text,
+        context: &mut Context<'_>,
+    ) -> Turn {
+        let Self::Asking { order, .. } = self else { return Turn::Stay };
+        match answer {
+            Answer::Asking => Turn::Stay,
+            Answer::Leave(leave) => Turn::Leave(leave),
+            Answer::Number => match Self::check(step, text, order.clone(), context) {
+                Ok(next) => {
+                    *self = next;
+                    Turn::Stay
+                }
+                Err(leave) => Turn::Leave(leave),
+            },
+        }
+    }
+
     fn tell_when_known(&mut self, text: &Text, context: &mut Context<'_>) -> Turn {
-        let Self::Waiting { prompt: None, outcome: Some(outcome), queued, .. } = self else {
+        let Self::Waiting { prompt: None, outcome: Some(outcome), queued, order, .. } = self else {
             return Turn::Stay;
         };
+        // no text reaches that number. Another may do.
+        if matches!(outcome, TextOutcome::NotTextable { .. })
+            && text.confirm_number != ConfirmNumber::Never
+            && let Some(asking) =
+                text.ask.as_ref().and_then(|ask| Asking::other(ask, true, context))
+        {
+            *self = Self::Asking { asking, order: order.clone() };
+            return Turn::Stay;
+        }
         let verdict = Verdict::of(outcome, *queued);
         if matches!(verdict, Verdict::Sent { .. }) {
             context.progress.text_sent = true;
         }
-        if verdict == Verdict::OptedOut {
+        if verdict == Verdict::OptedOut && context.progress.typed.is_none() {
             context.facts.opted_out = true;
         }
         match Self::tell(verdict, text, context) {
@@ -231,6 +316,10 @@ impl Sending {
 }
 
 impl Verdict {
+    fn failed(note: &str) -> Self {
+        Self::Failed { note: note.into() }
+    }
+
     fn of(outcome: &TextOutcome, queued: bool) -> Self {
         match outcome {
             TextOutcome::Accepted { sender } => {
@@ -281,46 +370,23 @@ fn imply_offer(step: &str, asked: &Asked, context: &mut Context<'_>) -> u32 {
     n
 }
 
-/// Why there can be no text, whatever it says.
-fn unwanted(text: &Text, facts: &Facts) -> Option<Verdict> {
-    let failed = |note: &str| Some(Verdict::Failed { note: note.into() });
-    if facts.wants_no_texts() {
-        return Some(Verdict::OptedOut);
-    }
-    if facts.caller.is_none() || facts.withheld {
-        return failed("withheld");
-    }
-    if facts.can_receive_text == Some(false) {
-        return failed("not_textable");
-    }
-    if text.confirm_number == ConfirmNumber::Always {
-        return failed("number_not_confirmed");
-    }
-    None
-}
-
 /// The text to send, or why there can be none.
 fn request(
     step: &str,
     text: &Text,
-    asked: Asked,
-    offer: u32,
+    order: &Order,
     links: Vec<Destination>,
     context: &mut Context<'_>,
 ) -> Result<TextRequest, Verdict> {
-    let failed = |note: &str| Err(Verdict::Failed { note: note.into() });
+    let Order { asked, offer } = order;
     let (links, not_after_ms) = destinations::resolved(links, context);
     let (flow, facts) = (context.flow, &*context.facts);
-    let template = text.message.get(&facts.language).or_else(|| text.message.get(""));
-    let Some(message) = template.and_then(|template| {
-        fill(template, |name| facts.field(name), |value| Some(value.to_owned()))
-    }) else {
-        return failed("message_missing");
-    };
+    let message = said(facts, &text.message).ok_or_else(|| Verdict::failed("message_missing"))?;
     let via = if text.via.is_empty() { &flow.senders } else { &text.via };
     Ok(TextRequest {
         step: step.into(),
-        offer,
+        to: context.progress.typed.clone(),
+        offer: *offer,
         via: via.clone(),
         links,
         not_after_ms,
@@ -329,8 +395,8 @@ fn request(
         language: facts.language.clone(),
         purpose: text.purpose.clone(),
         pressed: Some(asked.key),
-        asked_in: asked.step,
-        prompt: asked.prompt,
+        asked_in: asked.step.clone(),
+        prompt: asked.prompt.clone(),
         accept_within_ms: text.accept_within_ms,
         attempt_ms: text.attempt_ms,
         allow_one_duplicate: text.allow_one_duplicate,
@@ -338,6 +404,12 @@ fn request(
         valid_minutes: text.valid_minutes,
         repeat_after_minutes: text.repeat_after_minutes,
     })
+}
+
+/// A message in the language of the call, its fields filled in.
+pub(crate) fn said(facts: &Facts, message: &BTreeMap<String, String>) -> Option<String> {
+    let template = message.get(&facts.language).or_else(|| message.get(""))?;
+    fill(template, |name| facts.field(name), |value| Some(value.to_owned()))
 }
 
 fn ms(ms: u32) -> Duration {

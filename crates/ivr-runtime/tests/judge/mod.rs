@@ -263,6 +263,10 @@ impl Judge<'_> {
                     let exit = if step.contains_key(exit) { exit } else { "if_fails" };
                     after.push(self.fails(&sent, step, exit));
                 }
+                // Asked for a mobile number, the caller may ask for a person instead.
+                if word(step, "confirm_number") != Some("never") {
+                    after.push(self.go(&sent, step, Some(self.human())));
+                }
                 after
             }
             _ => Vec::new(),

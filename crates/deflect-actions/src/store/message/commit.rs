@@ -6,7 +6,7 @@ use sqlx::AnyConnection;
 use super::Letter;
 use crate::{
     link::NewPage,
-    provider::Channel,
+    provider::{Channel, State},
     store::{CallStarted, OfferRow, Store, StoreError, link, write},
 };
 
@@ -35,12 +35,20 @@ pub(crate) struct NewMessage<'a> {
     pub encoding: &'a str,
     pub segments: i64,
     pub now_ms: i64,
-    pub valid_until_ms: i64,
-    pub lease_until_ms: i64,
+    pub when: When,
+}
+
+/// When a new message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// By us, at once: it is ours until `lease_until_ms`, and worth sending until `until_ms`.
+    Now { lease_until_ms: i64, until_ms: i64 },
+    /// By whoever claims it from `due_ms` on, and not from `until_ms` on.
+    Due { due_ms: i64, until_ms: i64 },
 }
 
 impl Store {
-    /// Commits call, offer, consent and message together; the message is claimed by us.
+    /// Commits call, offer, consent and message together.
     pub(crate) async fn commit_message(&self, new: &NewMessage<'_>) -> Result<(), StoreError> {
         let seal = self.keys().seal();
         let dest_enc = seal.close(&new.message_id, new.to.as_str())?;
@@ -99,12 +107,18 @@ async fn message(
     body_enc: String,
     claimer: String,
 ) -> Result<(), StoreError> {
+    let (state, attempt, claimed_by, lease_until_ms, due_ms, until_ms) = match new.when {
+        When::Now { lease_until_ms, until_ms } => {
+            (State::Claimed, 1, Some(claimer), Some(lease_until_ms), None, until_ms)
+        }
+        When::Due { due_ms, until_ms } => (State::Queued, 0, None, None, Some(due_ms), until_ms),
+    };
     sqlx::query(
         "INSERT INTO message (message_id, call_id, offer_id, consent_id, idem_key, purpose, \
          channel, dest_key, dest_key_prev, dest_region, dest_enc, body_enc, template, encoding, \
-         segments, state, attempt, claimed_by, lease_until_ms, created_ms, valid_until_ms) \
-         VALUES ($1, $2, $3, $1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'claimed', 1, \
-         $15, $16, $17, $18)",
+         segments, state, attempt, claimed_by, lease_until_ms, created_ms, valid_until_ms, \
+         next_try_ms) VALUES ($1, $2, $3, $1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+         $15, $16, $17, $18, $19, $20, $21)",
     )
     .bind(new.message_id.clone())
     .bind(new.call.call_id.clone())
@@ -120,10 +134,13 @@ async fn message(
     .bind(new.step.to_owned())
     .bind(new.encoding.to_owned())
     .bind(new.segments)
-    .bind(claimer)
-    .bind(new.lease_until_ms)
+    .bind(state.as_str())
+    .bind(attempt)
+    .bind(claimed_by)
+    .bind(lease_until_ms)
     .bind(new.now_ms)
-    .bind(new.valid_until_ms)
+    .bind(until_ms)
+    .bind(due_ms)
     .execute(conn)
     .await?;
     Ok(())

@@ -9,10 +9,14 @@ use message_text::E164;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    commit::NewMessage,
+    commit::{NewMessage, When},
     progress::{News, Writes},
     read::LastText,
 };
+
+/// Purpose of what follows a call; nobody waits for it, so that it is taken back where it cannot
+/// be sent.
+pub(crate) const FOLLOW_UP: &str = "follow_up";
 
 /// What is encrypted in `body_enc`: all that a later attempt needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +48,10 @@ pub(crate) struct Letter {
 pub(crate) struct Outgoing {
     pub message_id: String,
     pub business: String,
+    /// `link`, `follow_up`, or what the step names.
+    pub purpose: String,
+    /// Topic of an opt-out that forbids it, besides a general one.
+    pub topic: String,
     pub to: E164,
     pub letter: Letter,
     pub sender: Option<String>,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sqlx::Row;
 
+use super::FOLLOW_UP;
 use crate::store::{Store, StoreError, db::Dialect};
 
 impl Store {
@@ -93,19 +94,40 @@ impl Store {
         Ok(())
     }
 
-    /// What is past its time: queued ones fail as expired, accepted ones without a receipt for
+    /// Takes back a message of which nothing was written.
+    pub(crate) async fn cancel(&self, message_id: &str, why: &str) -> Result<(), StoreError> {
+        let now = self.now_ms();
+        let mut conn = self.conn().await?;
+        sqlx::query(
+            "UPDATE message SET state = 'canceled', error_class = $2, final_ms = $3, \
+             erase_after_ms = $4, claimed_by = NULL, lease_until_ms = NULL \
+             WHERE message_id = $1 AND state IN ('queued','claimed') AND write_ms IS NULL",
+        )
+        .bind(message_id.to_owned())
+        .bind(why.to_owned())
+        .bind(now)
+        .bind(now + self.raw_number_ms())
+        .execute(&mut *conn)
+        .await?;
+        Ok(())
+    }
+
+    /// What is past its time: queued ones fail as expired, follow-ups are taken back, accepted ones without a receipt for
     /// `silent_ms` become unknown.
     pub(crate) async fn expire(&self, silent_ms: i64) -> Result<(), StoreError> {
         let now = self.now_ms();
         let erase = now + self.raw_number_ms();
         self.transaction(async |conn| {
             sqlx::query(
-                "UPDATE message SET state = 'failed', error_class = COALESCE(error_class, \
-                 'expired'), failed_ms = $1, final_ms = $1, erase_after_ms = $2 \
-                 WHERE state = 'queued' AND valid_until_ms <= $1",
+                "UPDATE message SET \
+                 state = CASE WHEN purpose = $3 THEN 'canceled' ELSE 'failed' END, \
+                 failed_ms = CASE WHEN purpose = $3 THEN NULL ELSE $1 END, \
+                 error_class = COALESCE(error_class, 'expired'), final_ms = $1, \
+                 erase_after_ms = $2 WHERE state = 'queued' AND valid_until_ms <= $1",
             )
             .bind(now)
             .bind(erase)
+            .bind(FOLLOW_UP)
             .execute(&mut *conn)
             .await?;
             sqlx::query(

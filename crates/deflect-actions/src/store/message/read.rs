@@ -21,8 +21,9 @@ impl Store {
     pub(crate) async fn outgoing(&self, id: &str) -> Result<Option<Outgoing>, StoreError> {
         let mut conn = self.conn().await?;
         let row = sqlx::query(
-            "SELECT c.business, m.dest_enc, m.body_enc, m.sender, \
-             m.attempt, m.try_no, m.write_ms, m.created_ms, m.valid_until_ms FROM message m \
+            "SELECT c.business, COALESCE(c.intent, '') AS topic, m.purpose, m.dest_enc, \
+             m.body_enc, m.sender, m.attempt, m.try_no, m.write_ms, m.created_ms, \
+             m.valid_until_ms FROM message m \
              JOIN call c ON c.call_id = m.call_id WHERE m.message_id = $1",
         )
         .bind(id.to_owned())
@@ -33,6 +34,8 @@ impl Store {
         Ok(Some(Outgoing {
             message_id: id.to_owned(),
             business: row.try_get("business")?,
+            purpose: row.try_get("purpose")?,
+            topic: row.try_get("topic")?,
             to,
             letter,
             sender: row.try_get("sender")?,

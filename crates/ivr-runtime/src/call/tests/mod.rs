@@ -3,8 +3,11 @@
 mod asks;
 mod bounds;
 mod callbacks;
+mod emergencies;
+mod follow_ups;
 mod links;
 mod menus;
+mod numbers;
 mod offers;
 mod spoken;
 mod steps;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::flow::{
-    model::{Does, Fact, RuleId},
+    model::{Does, Fact, FieldTest, RuleId, Share},
     rules::Truth,
 };
 
@@ -227,7 +227,7 @@ fn kh_12_rules_combine_as_the_truth_table_says() {
 #[test]
 fn dp_22_a_share_of_ten_reaches_a_tenth_and_always_the_same_callers() {
     let offered = |share: u8, caller_seed: u64| {
-        let draft = offering(|_, offer| offer.share = share);
+        let draft = offering(|_, offer| offer.share = share.into());
         let facts = Facts { caller_seed, ..facts() };
         Phone::call_with(draft, facts, Obedient::default()).suppressed().is_empty()
     };
@@ -323,4 +323,88 @@ fn x_04_who_comes_from_a_busy_person_to_an_offer_is_not_sent_back_to_them() {
     let mut phone = Phone::call_with(draft, facts, busy);
     phone.wait(60);
     assert_eq!(phone.forwards(), ["agents", "night"]);
+}
+
+#[test]
+fn dp_22_a_share_grows_by_dates_and_keeps_the_callers_it_had() {
+    const DAY_MS: i64 = 86_400_000;
+    let offered = |day: i64, caller_seed: u64| {
+        let first = facts().start_ms;
+        let share = Share(vec![(first, 10), (first + 14 * DAY_MS, 50)]);
+        let draft = offering(|_, offer| offer.share = share);
+        let facts = Facts { caller_seed, start_ms: first + day * DAY_MS, ..facts() };
+        Phone::call_with(draft, facts, Obedient::default()).suppressed() != ["share"]
+    };
+    let count = |day| (0..1_000).filter(|seed| offered(day, *seed)).count();
+    assert_eq!(count(-1), 0, "not before the first day");
+    let (tenth, half) = (count(0), count(14));
+    assert!((70..130).contains(&tenth) && (450..550).contains(&half), "{tenth} {half}");
+    assert!((0..1_000).filter(|seed| offered(13, *seed)).all(|seed| offered(20, seed)));
+}
+
+#[test]
+fn kh_04_an_offer_made_in_mid_call_is_the_same_and_its_record_names_the_stage() {
+    let draft = Draft::new(&["menu", "more", "ask", "text_me"], &["agents"])
+        .step("menu", |draft| Does::Menu(draft.menu("menu", &[('1', "more")], "agents")))
+        .step("more", |draft| Does::Menu(draft.menu("more", &[('2', "ask")], "agents")))
+        .step("ask", |draft| Does::Offer(draft.offer("text_me", "agents")))
+        .step("text_me", |draft| Does::Text(draft.text("hangup")));
+    let mut phone = Phone::call(draft);
+    phone.press('1').press('2').press('1').wait(20);
+    let accepted = ("use-case".into(), OfferResponse::Accepted, Some(key('1')), None);
+    assert_eq!(phone.offers(), [accepted]);
+    assert_eq!(phone.end(), Some((EndReason::Deflected, Handled::NoHuman)));
+}
+
+#[test]
+fn kh_05_every_call_hears_the_offer_or_says_why_not() {
+    let mut heard = 0;
+    for seed in 0..100 {
+        let mut draft = offering(|_, offer| offer.stage = "every-call".into());
+        draft.flow.holdout_percent = 10;
+        let textable = seed % 7 != 0;
+        let facts = Facts { caller_seed: seed, can_receive_text: Some(textable), ..facts() };
+        let mut phone = Phone::call_with(draft, facts, Obedient::default());
+        phone.wait(1);
+        let [(stage, response, _, reason)] = &phone.offers()[..] else { panic!("seed {seed}") };
+        assert_eq!(stage, "every-call");
+        let suppressed = *response == OfferResponse::Suppressed;
+        assert_eq!(suppressed, reason.is_some(), "seed {seed}");
+        assert!(textable || suppressed, "seed {seed}");
+        heard += usize::from(!suppressed);
+    }
+    assert!((60..92).contains(&heard), "{heard}");
+}
+
+#[test]
+fn ex_17_who_just_failed_on_the_website_is_not_sent_there_again() {
+    let fact = Fact::Field { field: "site_visits".into(), test: FieldTest::AtLeast(3.0) };
+    for (seen, why) in [
+        (Some("3"), vec!["never_if:failed_there"]),
+        (Some("2"), vec![]),
+        (None, vec!["unknown:failed_there"]),
+    ] {
+        let mut draft = offering(|_, _| {}).rule("failed_there", fact.clone());
+        let rule = draft.rule_id("failed_there");
+        for step in &mut draft.flow.steps {
+            if let Does::Offer(offer) = &mut step.does {
+                offer.never_if.push(rule);
+            }
+        }
+        let mut facts = facts();
+        facts.fields.extend(seen.map(|n| ("site_visits".to_owned(), n.to_owned())));
+        let phone = Phone::call_with(draft, facts, Obedient::default());
+        assert_eq!(phone.suppressed(), why, "{seen:?}");
+    }
+}
+
+#[test]
+fn kh_22_a_digital_only_line_still_puts_protected_calls_through() {
+    let mut draft = offering(|_, _| {});
+    (draft.flow.digital_only, draft.flow.operator_keys) = (true, Vec::new());
+    let facts = Facts { call_is: vec!["psap-callback".into()], ..facts() };
+    let mut phone = Phone::call_with(draft, facts, Obedient::default());
+    phone.wait(3);
+    assert_eq!(phone.forwards(), ["agents"]);
+    assert!(phone.heard().is_empty());
 }

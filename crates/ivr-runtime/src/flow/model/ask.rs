@@ -32,6 +32,8 @@ pub struct Collect {
     pub confirm: Option<PromptList>,
     /// Never stored, logged or handed on, except to the lookup or action that names the field.
     pub secret: bool,
+    /// An operator's key that is typed alone leads to a person, and is no value.
+    pub operator: bool,
     /// With good digits.
     pub then: Go,
     /// After all tries in silence.

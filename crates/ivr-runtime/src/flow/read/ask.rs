@@ -71,6 +71,7 @@ pub(super) fn collect(table: &Table<'_>, reader: &Reader<'_>) -> Collect {
         check,
         confirm,
         secret,
+        operator: false,
         then: reader.required_go(table, "then", Code::E00),
         no_input,
         wrong: reader.go(table, "wrong").unwrap_or(no_input),

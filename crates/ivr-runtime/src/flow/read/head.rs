@@ -23,8 +23,6 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
     let name = table.required_text("name").map(|text| text.value).unwrap_or_default();
     let start = table.required_text("start").and_then(|name| reader.step_to(&name));
     let human = table.required_text("human").and_then(|name| reader.target_to(&name));
-    table.not_yet("emergency_notice");
-    table.not_yet("digital_only");
     let flow = Flow {
         name,
         rev,
@@ -37,6 +35,8 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
         start: start.unwrap_or(StepId(0)),
         human: human.unwrap_or(TargetId(0)),
         fallback: reader.shared.fallback.as_ref().and_then(|name| reader.names.target(name)),
+        emergency_notice: table.flag("emergency_notice").unwrap_or(false),
+        digital_only: digital_only(&table),
         operator_keys: operator_keys(&table),
         // At most 100, so it fits.
         holdout_percent: table.number("holdout_percent", 0..=100).unwrap_or(0) as u8,
@@ -48,6 +48,7 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
         links: Vec::new(),
         rules: Vec::new(),
         hours: Vec::new(),
+        after_call: Vec::new(),
         senders: reader.shared.senders.iter().map(|sender| sender.name.clone()).collect(),
     };
     table.finish();
@@ -145,6 +146,19 @@ fn languages(table: &Table<'_>) -> Vec<String> {
         }
     }
     texts.into_iter().map(|text| text.value).collect()
+}
+
+/// Whoever takes the person from the line says so in so many words (KH-22).
+fn digital_only(table: &Table<'_>) -> bool {
+    let Some(value) = table.value("digital_only") else { return false };
+    let acknowledged = value.get_ref().as_str() == Some("acknowledged");
+    if !acknowledged {
+        let message = "`digital_only` takes the person from every caller of this line";
+        let help = "write `digital_only = \"acknowledged\"` if that is meant; protected calls \
+                    still reach `human`";
+        table.note(Code::E14, "digital_only", message, help);
+    }
+    acknowledged
 }
 
 fn operator_keys(table: &Table<'_>) -> Vec<Key> {

@@ -34,7 +34,8 @@ impl Names {
         notes: &Notes,
     ) -> Option<Self> {
         let counts = [tables.links.len(), tables.rules.len(), tables.steps.len(), targets.len()];
-        if counts.into_iter().chain([hours.len()]).any(|count| count > MAX_TABLES) {
+        let counts = counts.into_iter().chain([hours.len(), tables.after_call.len()]);
+        if counts.into_iter().any(|count| count > MAX_TABLES) {
             let message = format!("more than {MAX_TABLES} tables of one kind");
             notes.note(Code::E05, 0..0, message, "split the flow");
             return None;

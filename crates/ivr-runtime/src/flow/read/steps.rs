@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Reader, ask, head::key, message::message, prompts};
+use super::{Reader, ask, head::key, message::message, prompts, share::share};
 use crate::{
     diagnose::{Code, Table, Text},
-    flow::model::{self, ConfirmNumber, Does, Go, Menu, Offer, Step},
+    flow::{
+        model::{self, AskNumber, ConfirmNumber, Does, Go, Menu, Offer, Step},
+        numbers,
+    },
     key::Key,
 };
 
@@ -137,8 +140,7 @@ fn offer(table: &Table<'_>, reader: &Reader<'_>) -> Offer {
         only_if: rules("only_if"),
         never_if: rules("never_if"),
         needs_intent: table.flag("needs_intent").unwrap_or(false),
-        // At most 100, so it fits.
-        share: table.number("share", 0..=100).unwrap_or(100) as u8,
+        share: share(table),
         accept: accept.iter().filter_map(|text| key(table, text)).collect(),
         if_not_offered: reader.required_go(table, "if_not_offered", Code::E00),
     }
@@ -178,7 +180,12 @@ fn set(table: &Table<'_>, reader: &Reader<'_>) -> Does {
 }
 
 fn text(table: &Table<'_>, reader: &Reader<'_>) -> model::Text {
-    let confirm = [("never", ConfirmNumber::Never), ("if-not-mobile", ConfirmNumber::IfNotMobile)];
+    let confirm = [
+        ("never", ConfirmNumber::Never),
+        ("if-not-mobile", ConfirmNumber::IfNotMobile),
+        ("always", ConfirmNumber::Always),
+    ];
+    let written = table.has("confirm_number");
     let unsure = prompts::prompt_or(table, "unsure_prompt", "may-still-arrive");
     if unsure.is_none() {
         let help = "it is the only word a caller gets of a text that may still arrive";
@@ -189,7 +196,8 @@ fn text(table: &Table<'_>, reader: &Reader<'_>) -> model::Text {
         links: links(table, reader),
         message: message(table),
         purpose: table.text("purpose").map_or_else(|| "link".to_owned(), |text| text.value),
-        confirm_number: table.choice("confirm_number", &confirm, &["always"]).unwrap_or_default(),
+        confirm_number: table.choice("confirm_number", &confirm, &[]).unwrap_or_default(),
+        ask: Some(AskNumber { written, ..numbers::prompts() }),
         accept_within_ms: table.number("accept_within_ms", 500..=60_000).unwrap_or(8_000),
         attempt_ms: table.number("attempt_ms", 200..=60_000).unwrap_or(2_500),
         allow_one_duplicate: table.flag("allow_one_duplicate").unwrap_or(false),
@@ -212,7 +220,7 @@ fn text(table: &Table<'_>, reader: &Reader<'_>) -> model::Text {
 }
 
 /// Left out: all senders, in file order.
-fn via(table: &Table<'_>, reader: &Reader<'_>) -> Vec<String> {
+pub(super) fn via(table: &Table<'_>, reader: &Reader<'_>) -> Vec<String> {
     let known = &reader.shared.senders;
     let Some(names) = table.texts("via") else {
         return known.iter().map(|sender| sender.name.clone()).collect();
@@ -228,7 +236,7 @@ fn via(table: &Table<'_>, reader: &Reader<'_>) -> Vec<String> {
     names.into_iter().map(|name| name.value).collect()
 }
 
-fn links(table: &Table<'_>, reader: &Reader<'_>) -> Vec<model::LinkId> {
+pub(super) fn links(table: &Table<'_>, reader: &Reader<'_>) -> Vec<model::LinkId> {
     let one = table.text("link");
     let several = table.texts("links");
     match (&one, &several) {

@@ -1,0 +1,81 @@
+//! X-02 through the whole program: a caller from a landline types a mobile number by real keys.
+
+use carom_blackbox::{CONFIG, Database, Engine, Place, Scenario, call, twilio::Twilio};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+const TYPED: &str = "07700900188#";
+
+const FLOW: &str = r#"
+version = 1
+
+[flow]
+name    = "Test line"
+default = true
+start   = "welcome"
+human   = "agents"
+
+[target.agents]
+sip            = "sip:agents@{pbx}:5060"
+answered_means = "human"
+ping_seconds   = 0
+
+[link.chat]
+url      = "https://help.example.com/chat"
+staffing = "self-service"
+intents  = ["any"]
+
+[step.welcome]
+do       = "offer"
+link     = "chat"
+play     = "welcome.wav"
+press    = { 1 = "text_me", 0 = "agents" }
+accept   = ["1"]
+no_input = "agents"
+if_not_offered = "agents"
+
+[step.text_me]
+do             = "text"
+link           = "chat"
+message        = "Example: here is your link {link}"
+confirm_number = "if-not-mobile"
+then           = "hangup"
+if_fails       = "agents"
+"#;
+
+#[test]
+fn x_02_a_caller_from_a_landline_types_a_mobile_number_and_gets_the_text_there() {
+    let place = Place::new();
+    let twilio = Twilio::start(&place);
+    let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
+    let http = http.split_once("[http]").unwrap().1;
+    let http = format!("\n[http]\npublic_url = \"http://{{engine}}:8080\"{http}");
+    let config = before.to_owned() + &twilio.config(&place) + &http;
+    let engine = Engine::start_with(BIN, &place, &config, FLOW);
+    let _pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(50).listen(&place);
+
+    let uri = format!("sip:100@{}", place.engine());
+    let mut args = vec!["--from".to_owned(), "+442079460321".into(), "--press".into()];
+    args.push("1@1200ms".into());
+    for (at, key) in (10..).zip(TYPED.chars()) {
+        args.extend(["--press".to_owned(), format!("{key}@{}ms", at * 300)]);
+    }
+    args.extend(["--press".to_owned(), "1@8000ms".into()]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let told = call(BIN, &place, &uri, &args);
+    engine.idle();
+    let posted = twilio.posted();
+    assert_eq!(posted.len(), 1, "{told:?} {}", engine.time_line());
+    assert_eq!(posted[0]["To"], "+447700900188");
+    assert_eq!(engine.calls()[0]["end"], "deflected");
+
+    // The offer that was accepted is the one the text fulfils, and the number is written nowhere.
+    let store = Database::of(&place);
+    let row = "SELECT m.state || ' ' || o.stage || ' ' || o.response FROM message m \
+               JOIN offer o ON o.offer_id = m.offer_id";
+    assert_eq!(store.texts(row), ["accepted use-case accepted"]);
+    let inputs = store.texts("SELECT input FROM call_input").join("\n");
+    let written = inputs + &engine.time_line() + &engine.log();
+    for digits in ["7700900188", "\"7\"", "\"8\""] {
+        assert!(!written.contains(digits), "{digits}: {written}");
+    }
+}

@@ -1,0 +1,169 @@
+//! IC-06: texts that follow a call, over restarts, several nodes and opt-outs, on both databases.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod common;
+
+use std::{sync::Arc, time::Duration};
+
+use common::{Db, config, eventually, mobile, order, service, twilio::FakeTwilio};
+use deflect_actions::{
+    Clock,
+    text::{TextConfig, TextOrder, TextOutcome, TextService},
+};
+
+on_both!(
+    ic_06_it_is_sent_when_it_is_due_and_not_before,
+    ic_06_it_rests_on_a_consent_of_its_own,
+    ic_06_restarts_and_several_nodes_send_it_once,
+    ic_06_who_opts_out_meanwhile_gets_none,
+    ic_06_what_nobody_could_send_in_time_is_taken_back,
+    ic_06_the_same_call_and_the_same_day_bring_no_second,
+);
+
+const HOUR_MS: i64 = 3_600_000;
+
+async fn ic_06_it_is_sent_when_it_is_due_and_not_before(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let clock = Clock::default();
+    let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
+    assert_eq!(in_an_hour(&texts, 1).await, TextOutcome::Queued);
+    let worker = texts.start();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(twilio.posted().is_empty(), "not yet");
+    clock.advance(HOUR_MS + 1_000);
+    eventually("sent", async || twilio.taken().len() == 1).await;
+    assert_eq!(twilio.posted()[0].form["To"], mobile(1).as_str());
+    // Not after eight in the evening, by the provider's queue either.
+    assert!(twilio.posted()[0].form["ValidityPeriod"].parse::<i64>().unwrap() <= 3_600);
+    worker.abort();
+}
+
+async fn ic_06_it_rests_on_a_consent_of_its_own(db: Db) {
+    let texts = service(&db, config(&["http://127.0.0.1:9".into()])).await;
+    let requested = order(texts.store(), &mobile(1));
+    texts.send(requested.clone()).await;
+    let later = follow_up(&requested);
+    let now = texts.store().clock().now_ms();
+    let outcome = texts.follow_up(by(), later, now + HOUR_MS, now + 2 * HOUR_MS).await;
+    assert_eq!(outcome, TextOutcome::Queued);
+    let consents = db
+        .texts(
+            "SELECT k.purpose || ' ' || k.step || ' ' || k.pressed || ' ' || m.purpose || ' ' || \
+             m.template FROM message m JOIN consent k ON k.consent_id = m.consent_id \
+             ORDER BY m.created_ms",
+        )
+        .await;
+    let expected = ["link welcome 1 link send_link", "follow_up bye 5 follow_up after_call.nudge"];
+    assert_eq!(consents, expected.map(|it| Some(it.to_owned())));
+    assert_eq!(db.number("SELECT COUNT(*) FROM call").await, Some(1), "the same call");
+}
+
+async fn ic_06_restarts_and_several_nodes_send_it_once(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let clock = Clock::default();
+    let by = config(&[base]);
+    let first = node(&db, "n1", "b1", &clock, &by).await;
+    for n in 0..10 {
+        assert_eq!(in_an_hour(&first, n).await, TextOutcome::Queued);
+    }
+    // It dies; it comes up again, and so do two others.
+    drop(first);
+    let mut workers = Vec::new();
+    for (name, boot) in [("n1", "b2"), ("n2", "b1"), ("n3", "b1")] {
+        workers.push(node(&db, name, boot, &clock, &by).await.start());
+    }
+    clock.advance(HOUR_MS + 1_000);
+    eventually("all sent", async || twilio.taken().len() >= 10).await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let mut to: Vec<String> = twilio.posted().iter().map(|it| it.form["To"].clone()).collect();
+    to.sort();
+    let expected: Vec<String> = (0..10).map(|n| mobile(n).to_string()).collect();
+    assert_eq!(to, expected, "each once");
+    workers.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+async fn ic_06_who_opts_out_meanwhile_gets_none(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let clock = Clock::default();
+    let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
+    for n in 1..=3 {
+        in_an_hour(&texts, n).await;
+    }
+    texts.store().opt_out("retail", &mobile(1), "", "text").await.unwrap();
+    texts.store().opt_out("retail", &mobile(2), "orders", "call").await.unwrap();
+    let worker = texts.start();
+    clock.advance(HOUR_MS + 1_000);
+    // The call of these orders has no intent, so that an opt-out from orders is about others.
+    eventually("the others are sent", async || twilio.taken().len() == 2).await;
+    eventually("taken back", async || {
+        let states = db.texts("SELECT state FROM message WHERE error_class = 'opted_out'").await;
+        states == [Some("canceled".to_owned())]
+    })
+    .await;
+    worker.abort();
+}
+
+async fn ic_06_what_nobody_could_send_in_time_is_taken_back(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let clock = Clock::default();
+    let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
+    in_an_hour(&texts, 1).await;
+    clock.advance(2 * HOUR_MS + 1_000);
+    let worker = texts.start();
+    eventually("taken back", async || {
+        db.texts("SELECT state FROM message").await == [Some("canceled".to_owned())]
+    })
+    .await;
+    assert!(twilio.posted().is_empty());
+    let keys = common::keys().caller_keys("retail", &mobile(1), clock.now_ms());
+    let sql = format!(
+        "SELECT COUNT(*) FROM message m JOIN call c ON c.call_id = m.call_id WHERE \
+         c.caller_key = '{}' AND m.state IN ('failed','undelivered','ambiguous')",
+        keys.0
+    );
+    assert_eq!(db.number(&sql).await, Some(0), "no promise is broken by it");
+    worker.abort();
+}
+
+async fn ic_06_the_same_call_and_the_same_day_bring_no_second(db: Db) {
+    let clock = Clock::default();
+    let by = config(&["http://127.0.0.1:9".into()]);
+    let texts = node(&db, "n1", "b1", &clock, &by).await;
+    let later = follow_up(&order(texts.store(), &mobile(1)));
+    let now = clock.now_ms();
+    let other_node = node(&db, "n2", "b1", &clock, &by).await;
+    for node in [&texts, &texts, &other_node] {
+        let by = Arc::new(by.clone());
+        let outcome = node.follow_up(by, later.clone(), now + HOUR_MS, now + 2 * HOUR_MS).await;
+        assert_eq!(outcome, TextOutcome::Queued);
+    }
+    assert_eq!(in_an_hour(&texts, 1).await, TextOutcome::Queued, "another call of the same day");
+    assert_eq!(db.number("SELECT COUNT(*) FROM message").await, Some(1));
+}
+
+async fn node(db: &Db, name: &str, boot: &str, clock: &Clock, by: &TextConfig) -> TextService {
+    TextService::new(db.store_with(name, boot, clock.clone()).await, by.clone())
+}
+
+/// A call of `mobile(n)` that just ended with a yes.
+async fn in_an_hour(texts: &TextService, n: u32) -> TextOutcome {
+    let later = follow_up(&order(texts.store(), &mobile(n)));
+    let now = texts.store().clock().now_ms();
+    texts.follow_up(by(), later, now + HOUR_MS, now + 2 * HOUR_MS).await
+}
+
+fn by() -> Arc<TextConfig> {
+    Arc::new(config(&["http://127.0.0.1:9".into()]))
+}
+
+fn follow_up(requested: &TextOrder) -> TextOrder {
+    TextOrder {
+        offer: None,
+        step: "after_call.nudge".to_owned(),
+        asked_in: "bye".to_owned(),
+        purpose: "follow_up".to_owned(),
+        pressed: Some("5".to_owned()),
+        repeat_after_minutes: 1_440,
+        ..requested.clone()
+    }
+}
