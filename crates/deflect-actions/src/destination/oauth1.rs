@@ -107,7 +107,7 @@ mod tests {
             ("oauth_consumer_key", "dpf43f3p2l4k3l03"),
             ("oauth_signature_method", "HMAC-SHA1"),
             ("oauth_timestamp", "137131200"),
-            ("oauth_nonce", "wIjqoxSySZ"),
+            ("oauth_nonce", "wIjqoS"),
             ("oauth_callback", "http://printer.example.com/ready"),
         ];
         assert_eq!(keys.signature("POST", &url, &parameters), "74KNZJeDHnMBp0EMJ9ZHt/XKycU=");
