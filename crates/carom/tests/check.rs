@@ -338,6 +338,46 @@ fn the_documented_configuration_is_refused_by_the_names_of_what_is_not_available
     });
 }
 
+#[test]
+fn the_full_service_line_loads_without_a_word_and_traps_nobody() {
+    let place = Place::new();
+    let config = place.write("carom.toml", include_str!("../../../config/full/carom.toml"));
+    place.write("flows/full.toml", include_str!("../../../config/full/flows/full.toml"));
+    let keys =
+        "consumer_key = \"a\"\nconsumer_secret = \"b\"\ntoken = \"c\"\ntoken_secret = \"d\"\n";
+    place.write("secrets/liveperson-oauth1.toml", keys);
+    // The public key of RFC 8032 §7.1, test 1.
+    let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let secrets = [
+        "CARRIER_GB_USER",
+        "CARRIER_GB_PASSWORD",
+        "QUEUE_TOKEN",
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_AUTH_TOKEN",
+        "TELNYX_API_KEY",
+        "WHATSAPP_TOKEN",
+        "WHATSAPP_APP_SECRET",
+        "WHATSAPP_VERIFY_TOKEN",
+        "CAROM_CONSOLE_TOKEN",
+        "CAROM_IVR_TOKEN",
+        "CAROM_HOOK_SECRET",
+    ];
+    let told = Command::new(BIN)
+        .args(["check", "--proof", "-c"])
+        .arg(&config)
+        .envs(secrets.map(|name| (name, "x")))
+        .env("TELNYX_PUBLIC_KEY", key)
+        .output()
+        .unwrap();
+    let out = String::from_utf8(told.stdout).unwrap();
+    let err = String::from_utf8(told.stderr).unwrap();
+    assert!(told.status.success(), "{out}{err}");
+    assert!(out.contains("no caller is trapped"), "{out}{err}");
+    for word in ["error[", "warning[", "E0", "E1", "W0", "W1"] {
+        assert!(!out.contains(word) && !err.contains(word), "{word}: {out}{err}");
+    }
+}
+
 fn files(folder: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
