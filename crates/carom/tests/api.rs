@@ -17,6 +17,9 @@ tokens = [
 ]
 "#;
 
+/// Tells how long callers wait, when it is told.
+const SOURCE: &str = "\n[source.queue]\nkind = \"api\"\n";
+
 struct Site {
     place: Place,
     engine: Engine,
@@ -24,11 +27,15 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
+        Self::with(FLOW)
+    }
+
+    fn with(flow: &str) -> Self {
         let place = Place::new();
         for token in ["read", "deflect", "report", "optouts", "slow"] {
             std::fs::write(place.folder().join(token), format!("{token}-token")).unwrap();
         }
-        let engine = Engine::start_with(BIN, &place, &format!("{CONFIG}{TOKENS}"), FLOW);
+        let engine = Engine::start_with(BIN, &place, &format!("{CONFIG}{TOKENS}{SOURCE}"), flow);
         Self { place, engine }
     }
 
@@ -170,4 +177,145 @@ fn a_token_is_good_for_its_scope_and_so_many_requests() {
     let counts = |_| site.asks("slow", "POST", "/v1/external-counts", "[]").0;
     let answers: Vec<u16> = (0..3).map(counts).collect();
     assert_eq!(answers, [204, 204, 429]);
+}
+
+/// Offered to callers about orders; others hear nothing of it.
+const OFFERS: &str = r#"
+version = 1
+
+[flow]
+name           = "Orders"
+default        = true
+start          = "offer"
+human          = "agents"
+languages      = ["en-GB"]
+ask_again_days = 0
+
+[target.agents]
+sip            = "sip:agents@{pbx}:5060"
+answered_means = "human"
+ping_seconds   = 0
+
+[link.orders]
+url      = "https://help.example.com/orders"
+staffing = "self-service"
+intents  = ["orders"]
+
+[rule.long_wait]
+source            = "queue"
+wait_over_seconds = 120
+
+[step.offer]
+do       = "offer"
+link     = "orders"
+only_if  = ["long_wait"]
+play     = "offer-text.wav"
+press    = { 1 = "which", 0 = "agents" }
+accept   = ["1"]
+no_input = "agents"
+if_not_offered = "agents"
+
+[step.which]
+do       = "menu"
+play     = "more.wav"
+press    = { 2 = "text_me", 0 = "agents" }
+no_input = "agents"
+
+[step.text_me]
+do       = "text"
+link     = "orders"
+message  = "Example: your orders: {link}"
+then     = "hangup"
+if_fails = "agents"
+"#;
+
+#[test]
+fn kh_13_an_old_ivr_asks_and_has_the_text_sent_once() {
+    let site = Site::with(OFFERS);
+    let ask = |body: &str| site.asks("deflect", "POST", "/v1/eligibility", body);
+    let who = r#""number":"+447700900461","called":"+442079460018","intent":"orders""#;
+    let (status, told) = ask(&format!("{{{who},\"wait_seconds\":300}}"));
+    assert_eq!((status, &told["eligible"]), (200, &Value::Bool(true)), "{told}");
+    assert_eq!(told["recommended_channel"], "sms");
+    let offer = told["offer_id"].as_str().unwrap().to_owned();
+    let invite = format!("{{\"offer_id\":\"{offer}\"}}");
+    let key = "Idempotency-Key: k1\r\n";
+    let first = site.asks_with("deflect", "POST", "/v1/invite", key, &invite);
+    assert_eq!((first.0, first.1["state"].as_str()), (200, Some("accepted")), "{first:?}");
+    let again = site.asks_with("deflect", "POST", "/v1/invite", key, &invite);
+    assert_eq!(again, first);
+    assert_eq!(site.asks("deflect", "POST", "/v1/invite", &invite).0, 404, "it is used");
+    let database = Database::of(&site.place);
+    assert_eq!(database.number("SELECT COUNT(*) FROM message"), 1);
+    let row = eventually("the call is stored", || {
+        database
+            .texts("SELECT origin || ' ' || end_reason || ' ' || intent FROM call WHERE ended_ms IS NOT NULL")
+            .pop()
+    });
+    assert_eq!(row, "api deflected orders");
+    let offers = "SELECT response || ' ' || pressed FROM offer";
+    assert_eq!(database.texts(offers), ["accepted 1"]);
+    let message = first.1["message_id"].as_str().unwrap();
+    assert_eq!(site.asks("deflect", "GET", &format!("/v1/messages/{message}"), "").0, 200);
+
+    // What the flow would not offer to a caller of its own is not offered here.
+    for (body, reason) in [
+        (format!("{{{who},\"wait_seconds\":10}}"), "only_if:long_wait"),
+        (format!("{{{who}}}"), "unknown:long_wait"),
+        (r#"{"number":"+442079460123","called":"x","wait_seconds":300}"#.into(), "not_textable"),
+        (
+            r#"{"number":"+447700900462","called":"x","intent":"bills","wait_seconds":300}"#.into(),
+            "no_offer",
+        ),
+    ] {
+        let (status, told) = ask(&body);
+        assert_eq!((status, &told["eligible"]), (200, &Value::Bool(false)), "{told}");
+        assert_eq!(told["reason"], reason, "{body}");
+    }
+    assert_eq!(ask(r#"{"number":"nobody","called":"x"}"#).0, 400);
+    assert_eq!(database.number("SELECT COUNT(*) FROM message"), 1);
+}
+
+#[test]
+fn kh_13_a_voicexml_ivr_sends_forms_and_reads_xml() {
+    let site = Site::with(OFFERS);
+    let body = "number=%2B447700900463&called=%2B442079460018&wait_seconds=200";
+    let mut stream = TcpStream::connect((site.place.engine(), 8080)).unwrap();
+    write!(
+        stream,
+        "POST /v1/eligibility HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: text/xml\r\n\
+         Authorization: Bearer deflect-token\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("<eligible>true</eligible>"), "{answer}");
+    assert!(answer.contains("<available_channels>sms</available_channels>"), "{answer}");
+}
+
+#[test]
+fn kh_13_an_ivr_made_for_another_system_needs_only_our_address() {
+    let site = Site::with(&OFFERS.replace("only_if  = [\"long_wait\"]\n", ""));
+    let post = |path: &str, body: &str| site.asks("deflect", "POST", path, body);
+    let asked = r#"{"skill":"orders","consumerPhoneNumber":"+447700900471","handoffId":"h1"}"#;
+    let (status, told) = post("/api/account/1/eligibility?v=2.0", asked);
+    assert_eq!((status, &told["eligible"]), (200, &Value::Bool(true)), "{told}");
+    assert_eq!(told["availableChannels"], serde_json::json!(["sms"]));
+    let invite = format!("{{\"callId\":{}}}", told["callId"]);
+    let (status, invited) = post("/api/account/1/invite?v=2.0", &invite);
+    assert_eq!((status, &invited["callId"]), (200, &told["callId"]), "{invited}");
+    assert_eq!(post("/api/account/1/invite?v=2.0", &invite).0, 404);
+    let wrong = r#"{"skill":"orders","consumerPhoneNumber":"none"}"#;
+    let (status, told) = post("/api/account/1/eligibility", wrong);
+    assert_eq!((status, &told["errorCode"]), (400, &Value::from(1001)), "{told}");
+
+    let broadcast = r#"{"audience":[{"name":"A","phoneNumber":"+447700900472"}],
+        "channel":{"channelName":"messagemedia","externalId":"+442079460018"},
+        "payload":{"type":"event","eventName":"orders"}}"#;
+    let (status, told) = post("/rest/v1/broadcast/instant", broadcast);
+    assert_eq!((status, told["status"].as_str()), (200, Some("ok")), "{told}");
+    assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM message"), 2);
 }

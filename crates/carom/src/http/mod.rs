@@ -14,8 +14,9 @@ mod patience;
 mod sources;
 mod webhooks;
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -33,8 +34,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{mpsc, watch};
 
 use self::patience::{Patient, Peer};
-pub use self::{guard::Tokens, landing::Desk as Landing};
-use crate::{config::Scope, node::Sources, switchboard::Ask};
+pub use self::{api::Invites, guard::Tokens, landing::Desk as Landing};
+use crate::{
+    config::{Scope, Snapshot},
+    node::Sources,
+    switchboard::{Ask, RemoteCalls},
+};
 
 /// Largest webhook body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -60,6 +65,12 @@ pub struct Site {
     pub tokens: Tokens,
     /// The pages of links.
     pub landing: Landing,
+    /// The configuration that is served.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Calls of other IVRs.
+    pub remote: RemoteCalls,
+    /// What was answered to invites.
+    pub invites: Invites,
 }
 
 /// Serves until the process ends; returns the address it listens on.
@@ -89,7 +100,13 @@ fn router(site: Site) -> Router {
         .route("/v1/context/{call}", get(context::context))
         .route_layer(from_fn_with_state(site.clone(), guard::of_context));
     let sources = Router::new().route("/v1/sources/{name}", post(sources::tell));
-    let deflect = Router::new().route("/v1/messages/{id}", get(api::message));
+    let deflect = Router::new()
+        .route("/v1/eligibility", post(api::eligibility))
+        .route("/v1/invite", post(api::invite))
+        .route("/v1/messages/{id}", get(api::message))
+        .route("/api/account/{account}/eligibility", post(api::c2m_eligibility))
+        .route("/api/account/{account}/invite", post(api::c2m_invite))
+        .route("/rest/v1/broadcast/instant", post(api::broadcast));
     let report = Router::new()
         .route("/v1/outcomes", post(api::outcome))
         .route("/v1/external-counts", post(api::counts));

@@ -37,13 +37,15 @@ use crate::{
     config::{Config, Snapshot},
     control::{self, Asked},
     http,
-    switchboard::{Ask, Drives, Gauges, Marks, Services, Switchboard, start_seed},
+    switchboard::{Ask, Drives, Gauges, Marks, RemoteCalls, Services, Switchboard, start_seed},
 };
 
 /// Media events waiting for the switchboard at most.
 const MEDIA_EVENTS: usize = 65_536;
 /// What operators set is read from the store this often.
 const MARKS_EVERY: Duration = Duration::from_secs(5);
+/// Offers to callers of other IVRs are looked through this often.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// The store is waited for this long before the first call is taken.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// What the store is asked now and then is waited for this long: a dead host lets questions that
@@ -116,6 +118,8 @@ impl Node {
         let (ready, is_ready) = watch::channel(true);
         let (asks, asked) = mpsc::channel(64);
         tokio::spawn(upkeep::keep_house(metrics.clone(), services.store.clone(), asks.downgrade()));
+        let remote = RemoteCalls::new(services.clone());
+        tokio::spawn(sweep(remote.clone()));
         let site = http::Site {
             metrics,
             store: services.store.clone(),
@@ -130,6 +134,9 @@ impl Node {
                 services.store.keys().seal().signer(),
                 services.destinations.clone(),
             ),
+            snapshot: Arc::clone(&served),
+            remote: remote.clone(),
+            invites: http::Invites::default(),
         };
         let http = http::serve(config.http.listen, site)
             .await
@@ -254,6 +261,14 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
     links.reconfigure(&snapshot.flows, &store);
     let destinations = Destinations::default();
     Ok(Services { store, writer, texts, web, links, destinations, sources, marks, random, mailbox })
+}
+
+/// Ends calls of other IVRs whose offers nobody took up.
+async fn sweep(remote: RemoteCalls) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        remote.sweep();
+    }
 }
 
 async fn read_marks(store: Store, marks: Arc<RwLock<Option<Arc<Marks>>>>) {

@@ -27,7 +27,7 @@ use crate::{
 /// The caller's history is waited for this long; then it is unknown.
 const HISTORY: Duration = Duration::from_millis(300);
 /// The longest window a rule may ask for, in ms.
-const WINDOW_MS: i64 = 90 * 86_400_000;
+pub(super) const WINDOW_MS: i64 = 90 * 86_400_000;
 /// Bytes of a header that a rule is told.
 const HEADER_LEN: usize = 200;
 
@@ -137,7 +137,7 @@ fn asked_headers(flow: &Flow, invite: &Request) -> BTreeMap<String, String> {
 }
 
 /// The fields that are known from the start: the caller's hash, and what the first source told.
-fn fields(
+pub(super) fn fields(
     caller_key: Option<&str>,
     source: Option<&Told>,
     now_ms: i64,
@@ -156,7 +156,7 @@ fn fields(
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-fn told(history: store::History) -> History {
+pub(super) fn told(history: store::History) -> History {
     History {
         calls_ms: history.calls_ms,
         deflected_ms: history.deflected_ms,
@@ -168,7 +168,7 @@ fn told(history: store::History) -> History {
 }
 
 /// Stable over restarts and versions: it keeps callers in their arm.
-fn seed(of: &str) -> u64 {
+pub(super) fn seed(of: &str) -> u64 {
     let digest = Sha256::digest(of.as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);

@@ -1,67 +1,45 @@
 //! What the links of a text lead to: a page of ours, or the address itself; and who is asked
 //! before one is offered.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use deflect_actions::{
-    destination::{Availability, Context, Offer},
+    destination::{Availability, Context, Destination, Offer},
     link::{Button, Does, NewPage, Page, Token},
 };
 use ivr_runtime::{
-    call::{FetchOutcome, FetchRequest, Input, ResolvedLink, TextRequest},
+    call::{FetchOutcome, FetchRequest, ResolvedLink, TextRequest},
     flow::model::{Link, LinkKind},
 };
 
-use super::{
-    Switchboard,
-    live::{CallNo, Live},
-    tasks::Done,
-};
+use super::{frame::Frame, tasks::Services};
 use crate::{config, node::clock::wall_ms};
 
 const HOUR_MS: i64 = 3_600_000;
 
-impl Switchboard {
-    /// Asks whether somebody is there at a link.
-    pub(super) fn check_link(&mut self, no: CallNo, link: &str, request: FetchRequest) {
-        let Some(call) = self.calls.get_mut(&no) else { return };
-        call.line.note(wall_ms(), "ask", format!("{} asks for {link}", request.step));
-        let id = request.id;
-        let definition = call.flow.links.iter().find(|known| known.name == link);
-        let destination =
-            definition.and_then(|known| config::destination(&call.snapshot.config, known));
-        let Some(destination) = destination else {
-            let outcome = FetchOutcome::Failed { why: "not_ready".to_owned() };
-            return self.tell(no, Input::Fetched { id, outcome });
-        };
-        let context = self.context_of(no);
-        let (destinations, done) = (self.services.destinations.clone(), self.done.clone());
-        let within = Duration::from_millis(u64::from(request.timeout_ms));
-        let (link, url) = (link.to_owned(), request.url.0);
-        tokio::spawn(async move {
-            let answer = destinations.check(&link, &destination, &url, &context, within).await;
-            let outcome = told(answer);
-            let _ = done.send(Done::Input(no, Input::Fetched { id, outcome }));
-        });
-    }
+/// Whom to ask at a link; `None`: nobody that is configured.
+pub(super) fn destination(frame: &Frame<'_>, link: &str) -> Option<Destination> {
+    let definition = frame.flow.links.iter().find(|known| known.name == link)?;
+    config::destination(&frame.snapshot.config, definition)
+}
 
-    fn context_of(&self, no: CallNo) -> Context {
-        let Some(call) = self.calls.get(&no) else { return Context::default() };
-        let wait = self.services.sources.told().into_values().next();
-        Context {
-            call_id: call.call_id.clone(),
-            caller: call.ledger.caller.as_ref().filter(|_| !call.withheld).map(|c| c.to_string()),
-            called: call.ledger.called.clone(),
-            language: call.ledger.language.clone(),
-            topic: call.ledger.intent.clone(),
-            path: call.ledger.path(),
-            wait_seconds: wait.and_then(|told| told.wait_at(wall_ms())),
-        }
+/// What a destination is told of the caller.
+pub(super) fn context(frame: &Frame<'_>, services: &Services) -> Context {
+    let ledger = frame.ledger;
+    let wait = services.sources.told().into_values().next();
+    Context {
+        call_id: ledger.call_id.clone(),
+        caller: ledger.caller.as_ref().filter(|_| !frame.withheld).map(|c| c.to_string()),
+        called: ledger.called.clone(),
+        language: ledger.language.clone(),
+        topic: ledger.intent.clone(),
+        path: ledger.path(),
+        wait_seconds: wait.and_then(|told| told.wait_at(wall_ms())),
     }
 }
 
 /// In the words of the call machine.
-fn told(answer: Availability) -> FetchOutcome {
+pub(super) fn told(answer: Availability) -> FetchOutcome {
     let mut values = BTreeMap::new();
     let mut say = |name: &str, value: Option<String>| {
         values.extend(value.map(|value| (name.to_owned(), value)));
@@ -81,7 +59,7 @@ fn told(answer: Availability) -> FetchOutcome {
 
 /// What stands for `{link}` in a text, and the page behind it, if it is one of ours.
 pub(super) fn of_text(
-    call: &Live,
+    call: &Frame<'_>,
     request: &TextRequest,
 ) -> std::io::Result<(String, Option<NewPage>)> {
     let definition =

@@ -12,6 +12,7 @@ mod ending;
 mod facts;
 mod fetch;
 mod forward;
+mod frame;
 mod health;
 mod hunt;
 mod links;
@@ -20,6 +21,7 @@ mod local_time;
 mod media;
 mod numbers;
 mod record;
+mod remote;
 mod reoffer;
 mod sessions;
 mod signal;
@@ -55,6 +57,7 @@ pub use self::{
     local_time::local_time,
     media::{StreamRules, stream_config},
     record::in_words,
+    remote::{Invited, NoOffer, Question, RemoteCalls},
     tasks::{Marks, Services, start_seed},
     timeline::{CallSummary, Entry, TimeLine},
 };

@@ -62,6 +62,28 @@ pub struct Ledger {
     caller_keys: Option<(String, String)>,
 }
 
+/// Somebody who calls another IVR.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// The number called.
+    pub called: String,
+    pub caller: message_text::E164,
+    /// Name of the token by which the other IVR asks.
+    pub client: String,
+    pub language: String,
+    pub intent: Option<String>,
+}
+
+/// What every ledger begins with.
+struct Begun<'a> {
+    called: &'a str,
+    /// ISO code of the called number's country.
+    country: &'a str,
+    caller: Option<message_text::E164>,
+    /// Trunk or token.
+    from: &'a str,
+}
+
 impl Ledger {
     /// Opens the ledger of a call that just arrived.
     pub fn open(
@@ -72,18 +94,47 @@ impl Ledger {
         snapshot: &Snapshot,
         services: &Services,
     ) -> Self {
+        let begun = Begun {
+            called: &who.called,
+            country: &who.called_country,
+            caller: who.caller.clone(),
+            from: &trunk.name,
+        };
+        let sip_call_id_a = invite.call_id().to_owned();
+        Self { sip_call_id_a, ..Self::begin("trunk", begun, flow, snapshot, services) }
+    }
+
+    /// Opens the ledger of somebody who calls another IVR.
+    pub fn remote(remote: &Remote, flow: &Flow, snapshot: &Snapshot, services: &Services) -> Self {
+        let begun = Begun {
+            called: &remote.called,
+            country: remote.caller.region(),
+            caller: Some(remote.caller.clone()),
+            from: &remote.client,
+        };
+        let ledger = Self::begin("api", begun, flow, snapshot, services);
+        Self { language: remote.language.clone(), intent: remote.intent.clone(), ..ledger }
+    }
+
+    fn begin(
+        origin: &'static str,
+        begun: Begun<'_>,
+        flow: &Flow,
+        snapshot: &Snapshot,
+        services: &Services,
+    ) -> Self {
         let started_ms = wall_ms();
         let business = snapshot.config.business(flow.business.as_deref());
         let business_key = business.map_or("", |business| &business.key);
-        let caller_keys = who.caller.as_ref().map(|c| services.caller_keys(business_key, c));
+        let caller_keys = begun.caller.as_ref().map(|c| services.caller_keys(business_key, c));
         Self {
             call_id: Uuid::now_v7().to_string(),
-            origin: "trunk",
+            origin,
             business: business.map_or_else(String::new, |business| business.key.clone()),
             brand: business.map_or_else(String::new, |business| business.brand.clone()),
-            trunk: trunk.name.clone(),
-            called: who.called.clone(),
-            caller: who.caller.clone(),
+            trunk: begun.from.to_owned(),
+            called: begun.called.to_owned(),
+            caller: begun.caller,
             flow: flow.name.clone(),
             flow_rev: flow.rev.clone(),
             started_ms,
@@ -99,9 +150,9 @@ impl Ledger {
             human_ended_ms: None,
             end: None,
             sip_final: None,
-            sip_call_id_a: invite.call_id().to_owned(),
+            sip_call_id_a: String::new(),
             sip_call_id_b: None,
-            local: local_time(started_ms, &flow.hours, &who.called, &who.called_country),
+            local: local_time(started_ms, &flow.hours, begun.called, begun.country),
             steps: HashMap::new(),
             offers: HashMap::new(),
             inputs: 0,
@@ -141,7 +192,7 @@ impl Ledger {
             business: self.business.clone(),
             flow: Some(self.flow.clone()),
             flow_rev: Some(self.flow_rev.clone()),
-            sip_call_id_a: Some(self.sip_call_id_a.clone()),
+            sip_call_id_a: Some(self.sip_call_id_a.clone()).filter(|id| !id.is_empty()),
             started_ms: self.started_ms,
             local: self.local.clone(),
             caller_key,

@@ -22,10 +22,7 @@ use message_text::{E164, NumberProblem};
 use sha2::{Digest, Sha256};
 use sip_stack::Uri;
 
-use super::{
-    Switchboard, links,
-    live::{CallNo, Live},
-};
+use super::{Switchboard, frame::Frame, links, live::CallNo};
 use crate::node::{LinkHealth, Mailbox, Sources, clock::wall_ms};
 
 /// A name is looked up this long.
@@ -179,7 +176,7 @@ impl Switchboard {
 
     pub(super) fn send_text(&mut self, no: CallNo, request: TextRequest) {
         let Some(call) = self.calls.get(&no) else { return };
-        let order = match order(call, request) {
+        let order = match order(&Frame::of(call), request) {
             Ok(order) => order,
             Err(failed) => return self.tell(no, Input::Text(failed)),
         };
@@ -194,7 +191,7 @@ impl Switchboard {
     /// Commits a text that is sent when the call is long over.
     pub(super) fn follow_up(&mut self, no: CallNo, text: TextRequest, due_ms: i64, until_ms: i64) {
         let Some(call) = self.calls.get(&no) else { return };
-        let Ok(order) = order(call, text) else { return };
+        let Ok(order) = order(&Frame::of(call), text) else { return };
         let texts = self.services.texts.clone();
         let by = Arc::clone(&call.snapshot.texts);
         tokio::spawn(async move {
@@ -223,7 +220,7 @@ impl Switchboard {
 }
 
 /// What is ordered for a call; an error is what the caller hears.
-fn order(call: &Live, request: TextRequest) -> Result<TextOrder, TextOutcome> {
+pub(super) fn order(call: &Frame<'_>, request: TextRequest) -> Result<TextOrder, TextOutcome> {
     let to = match (&request.to, &call.ledger.caller, call.withheld) {
         // Typed by the caller, and found to be a mobile number.
         (Some(typed), _, _) => typed.0.parse(),
@@ -302,7 +299,7 @@ async fn look_up(host: &str, port: u16, families: Families) -> Vec<SocketAddr> {
     found.filter(reached).take(ADDRESSES).collect()
 }
 
-fn outcome_told(outcome: text::TextOutcome) -> TextOutcome {
+pub(super) fn outcome_told(outcome: text::TextOutcome) -> TextOutcome {
     match outcome {
         text::TextOutcome::Accepted { sender } => TextOutcome::Accepted { sender },
         text::TextOutcome::Queued => TextOutcome::Queued,

@@ -2,7 +2,10 @@
 //!
 //! JSON both ways. An error is a status and `{"error": "word", "message": "why"}`.
 
+mod compat;
 mod counts;
+mod deflect;
+mod invites;
 mod messages;
 mod opt_outs;
 mod outcomes;
@@ -18,8 +21,11 @@ use message_text::E164;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+pub use self::invites::Invites;
 pub(super) use self::{
+    compat::{broadcast, c2m_eligibility, c2m_invite},
     counts::counts,
+    deflect::{eligibility, invite},
     messages::message,
     opt_outs::{add as opt_out, remove as opt_in},
     outcomes::outcome,
@@ -27,7 +33,7 @@ pub(super) use self::{
 
 /// Why a request is not done.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     status: StatusCode,
     error: &'static str,
     message: String,
@@ -59,7 +65,7 @@ impl IntoResponse for Problem {
 }
 
 /// A JSON body; what is wrong with it is told like every other error.
-pub(super) struct Body<T>(pub T);
+pub(crate) struct Body<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;

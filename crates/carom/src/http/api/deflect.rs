@@ -1,0 +1,197 @@
+//! `POST /v1/eligibility`, `POST /v1/invite`: an old IVR asks whether a caller of its own may be
+//! offered a text, and has it sent (KH-13).
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Extension, Form, Json,
+    extract::{FromRequest, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use deflect_actions::provider::Channel;
+use ivr_runtime::call::TextOutcome;
+use message_text::E164;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{Body, Problem};
+use crate::{
+    http::{Site, guard::Client},
+    switchboard::{Invited, NoOffer, Question},
+};
+
+/// Fields of a question at most.
+const FIELDS: usize = 16;
+
+/// Who calls elsewhere.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Eligible {
+    /// The person: with + and country code, or as it is dialled in the called number's country.
+    number: String,
+    /// The number they called: chooses the flow.
+    called: String,
+    intent: Option<String>,
+    language: Option<String>,
+    wait_seconds: Option<u32>,
+    customer_type: Option<String>,
+    /// Menu labels on the way, one after the other.
+    path: Option<String>,
+}
+
+/// Takes an offer up.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Invite {
+    offer_id: String,
+    /// `sms` or `whatsapp`; left out: the recommended one.
+    channel: Option<String>,
+}
+
+/// A body in JSON or as a form: VoiceXML can send forms only.
+pub(crate) struct Either<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Either<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+        if kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
+            let form = Form::<T>::from_request(request, state).await;
+            let form = form.map_err(|why| Problem::bad("invalid_request", why.body_text()))?;
+            return Ok(Self(form.0));
+        }
+        Body::<T>::from_request(request, state).await.map(|Body(body)| Self(body))
+    }
+}
+
+/// Whether a text may be offered, and which.
+pub(crate) async fn eligibility(
+    State(site): State<Site>,
+    Extension(Client(client)): Extension<Client>,
+    headers: HeaderMap,
+    Either(asked): Either<Eligible>,
+) -> Result<Response, Problem> {
+    let question = question(&site, client, asked)?;
+    let wait = question.wait_seconds;
+    let snapshot = site.snapshot.load_full();
+    let found = site.remote.ask(&snapshot, question).await;
+    let names: Vec<&str> = found.channels.iter().map(|channel| channel.as_str()).collect();
+    let body = json!({
+        "eligible": found.offer_id.is_some(),
+        "reason": found.reason,
+        "offer_id": found.offer_id,
+        "call_id": found.call_id,
+        "available_channels": names,
+        "recommended_channel": names.first(),
+        "valid_for_seconds": found.valid_for.as_secs(),
+        "expected_wait_seconds": wait,
+    });
+    Ok(told(&headers, StatusCode::OK, "eligibility", &body))
+}
+
+fn question(site: &Site, client: String, asked: Eligible) -> Result<Question, Problem> {
+    let snapshot = site.snapshot.load();
+    let country = snapshot.config.trunks.first().map_or("", |trunk| trunk.country.as_str());
+    let parse = |text: &str, what| {
+        E164::parse(text, country)
+            .map_err(|why| Problem::bad("invalid_number", format!("`{what}`: {why}")))
+    };
+    let number = parse(&asked.number, "number")?;
+    let called = parse(&asked.called, "called").map_or(asked.called.clone(), |it| it.to_string());
+    let fields = [("customer_type", asked.customer_type), ("path", asked.path)];
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Ok(Question {
+        number,
+        called,
+        intent: asked.intent,
+        language: asked.language,
+        wait_seconds: asked.wait_seconds,
+        fields: fields.take(FIELDS).collect(),
+        client,
+    })
+}
+
+/// Sends the text of an offer; told again with the same `Idempotency-Key`, or of the same offer,
+/// nothing is sent, and the same is answered.
+pub(crate) async fn invite(
+    State(site): State<Site>,
+    Extension(Client(client)): Extension<Client>,
+    headers: HeaderMap,
+    Either(wanted): Either<Invite>,
+) -> Result<Response, Problem> {
+    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    let key = format!("{client}|{}|{}", key.unwrap_or_default(), wanted.offer_id);
+    let channel = match wanted.channel.as_deref() {
+        None => None,
+        Some("sms") => Some(Channel::Sms),
+        Some("whatsapp") => Some(Channel::WhatsApp),
+        Some(_) => {
+            let message = "`channel` is `sms` or `whatsapp`";
+            return Err(Problem::bad("invalid_channel", message));
+        }
+    };
+    let _turn = site.invites.turn(&key).await;
+    if let Some((status, body)) = site.invites.answered(&key) {
+        return Ok(told(&headers, status, "invite", &body));
+    }
+    let invited = site.remote.invite(&wanted.offer_id, channel).await.map_err(|why| match why {
+        NoOffer::Gone => Problem::unknown("no such offer waits: ask for eligibility again"),
+        NoOffer::OtherChannel => {
+            Problem::bad("invalid_channel", "the offer has no text by that channel")
+        }
+    })?;
+    let message = site.store.messages_of(&invited.call_id).await.ok().and_then(|mut all| all.pop());
+    let (status, body) = outcome(&invited, message.map(|message| message.message_id));
+    site.invites.keep(&key, status, body.clone());
+    Ok(told(&headers, status, "invite", &body))
+}
+
+fn outcome(invited: &Invited, message_id: Option<String>) -> (StatusCode, Value) {
+    let (status, state, reason) = match &invited.outcome {
+        TextOutcome::Accepted { .. } => (StatusCode::OK, "accepted", None),
+        TextOutcome::Queued => (StatusCode::ACCEPTED, "queued", None),
+        TextOutcome::Ambiguous => (StatusCode::ACCEPTED, "ambiguous", None),
+        TextOutcome::Duplicate => (StatusCode::OK, "duplicate", None),
+        TextOutcome::OptedOut => (StatusCode::CONFLICT, "opted_out", None),
+        TextOutcome::Limited { rule } => {
+            (StatusCode::TOO_MANY_REQUESTS, "limited", Some(rule.clone()))
+        }
+        TextOutcome::NotTextable { reason } => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "not_textable", Some(reason.clone()))
+        }
+        TextOutcome::Failed { class } => (StatusCode::BAD_GATEWAY, "failed", Some(class.clone())),
+    };
+    let body = json!({
+        "call_id": invited.call_id,
+        "message_id": message_id,
+        "state": state,
+        "reason": reason,
+    });
+    (status, body)
+}
+
+/// JSON, or the same as a small XML where that is asked for.
+fn told(headers: &HeaderMap, status: StatusCode, root: &str, body: &Value) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    if !accept.contains("xml") {
+        return (status, Json(body.clone())).into_response();
+    }
+    let members: BTreeMap<&String, &Value> = body.as_object().into_iter().flatten().collect();
+    let mut xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><{root}>");
+    for (name, value) in members {
+        let text = match value {
+            Value::Null => continue,
+            Value::String(text) => text.clone(),
+            Value::Array(items) => {
+                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+            }
+            other => other.to_string(),
+        };
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        xml.push_str(&format!("<{name}>{text}</{name}>"));
+    }
+    xml.push_str(&format!("</{root}>"));
+    (status, [(header::CONTENT_TYPE, "application/xml; charset=utf-8")], xml).into_response()
+}

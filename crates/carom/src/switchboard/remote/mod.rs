@@ -1,0 +1,417 @@
+//! Callers of another IVR: it asks whether they may be offered a text, and has it sent. What a
+//! flow says of its own callers holds for them, too: their calls go through the same call machine,
+//! without a phone (KH-13).
+
+mod way;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use deflect_actions::provider::Channel;
+use ivr_runtime::{
+    call::{Call, Facts, Input, OfferResponse, Output, Record, TextOutcome},
+    flow::model::{Flow, StepId},
+    key::Key,
+};
+use message_text::E164;
+use tokio::time::Instant;
+
+use self::way::{Way, ways};
+use super::{
+    facts,
+    fetch::{self, Question as Asked},
+    frame::Frame,
+    record::{Ledger, Remote},
+    tasks::{self, Services, outcome_told},
+};
+use crate::{config::Snapshot, node::clock::wall_ms};
+
+/// An offer is good for so long.
+const GOOD_FOR: Duration = Duration::from_secs(300);
+/// Offers that wait for their invite at most; the oldest give way.
+const WAITING: usize = 10_000;
+/// Flows kept that begin with what they offer.
+const FLOWS: usize = 256;
+/// What is known of the caller is waited for this long.
+const HISTORY: Duration = Duration::from_millis(300);
+/// Into a prompt a key is pressed that accepts it.
+const INTO_PROMPT: Duration = Duration::from_millis(1_500);
+/// Outputs of one call.
+const OUTPUTS: usize = 1_000;
+
+/// Who asks about whom.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The person.
+    pub number: E164,
+    /// The number they called: it chooses the flow.
+    pub called: String,
+    /// What they call about.
+    pub intent: Option<String>,
+    /// Their language; one of the flow's.
+    pub language: Option<String>,
+    /// How long they would wait, seconds.
+    pub wait_seconds: Option<u32>,
+    /// What else the other IVR knows, as fields.
+    pub fields: Vec<(String, String)>,
+    /// Name of the token that asks.
+    pub client: String,
+}
+
+/// Whether a person may be offered a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Eligibility {
+    /// Of the call that this counts as.
+    pub call_id: String,
+    /// Names the offer for [`RemoteCalls::invite`]; `None`: none may be made.
+    pub offer_id: Option<String>,
+    /// Why none may be made, as in `offer.reason`.
+    pub reason: Option<String>,
+    /// Channels to choose from, the recommended first.
+    pub channels: Vec<Channel>,
+    /// So long the offer is good.
+    pub valid_for: Duration,
+}
+
+/// What came of an invite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invited {
+    /// The call that this counts as.
+    pub call_id: String,
+    /// What became of the text.
+    pub outcome: TextOutcome,
+}
+
+/// No offer of this id waits any more, or it is not for that channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoOffer {
+    /// It is unknown, used, or too old.
+    Gone,
+    /// Its flow has no text by that channel.
+    OtherChannel,
+}
+
+/// Flows that begin with what they offer, by revision and step.
+type Flows = HashMap<(String, StepId), Arc<Flow>>;
+
+/// Calls of other IVRs; clones share the offers that wait.
+#[derive(Debug, Clone)]
+pub struct RemoteCalls {
+    services: Services,
+    waiting: Arc<Mutex<HashMap<String, Waiting>>>,
+    /// Calls share them.
+    flows: Arc<Mutex<Flows>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    call: RemoteCall,
+    ways: Vec<Way>,
+    until: Instant,
+}
+
+/// A call without a phone.
+#[derive(Debug)]
+struct RemoteCall {
+    machine: Call,
+    ledger: Ledger,
+    snapshot: Arc<Snapshot>,
+    now: Duration,
+    suppressed: Option<String>,
+}
+
+/// Where a call stops.
+#[derive(Debug)]
+enum Stop {
+    /// A prompt waits for a key.
+    AtPrompt,
+    /// A text was handed over.
+    Texted(TextOutcome),
+    /// It is over, or goes where nobody can follow.
+    Over,
+}
+
+impl RemoteCalls {
+    /// Over the parts of a node.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { services, waiting: Arc::default(), flows: Arc::default() }
+    }
+
+    /// Asks the flow of the called number whether it would offer this person a text.
+    pub async fn ask(&self, snapshot: &Arc<Snapshot>, question: Question) -> Eligibility {
+        let flow = snapshot.flow_for(&question.called);
+        let region = question.number.region().to_owned();
+        let ways = ways(flow, question.intent.as_deref(), &snapshot.texts, &region);
+        let facts = self.facts(snapshot, flow, &question).await;
+        let start = ways.first().map_or(flow.start, |way| way.at);
+        let flow = self.beginning_with(flow, start);
+        let remote = Remote {
+            called: question.called.clone(),
+            caller: question.number.clone(),
+            client: question.client.clone(),
+            language: facts.language.clone(),
+            intent: question.intent.clone(),
+        };
+        let ledger = Ledger::remote(&remote, &flow, snapshot, &self.services);
+        let mut call = RemoteCall {
+            machine: Call::new(
+                Duration::ZERO,
+                flow,
+                Facts { call_id: ledger.call_id.clone(), ..facts },
+            ),
+            ledger,
+            snapshot: Arc::clone(snapshot),
+            now: Duration::ZERO,
+            suppressed: None,
+        };
+        self.services.store(call.ledger.started());
+        let call_id = call.ledger.call_id.clone();
+        let stop = if ways.is_empty() { Stop::Over } else { call.go_on(&self.services).await };
+        let suppressed = call.suppressed.clone();
+        if !matches!(stop, Stop::AtPrompt) || suppressed.is_some() {
+            call.hang_up(&self.services);
+            let none = || if ways.is_empty() { "no_offer" } else { "not_offered" }.to_owned();
+            let reason = Some(suppressed.unwrap_or_else(none));
+            let valid_for = Duration::ZERO;
+            return Eligibility {
+                call_id,
+                offer_id: None,
+                reason,
+                channels: Vec::new(),
+                valid_for,
+            };
+        }
+        let first = ways.first().map(|way| way.at);
+        let ways: Vec<_> = ways.into_iter().filter(|way| Some(way.at) == first).collect();
+        let channels = ways.iter().map(|way| way.channel).collect();
+        self.keep(&call_id, Waiting { call, ways, until: Instant::now() + GOOD_FOR });
+        Eligibility {
+            offer_id: Some(call_id.clone()),
+            call_id,
+            reason: None,
+            channels,
+            valid_for: GOOD_FOR,
+        }
+    }
+
+    /// Accepts an offer in the person's name, by `channel` or the recommended one.
+    ///
+    /// # Errors
+    /// No such offer waits, or none by that channel.
+    pub async fn invite(
+        &self,
+        offer_id: &str,
+        channel: Option<Channel>,
+    ) -> Result<Invited, NoOffer> {
+        let mut waiting = {
+            let mut all = self.lock();
+            let offered = all.get(offer_id).filter(|it| it.until > Instant::now());
+            let offered = offered.ok_or(NoOffer::Gone)?;
+            let fits = |way: &Way| channel.is_none_or(|channel| way.channel == channel);
+            if !offered.ways.iter().any(fits) {
+                return Err(NoOffer::OtherChannel);
+            }
+            all.remove(offer_id).ok_or(NoOffer::Gone)?
+        };
+        let way = waiting.ways.iter().find(|way| channel.is_none_or(|it| way.channel == it));
+        let keys = way.map(|way| way.keys.clone()).unwrap_or_default();
+        let mut outcome = TextOutcome::Failed { class: "not_offered".to_owned() };
+        for key in keys {
+            waiting.call.press(key);
+            match waiting.call.go_on(&self.services).await {
+                Stop::AtPrompt => {}
+                Stop::Texted(came) => {
+                    outcome = came;
+                    // What the flow makes of it, as far as it needs nobody.
+                    waiting.call.go_on(&self.services).await;
+                    break;
+                }
+                Stop::Over => break,
+            }
+        }
+        let call_id = waiting.call.ledger.call_id.clone();
+        waiting.call.hang_up(&self.services);
+        Ok(Invited { call_id, outcome })
+    }
+
+    /// Ends the calls whose offers nobody took up.
+    pub fn sweep(&self) {
+        let now = Instant::now();
+        let over: Vec<_> = {
+            let mut all = self.lock();
+            let ids: Vec<_> =
+                all.iter().filter(|(_, it)| it.until <= now).map(|(id, _)| id.clone()).collect();
+            ids.iter().filter_map(|id| all.remove(id)).collect()
+        };
+        for mut waiting in over {
+            waiting.call.hang_up(&self.services);
+        }
+    }
+
+    /// The flow as if it began with `start`.
+    fn beginning_with(&self, flow: &Flow, start: StepId) -> Arc<Flow> {
+        let mut flows = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of revisions that are served no more only what runs is kept.
+        if flows.len() >= FLOWS {
+            flows.clear();
+        }
+        let known = flows.entry((flow.rev.clone(), start));
+        Arc::clone(known.or_insert_with(|| Arc::new(Flow { start, ..flow.clone() })))
+    }
+
+    fn keep(&self, id: &str, waiting: Waiting) {
+        let oldest = {
+            let mut all = self.lock();
+            let full = all.len() >= WAITING;
+            let oldest = all.iter().min_by_key(|(_, it)| it.until).map(|(id, _)| id.clone());
+            let oldest = oldest.filter(|_| full).and_then(|id| all.remove(&id));
+            all.insert(id.to_owned(), waiting);
+            oldest
+        };
+        if let Some(mut oldest) = oldest {
+            oldest.call.hang_up(&self.services);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn facts(&self, snapshot: &Snapshot, flow: &Flow, question: &Question) -> Facts {
+        let business = snapshot.config.business(flow.business.as_deref());
+        let business = business.map_or("", |business| business.key.as_str());
+        let marks = self.services.marks();
+        let (now, number) = (wall_ms(), &question.number);
+        let keys = self.services.caller_keys(business, number);
+        let since = now - facts::WINDOW_MS;
+        let history = self.services.store.history(business, number, "", since, HISTORY).await;
+        let untextable = history.as_ref().is_some_and(|history| history.untextable);
+        let textable = snapshot.texts.against(number, &question.called, &[]).is_none();
+        let first = flow.languages.first().cloned().unwrap_or_default();
+        let language = question.language.clone().filter(|it| flow.languages.contains(it));
+        let wait = question.wait_seconds;
+        let mut fields = facts::fields(Some(&keys.0), None, now);
+        let told = wait.map(|seconds| ("wait_seconds".to_owned(), seconds.to_string()));
+        let minutes = wait.map(|s| ("wait_minutes".to_owned(), s.div_ceil(60).to_string()));
+        fields.extend(told.into_iter().chain(minutes).chain(question.fields.iter().cloned()));
+        let mut sources = self.services.sources.told();
+        if let (Some(seconds), Some(first)) = (wait, snapshot.config.sources.first()) {
+            // The other IVR knows its queue better than we do.
+            let told = sources.entry(first.name.clone()).or_default();
+            (told.wait_seconds, told.until_ms) = (Some(seconds), i64::MAX);
+        }
+        Facts {
+            trunk: question.client.clone(),
+            called: question.called.clone(),
+            caller: Some(number.to_string()),
+            caller_seed: facts::seed(number.as_str()),
+            can_receive_text: Some(textable && !untextable),
+            country: number.region().to_owned(),
+            attestation: Some("none".to_owned()),
+            links_down: self.services.links.down(flow),
+            fields,
+            sources,
+            one_offs: facts::one_offs(marks.as_deref()),
+            flags: marks.map(|marks| marks.flags.clone()),
+            start_ms: now,
+            history: history.map(facts::told),
+            intent: question.intent.clone(),
+            language: language.unwrap_or(first),
+            ..Facts::default()
+        }
+    }
+}
+
+impl RemoteCall {
+    /// Lets the call go on until it needs a key, has handed a text over, or is over.
+    async fn go_on(&mut self, services: &Services) -> Stop {
+        let mut inputs = VecDeque::new();
+        for _ in 0..OUTPUTS {
+            while let Some(output) = self.machine.poll_output() {
+                match output {
+                    Output::Record(record) => self.note(&record, services),
+                    Output::Answer => inputs.push_back(Input::Answered),
+                    Output::Play { .. } if self.machine.awaits_key() => return Stop::AtPrompt,
+                    Output::Play { id, .. } => {
+                        inputs.push_back(Input::PlayDone { id, completed: true });
+                    }
+                    Output::Fetch(request) => {
+                        let id = request.id;
+                        let asked = Asked::of(&self.frame(), services, request);
+                        let outcome = match asked {
+                            Some(asked) => asked.ask(services).await,
+                            None => fetch::not_ready(),
+                        };
+                        inputs.push_back(Input::Fetched { id, outcome });
+                    }
+                    Output::SendText(request) => {
+                        let outcome = match tasks::order(&self.frame(), request) {
+                            Ok(order) => {
+                                let by = Arc::clone(&self.snapshot.texts);
+                                outcome_told(services.texts.send_by(by, order).await)
+                            }
+                            Err(_) => TextOutcome::Failed { class: "no_token".to_owned() },
+                        };
+                        self.machine.handle_input(self.now, Input::Text(outcome.clone()));
+                        return Stop::Texted(outcome);
+                    }
+                    Output::Forward { .. } | Output::Reject { .. } | Output::HangUp => {
+                        return Stop::Over;
+                    }
+                    _ => {}
+                }
+            }
+            match inputs.pop_front() {
+                Some(input) => self.machine.handle_input(self.now, input),
+                None => {
+                    let Some(until) = self.machine.poll_timeout() else { return Stop::Over };
+                    self.now = self.now.max(until);
+                    self.machine.handle_timeout(self.now);
+                }
+            }
+        }
+        Stop::Over
+    }
+
+    fn press(&mut self, key: Key) {
+        self.now += INTO_PROMPT;
+        self.machine.handle_input(self.now, Input::KeyDown(key));
+        self.machine.handle_input(self.now, Input::Key(key));
+    }
+
+    fn hang_up(&mut self, services: &Services) {
+        self.machine.handle_input(self.now, Input::HungUp);
+        while let Some(output) = self.machine.poll_output() {
+            if let Output::Record(record) = output {
+                self.note(&record, services);
+            }
+        }
+    }
+
+    fn note(&mut self, record: &Record, services: &Services) {
+        let suppressed = match record {
+            Record::Offer { response: OfferResponse::Suppressed, reason, .. }
+            | Record::OfferResponse { response: OfferResponse::Suppressed, reason, .. } => reason,
+            _ => &None,
+        };
+        if let Some(reason) = suppressed {
+            self.suppressed.get_or_insert_with(|| reason.clone());
+        }
+        for row in self.ledger.take(record) {
+            services.store(row);
+        }
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        Frame {
+            ledger: &self.ledger,
+            flow: self.machine.flow(),
+            snapshot: &self.snapshot,
+            withheld: false,
+        }
+    }
+}
