@@ -362,13 +362,15 @@ fn the_full_service_line_loads_without_a_word_and_traps_nobody() {
         "CAROM_IVR_TOKEN",
         "CAROM_HOOK_SECRET",
     ];
-    let told = Command::new(BIN)
-        .args(["check", "--proof", "-c"])
-        .arg(&config)
-        .envs(secrets.map(|name| (name, "x")))
-        .env("TELNYX_PUBLIC_KEY", key)
-        .output()
-        .unwrap();
+    let carom = |args: &[&str]| {
+        let mut command = Command::new(BIN);
+        command.args(args).arg("-c").arg(&config);
+        command.envs(secrets.map(|name| (name, "x"))).env("TELNYX_PUBLIC_KEY", key);
+        command.output().unwrap()
+    };
+    let callers = carom(&["simulate", "--random", "5000", "--seed", "1"]);
+    assert!(callers.status.success(), "{}", String::from_utf8_lossy(&callers.stdout));
+    let told = carom(&["check", "--proof"]);
     let out = String::from_utf8(told.stdout).unwrap();
     let err = String::from_utf8(told.stderr).unwrap();
     assert!(told.status.success(), "{out}{err}");

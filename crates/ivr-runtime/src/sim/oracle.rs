@@ -25,6 +25,8 @@ pub(super) struct Oracle {
     forwarding: bool,
     /// A target leg that the caller need not hear.
     in_line: bool,
+    /// Target legs so far.
+    legs: usize,
     texts: u32,
     /// What the caller says is being taken.
     taking: bool,
@@ -56,6 +58,7 @@ impl Oracle {
             bridged: false,
             forwarding: false,
             in_line: false,
+            legs: 0,
             texts: 0,
             taking: false,
             kept: false,
@@ -74,6 +77,11 @@ impl Oracle {
         for output in stage.take_outputs() {
             self.booked |= stage.world.booked.is_some_and(|at| at <= stage.now);
             self.kept |= stage.world.kept.is_some_and(|at| at <= stage.now);
+            // A line that the target let go of is none any more; nothing is said of it.
+            if self.in_line && stage.world.is_over(self.legs, stage.now) {
+                (self.in_line, self.forwarding) = (false, false);
+            }
+            self.legs += usize::from(matches!(output, Output::Forward { .. }));
             let told = stage.world.told.as_ref().filter(|(at, _)| *at <= stage.now);
             self.judge(&output, told.map(|(_, outcome)| outcome))
                 .map_err(|why| format!("{why}: {output:?}"))?;

@@ -31,11 +31,13 @@ pub(super) struct Random {
     pub booked: Option<Duration>,
     /// What was said is kept, and when the machine is told.
     pub kept: Option<Duration>,
+    /// When each target leg, in order, is over by itself, and the machine is told.
+    over: Vec<Option<Duration>>,
 }
 
 impl Random {
     pub fn new(rng: Rng, faults: Faults) -> Self {
-        Self { rng, faults, told: None, booked: None, kept: None }
+        Self { rng, faults, told: None, booked: None, kept: None, over: Vec::new() }
     }
 
     /// What is known about a random call to `flow`.
@@ -309,7 +311,7 @@ impl Random {
         plan.cancel(Topic::Target);
         let target = Input::Target;
         plan.at(now + self.rng.ms(0..3_000), Topic::Target, target(TargetOutcome::Ringing));
-        let Some(outcome) = self.target_outcome() else { return };
+        let Some(outcome) = self.target_outcome() else { return self.over.push(None) };
         let mut at = now + self.rng.ms(0..30_000);
         plan.at(at, Topic::Target, target(outcome));
         if matches!(outcome, TargetOutcome::Answered { .. }) {
@@ -321,6 +323,13 @@ impl Random {
             let by_caller = self.rng.percent(60);
             plan.at(at, Topic::Target, target(TargetOutcome::Ended { by_caller }));
         }
+        self.over.push(Some(at));
+    }
+
+    /// Whether the last of so many target legs is over by itself.
+    pub fn is_over(&self, legs: usize, now: Duration) -> bool {
+        let last = legs.checked_sub(1).and_then(|at| *self.over.get(at)?);
+        last.is_some_and(|at| at <= now)
     }
 }
 
