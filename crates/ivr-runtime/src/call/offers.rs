@@ -169,22 +169,24 @@ pub(crate) fn judge(flow: &Flow, facts: &Facts, now_ms: i64, rule: RuleId) -> (T
 
 /// Another seed that this flow takes alike: the control group, and each ramp.
 pub(crate) fn seed_alike(flow: &Flow, seed: u64) -> u64 {
-    let arms = |seed: u64| -> Vec<bool> {
-        let offers = flow.steps.iter().filter_map(|step| match &step.does {
-            Does::Offer(offer) => Some((step.name.as_str(), &offer.share.0)),
-            _ => None,
-        });
-        let offers = offers.flat_map(|(name, shares)| {
-            shares.iter().map(move |(_, percent)| (name, u64::from(*percent)))
-        });
-        [("holdout", u64::from(flow.holdout_percent))]
-            .into_iter()
-            .chain(offers)
-            .map(|(salt, share)| percentile(seed, salt) < share)
-            .collect()
-    };
-    let wanted = arms(seed);
-    (0..SEEDS).find(|seed| arms(*seed) == wanted).unwrap_or(0)
+    let offers = flow.steps.iter().filter_map(|step| match &step.does {
+        Does::Offer(offer) => Some((step.name.as_str(), &offer.share.0)),
+        _ => None,
+    });
+    let shares = offers.flat_map(|(name, shares)| {
+        shares.iter().map(move |(_, percent)| (name, u64::from(*percent)))
+    });
+    let holdout = [("holdout", u64::from(flow.holdout_percent))];
+    let inside = |seed, salt, share| percentile(seed, salt) < share;
+    let arms: Vec<_> = holdout
+        .into_iter()
+        .chain(shares)
+        .map(|(salt, share)| (salt, share, inside(seed, salt, share)))
+        .collect();
+    // The first arm that differs ends the look at a seed.
+    let alike =
+        |other: &u64| arms.iter().all(|(salt, share, was)| inside(*other, salt, *share) == *was);
+    (0..SEEDS).find(alike).unwrap_or(0)
 }
 
 /// 0–99, evenly spread over callers and independent from one `salt` to another.
