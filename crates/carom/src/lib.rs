@@ -8,4 +8,5 @@ pub mod http;
 pub mod node;
 pub mod phone;
 pub mod rehearse;
+pub mod revisions;
 pub mod switchboard;

@@ -42,6 +42,7 @@ mod rehearse;
 mod reload;
 mod replay;
 mod requests;
+mod revisions;
 mod ringing;
 mod rows;
 mod rules;

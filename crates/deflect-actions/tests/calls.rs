@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Db, call, ended, mobile, offer};
 use deflect_actions::{
     Clock,
-    store::{CallProgress, CallStarted, OfferRow, OutcomeRow, Row, Writer},
+    store::{CallProgress, CallStarted, FlowServed, OfferRow, OutcomeRow, Row, Writer},
 };
 
 on_both!(
@@ -90,12 +90,40 @@ async fn dp_22_the_control_group_is_known_from_the_start(db: Db) {
 
 async fn a_flow_served_again_after_another_is_marked_as_changed(db: Db) {
     let store = db.store().await;
-    for rev in ["r1", "r1", "r2", "r1"] {
-        store.served_flow(rev, "main", "text").await.unwrap();
+    let of = |rev: &str, file: &str| FlowServed {
+        rev: rev.to_owned(),
+        flow: "main".to_owned(),
+        file: file.to_owned(),
+        source: format!("text of {rev}"),
+        subs: [("pin.toml".to_owned(), format!("pin of {rev}"))].into(),
+    };
+    for (rev, author) in [("r1", "start"), ("r1", "start"), ("r2", "anna"), ("r1", "ben")] {
+        store.served_flows(&[of(rev, "flows/main.toml")], author).await.unwrap();
     }
-    assert_eq!(db.number("SELECT COUNT(*) FROM flow_rev").await, Some(2));
-    let marks = "SELECT value FROM change_marker ORDER BY at_ms, marker_id";
+    let other = FlowServed { rev: "r3".to_owned(), flow: "other".to_owned(), ..of("r3", "o.toml") };
+    store.served_flows(&[other, of("r1", "flows/main.toml")], "start").await.unwrap();
+    assert_eq!(db.number("SELECT COUNT(*) FROM flow_rev").await, Some(3));
+    let marks = "SELECT value FROM change_marker WHERE name = 'main' ORDER BY at_ms, marker_id";
     assert_eq!(db.texts(marks).await, ["r1", "r2", "r1"].map(|rev| Some(rev.to_owned())));
+
+    // Its file is where it was read last.
+    store.served_flows(&[of("r1", "flows/moved.toml")], "start").await.unwrap();
+    let revisions = store.revisions().await.unwrap();
+    let told: Vec<_> = revisions
+        .iter()
+        .map(|r| (&*r.served.flow, &*r.served.rev, &*r.by_whom, &*r.served.file))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("main", "r1", "start", "flows/moved.toml"),
+            ("main", "r2", "anna", "flows/main.toml"),
+            ("main", "r1", "ben", "flows/moved.toml"),
+            ("other", "r3", "start", "o.toml"),
+        ]
+    );
+    assert_eq!(revisions[1].served, of("r2", "flows/main.toml"));
+    assert!(revisions[0].at_ms <= revisions[1].at_ms);
 }
 
 async fn what_is_learned_of_a_call_in_one_batch_is_all_kept(db: Db) {

@@ -1,6 +1,9 @@
 //! Commands to the running node, by its control socket.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, bail};
 use jiff::{Timestamp, tz::TimeZone};
@@ -8,7 +11,7 @@ use serde_json::Value;
 
 use super::root::ConfigArg;
 use crate::{
-    control::{Client, Reply, Request},
+    control::{Client, Reply, Request, user_name},
     switchboard::{CallSummary, TimeLine},
 };
 
@@ -62,7 +65,51 @@ pub struct FlagArgs {
     name: String,
 }
 
+/// Arguments of `carom reload`.
+#[derive(Debug, clap::Args)]
+pub struct ReloadArgs {
+    #[command(flatten)]
+    node: NodeArgs,
+    #[command(flatten)]
+    author: AuthorArg,
+}
+
+/// Who changes what is served.
+#[derive(Debug, clap::Args)]
+pub struct AuthorArg {
+    /// Who wants it, for the record; left out, you.
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+}
+
+impl AuthorArg {
+    /// The author as given; behind `sudo`, who called it. The node knows all others.
+    pub(super) fn given(&self) -> Option<String> {
+        let behind_sudo = || std::env::var("SUDO_USER").ok().filter(|user| !user.is_empty());
+        self.author.clone().or_else(behind_sudo)
+    }
+
+    /// The author, where no node says who we are.
+    pub(super) fn name(&self) -> String {
+        self.given().unwrap_or_else(|| user_name(rustix::process::getuid().as_raw()))
+    }
+}
+
+impl ReloadArgs {
+    /// `carom reload`.
+    ///
+    /// # Errors
+    /// The configuration has errors, or no node runs.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        self.node.print(&Request::Reload { author: self.author.given() })
+    }
+}
+
 impl NodeArgs {
+    pub(super) fn config(&self) -> Option<&Path> {
+        self.config.config.as_deref()
+    }
+
     fn ask(&self, request: &Request) -> anyhow::Result<Reply> {
         let socket = match &self.socket {
             Some(socket) => socket.clone(),
@@ -90,14 +137,6 @@ impl NodeArgs {
             Reply::Error(why) => bail!("{why}"),
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    /// `carom reload`.
-    ///
-    /// # Errors
-    /// The configuration has errors, or no node runs.
-    pub fn reload(self) -> anyhow::Result<ExitCode> {
-        self.print(&Request::Reload)
     }
 
     /// `carom drain`.
@@ -206,12 +245,13 @@ impl FlagArgs {
 /// Prints a call's time line, times relative to its INVITE.
 pub fn print_time_line(summary: &CallSummary, line: &TimeLine) {
     println!(
-        "call {}  {}  {} → {}  flow {}  {}",
+        "call {}  {}  {} → {}  flow {} ({})  {}",
         summary.call,
         clock(summary.started_ms),
         summary.caller,
         summary.called,
         summary.flow,
+        short(&summary.flow_rev),
         summary.end
     );
     for entry in &line.entries {
@@ -221,6 +261,11 @@ pub fn print_time_line(summary: &CallSummary, line: &TimeLine) {
     if line.dropped > 0 {
         println!("  … {} more entries were not kept", line.dropped);
     }
+}
+
+/// A revision as people tell it from others.
+pub(super) fn short(rev: &str) -> &str {
+    rev.get(..12).unwrap_or(rev)
 }
 
 pub(super) fn clock(at_ms: i64) -> String {

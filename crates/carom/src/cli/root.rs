@@ -8,8 +8,9 @@ use super::{
     CallArgs, CheckArgs, DemoArgs, GraphArgs, PromptsArgs, ReplayArgs, RunArgs, SimulateArgs,
     TestArgs,
     callbacks::CallbacksArgs,
+    flows::FlowsArgs,
     hours::HoursArgs,
-    node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs},
+    node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs, ReloadArgs},
     providers::ProvidersArgs,
     text::TextArgs,
     voicemail::VoicemailArgs,
@@ -30,7 +31,7 @@ enum Command {
     /// Check the configuration and the flows.
     Check(CheckArgs),
     /// Make the running node read its configuration again.
-    Reload(NodeArgs),
+    Reload(ReloadArgs),
     /// Let the running node take no new calls and end with the last one.
     Drain(NodeArgs),
     /// What the running node is doing.
@@ -55,6 +56,8 @@ enum Command {
     Prompts(PromptsArgs),
     /// Make a test call.
     Call(CallArgs),
+    /// What flows were served, how they changed; go back to one.
+    Flows(FlowsArgs),
     /// Play a flow in the terminal, or with random callers.
     Simulate(SimulateArgs),
     /// Play a recorded call again, through its flow or another.
@@ -76,7 +79,7 @@ impl Cli {
         match self.command {
             Command::Run(args) => args.run(),
             Command::Check(args) => args.run(),
-            Command::Reload(args) => args.reload(),
+            Command::Reload(args) => args.run(),
             Command::Drain(args) => args.drain(),
             Command::Status(args) => args.status(),
             Command::Calls(args) => args.run(),
@@ -89,6 +92,7 @@ impl Cli {
             Command::Hours(args) => args.run(),
             Command::Prompts(args) => args.run(),
             Command::Call(args) => args.run(),
+            Command::Flows(args) => args.run(),
             Command::Simulate(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Test(args) => args.run(),

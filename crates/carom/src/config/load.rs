@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use deflect_actions::text::TextConfig;
+use deflect_actions::{store::FlowServed, text::TextConfig};
 use ivr_runtime::{
     diagnose::{self, Code, Finding, Notes, Severity},
     flow::{self, Shared, model::Flow},
@@ -56,6 +56,22 @@ pub struct FlowSource {
     pub file: PathBuf,
     /// The text itself.
     pub text: Arc<str>,
+    /// The sub-flow files that it names, and those that they name, by the name written there.
+    pub subs: BTreeMap<String, String>,
+}
+
+impl FlowSource {
+    /// The flow as the store records it.
+    #[must_use]
+    pub fn served(&self) -> FlowServed {
+        FlowServed {
+            rev: self.rev.clone(),
+            flow: self.name.clone(),
+            file: self.file.display().to_string(),
+            source: self.text.to_string(),
+            subs: self.subs.clone(),
+        }
+    }
 }
 
 impl Config {
@@ -66,6 +82,20 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Snapshot, Box<CheckReport>> {
         let (snapshot, report) = check(path, &[]);
         snapshot.ok_or_else(|| Box::new(report))
+    }
+
+    /// Reads `path` alone, whatever its flows and prompts are like; without a path, the built-in
+    /// configuration.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn alone(path: Option<&Path>) -> Result<Self, Box<CheckReport>> {
+        let mut report = CheckReport::default();
+        let read = read(path, &mut report);
+        match read.filter(|_| !report.has_errors()) {
+            Some((config, ..)) => Ok(config),
+            None => Err(Box::new(report)),
+        }
     }
 
     /// The control socket that `path` names, or the built-in configuration. Nothing else of the
@@ -102,18 +132,8 @@ impl Snapshot {
 /// Checks a configuration, and `flows` in place of those in its folder where there are any.
 pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, CheckReport) {
     let mut report = CheckReport::default();
-    let (name, text) = match path.map(|path| (path, fs::read_to_string(path))) {
-        None => (BUILT_IN.0.to_owned(), BUILT_IN.1.to_owned()),
-        Some((path, Ok(text))) => (path.display().to_string(), text),
-        Some((path, Err(why))) => {
-            report.findings.push(unreadable(path, Code::E00, &why.to_string()));
-            return (None, report);
-        }
-    };
+    let Some((config, name, text)) = read(path, &mut report) else { return (None, report) };
     let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
-    let (config, problems) = parse::text(&text, path, base);
-    report.add(&name, &text, diagnose::findings(problems, &name, &text));
-    let Some(config) = config else { return (None, report) };
 
     // A folder that is not there was told of where the file names it.
     let prompts_dir = config.prompts_dir.as_deref().filter(|dir| dir.is_dir());
@@ -146,6 +166,22 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
     let snapshot =
         Snapshot { config, flows, no_flow, sources, prompts, texts, secrets, report: report_kept };
     (Some(snapshot), report)
+}
+
+/// Reads `carom.toml` with its name and text, as far as anything can run with it.
+fn read(path: Option<&Path>, report: &mut CheckReport) -> Option<(Config, String, String)> {
+    let (name, text) = match path.map(|path| (path, fs::read_to_string(path))) {
+        None => (BUILT_IN.0.to_owned(), BUILT_IN.1.to_owned()),
+        Some((path, Ok(text))) => (path.display().to_string(), text),
+        Some((path, Err(why))) => {
+            report.findings.push(unreadable(path, Code::E00, &why.to_string()));
+            return None;
+        }
+    };
+    let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
+    let (config, problems) = parse::text(&text, path, base);
+    report.add(&name, &text, diagnose::findings(problems, &name, &text));
+    Some((config?, name, text))
 }
 
 /// Reads the secrets that flows name; files are found from the configuration's folder.
@@ -223,6 +259,16 @@ fn load_folder(
         let (name, text) = SAMPLE;
         return load_flow(Path::new(name), text, shared, prompts, report).into_iter().collect();
     };
+    let files = flow_files(folder);
+    // A folder that is not there may have been told of where the file names it.
+    if files.is_empty() && (folder.is_dir() || !report.has_errors()) {
+        report.findings.push(unreadable(folder, Code::E01, "there is no flow file in it"));
+    }
+    load_files(&files, shared, prompts, report)
+}
+
+/// The flow files of a folder, and the sub-flow files among them, in the order of their names.
+pub fn flow_files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.path())
@@ -231,11 +277,7 @@ fn load_folder(
         .filter(|file| !file.to_string_lossy().ends_with(".flowtest.toml"))
         .collect();
     files.sort();
-    // A folder that is not there may have been told of where the file names it.
-    if files.is_empty() && (folder.is_dir() || !report.has_errors()) {
-        report.findings.push(unreadable(folder, Code::E01, "there is no flow file in it"));
-    }
-    load_files(&files, shared, prompts, report)
+    files
 }
 
 fn load_files(
@@ -290,13 +332,14 @@ fn load_flow(
         name: flow.name.clone(),
         file: file.to_owned(),
         text: text.into(),
+        subs: shared.sub_files,
     };
     Some((Arc::new(flow), source))
 }
 
 /// Contents of the sub-flow files that a flow names, and those that they name, by the name
 /// written there.
-fn sub_files(text: &str, folder: &Path) -> BTreeMap<String, String> {
+pub fn sub_files(text: &str, folder: &Path) -> BTreeMap<String, String> {
     let (mut open, mut found) = (named_subs(text), BTreeMap::new());
     while let Some(name) = open.pop() {
         if found.contains_key(&name) {

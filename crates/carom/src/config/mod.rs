@@ -42,7 +42,7 @@ pub use destinations::{destination, link};
 pub use http::{Http, Scope, Token};
 pub use limits::Limits;
 pub use listener::{Listener, Transport};
-pub use load::{FlowSource, Snapshot, check};
+pub use load::{FlowSource, Snapshot, check, flow_files, sub_files};
 pub use media::{Codec, InBandDtmf, Media, PortRange};
 pub use net::{Net, NetError};
 pub use privacy::Privacy;

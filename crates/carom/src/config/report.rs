@@ -1,6 +1,7 @@
 //! What a check found, in all files it looked at.
 
 use std::{
+    collections::BTreeSet,
     fmt::{self, Write as _},
     fs, io,
 };
@@ -57,6 +58,12 @@ impl CheckReport {
     /// How many errors there are.
     pub fn errors(&self) -> usize {
         self.count(Severity::Error)
+    }
+
+    /// How many errors there are in some files, by their names.
+    pub fn errors_in(&self, files: &BTreeSet<String>) -> usize {
+        let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        errors.filter(|finding| files.contains(&finding.file)).count()
     }
 
     /// How many warnings there are.

@@ -4,9 +4,11 @@
 //! node's own user reaches it.
 
 mod client;
+mod peer;
 mod server;
 
 pub use client::{Client, NotRunning};
+pub use peer::user_name;
 pub use server::serve;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,11 @@ use tokio::sync::{mpsc, oneshot};
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// Reads the configuration again and swaps it in if it has no errors.
-    Reload,
+    Reload {
+        /// Who wants it; left out, the user at the other end of the socket.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        author: Option<String>,
+    },
     /// Takes no new calls; ends when the running ones have ended or the deadline is reached.
     Drain,
     /// Running calls and the last ended ones.
@@ -136,6 +142,8 @@ pub enum Reply {
 pub struct Asked {
     /// The request.
     pub request: Request,
+    /// The user who asks, as the system knows them.
+    pub user: String,
     /// Where the reply goes.
     pub reply: oneshot::Sender<Reply>,
 }

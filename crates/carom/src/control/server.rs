@@ -8,7 +8,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::{Asked, Inbox, Reply, Request};
+use super::{Asked, Inbox, Reply, Request, user_name};
 
 /// Longest request line, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
@@ -41,6 +41,7 @@ pub async fn serve(path: &Path, inbox: Inbox) -> io::Result<()> {
 }
 
 async fn converse(stream: UnixStream, inbox: Inbox) {
+    let user = stream.peer_cred().map_or_else(|_| "unknown".into(), |peer| user_name(peer.uid()));
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read);
     loop {
@@ -50,7 +51,7 @@ async fn converse(stream: UnixStream, inbox: Inbox) {
             Ok(_) => {}
         }
         let reply = match serde_json::from_str::<Request>(&line) {
-            Ok(request) => ask(&inbox, request).await,
+            Ok(request) => ask(&inbox, request, user.clone()).await,
             Err(error) => Reply::Error(format!("not a request: {error}")),
         };
         let Ok(mut bytes) = serde_json::to_vec(&reply) else { return };
@@ -61,9 +62,9 @@ async fn converse(stream: UnixStream, inbox: Inbox) {
     }
 }
 
-async fn ask(inbox: &Inbox, request: Request) -> Reply {
+async fn ask(inbox: &Inbox, request: Request, user: String) -> Reply {
     let (reply, answer) = oneshot::channel();
-    if inbox.send(Asked { request, reply }).await.is_err() {
+    if inbox.send(Asked { request, user, reply }).await.is_err() {
         return Reply::Error("the node is stopping".into());
     }
     answer.await.unwrap_or_else(|_| Reply::Error("the node is stopping".into()))

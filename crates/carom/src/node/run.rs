@@ -34,7 +34,7 @@ use super::{
     callbacks, clock::Clock, links::LinkHealth, mailbox::Mailbox, parts, sources::Sources, upkeep,
 };
 use crate::{
-    config::{Config, Snapshot},
+    config::{Config, FlowSource, Snapshot},
     control::{self, Asked},
     http,
     switchboard::{Ask, Drives, Gauges, Marks, RemoteCalls, Services, Switchboard, start_seed},
@@ -53,6 +53,9 @@ const FIRST_LOOK: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Rows that wait at the end are given this long.
 const LAST_ROWS: Duration = Duration::from_secs(10);
+
+/// Who has flows served that are served from the start.
+const AT_START: &str = "start";
 
 /// A running node.
 pub struct Node {
@@ -141,7 +144,8 @@ impl Node {
         let http = http::serve(config.http.listen, site)
             .await
             .with_context(|| format!("[http] listen {}", config.http.listen))?;
-        record_flows(&services.store, &snapshot);
+        let first = Arc::clone(&snapshot);
+        tokio::spawn(record_at_start(services.store.clone(), Arc::clone(&served), first));
         let drives = Drives { wires, incoming, media, media_events, ports };
         let guard = parts::loop_guard(&listeners);
         let board = tokio::spawn(Switchboard::run(
@@ -308,16 +312,27 @@ pub(super) async fn refresh_marks(store: &Store, marks: &RwLock<Option<Arc<Marks
     }
 }
 
-pub(super) fn record_flows(store: &Store, snapshot: &Snapshot) {
-    let store = store.clone();
-    let sources = snapshot.sources.clone();
-    tokio::spawn(async move {
-        for source in sources {
-            if let Err(error) = store.served_flow(&source.rev, &source.name, &source.text).await {
-                tracing::warn!(%error, flow = source.name, "the served flow is not recorded");
-            }
-        }
-    });
+/// Records what is served from now on; returns whether the store took it within [`PATIENCE`].
+pub(super) async fn record_flows(store: &Store, snapshot: &Snapshot, author: &str) -> bool {
+    let served: Vec<_> = snapshot.sources.iter().map(FlowSource::served).collect();
+    let record = async {
+        store.prepare().await?;
+        store.served_flows(&served, author).await
+    };
+    match tokio::time::timeout(PATIENCE, record).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => tracing::warn!(%error, "the served flows are not recorded"),
+        Err(_) => tracing::warn!("the served flows are not recorded: the store says nothing"),
+    }
+    false
+}
+
+/// Records what is served from the start, as soon as the store takes it, unless a reload comes
+/// before.
+async fn record_at_start(store: Store, served: Arc<ArcSwap<Snapshot>>, first: Arc<Snapshot>) {
+    while Arc::ptr_eq(&served.load(), &first) && !record_flows(&store, &first, AT_START).await {
+        tokio::time::sleep(MARKS_EVERY).await;
+    }
 }
 
 fn media_config(config: &Config, clock: Clock) -> MediaConfig {

@@ -23,6 +23,10 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Bytes in the name of a flag.
 const LONGEST_FLAG: usize = 64;
+/// Bytes in the name of who has flows served.
+const LONGEST_AUTHOR: usize = 64;
+/// Who that is where a signal asked for it.
+const BY_SIGNAL: &str = "SIGHUP";
 
 /// How far the node is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +62,7 @@ impl Node {
                 () = heard(&mut terminate) => stop = true,
                 () = heard(&mut interrupt) => stop = true,
                 () = heard(&mut hang_up) => {
-                    match self.reload().await {
+                    match self.reload(BY_SIGNAL).await {
                         Ok(told) => tracing::info!("{told}"),
                         Err(why) => tracing::error!("reload refused, the old configuration serves on:\n{why}"),
                     }
@@ -107,14 +111,17 @@ impl Node {
 
     /// Answers one request; returns whether it asks the node to stop.
     async fn reply(&self, asked: Asked) -> bool {
-        let Asked { request, reply } = asked;
+        let Asked { request, user, reply } = asked;
         let drain = request == Request::Drain;
         let answer = match request {
             Request::Drain => Reply::Done("draining: no new calls are taken".into()),
-            Request::Reload => match self.reload().await {
-                Ok(told) => Reply::Done(told),
-                Err(why) => Reply::Error(why),
-            },
+            Request::Reload { author } => {
+                let author = author.unwrap_or(user);
+                match checked_author(&author) {
+                    Ok(()) => self.reload(&author).await.map_or_else(Reply::Error, Reply::Done),
+                    Err(why) => Reply::Error(why),
+                }
+            }
             Request::Calls { limit } => self.calls(limit).await,
             Request::Call { call } => self.call(&call).await,
             Request::Messages { limit } => self.messages(limit).await,
@@ -134,7 +141,7 @@ impl Node {
     }
 
     /// Reads everything again and swaps it in; a bad file changes nothing.
-    async fn reload(&self) -> Result<String, String> {
+    async fn reload(&self, author: &str) -> Result<String, String> {
         let file = self.config_file.clone();
         let loading = tokio::task::spawn_blocking(move || Config::load(file.as_deref()));
         let loaded = loading.await.map_err(|error| error.to_string())?;
@@ -152,16 +159,19 @@ impl Node {
         self.services.texts.reconfigure(Arc::clone(&snapshot.texts));
         self.services.sources.reconfigure(&snapshot.config.sources, &self.services.web);
         self.services.links.reconfigure(&snapshot.flows, &self.services.store);
-        record_flows(&self.services.store, &snapshot);
         self.snapshot.store(Arc::clone(&snapshot));
         let flows = snapshot.flows.len();
-        if self.asks.send(Ask::Serve(snapshot)).await.is_err() {
+        if self.asks.send(Ask::Serve(Arc::clone(&snapshot))).await.is_err() {
             return Err("the node is stopping".into());
         }
+        let recorded = record_flows(&self.services.store, &snapshot, author).await;
         outcome("served").increment(1);
         let mut told = format!("serving {flows} flow(s); running calls keep what they began with");
         if !restart.is_empty() {
             told.push_str(&format!("; changed, but only after a restart: {}", restart.join(", ")));
+        }
+        if !recorded {
+            told.push_str("; the store does not answer, so that their revisions are not recorded");
         }
         Ok(told)
     }
@@ -261,6 +271,16 @@ impl Node {
             "rows": { "written": figures.written, "waiting": figures.waiting, "lost": figures.lost },
         }))
     }
+}
+
+fn checked_author(author: &str) -> Result<(), String> {
+    let blank = author.trim().is_empty();
+    if blank || author.len() > LONGEST_AUTHOR || author.contains(char::is_control) {
+        return Err(format!(
+            "{author:?} is no name of an author: one line of at most {LONGEST_AUTHOR} bytes"
+        ));
+    }
+    Ok(())
 }
 
 async fn heard(signal: &mut Signal) {

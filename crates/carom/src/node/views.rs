@@ -138,6 +138,7 @@ fn summary(call: CallRow) -> CallSummary {
         called: call.did.unwrap_or_default(),
         caller: call.caller_region.unwrap_or_else(|| "withheld".into()),
         flow: call.flow.unwrap_or_default(),
+        flow_rev: call.flow_rev.unwrap_or_default(),
         step: call.last_step.unwrap_or_default(),
         end: call.end_reason.unwrap_or_else(|| "running".into()),
     }

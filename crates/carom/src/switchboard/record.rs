@@ -171,6 +171,7 @@ impl Ledger {
             called: self.called.clone(),
             caller: masked(self.caller.as_ref()),
             flow: self.flow.clone(),
+            flow_rev: self.flow_rev.clone(),
             step: self.last_step.clone(),
             end: self.end.as_ref().map_or("running", |(end, _)| end).to_owned(),
         }

@@ -57,6 +57,9 @@ pub struct CallSummary {
     pub caller: String,
     /// The flow's name.
     pub flow: String,
+    /// Revision of the flow, as `carom flows` names it; empty where there was none.
+    #[serde(default)]
+    pub flow_rev: String,
     /// The step it is in or was in last.
     pub step: String,
     /// `end_reason`, or `running`.
@@ -159,6 +162,7 @@ mod tests {
                 called: "+442071838750".to_owned(),
                 caller: "a \"caller\"".to_owned(),
                 flow: "demo".to_owned(),
+                flow_rev: String::new(),
                 step: "welcome".to_owned(),
                 end: "deflected".to_owned(),
             };

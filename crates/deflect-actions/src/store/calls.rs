@@ -15,6 +15,8 @@ pub struct CallRow {
     pub did: Option<String>,
     /// The flow.
     pub flow: Option<String>,
+    /// Its revision.
+    pub flow_rev: Option<String>,
     /// Country of the caller.
     pub caller_region: Option<String>,
     /// Arrival.
@@ -52,8 +54,8 @@ pub struct CallTimeLine {
     pub messages: Vec<MessageView>,
 }
 
-const CALL: &str = "SELECT call_id, trunk, did, flow, caller_region, started_ms, answered_ms, \
-    ended_ms, intent, last_step, forward_target, handled, end_reason, sip_call_id_a, \
+const CALL: &str = "SELECT call_id, trunk, did, flow, flow_rev, caller_region, started_ms, \
+    answered_ms, ended_ms, intent, last_step, forward_target, handled, end_reason, sip_call_id_a, \
     sip_call_id_b FROM call ";
 
 impl Store {
@@ -150,6 +152,7 @@ fn call(row: &AnyRow) -> Result<CallRow, StoreError> {
         trunk: row.try_get("trunk")?,
         did: row.try_get("did")?,
         flow: row.try_get("flow")?,
+        flow_rev: row.try_get("flow_rev")?,
         caller_region: row.try_get("caller_region")?,
         started_ms: row.try_get("started_ms")?,
         answered_ms: row.try_get("answered_ms")?,

@@ -31,37 +31,6 @@ impl Store {
         Ok(rows.iter().map(|row| row.try_get("name")).collect::<Result<_, _>>()?)
     }
 
-    /// Records a flow as it is served from now on.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn served_flow(&self, rev: &str, flow: &str, source: &str) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "INSERT INTO flow_rev (flow_rev, flow, source, first_served_ms) \
-             VALUES ($1, $2, $3, $4) ON CONFLICT (flow_rev) DO NOTHING",
-        )
-        .bind(rev.to_owned())
-        .bind(flow.to_owned())
-        .bind(source.to_owned())
-        .bind(self.now_ms())
-        .execute(&mut *conn)
-        .await?;
-        let last: Option<String> = sqlx::query_scalar(
-            "SELECT value FROM change_marker WHERE kind = 'flow_rev' AND name = $1 \
-             ORDER BY at_ms DESC, marker_id DESC LIMIT 1",
-        )
-        .bind(flow.to_owned())
-        .fetch_optional(&mut *conn)
-        .await?;
-        drop(conn);
-        // An older revision that is served again is a change, too.
-        if last.as_deref() == Some(rev) {
-            return Ok(());
-        }
-        self.mark("flow_rev", flow, Some(rev), "reload").await
-    }
-
     async fn mark(
         &self,
         kind: &str,

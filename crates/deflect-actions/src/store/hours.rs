@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
-use uuid::Uuid;
 
-use super::{Store, StoreError, flags::mark};
+use super::{Store, StoreError, audit::audit, flags::mark};
 
 /// What the name of such a row begins with; no flag's does.
 pub const HOURS_PREFIX: &str = "hours:";
@@ -119,17 +118,7 @@ impl Store {
         };
         self.transaction(async |tx| {
             mark(tx, now_ms, "flag", &name, Some(value), by_whom).await?;
-            sqlx::query(
-                "INSERT INTO audit (audit_id, at_ms, who, what, detail) \
-                 VALUES ($1, $2, $3, $4, $5)",
-            )
-            .bind(Uuid::now_v7().to_string())
-            .bind(now_ms)
-            .bind(by_whom.to_owned())
-            .bind(what.to_owned())
-            .bind(detail.clone())
-            .execute(&mut *tx)
-            .await?;
+            audit(tx, now_ms, by_whom, what, &detail).await?;
             Ok(())
         })
         .await

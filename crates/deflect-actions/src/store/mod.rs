@@ -3,6 +3,7 @@
 //! What a call leaves behind goes through the [`Writer`], which the call path never waits for;
 //! what must be committed before the world sees it is written at once by [`crate::text`].
 
+mod audit;
 mod callback;
 mod calls;
 mod checks;
@@ -21,6 +22,7 @@ mod opt_out;
 mod queries;
 mod receipt;
 mod retention;
+mod revision;
 mod rows;
 mod told;
 mod voicemail;
@@ -41,6 +43,7 @@ pub use link::{LinkSeen, StoredLink, rating_id};
 pub use messages::MessageView;
 pub use queries::{Cell, Report, UnknownQuery};
 pub use retention::{Retention, Swept};
+pub use revision::{FlowServed, Revision};
 pub use rows::{
     CallEnded, CallInput, CallProgress, CallStarted, ConsentRow, LocalTime, OfferRow, OutcomeRow,
     Row, StepRow,

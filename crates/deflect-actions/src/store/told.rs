@@ -1,7 +1,6 @@
-//! What other systems tell: outcomes, counts of other channels; and who did what here.
+//! What other systems tell: outcomes, counts of other channels.
 
 use sqlx::Row as _;
-use uuid::Uuid;
 
 use super::{OutcomeRow, Store, StoreError, write};
 
@@ -76,24 +75,5 @@ impl Store {
             Ok(())
         })
         .await
-    }
-
-    /// Writes down who did what.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn audit(&self, who: &str, what: &str, detail: &str) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "INSERT INTO audit (audit_id, at_ms, who, what, detail) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(Uuid::now_v7().to_string())
-        .bind(self.now_ms())
-        .bind(who.to_owned())
-        .bind(what.to_owned())
-        .bind(detail.to_owned())
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
     }
 }
