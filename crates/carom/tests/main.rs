@@ -32,6 +32,7 @@ mod links;
 mod media;
 mod numbers;
 mod operate;
+mod operator;
 mod overload;
 mod phone;
 mod pings;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Db, call, ended, mobile, order, sandbox};
 use deflect_actions::{
     Clock,
-    store::{CallInput, OutcomeRow, Row, StepRow, Store, Swept, Writer},
+    store::{CallInput, Erased, OutcomeRow, Row, StepRow, Store, Swept, Writer},
     text::{TextOutcome, TextService},
 };
 
@@ -106,8 +106,9 @@ async fn a_caller_is_forgotten_and_the_opt_out_is_not(db: Db) {
     texted(&store, 1).await;
     texted(&store, 2).await;
     store.opt_out("retail", &mobile(1), "", "call").await.unwrap();
-    assert_eq!(store.erase_number("retail", &mobile(1)).await.unwrap(), 3);
-    assert_eq!(store.erase_number("retail", &mobile(1)).await.unwrap(), 0);
+    let erased = store.erase_number("retail", &mobile(1)).await.unwrap();
+    assert_eq!(erased, Erased { calls: 1, messages: 1, ..Erased::default() });
+    assert_eq!(store.erase_number("retail", &mobile(1)).await.unwrap(), Erased::default());
     let sealed = "SELECT COUNT(*) FROM message WHERE dest_enc IS NOT NULL AND dest_key <> ''";
     assert_eq!(db.number(sealed).await, Some(1), "the other caller's");
     let known = "SELECT COUNT(*) FROM call WHERE caller_key IS NOT NULL";

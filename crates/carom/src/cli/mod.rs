@@ -4,12 +4,16 @@ mod call;
 mod callbacks;
 mod check;
 mod demo;
+mod erase;
 mod espeak;
 mod flows;
 mod fragments;
 mod graph;
 mod hours;
+mod keys;
+mod messages;
 mod node;
+mod opt_outs;
 mod past;
 mod prompts;
 mod providers;
@@ -35,11 +39,26 @@ pub use run::RunArgs;
 pub use simulate::SimulateArgs;
 pub use test::TestArgs;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{IsTerminal as _, Write as _, stderr, stdin},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 
 use crate::config::{Config, Snapshot};
+
+/// Asks on the terminal before something is done that cannot be undone.
+fn confirmed(question: &str) -> anyhow::Result<bool> {
+    if !stdin().is_terminal() {
+        bail!("nobody can be asked here: write --yes to go on without a question");
+    }
+    eprint!("{question} [y/N] ");
+    stderr().flush()?;
+    let mut answer = String::new();
+    stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
 
 /// Loads a configuration, or tells everything that is wrong with it.
 fn load(path: Option<&Path>) -> anyhow::Result<Snapshot> {

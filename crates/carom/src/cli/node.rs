@@ -40,19 +40,6 @@ pub struct CallsArgs {
     json: bool,
 }
 
-/// Arguments of `carom messages`.
-#[derive(Debug, clap::Args)]
-pub struct MessagesArgs {
-    #[command(flatten)]
-    node: NodeArgs,
-    /// How many messages to list.
-    #[arg(long, default_value_t = 20)]
-    limit: u32,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
-
 /// Arguments of `carom flag`.
 #[derive(Debug, clap::Args)]
 pub struct FlagArgs {
@@ -193,39 +180,6 @@ impl CallsArgs {
                         );
                     }
                 }
-            }
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl MessagesArgs {
-    /// `carom messages`.
-    ///
-    /// # Errors
-    /// No node runs.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
-        let value = self.node.data(&Request::Messages { limit: self.limit })?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&value)?);
-            return Ok(ExitCode::SUCCESS);
-        }
-        for message in value.as_array().into_iter().flatten() {
-            let text = |key: &str| message[key].as_str().unwrap_or("-").to_owned();
-            let why = message["error_class"].as_str().map_or_else(String::new, |class| {
-                let code = message["error_code"].as_str();
-                format!("  {class}{}", code.map_or_else(String::new, |code| format!(" ({code})")))
-            });
-            println!(
-                "{}  {}  {:9}  {}  {}{why}",
-                clock(message["created_ms"].as_i64().unwrap_or_default()),
-                text("message_id"),
-                text("state"),
-                text("to"),
-                text("sender"),
-            );
-            if let Some(body) = message["body"].as_str() {
-                println!("    {body}");
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -8,9 +8,13 @@ use super::{
     CallArgs, CheckArgs, DemoArgs, GraphArgs, PromptsArgs, ReplayArgs, RunArgs, SimulateArgs,
     TestArgs,
     callbacks::CallbacksArgs,
+    erase::EraseArgs,
     flows::FlowsArgs,
     hours::HoursArgs,
-    node::{CallsArgs, FlagArgs, MessagesArgs, NodeArgs, ReloadArgs},
+    keys::RotateKeyArgs,
+    messages::MessagesArgs,
+    node::{CallsArgs, FlagArgs, NodeArgs, ReloadArgs},
+    opt_outs::OptOutsArgs,
     providers::ProvidersArgs,
     text::TextArgs,
     voicemail::VoicemailArgs,
@@ -38,7 +42,7 @@ enum Command {
     Status(NodeArgs),
     /// Running and recent calls, or the time line of one.
     Calls(CallsArgs),
-    /// Texts and their states.
+    /// Texts and their states: list, show, retry, cancel.
     Messages(MessagesArgs),
     /// Send a text to a phone of your own, after a question.
     Text(TextArgs),
@@ -48,6 +52,12 @@ enum Command {
     Callbacks(CallbacksArgs),
     /// What callers left: list, fetch, mark as heard, delete.
     Voicemail(VoicemailArgs),
+    /// Who wants no texts: list, add, remove, import.
+    OptOuts(OptOutsArgs),
+    /// Forget a number.
+    Erase(EraseArgs),
+    /// Encrypt anew, under a new key, what the store keeps encrypted.
+    RotateKey(RotateKeyArgs),
     /// Set or clear a flag that the rules test.
     Flag(FlagArgs),
     /// What is open now; close or open for once.
@@ -88,6 +98,9 @@ impl Cli {
             Command::Providers(args) => args.run(),
             Command::Callbacks(args) => args.run(),
             Command::Voicemail(args) => args.run(),
+            Command::OptOuts(args) => args.run(),
+            Command::Erase(args) => args.run(),
+            Command::RotateKey(args) => args.run(),
             Command::Flag(args) => args.run(),
             Command::Hours(args) => args.run(),
             Command::Prompts(args) => args.run(),

@@ -1,9 +1,6 @@
 //! `carom text`: a text of the operator's own, after a question.
 
-use std::{
-    io::{IsTerminal as _, Write as _, stderr, stdin},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use anyhow::bail;
 
@@ -33,22 +30,12 @@ impl TextArgs {
     /// # Errors
     /// It is not confirmed, not sent, or no node runs.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        if !self.yes && !self.confirmed()? {
+        let via = if self.via.is_empty() { "any sender".into() } else { self.via.join(", ") };
+        let question = format!("Send this text to {} by {via}? It costs money.", self.to);
+        if !self.yes && !super::confirmed(&question)? {
             bail!("nothing was sent");
         }
         let ordered = TextOrdered { to: self.to, text: self.text, via: self.via };
         self.node.print(&Request::Text(ordered))
-    }
-
-    fn confirmed(&self) -> anyhow::Result<bool> {
-        if !stdin().is_terminal() {
-            bail!("nobody can be asked here: write --yes to send without a question");
-        }
-        let via = if self.via.is_empty() { "any sender".into() } else { self.via.join(", ") };
-        eprint!("Send this text to {} by {via}? It costs money. [y/N] ", self.to);
-        stderr().flush()?;
-        let mut answer = String::new();
-        stdin().read_line(&mut answer)?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 }

@@ -9,6 +9,11 @@ use std::{
 
 use super::{Reply, Request};
 
+/// A node that says nothing for so long is taken for dead.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// All that is encrypted is written anew meanwhile.
+const PATIENCE_FOR_KEYS: Duration = Duration::from_secs(3_600);
+
 /// No node answers at the socket.
 #[derive(Debug, thiserror::Error)]
 #[error("no running node at {}: {cause} (start one with `carom run`)", socket.display())]
@@ -37,9 +42,13 @@ impl Client {
     /// Asks one thing and waits for the reply.
     ///
     /// # Errors
-    /// When the node goes away, or does not reply within 30 s.
+    /// When the node goes away, or does not reply in time.
     pub fn ask(&mut self, request: &Request) -> io::Result<Reply> {
-        self.stream.get_ref().set_read_timeout(Some(Duration::from_secs(30)))?;
+        let patience = match request {
+            Request::RotateKey { .. } => PATIENCE_FOR_KEYS,
+            _ => PATIENCE,
+        };
+        self.stream.get_ref().set_read_timeout(Some(patience))?;
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         self.stream.get_mut().write_all(&line)?;

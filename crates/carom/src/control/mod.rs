@@ -41,6 +41,56 @@ pub enum Request {
         /// At most so many.
         limit: u32,
     },
+    /// All of one message; `message` is its id, or a unique beginning of it.
+    Message {
+        /// Message id.
+        message: String,
+    },
+    /// Has a message sent again, where that breaks no promise.
+    RetryMessage {
+        /// Its id, or a unique beginning of it.
+        message: String,
+        /// One that may have arrived is sent once more all the same.
+        allow_duplicate: bool,
+    },
+    /// Takes back a message that waits.
+    CancelMessage {
+        /// Its id, or a unique beginning of it.
+        message: String,
+    },
+    /// Who wants no texts, newest first.
+    OptOuts {
+        /// `X` of `[business.X]`; `None`: of all.
+        business: Option<String>,
+        /// At most so many.
+        limit: u32,
+    },
+    /// Some want no texts from now on.
+    AddOptOuts {
+        /// Who, of what.
+        entries: Vec<OptOutEntry>,
+        /// `operator`, `import`.
+        via: String,
+        /// Only says whether it could be done.
+        dry: bool,
+    },
+    /// Somebody wants texts again.
+    RemoveOptOut {
+        /// Who, of what; without a topic of anything.
+        entry: OptOutEntry,
+    },
+    /// Blanks all that is known of a number.
+    Erase {
+        /// E.164.
+        number: String,
+        /// `X` of `[business.X]`; `None`: of all.
+        business: Option<String>,
+    },
+    /// Encrypts anew what the store keeps encrypted.
+    RotateKey {
+        /// Under a new key, which replaces that of the file; else under the first of those given.
+        new_key: bool,
+    },
     /// Sends a text of the operator's own.
     Text(TextOrdered),
     /// The last callbacks, newest first.
@@ -95,6 +145,18 @@ pub struct TextOrdered {
     pub text: String,
     /// Names of senders in the order tried; empty: all.
     pub via: Vec<String>,
+}
+
+/// Who wants no texts of what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptOutEntry {
+    /// E.164.
+    pub number: String,
+    /// `X` of `[business.X]`; `None`: of all.
+    pub business: Option<String>,
+    /// Of what; `None`: of anything.
+    pub topic: Option<String>,
 }
 
 /// What is done with a message that a caller left.

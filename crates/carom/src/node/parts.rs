@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 
 use anyhow::{Context as _, bail};
 use deflect_actions::{
-    keys::{BusinessKeys, Keys, NumberKey, Seal, secret_file},
+    keys::{BusinessKeys, Keys, NumberKey, Seal, StoreKeys, secret_file},
     store::NodeInfo,
 };
 use sip_stack::endpoint::{EndpointConfig, HostPort, LoopGuard, Transport};
@@ -20,7 +20,7 @@ const PASSES: usize = 3;
 /// # Errors
 /// A key that can be neither read nor made.
 pub fn keys(config: &Config) -> anyhow::Result<Keys> {
-    let seal = secret(&config.store.aead_key).context("[store] aead_key")?;
+    let seal = store_keys(&config.store.aead_key).context("[store] aead_key")?;
     let days = config.privacy.epoch_days;
     let mut businesses = BTreeMap::new();
     for business in &config.businesses {
@@ -34,7 +34,12 @@ pub fn keys(config: &Config) -> anyhow::Result<Keys> {
         let brand = business.brand.clone();
         businesses.insert(business.key.clone(), BusinessKeys { brand, number_key, opt_out_key });
     }
-    Ok(Keys::new(Seal::from_secret(&seal), days, businesses))
+    Ok(Keys::new(Seal::of(&seal), days, businesses))
+}
+
+/// The keys of `[store] aead_key`.
+pub(super) fn store_keys(reference: &SecretRef) -> io::Result<StoreKeys> {
+    StoreKeys::parse(&secret(reference)?)
 }
 
 fn secret(reference: &SecretRef) -> io::Result<Vec<u8>> {

@@ -11,7 +11,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::run::{Node, record_flows, refresh_marks};
+use super::{
+    keys,
+    run::{Node, record_flows, refresh_marks},
+};
 use crate::{
     config::Config,
     control::{Asked, Reply, Request},
@@ -125,6 +128,27 @@ impl Node {
             Request::Calls { limit } => self.calls(limit).await,
             Request::Call { call } => self.call(&call).await,
             Request::Messages { limit } => self.messages(limit).await,
+            Request::Message { message } => self.show_message(&message).await,
+            Request::RetryMessage { message, allow_duplicate } => {
+                self.retry_message(&message, allow_duplicate).await
+            }
+            Request::CancelMessage { message } => self.cancel_message(&message).await,
+            Request::OptOuts { business, limit } => self.opt_outs(business.as_deref(), limit).await,
+            Request::AddOptOuts { entries, via, dry } => {
+                self.add_opt_outs(&entries, &via, dry).await
+            }
+            Request::RemoveOptOut { entry } => self.remove_opt_out(&entry).await,
+            Request::Erase { number, business } => self.erase(&number, business.as_deref()).await,
+            Request::RotateKey { new_key } => {
+                // It may take minutes, and calls and signals go on.
+                tokio::spawn(keys::rotate(
+                    self.snapshot.load_full(),
+                    self.services.store.clone(),
+                    new_key,
+                    reply,
+                ));
+                return false;
+            }
             Request::Text(wanted) => self.text_by_hand(wanted).await,
             Request::Callbacks { limit } => self.callbacks(limit).await,
             Request::CancelCallback { id } => self.cancel_callback(&id).await,

@@ -30,7 +30,7 @@ impl Node {
     }
 
     /// The text itself only where it never left the machine.
-    fn message(&self, message: &MessageView) -> Value {
+    pub(super) fn message(&self, message: &MessageView) -> Value {
         let snapshot = self.snapshot.load();
         let is_sandbox = message.provider.as_deref().is_some_and(|name| {
             let provider = snapshot.config.provider(name);

@@ -2,6 +2,7 @@
 
 mod file;
 mod ratchet;
+mod ring;
 mod seal;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -12,6 +13,7 @@ use sha2::Sha256;
 
 pub use file::secret_file;
 pub use ratchet::NumberKey;
+pub use ring::StoreKeys;
 pub use seal::{Seal, SealError};
 
 /// Octets of a caller's hash.

@@ -475,8 +475,8 @@ pub(super) async fn forget_number(
     conn: &mut AnyConnection,
     keys: (&str, &str),
     now_ms: i64,
-) -> Result<(), StoreError> {
-    sqlx::query(
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
         "UPDATE callback SET number_enc = NULL, caller_key = NULL, caller_key_prev = NULL, \
          state = CASE WHEN state = 'booked' THEN 'canceled' ELSE state END, \
          done_ms = COALESCE(done_ms, $3) WHERE caller_key IN ($1, $2)",
@@ -486,5 +486,5 @@ pub(super) async fn forget_number(
     .bind(now_ms)
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }

@@ -44,6 +44,46 @@ pub struct MessageView {
     pub delivered_ms: Option<i64>,
 }
 
+/// A receipt of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptView {
+    /// What it says: `sent`, `delivered`, …
+    pub state: String,
+    /// Why it failed, where it says so.
+    pub error_class: Option<String>,
+    /// The provider's code for it.
+    pub error_code: Option<String>,
+    /// When it came, ms UTC.
+    pub received_ms: i64,
+}
+
+/// All that an operator may know of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageDetail {
+    /// As in a list.
+    pub view: MessageView,
+    /// `link`, `follow_up`, or what the step names.
+    pub purpose: String,
+    /// The step that sent it.
+    pub step: Option<String>,
+    /// Where the person agreed to it, and by which key.
+    pub asked_in: String,
+    /// The key.
+    pub pressed: Option<String>,
+    /// `sms`, `whatsapp`.
+    pub channel: String,
+    /// What it cost, in millionths, as the provider told it.
+    pub price_micros: Option<i64>,
+    /// When it is tried, or asked about, next.
+    pub next_try_ms: Option<i64>,
+    /// From then on it is not worth sending.
+    pub valid_until_ms: i64,
+    /// When a person first opened its page.
+    pub opened_ms: Option<i64>,
+    /// Receipts, in the order they came.
+    pub receipts: Vec<ReceiptView>,
+}
+
 const COLUMNS: &str = "SELECT m.message_id, m.call_id, m.state, m.sender, m.provider, \
     m.provider_id, m.dest_enc, m.body_enc, m.encoding, m.segments, m.attempt, m.error_class, \
     m.error_code, m.created_ms, m.accepted_ms, m.delivered_ms FROM message m ";
@@ -75,15 +115,60 @@ impl Store {
         rows.iter().map(|row| self.view(row)).collect()
     }
 
-    /// The message whose id begins with `id`.
+    /// Ids of messages that begin with `like`, the newest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn message(&self, id: &str) -> Result<Option<MessageView>, StoreError> {
-        let found = self
-            .views("WHERE SUBSTR(m.message_id, 1, LENGTH($1)) = $1 LIMIT 1", id.to_owned())
-            .await?;
-        Ok(found.into_iter().next())
+    pub async fn messages_like(&self, like: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        let mut conn = self.conn().await?;
+        let ids = sqlx::query_scalar(
+            "SELECT message_id FROM message WHERE SUBSTR(message_id, 1, LENGTH($1)) = $1 \
+             ORDER BY message_id DESC LIMIT $2",
+        )
+        .bind(like.to_owned())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *conn)
+        .await?;
+        Ok(ids)
+    }
+
+    /// All of the message of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn message_detail(&self, id: &str) -> Result<Option<MessageDetail>, StoreError> {
+        let Some(view) = self.message_with(id).await? else { return Ok(None) };
+        let mut conn = self.conn().await?;
+        let row = sqlx::query(
+            "SELECT m.purpose, m.template, m.channel, m.price_micros, m.next_try_ms, \
+             m.valid_until_ms, k.step AS asked_in, k.pressed, \
+             (SELECT MIN(l.first_human_ms) FROM link l WHERE l.message_id = m.message_id) \
+             AS opened_ms FROM message m JOIN consent k ON k.consent_id = m.consent_id \
+             WHERE m.message_id = $1",
+        )
+        .bind(id.to_owned())
+        .fetch_one(&mut *conn)
+        .await?;
+        let receipts = sqlx::query(
+            "SELECT state, error_class, error_code, received_ms FROM receipt \
+             WHERE message_id = $1 ORDER BY received_ms, receipt_id",
+        )
+        .bind(id.to_owned())
+        .fetch_all(&mut *conn)
+        .await?;
+        Ok(Some(MessageDetail {
+            view,
+            purpose: row.try_get("purpose")?,
+            step: row.try_get("template")?,
+            asked_in: row.try_get("asked_in")?,
+            pressed: row.try_get("pressed")?,
+            channel: row.try_get("channel")?,
+            price_micros: row.try_get("price_micros")?,
+            next_try_ms: row.try_get("next_try_ms")?,
+            valid_until_ms: row.try_get("valid_until_ms")?,
+            opened_ms: row.try_get("opened_ms")?,
+            receipts: receipts.iter().map(receipt).collect::<Result<_, _>>()?,
+        }))
     }
 
     /// The message of this id.
@@ -138,4 +223,13 @@ impl Store {
             delivered_ms: row.try_get("delivered_ms")?,
         })
     }
+}
+
+fn receipt(row: &AnyRow) -> Result<ReceiptView, StoreError> {
+    Ok(ReceiptView {
+        state: row.try_get("state")?,
+        error_class: row.try_get("error_class")?,
+        error_code: row.try_get("error_code")?,
+        received_ms: row.try_get("received_ms")?,
+    })
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use message_text::E164;
 use sqlx::AnyConnection;
 
 use super::{Store, StoreError};
@@ -110,47 +109,14 @@ impl Store {
             .await?;
         Ok(Swept { erased, steps, calls })
     }
-
-    /// Blanks what is known of `number` at a business under the keys of the live epochs; its
-    /// opt-out stays. Returns how many calls and messages it was in.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn erase_number(&self, business: &str, number: &E164) -> Result<u64, StoreError> {
-        let now = self.now_ms();
-        let (key, previous) = self.keys().caller_keys(business, number, now);
-        self.transaction(async |conn| {
-            let mut found = 0;
-            super::voicemail::erase_of_number(conn, (&key, &previous), now).await?;
-            super::callback::forget_number(conn, (&key, &previous), now).await?;
-            for sql in ERASE_NUMBER {
-                let done = sqlx::query(*sql)
-                    .bind(key.clone())
-                    .bind(previous.clone())
-                    .execute(&mut *conn)
-                    .await?;
-                found += done.rows_affected();
-            }
-            Ok(found)
-        })
-        .await
-    }
 }
 
-const ERASE_NUMBER: &[&str] = &[
-    "UPDATE link SET context_ref = NULL WHERE message_id IN \
-     (SELECT message_id FROM message WHERE dest_key IN ($1, $2))",
-    "UPDATE message SET dest_enc = NULL, body_enc = NULL, dest_key = '', dest_key_prev = NULL \
-     WHERE dest_key IN ($1, $2)",
-    "UPDATE consent SET dest_key = '', dest_key_prev = NULL WHERE dest_key IN ($1, $2)",
-    "UPDATE call SET caller_key = NULL, caller_key_prev = NULL WHERE caller_key IN ($1, $2)",
-];
 const STEPS: &str = "DELETE FROM step WHERE entered_ms < $1";
 const CHECKS: &str = "DELETE FROM destination_check WHERE at_ms < $1";
 const INPUTS: &str = "DELETE FROM call_input WHERE at_ms < $1";
 const CALLS: &str = "DELETE FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL";
 /// What refers to calls goes before them.
-const OF_CALLS: [&str; 9] = [
+const OF_CALLS: [&str; 10] = [
     "DELETE FROM link WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM message WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
     "DELETE FROM consent WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
@@ -161,6 +127,7 @@ const OF_CALLS: [&str; 9] = [
     "DELETE FROM callback WHERE done_ms IS NOT NULL AND created_ms < $1",
     "DELETE FROM receipt WHERE received_ms < $1",
     "DELETE FROM limit_hit WHERE at_ms < $1",
+    "DELETE FROM precall_contact WHERE at_ms < $1",
 ];
 
 async fn delete(

@@ -194,8 +194,8 @@ pub(super) async fn erase_of_number(
     conn: &mut AnyConnection,
     keys: (&str, &str),
     now_ms: i64,
-) -> Result<(), StoreError> {
-    sqlx::query(
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
         "UPDATE voicemail SET erase_after_ms = $3 WHERE file IS NOT NULL AND call_id IN \
          (SELECT call_id FROM call WHERE caller_key IN ($1, $2))",
     )
@@ -204,7 +204,7 @@ pub(super) async fn erase_of_number(
     .bind(now_ms)
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
 fn view(row: &AnyRow) -> Result<VoicemailView, StoreError> {

@@ -83,7 +83,8 @@ impl TextService {
         let store = &self.0.store;
         if store.is_opted_out(&message.business, &message.to, &message.topic).await? {
             if message.purpose == FOLLOW_UP {
-                return store.cancel(id, Class::OptedOut.as_str()).await;
+                store.cancel(id, Class::OptedOut.as_str()).await?;
+                return Ok(());
             }
             let failure = Failure::of(Class::OptedOut);
             self.conclude(&message, super::attempt::Tried::Failed(failure)).await;

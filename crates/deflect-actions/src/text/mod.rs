@@ -13,6 +13,7 @@ mod follow_up;
 mod health;
 mod later;
 mod limits;
+mod operator;
 mod order;
 mod receipts;
 mod reply;
@@ -27,6 +28,7 @@ use tokio::sync::Notify;
 
 pub use config::{Sender, TextConfig, TextLimits};
 pub use health::RestingSender;
+pub use operator::{NotDone, Retried};
 pub use order::{TextOrder, TextOutcome};
 pub use receipts::{WebhookAnswer, WebhookError};
 

@@ -205,7 +205,7 @@ impl TextService {
     async fn opt_in_everywhere(&self, number: &E164) -> Result<(), StoreError> {
         let keys = self.0.store.keys().clone();
         for business in keys.businesses() {
-            self.0.store.opt_in(business, number).await?;
+            self.0.store.opt_in(business, number, None).await?;
         }
         Ok(())
     }

@@ -46,19 +46,16 @@ pub(crate) async fn add(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// 204: texts may go there again.
+/// 204: texts may go there again, of that topic, or of any where it is left out.
 pub(crate) async fn remove(
     State(site): State<Site>,
     Extension(Client(client)): Extension<Client>,
     Body(order): Body<OptOut>,
 ) -> Result<StatusCode, Problem> {
     let number = number(&order.number)?;
-    if !order.topic.is_empty() {
-        let message = "an opt-out is taken back as a whole: leave `topic` out";
-        return Err(Problem::bad("invalid_request", message));
-    }
+    let topic = Some(order.topic.as_str()).filter(|topic| !topic.is_empty());
     for business in order.businesses(&site)? {
-        site.store.opt_in(&business, &number).await?;
+        site.store.opt_in(&business, &number, topic).await?;
     }
     audit(&site, &client, "opt-out remove", &order).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,5 +1,6 @@
 //! The outbox: a message is a row, committed before a provider sees it, and moves forward only.
 
+mod again;
 mod commit;
 mod progress;
 mod queue;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     commit::{NewMessage, When},
     progress::{News, Writes},
-    read::LastText,
+    read::{LastText, Standing},
 };
 
 /// Purpose of what follows a call; nobody waits for it, so that it is taken back where it cannot

@@ -94,11 +94,12 @@ impl Store {
         Ok(())
     }
 
-    /// Takes back a message of which nothing was written.
-    pub(crate) async fn cancel(&self, message_id: &str, why: &str) -> Result<(), StoreError> {
+    /// Takes back a message of which nothing was written; `false` where something was, or it is
+    /// over.
+    pub(crate) async fn cancel(&self, message_id: &str, why: &str) -> Result<bool, StoreError> {
         let now = self.now_ms();
         let mut conn = self.conn().await?;
-        sqlx::query(
+        let done = sqlx::query(
             "UPDATE message SET state = 'canceled', error_class = $2, final_ms = $3, \
              erase_after_ms = $4, claimed_by = NULL, lease_until_ms = NULL \
              WHERE message_id = $1 AND state IN ('queued','claimed') AND write_ms IS NULL",
@@ -109,7 +110,7 @@ impl Store {
         .bind(now + self.raw_number_ms())
         .execute(&mut *conn)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
     }
 
     /// What is past its time: queued ones fail as expired, follow-ups are taken back, accepted ones without a receipt for

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
 use super::{Letter, Outgoing};
 use crate::{
-    provider::State,
+    provider::{Class, State},
     store::{Store, StoreError, queries::UNTEXTABLE},
 };
 
@@ -16,7 +16,33 @@ pub(crate) struct LastText {
     pub language: String,
 }
 
+/// How far a message is, for who wants it sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub state: State,
+    pub class: Option<Class>,
+    pub valid_until_ms: i64,
+}
+
 impl Store {
+    /// How far a message is.
+    pub(crate) async fn standing(&self, message_id: &str) -> Result<Option<Standing>, StoreError> {
+        let mut conn = self.conn().await?;
+        let row = sqlx::query(
+            "SELECT state, error_class, valid_until_ms FROM message WHERE message_id = $1",
+        )
+        .bind(message_id.to_owned())
+        .fetch_optional(&mut *conn)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let Some(state) = State::parse(&row.try_get::<String, _>("state")?) else {
+            return Ok(None);
+        };
+        let class: Option<String> = row.try_get("error_class")?;
+        let class = class.as_deref().and_then(Class::parse);
+        Ok(Some(Standing { state, class, valid_until_ms: row.try_get("valid_until_ms")? }))
+    }
+
     /// Reads a message; `None` when it is gone, or what is personal in it has been erased.
     pub(crate) async fn outgoing(&self, id: &str) -> Result<Option<Outgoing>, StoreError> {
         let mut conn = self.conn().await?;
