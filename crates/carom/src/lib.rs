@@ -9,4 +9,6 @@ pub mod node;
 pub mod phone;
 pub mod rehearse;
 pub mod revisions;
+pub mod schema;
 pub mod switchboard;
+pub mod templates;

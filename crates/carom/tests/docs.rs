@@ -230,6 +230,18 @@ fn rows(document: &str) -> Vec<Row> {
     rows
 }
 
+/// The keys that the documents name, by table: of `carom.toml`, or of flows; with or without those
+/// that are not available yet.
+pub fn documented_keys(of_config: bool, not_yet: bool) -> BTreeMap<String, BTreeSet<String>> {
+    let document = if of_config { CONFIGURATION } else { FLOW_LANGUAGE };
+    let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in rows(document) {
+        let of = keys.entry(row.of).or_default();
+        of.extend(row.keys.into_iter().filter(|_| not_yet || row.now != "not yet"));
+    }
+    keys
+}
+
 fn keys(document: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in rows(document) {

@@ -13,9 +13,11 @@ use super::{
     hours::HoursArgs,
     keys::RotateKeyArgs,
     messages::MessagesArgs,
+    new::NewArgs,
     node::{CallsArgs, FlagArgs, NodeArgs, ReloadArgs},
     opt_outs::OptOutsArgs,
     providers::ProvidersArgs,
+    schema::SchemaArgs,
     text::TextArgs,
     voicemail::VoicemailArgs,
 };
@@ -32,6 +34,8 @@ pub struct Cli {
 enum Command {
     /// Run a node.
     Run(RunArgs),
+    /// Write a flow to begin with.
+    New(NewArgs),
     /// Check the configuration and the flows.
     Check(CheckArgs),
     /// Make the running node read its configuration again.
@@ -74,6 +78,8 @@ enum Command {
     Replay(ReplayArgs),
     /// Play the tests of the flows.
     Test(TestArgs),
+    /// JSON Schema of the files, for editors.
+    Schema(SchemaArgs),
     /// Draw a flow.
     Graph(GraphArgs),
     /// Show three calls with nothing configured.
@@ -88,6 +94,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Run(args) => args.run(),
+            Command::New(args) => args.run(),
             Command::Check(args) => args.run(),
             Command::Reload(args) => args.run(),
             Command::Drain(args) => args.drain(),
@@ -109,6 +116,7 @@ impl Cli {
             Command::Simulate(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Test(args) => args.run(),
+            Command::Schema(args) => args.run(),
             Command::Graph(args) => args.run(),
             Command::Demo(args) => args.run(),
         }

@@ -34,7 +34,7 @@ use std::{
 };
 
 use deflect_actions::text::Sender;
-use ivr_runtime::{flow::tables::TargetDraft, hours::Hours};
+use ivr_runtime::{diagnose::Asked, flow::tables::TargetDraft, hours::Hours};
 
 pub use business::Business;
 pub use control::Control;
@@ -54,6 +54,12 @@ pub use source::{Source, SourceKind};
 pub use store::Store;
 pub use trunk::{CalledHeader, CallerHeader, Outbound, Trunk, TrunkTransport};
 pub use voice::Tts;
+
+/// What the reader of `carom.toml` asks of a text, whatever is wrong with it.
+#[must_use]
+pub fn asked(text: &str) -> Vec<Asked> {
+    parse::asked(text)
+}
 
 /// `carom.toml`, read.
 #[derive(Debug, Clone, PartialEq)]

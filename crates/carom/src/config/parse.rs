@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use ivr_runtime::{
-    diagnose::{self, Code, Notes, Problem, Span},
+    diagnose::{self, Asked, Code, Notes, Problem, Span},
     flow::tables::{self, TargetDraft},
 };
 
@@ -35,6 +35,17 @@ pub(super) fn text(text: &str, path: Option<&Path>, base: &Path) -> (Option<Conf
     let mut problems = notes.into_problems();
     problems.dedup();
     (config, problems)
+}
+
+/// What the reader asks of a text, whatever is wrong with it.
+pub(super) fn asked(text: &str) -> Vec<Asked> {
+    let notes = Notes::recording();
+    let tree = diagnose::tree(text, &notes);
+    let root = Table::root(&notes, tree.get_ref(), Path::new("/nowhere"));
+    // What it reads is not needed, only how.
+    let _ = config(&root, None);
+    drop(root);
+    notes.into_asked()
 }
 
 fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use ivr_runtime::diagnose::{self, Code, Notes, Span, Text, nearest};
+use ivr_runtime::diagnose::{self, Code, Notes, Span, Takes, Text, nearest};
 use toml::de::DeTable;
 
 use super::secret::{Secret, SecretRef};
@@ -60,6 +60,7 @@ impl<'a> Table<'a> {
 
     /// Refuses a key whose feature is not built.
     pub(super) fn not_yet(&self, key: &'a str, feature: &str) {
+        self.takes(key, Takes::Nothing);
         if self.value(key).is_some() {
             let message = format!("`{key}` ({feature}) is not available yet");
             self.problem(Code::N01, &self.key_place(key), message, "leave it out for now");
@@ -69,7 +70,8 @@ impl<'a> Table<'a> {
     /// Refuses `true` for a feature that is not built.
     pub(super) fn not_yet_if_true(&self, key: &'a str, feature: &str) {
         if self.flag(key) == Some(true) {
-            self.not_yet(key, feature);
+            let message = format!("`{key}` ({feature}) is not available yet");
+            self.problem(Code::N01, &self.key_place(key), message, "leave it out for now");
         }
     }
 
@@ -102,6 +104,7 @@ impl<'a> Table<'a> {
     where
         T::Err: Display,
     {
+        self.takes(key, Takes::Texts);
         // All of them are looked at, so that all errors are told.
         let parsed: Vec<_> =
             self.filled_list(key)?.iter().map(|text| self.parse(key, text)).collect();
@@ -136,6 +139,7 @@ impl<'a> Table<'a> {
         words: &[(&str, T)],
         not_yet: &[&str],
     ) -> Option<Vec<T>> {
+        self.takes(key, Takes::WordList(words.iter().map(|(word, _)| (*word).to_owned()).collect()));
         let texts = self.filled_list(key)?;
         let chosen: Vec<_> =
             texts.iter().map(|text| self.choose(key, text, words, not_yet)).collect();
@@ -154,6 +158,7 @@ impl<'a> Table<'a> {
 
     /// A reference to a secret, not looked up.
     pub(super) fn secret(&self, key: &'a str) -> Option<SecretRef> {
+        self.takes(key, Takes::SECRET);
         let text = self.text(key)?;
         let reference = SecretRef::parse(&text.value, self.base);
         reference.map_err(|why| self.secret_problem(key, &why.to_string())).ok()
@@ -232,6 +237,7 @@ impl<'a> Table<'a> {
 
     /// An ISO 3166 country code.
     pub(super) fn country(&self, key: &'a str) -> Option<String> {
+        self.takes(key, Takes::Matching("^[A-Z]{2}$"));
         let text = self.text(key)?;
         self.one_country(key, &text)
     }
@@ -286,6 +292,7 @@ impl<'a> Table<'a> {
 
     /// The tables of `[[key]]`.
     pub(super) fn array_of_tables(&self, key: &'a str) -> Vec<Table<'a>> {
+        self.takes(key, Takes::Tables);
         let Some(value) = self.value(key) else { return Vec::new() };
         let wanted = format!("tables, each begun by `[[{key}]]`");
         let Some(list) = value.get_ref().as_array() else {
@@ -298,8 +305,7 @@ impl<'a> Table<'a> {
                 self.wrong_type(key, item, &wanted);
                 continue;
             };
-            let title = format!("`[[{key}]]`");
-            let table = diagnose::Table::new(self.notes(), title, table, item.span());
+            let table = self.item(key, format!("`[[{key}]]`"), table, item.span());
             tables.push(Self { table, base: self.base });
         }
         tables

@@ -3,6 +3,7 @@
 //! Readers note a [`Problem`] at its place in the text and read on, so that all of them are told
 //! at once. [`findings`] turns them into [`Finding`]s with line and column; [`render`] prints one.
 
+mod asked;
 mod code;
 mod fix;
 mod mask;
@@ -11,6 +12,7 @@ mod notes;
 mod render;
 mod table;
 
+pub use asked::{Asked, Takes, What};
 pub use code::{Code, Severity};
 pub use fix::{Fix, mended};
 pub use nearest::{nearest, surely};

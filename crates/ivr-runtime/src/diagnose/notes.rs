@@ -5,7 +5,7 @@ use std::{cell::RefCell, ops::Range};
 use serde::{Deserialize, Serialize};
 use toml::{Spanned, de::DeTable};
 
-use super::{Code, Fix, Severity};
+use super::{Asked, Code, Fix, Severity};
 
 /// A place in a file, in bytes.
 pub type Span = Range<usize>;
@@ -27,7 +27,10 @@ pub struct Problem {
 
 /// Collects problems while a file is read.
 #[derive(Debug, Default)]
-pub struct Notes(RefCell<Vec<Problem>>);
+pub struct Notes {
+    problems: RefCell<Vec<Problem>>,
+    asked: Option<RefCell<Vec<Asked>>>,
+}
 
 /// Something wrong, as it is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +57,27 @@ pub struct Finding {
 }
 
 impl Notes {
+    /// Notes that also write down what readers ask of tables.
+    pub fn recording() -> Self {
+        Self { asked: Some(RefCell::default()), ..Self::default() }
+    }
+
+    /// Whether what is asked is written down.
+    pub(super) fn is_recording(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    pub(super) fn record(&self, asked: Asked) {
+        if let Some(all) = &self.asked {
+            all.borrow_mut().push(asked);
+        }
+    }
+
+    /// What was asked, in order, where that was written down.
+    pub fn into_asked(self) -> Vec<Asked> {
+        self.asked.map(RefCell::into_inner).unwrap_or_default()
+    }
+
     /// Notes a problem.
     pub fn note(
         &self,
@@ -75,22 +99,22 @@ impl Notes {
         fix: Option<Fix>,
     ) {
         let (message, help) = (message.into(), help.into());
-        self.0.borrow_mut().push(Problem { code, span, message, help, fix });
+        self.problems.borrow_mut().push(Problem { code, span, message, help, fix });
     }
 
     /// Whether anything noted keeps the file from being served.
     pub fn has_errors(&self) -> bool {
-        self.0.borrow().iter().any(|problem| problem.code.severity() == Severity::Error)
+        self.problems.borrow().iter().any(|problem| problem.code.severity() == Severity::Error)
     }
 
     /// Whether one of these was noted.
     pub fn has_any(&self, codes: &[Code]) -> bool {
-        self.0.borrow().iter().any(|problem| codes.contains(&problem.code))
+        self.problems.borrow().iter().any(|problem| codes.contains(&problem.code))
     }
 
     /// What was noted, in the order of the file.
     pub fn into_problems(self) -> Vec<Problem> {
-        let mut problems = self.0.into_inner();
+        let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| (problem.span.start, problem.code));
         problems
     }

@@ -7,7 +7,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Code, Fix, Notes, Span, nearest, surely};
+use super::{Asked, Code, Fix, Notes, Span, Takes, What, nearest, surely};
 
 /// A text with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Table<'a> {
     span: Span,
     table: &'a DeTable<'a>,
     known: RefCell<Vec<&'a str>>,
+    /// Where it is in the file, while that is written down.
+    path: Vec<String>,
 }
 
 impl<'a> Table<'a> {
@@ -37,7 +39,21 @@ impl<'a> Table<'a> {
         table: &'a DeTable<'a>,
         span: Span,
     ) -> Self {
-        Self { notes, title: title.into(), span, table, known: RefCell::default() }
+        let title = title.into();
+        let path = if notes.is_recording() { vec![title.clone()] } else { Vec::new() };
+        Self { notes, title, span, table, known: RefCell::default(), path }
+    }
+
+    /// Says what a key takes, where its reader looks at the value by itself. It goes before what
+    /// the other methods say of the key.
+    pub fn takes(&self, key: &str, takes: Takes) {
+        self.record(|| What::Key(key.to_owned(), takes));
+    }
+
+    fn record(&self, what: impl FnOnce() -> What) {
+        if self.notes.is_recording() {
+            self.notes.record(Asked { path: self.path.clone(), what: what() });
+        }
     }
 
     /// Place of its header.
@@ -67,12 +83,14 @@ impl<'a> Table<'a> {
 
     /// The value of a key, which is known from now on.
     pub fn value(&self, key: &'a str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.takes(key, Takes::Something);
         self.known.borrow_mut().push(key);
         self.table.get(key)
     }
 
     /// Notes a missing key as `code`; true where it is there.
     pub fn require(&self, key: &'a str, code: Code) -> bool {
+        self.record(|| What::Required(key.to_owned()));
         self.known.borrow_mut().push(key);
         if !self.has(key) {
             let message = format!("{} has no `{key}`", self.title);
@@ -83,6 +101,7 @@ impl<'a> Table<'a> {
 
     /// Refuses a key whose feature is not built.
     pub fn not_yet(&self, key: &'a str) {
+        self.takes(key, Takes::Nothing);
         self.known.borrow_mut().push(key);
         if let Some((key_at, _)) = self.table.get_key_value(key) {
             let message = format!("`{key}` is not available yet");
@@ -92,6 +111,7 @@ impl<'a> Table<'a> {
 
     /// A text, not empty.
     pub fn text(&self, key: &'a str) -> Option<Text> {
+        self.takes(key, Takes::Text);
         self.text_of(key, self.value(key)?)
     }
 
@@ -120,6 +140,7 @@ impl<'a> Table<'a> {
 
     /// A list of texts; `None` where the key is missing.
     pub fn texts(&self, key: &'a str) -> Option<Vec<Text>> {
+        self.takes(key, Takes::Texts);
         let value = self.value(key)?;
         let Some(list) = value.get_ref().as_array() else {
             self.wrong_type(key, value, "a list of texts, such as `[\"a\", \"b\"]`");
@@ -135,6 +156,7 @@ impl<'a> Table<'a> {
 
     /// A whole number in `range`; `code` is noted where it is outside.
     pub fn number_or(&self, key: &'a str, range: RangeInclusive<u32>, code: Code) -> Option<u32> {
+        self.takes(key, Takes::Number(range.clone()));
         let value = self.value(key)?;
         let Some(integer) = value.get_ref().as_integer() else {
             self.wrong_type(key, value, "a whole number");
@@ -157,6 +179,7 @@ impl<'a> Table<'a> {
 
     /// A number, whole or with decimals.
     pub fn decimal(&self, key: &'a str) -> Option<f64> {
+        self.takes(key, Takes::Decimal);
         let value = self.value(key)?;
         let text = match value.get_ref() {
             DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
@@ -172,6 +195,7 @@ impl<'a> Table<'a> {
 
     /// `true` or `false`.
     pub fn flag(&self, key: &'a str) -> Option<bool> {
+        self.takes(key, Takes::Flag);
         let value = self.value(key)?;
         let flag = value.get_ref().as_bool();
         if flag.is_none() {
@@ -187,6 +211,7 @@ impl<'a> Table<'a> {
         words: &[(&str, T)],
         not_yet: &[&str],
     ) -> Option<T> {
+        self.takes(key, Takes::words(words));
         let text = self.text(key)?;
         self.choose(key, &text, words, not_yet)
     }
@@ -221,6 +246,7 @@ impl<'a> Table<'a> {
 
     /// A table under this key; `title` is its name in messages.
     pub fn table(&self, key: &'a str, title: impl Into<String>) -> Option<Table<'a>> {
+        self.takes(key, Takes::Table);
         let value = self.value(key)?;
         let Some(table) = value.get_ref().as_table() else {
             self.wrong_type(key, value, "a table");
@@ -231,7 +257,34 @@ impl<'a> Table<'a> {
             empty if empty.is_empty() => self.key_place(key),
             span => span,
         };
-        Some(Table::new(self.notes, title, table, span))
+        Some(self.inner(&[key], title, table, span))
+    }
+
+    /// A table among a list of them under this key.
+    pub fn item(
+        &self,
+        key: &'a str,
+        title: impl Into<String>,
+        table: &'a DeTable<'a>,
+        span: Span,
+    ) -> Table<'a> {
+        self.takes(key, Takes::Tables);
+        self.inner(&[key, "[]"], title, table, span)
+    }
+
+    fn inner(
+        &self,
+        below: &[&str],
+        title: impl Into<String>,
+        table: &'a DeTable<'a>,
+        span: Span,
+    ) -> Table<'a> {
+        let mut inner = Table::new(self.notes, title, table, span);
+        if self.notes.is_recording() {
+            let below = below.iter().map(|key| (*key).to_owned());
+            inner.path = self.path.iter().cloned().chain(below).collect();
+        }
+        inner
     }
 
     /// The tables `[key.X]` with their X, in file order.
@@ -249,6 +302,11 @@ impl<'a> Table<'a> {
 
     /// Its keys in file order.
     pub fn keys(&self) -> Vec<&'a str> {
+        self.record(|| What::AnyKey);
+        self.keys_in_order()
+    }
+
+    fn keys_in_order(&self) -> Vec<&'a str> {
         let mut keys: Vec<_> = self.table.keys().collect();
         keys.sort_by_key(|key| key.span().start);
         keys.into_iter().map(|key| key.get_ref().as_ref()).collect()
@@ -273,7 +331,7 @@ impl<'a> Table<'a> {
     /// As [`finish`](Self::finish), where the table is still needed.
     pub fn unknown_keys(&self) {
         let known = self.known.borrow();
-        for key in self.keys() {
+        for key in self.keys_in_order() {
             if known.contains(&key) {
                 continue;
             }

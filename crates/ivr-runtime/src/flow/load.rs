@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::{PromptIndex, Shared, model::Flow, numbers, play, read, subs::Subs};
 use crate::{
-    diagnose::{self, Code, Finding, Notes, Table},
+    diagnose::{self, Asked, Code, Finding, Notes, Table},
     lint,
 };
 
@@ -26,6 +26,20 @@ pub fn load(text: &str, file_name: &str, shared: &Shared, prompts: &dyn PromptIn
     let subs = Subs::new(text, shared);
     let flow = read(text, &subs, shared, prompts, &notes).filter(|_| !notes.has_errors());
     Checked { flow, findings: subs.findings(notes.into_problems(), file_name, text) }
+}
+
+/// What the reader of flow files asks of a text, whatever is wrong with it; sub-flow files are
+/// those of `shared`.
+pub fn asked(text: &str, shared: &Shared) -> Vec<Asked> {
+    let notes = Notes::recording();
+    let subs = Subs::new(text, shared);
+    let mut tree = diagnose::tree(text, &notes);
+    subs.expand(tree.get_mut(), &notes);
+    let root = Table::new(&notes, "the file", tree.get_ref(), 0..0);
+    // What it reads is not needed, only how.
+    let _ = read::flow(&root, shared, String::new());
+    drop(root);
+    notes.into_asked()
 }
 
 fn read(

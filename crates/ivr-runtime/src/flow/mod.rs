@@ -13,7 +13,7 @@ pub mod tables;
 mod unique;
 pub mod way_out;
 
-pub use load::{Checked, load};
+pub use load::{Checked, asked, load};
 pub use play::tts_name;
 pub(crate) use read::whole;
 pub use select::select;

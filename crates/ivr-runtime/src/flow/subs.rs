@@ -12,7 +12,7 @@ use toml::{
 };
 
 use super::Shared;
-use crate::diagnose::{self, Code, Finding, Notes, Problem, Span, Table, Text, nearest};
+use crate::diagnose::{self, Code, Finding, Notes, Problem, Span, Table, Takes, Text, nearest};
 
 /// Sub-flows in sub-flows.
 const DEEPEST: usize = 8;
@@ -206,6 +206,7 @@ impl<'a> Call<'a> {
         let mut with = Vec::new();
         if let Some(values) = table_read.table("with", "`with`") {
             for key in values.keys() {
+                values.takes(key, Takes::Form("plain"));
                 if let Some(value) = values.value(key).filter(|value| !is_plain(value.get_ref())) {
                     values.wrong_type(key, value, "a text, a number, true or false");
                 }

@@ -11,7 +11,7 @@ use super::{
     steps::key_of,
 };
 use crate::{
-    diagnose::{Code, Table, Text},
+    diagnose::{Code, Table, Takes, Text},
     flow::model::{
         Action, Check, Collect, Level, Lookup, Method, PromptItem, PromptList, Request, Save,
         Spoken,
@@ -149,6 +149,7 @@ fn request(table: &Table<'_>, timeout_ms: u32) -> Request {
     {
         table.notes().note(Code::E13, url.span.clone(), message, help);
     }
+    table.takes("token", Takes::SECRET);
     let token = table.text("token");
     if let Some(token) = &token
         && !["env:", "file:"].iter().any(|kind| token.value.starts_with(kind))

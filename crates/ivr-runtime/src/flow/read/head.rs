@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::{
-    diagnose::{Code, Fix, Table, Text},
+    diagnose::{Code, Fix, Table, Takes, Text},
     flow::model::{Flow, StepId, TargetId},
     key::Key,
 };
@@ -150,6 +150,7 @@ fn languages(table: &Table<'_>) -> Vec<String> {
 
 /// Whoever takes the person from the line says so in so many words (KH-22).
 fn digital_only(table: &Table<'_>) -> bool {
+    table.takes("digital_only", Takes::words(&[("acknowledged", ())]));
     let Some(value) = table.value("digital_only") else { return false };
     let acknowledged = value.get_ref().as_str() == Some("acknowledged");
     if !acknowledged {

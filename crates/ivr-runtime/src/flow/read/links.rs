@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::{
-    diagnose::{Code, Table, Text},
+    diagnose::{Code, Table, Takes, Text},
     flow::model::{Account, Level, Link, LinkCheck, LinkKind},
     lint::urls,
 };
@@ -98,6 +98,7 @@ pub(super) fn link(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Link {
 
 /// `None`: none that can be used.
 fn kind(table: &Table<'_>) -> Option<Kind> {
+    table.takes("kind", Takes::words(&KINDS));
     if !table.has("kind") {
         table.value("kind");
         return Some(Kind::Static);
@@ -116,6 +117,9 @@ fn refuse_keys_of_others(kind: Kind, table: &Table<'_>) {
     let word = KINDS.iter().find(|(_, of)| *of == kind).map_or("", |(word, _)| word);
     let number = [("number", &[Kind::Whatsapp][..])];
     for (key, kinds) in OF_KINDS.into_iter().chain(number) {
+        if !kinds.contains(&kind) {
+            table.takes(key, Takes::Nothing);
+        }
         if table.value(key).is_some() && !kinds.contains(&kind) {
             let takers = KINDS.iter().filter(|(_, of)| kinds.contains(of));
             let takers: Vec<_> = takers.map(|(word, _)| format!("`{word}`")).collect();
@@ -224,6 +228,7 @@ fn web<'a>(table: &Table<'a>, key: &'a str, code: Code) -> Option<String> {
 }
 
 fn secret(table: &Table<'_>) -> Option<String> {
+    table.takes("secret", Takes::SECRET);
     let secret = table.text("secret")?;
     if !["env:", "file:"].iter().any(|kind| secret.value.starts_with(kind)) {
         let message = "a secret stands here in the open";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::{Spanned, de::DeValue};
 
 use crate::{
-    diagnose::{Code, Table, Text},
+    diagnose::{Code, Table, Takes, Text},
     flow::model::{Clip, PromptItem, PromptList, Spoken},
     speech::Way,
 };
@@ -17,6 +17,7 @@ pub(super) fn play(table: &Table<'_>) -> PromptList {
 
 /// As [`play`], under another key.
 pub(super) fn list<'a>(table: &Table<'a>, key: &'a str) -> PromptList {
+    table.takes(key, Takes::Form("prompts"));
     table.require(key, Code::E00);
     let Some(value) = table.value(key) else { return Vec::new() };
     let list = prompts(table, value);
@@ -48,6 +49,7 @@ fn entry(table: &Table<'_>, value: &Spanned<DeValue<'_>>) -> Option<PromptItem> 
     match value.get_ref() {
         DeValue::Table(group) => {
             let group = Table::new(table.notes(), "a group of prompts", group, value.span());
+            group.takes("play", Takes::Form("sounds"));
             let play = match group.value("play") {
                 Some(list) if list.get_ref().as_array().is_some() => prompts(&group, list),
                 Some(one) if one.get_ref().as_str().is_some() => prompts(&group, one),

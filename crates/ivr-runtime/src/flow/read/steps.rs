@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Reader, ask, head::key, message::message, prompts, share::share};
 use crate::{
-    diagnose::{Code, Table, Text},
+    diagnose::{Code, Table, Takes, Text},
     flow::{
         model::{self, AskNumber, ConfirmNumber, Does, Go, Menu, Offer, Step},
         numbers,
@@ -147,6 +147,7 @@ fn offer(table: &Table<'_>, reader: &Reader<'_>) -> Offer {
 }
 
 fn cases(table: &Table<'_>, reader: &Reader<'_>) -> Vec<(model::RuleId, Go)> {
+    table.takes("case", Takes::Form("cases"));
     table.require("case", Code::E00);
     let Some(value) = table.value("case") else { return Vec::new() };
     let Some(list) = value.get_ref().as_array() else {

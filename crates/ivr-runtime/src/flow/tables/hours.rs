@@ -6,7 +6,7 @@ use jiff::{civil::Date, tz::TimeZone};
 use toml::{Spanned, de::DeValue};
 
 use crate::{
-    diagnose::{Code, Notes, Span, Table, Text, nearest},
+    diagnose::{Code, Notes, Span, Table, Takes, Text, nearest},
     hours::{
         HolidayProblem, Holidays, Hours, NamedWeek, Schedule, Week, is_zone, parse_holidays,
         parse_spans,
@@ -142,6 +142,7 @@ fn week(table: &Table<'_>) -> Option<[Vec<crate::hours::Span>; 7]> {
 
 /// `None`: not written; `Some(None)`: not readable.
 fn day<'a>(table: &Table<'a>, key: &'a str) -> Option<Option<Vec<crate::hours::Span>>> {
+    table.takes(key, Takes::Form("spans"));
     let value = table.value(key)?;
     // An empty text is a closed day.
     let Some(text) = value.get_ref().as_str() else {
@@ -159,6 +160,7 @@ fn day<'a>(table: &Table<'a>, key: &'a str) -> Option<Option<Vec<crate::hours::S
 
 /// `zone` as written, if it is one: the times of a calendar are told by it.
 fn holidays(table: &Table<'_>, zone: Option<&str>, file: ReadFile<'_>) -> Option<Holidays> {
+    table.takes("holidays", Takes::Form("holidays"));
     let Some(value) = table.value("holidays") else { return Some(Holidays::new()) };
     let zone = zone.and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
     let reader = HolidayReader { zone, file, notes: table.notes() };
