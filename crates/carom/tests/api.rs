@@ -31,11 +31,15 @@ impl Site {
     }
 
     fn with(flow: &str) -> Self {
+        Self::configured(flow, CONFIG)
+    }
+
+    fn configured(flow: &str, config: &str) -> Self {
         let place = Place::new();
         for token in ["read", "deflect", "report", "optouts", "slow"] {
             std::fs::write(place.folder().join(token), format!("{token}-token")).unwrap();
         }
-        let engine = Engine::start_with(BIN, &place, &format!("{CONFIG}{TOKENS}{SOURCE}"), flow);
+        let engine = Engine::start_with(BIN, &place, &format!("{config}{TOKENS}{SOURCE}"), flow);
         Self { place, engine }
     }
 
@@ -76,6 +80,58 @@ impl Site {
             Database::of(&self.place).texts(ended).pop()
         })
     }
+}
+
+#[test]
+fn ic_12_a_callback_asked_for_on_the_digital_side_is_booked_with_its_call_and_counts_as_escalated()
+{
+    let trunk = "trusted    = true\noutbound = true\naddress = \"sip:{carrier}:5060\"\n\
+                 callback_from = \"+442079460018\"";
+    let site = Site::configured(FLOW, &CONFIG.replace("trusted    = true", trunk));
+    let call = site.deflected();
+    let database = Database::of(&site.place);
+    let message = &database.texts("SELECT message_id FROM message")[0];
+    let contained = "SELECT COUNT(*) FROM v_deflected WHERE escalated = 0";
+    assert_eq!(database.number(contained), 1);
+    let body = format!("{{\"message_id\":\"{message}\",\"kind\":\"callback_requested\"}}");
+    let asks =
+        || site.asks_with("report", "POST", "/v1/outcomes", "Idempotency-Key: back\r\n", &body);
+    let (first, again) = (asks(), asks());
+    assert_eq!(first.0, 200, "{first:?}");
+    assert_eq!(first.1, again.1, "told again it is booked once");
+    let rows = database.texts("SELECT callback_id || ' ' || call_id || ' ' || state FROM callback");
+    let id = first.1["callback_id"].as_str().unwrap();
+    assert_eq!(rows, [format!("{id} {call} booked")]);
+    let listed: Value =
+        serde_json::from_str(&site.engine.cli(&["callbacks", "--json"]).out).unwrap();
+    assert_eq!(
+        (&listed[0]["target"], &listed[0]["due_ms"]),
+        (&"agents".into(), &first.1["due_ms"])
+    );
+    // Its context: what the call was about.
+    let (status, context) = site.asks("read", "GET", &format!("/v1/context/{call}"), "");
+    assert_eq!((status, context["call_id"].as_str()), (200, Some(&*call)), "{context}");
+    assert_eq!(database.number(contained), 0);
+    let escalated = "SELECT COUNT(*) FROM v_deflected WHERE escalated = 1";
+    assert_eq!(database.number(escalated), 1);
+
+    // Another number is called where one is given, and none that is not ours to call.
+    let told = |number: &str| {
+        format!(
+            "{{\"call_id\":\"{call}\",\"kind\":\"callback_requested\",\"number\":\"{number}\"}}"
+        )
+    };
+    let (status, booked) = site.asks("report", "POST", "/v1/outcomes", &told("+447700900888"));
+    assert!(status == 200 && booked["callback_id"].is_string(), "{booked}");
+    for (number, status, error, why) in [
+        ("+33612345678", 200, Value::Null, Value::from("not_callable")),
+        ("0770", 400, "invalid_number".into(), Value::Null),
+    ] {
+        let answer = site.asks("report", "POST", "/v1/outcomes", &told(number));
+        assert_eq!((answer.0, &answer.1["error"], &answer.1["why"]), (status, &error, &why));
+    }
+    assert_eq!(database.number("SELECT COUNT(*) FROM callback"), 2);
+    drop(site.engine);
 }
 
 #[test]

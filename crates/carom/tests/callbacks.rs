@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use carom_blackbox::{
     CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, call, eventually, media_of,
+    web::{Crm, Says},
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -129,6 +130,49 @@ fn a_killed_node_leaves_a_callback_that_is_made_once_it_is_back() {
     engine.idle();
     eventually("done", || (database.texts("SELECT state FROM callback") == ["done"]).then_some(()));
     assert_eq!(database.number("SELECT tries FROM callback"), 2);
+}
+
+#[test]
+fn another_system_is_told_whom_to_call_until_it_takes_it_and_nobody_is_dialled() {
+    let place = Place::new();
+    let crm = Crm::start(Says::Status(503));
+    std::fs::write(place.folder().join("hook"), "hook secret").unwrap();
+    let way = format!(
+        "deliver = \"webhook\"\nurl = \"{}/calls\"\nsecret = \"file:hook\"\nthen",
+        crm.url()
+    );
+    // No trunk carries callbacks here: none is needed.
+    place.beep();
+    let mut engine = Engine::start_with(BIN, &place, CONFIG, &FLOW.replacen("then", &way, 1));
+    book(&place, "+447700900804");
+    let database = Database::of(&place);
+    database.execute("UPDATE callback SET due_ms = 0");
+    eventually("it is told", || (!crm.asked().is_empty()).then_some(()));
+    eventually("it is to be told again", || {
+        let again = "SELECT COUNT(*) FROM callback WHERE state = 'booked' AND tries = 1";
+        (database.number(again) == 1).then_some(())
+    });
+    crm.says(Says::Status(204));
+    engine.restart();
+    eventually("done", || (database.texts("SELECT state FROM callback") == ["done"]).then_some(()));
+    let asked = crm.asked();
+    let (first, last) = (&asked[0], asked.last().unwrap());
+    assert_eq!((last.method.as_str(), last.path.as_str()), ("POST", "/calls"));
+    assert_eq!(first.header("webhook-id"), last.header("webhook-id"), "the same each time");
+    assert!(last.header("webhook-signature").starts_with("v1,"), "{last:?}");
+    let told: serde_json::Value = serde_json::from_str(&last.body).unwrap();
+    assert_eq!(told["type"], "callback.due");
+    assert_eq!(told["number"], "+447700900804");
+    assert_eq!(told["id"], last.header("webhook-id"));
+    let call = database.texts("SELECT call_id FROM callback").remove(0);
+    assert_eq!(told["call_id"], call.as_str());
+    assert!(told["context_url"].as_str().unwrap().ends_with(&format!("/v1/context/{call}")));
+    // The number went there and nowhere else.
+    assert!(!engine.log().contains("7700900804"));
+    // EX-09: work was moved, not removed.
+    let ended = "SELECT end_reason FROM call WHERE ended_ms IS NOT NULL";
+    assert_eq!(database.texts(ended), ["callback_booked"]);
+    assert_eq!(database.number("SELECT COUNT(*) FROM v_deflected"), 0);
 }
 
 fn start(place: &Place) -> Engine {

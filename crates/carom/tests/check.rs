@@ -9,7 +9,10 @@ use std::{
 };
 
 use carom::config::{CheckReport, check};
-use carom_blackbox::{CONFIG, Engine, Place, call};
+use carom_blackbox::{
+    CONFIG, Engine, Place, call, eventually,
+    web::{Crm, Says},
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const MINIMAL: &str = include_str!("../../ivr-runtime/tests/fixtures/minimal.toml");
@@ -377,6 +380,81 @@ fn the_full_service_line_loads_without_a_word_and_traps_nobody() {
     assert!(out.contains("no caller is trapped"), "{out}{err}");
     for word in ["error[", "warning[", "E0", "E1", "W0", "W1"] {
         assert!(!out.contains(word) && !err.contains(word), "{word}: {out}{err}");
+    }
+}
+
+#[test]
+fn destinations_are_asked_only_where_one_wants_it_and_told_by_w01_and_w12() {
+    let place = Place::new();
+    let folder = place.folder();
+    place.write("leaf.cnf", "subjectAltName=DNS:localhost\n");
+    for command in [
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=judge -keyout ca.key -out ca.pem",
+        "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout leaf.key -out leaf.csr",
+        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 5 -extfile leaf.cnf \
+         -out leaf.pem",
+    ] {
+        let args = command.split_whitespace();
+        let done = Command::new("openssl").args(args).current_dir(folder).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = Command::new("openssl")
+        .args(["s_server", "-www", "-quiet", "-key", "leaf.key", "-cert", "leaf.pem", "-accept"])
+        .arg(port.to_string())
+        .current_dir(folder)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let _server = Killed(server);
+    eventually("the destination listens", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+    });
+    let down = Crm::start(Says::Status(503));
+    let bad = fs::read_to_string("tests/bad/online/destinations.toml").unwrap();
+    let bad = bad.replace("https://127.0.0.1:1/", &format!("https://localhost:{port}/"));
+    let bad = bad.replace("http://127.0.0.1:2", &down.url());
+    let flow = place.write("destinations.toml", &bad);
+    let plain = fs::read_to_string("tests/fixtures/plain.toml").unwrap();
+    let config = format!("{plain}\n[http]\npublic_url = \"https://c.example.com\"\n");
+    let config = place.write("plain.toml", &config);
+    fs::create_dir(folder.join("flows")).unwrap();
+    let told = |args: &[&str]| {
+        let mut command = Command::new(BIN);
+        command.args(["check", "-c"]).arg(&config).args(args).arg(&flow);
+        let output = command.env("SSL_CERT_FILE", folder.join("ca.pem")).output().unwrap();
+        assert!(output.status.success(), "warnings only: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(told(&[]).starts_with("0 errors, 0 warnings"), "nothing is asked: {}", told(&[]));
+    assert!(down.asked().is_empty());
+    let online = told(&["--online"]);
+    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(5 * 24)).strftime("%F");
+    let online = online
+        .replace(&flow.display().to_string(), "flows/destinations.toml")
+        .replace(&down.url(), "http://127.0.0.1:2")
+        .replace(&format!("https://localhost:{port}/"), "https://127.0.0.1:1/")
+        .replace(&day.to_string(), "DAY");
+    // How long an address is shows in what underlines it.
+    let marks = |line: &str| {
+        if line.trim_start().starts_with("| ") && line.contains('^') { "" } else { line }.to_owned()
+    };
+    assert!(online.contains("\n0 errors, 4 warnings; "), "{online}");
+    let told = online.lines().take_while(|line| !line.starts_with("0 errors"));
+    let online: Vec<String> = told.map(marks).filter(|line| !line.is_empty()).collect();
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("W01_W12_online", online.join("\n"));
+    });
+}
+
+/// Kills the program in the end.
+pub struct Killed(pub std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

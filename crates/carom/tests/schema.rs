@@ -78,7 +78,10 @@ fn wrong_types_and_unknown_keys_are_refused_as_the_check_refuses_them() {
             let (kind, file) = kind_of(file);
             let report = match kind {
                 "config" => check(Some(&file), &[]).1,
-                _ => check(Some(Path::new("tests/fixtures/plain.toml")), &[file.clone()]).1,
+                _ => {
+                    check(Some(Path::new("tests/fixtures/plain.toml")), std::slice::from_ref(&file))
+                        .1
+                }
             };
             let refused = |message: &str| {
                 let wrong = ["is a text", "is a whole number", "is a table", "is a list"];

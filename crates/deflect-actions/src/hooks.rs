@@ -152,7 +152,8 @@ impl Hooks {
 
 /// One try.
 async fn tell(store: &Store, hook: &Hook, event: &Waiting) -> Result<(), StoreError> {
-    let why = match post(hook, event, store.now_ms() / 1_000).await {
+    let now_s = store.now_ms() / 1_000;
+    let why = match post(&hook.url, &hook.secret, &event.event_id, &event.body, now_s).await {
         Ok(()) => {
             metrics::counter!("carom_webhook_events_total", "outcome" => "taken").increment(1);
             return store.drop_event(event).await;
@@ -161,23 +162,48 @@ async fn tell(store: &Store, hook: &Hook, event: &Waiting) -> Result<(), StoreEr
     };
     metrics::counter!("carom_webhook_events_total", "outcome" => "failed").increment(1);
     tracing::warn!(event = event.event_id, url = hook.url, why, "webhook did not take an event");
-    let tries = usize::try_from(event.attempt.max(1) - 1).unwrap_or(0);
-    let again = AGAIN[tries.min(AGAIN.len() - 1)];
-    let again = i64::try_from(again.as_millis()).unwrap_or(i64::MAX / 4);
-    store.put_event_off(event, store.now_ms() + again).await
+    store.put_event_off(event, store.now_ms() + again_ms(event.attempt.max(1) - 1)).await
 }
 
-/// `Err`: why it was not taken, in words.
-async fn post(hook: &Hook, event: &Waiting, now_s: i64) -> Result<(), String> {
+/// When what was not taken is told again, after so many failures before, ms.
+#[must_use]
+pub fn again_ms(failures: i64) -> i64 {
+    let failures = usize::try_from(failures).unwrap_or(0);
+    let again = AGAIN[failures.min(AGAIN.len() - 1)];
+    i64::try_from(again.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+/// The key of a webhook's signatures, as its secret is written: what follows `whsec_` is base64.
+///
+/// # Errors
+/// It is none.
+pub fn key(secret: &str) -> Result<Vec<u8>, base64::DecodeError> {
+    match secret.strip_prefix("whsec_") {
+        None => Ok(secret.as_bytes().to_vec()),
+        Some(coded) => BASE64_STANDARD.decode(coded),
+    }
+}
+
+/// Posts `body` once, signed and under `id`, for 10 s at most.
+///
+/// # Errors
+/// Why it was not taken, in words.
+pub async fn post(
+    url: &str,
+    secret: &[u8],
+    id: &str,
+    body: &str,
+    now_s: i64,
+) -> Result<(), String> {
     let client = http::client().ok_or("no HTTP client")?;
     let request = client
-        .post(&hook.url)
+        .post(url)
         .timeout(ANSWER)
         .header("content-type", "application/json")
-        .header("webhook-id", &event.event_id)
+        .header("webhook-id", id)
         .header("webhook-timestamp", now_s.to_string())
-        .header("webhook-signature", signature(&hook.secret, &event.event_id, now_s, &event.body))
-        .body(event.body.clone());
+        .header("webhook-signature", signature(secret, id, now_s, body))
+        .body(body.to_owned());
     match request.send().await {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) => Err(format!("answered {}", answer.status())),

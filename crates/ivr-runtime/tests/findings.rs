@@ -11,7 +11,7 @@ use std::{
 };
 
 use ivr_runtime::{
-    diagnose::{Severity, render},
+    diagnose::{Code, Severity, render},
     flow::{Business, PromptFacts, PromptIndex, Shared, load, tables::TargetDraft},
 };
 
@@ -48,11 +48,32 @@ fn every_code_of_the_linter_has_a_bad_flow() {
     let names: Vec<String> = bad_flows().into_keys().collect();
     for code in [
         "E00", "E01", "E02", "E03", "E04", "E05", "E06", "E07", "E08", "E09", "E10", "E11", "E12",
-        "E13", "E14", "E15", "E17", "N01", "W02", "W03", "W04", "W05", "W06", "W07", "W08", "W10",
-        "W11",
+        "E13", "E14", "E15", "E16", "E17", "N01", "W02", "W03", "W04", "W05", "W06", "W07", "W08",
+        "W10", "W11",
     ] {
         assert!(names.iter().any(|name| name.starts_with(code)), "{code}");
     }
+}
+
+#[test]
+fn ex_02_a_link_to_no_page_in_particular_is_a_generic_destination() {
+    let text = bad_flows()["W02_home_page"].clone();
+    let warned = |url: &str| {
+        let text = text.replace("https://help.example.com/\"", &format!("{url}\""));
+        let checked = load(&text, "flow.toml", &shared(), &Prompts);
+        assert!(checked.flow.is_some(), "{url}: {:?}", checked.findings);
+        checked.findings.iter().any(|finding| finding.code == Code::W02)
+    };
+    for url in
+        ["", "/", "//", "/?", "#top", "/#", "/#/"].map(|end| format!("https://a.example{end}"))
+    {
+        assert!(warned(&url), "{url}");
+    }
+    let pages = ["/orders", "/?page=orders", "/#/orders", "#!/orders", "/{call_id}"];
+    for url in pages.map(|end| format!("https://a.example{end}")) {
+        assert!(!warned(&url), "{url}");
+    }
+    assert!(Code::W02.what().contains("generic-destination"));
 }
 
 fn bad_flows() -> BTreeMap<String, String> {

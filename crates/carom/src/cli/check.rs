@@ -6,7 +6,10 @@ use anyhow::ensure;
 use ivr_runtime::{diagnose::Code, proof};
 
 use super::{ConfigArg, sarif};
-use crate::config::{self, CheckReport, Snapshot};
+use crate::{
+    config::{self, CheckReport, Snapshot},
+    node::clock::wall_ms,
+};
 
 /// Arguments of `carom check`.
 #[derive(Debug, clap::Args)]
@@ -25,6 +28,10 @@ pub struct CheckArgs {
     /// Takes a link that does not declare the intent it is offered for (W08) as an error.
     #[arg(long)]
     strict: bool,
+    /// Asks the destinations of links, too: whether their checks pass (W01), and when their
+    /// certificates end (W12). Else nothing is asked of the network.
+    #[arg(long)]
+    online: bool,
     /// Prints for each step how long it takes to reach a person and with how many keys, by
     /// exhaustive search.
     #[arg(long)]
@@ -59,6 +66,10 @@ impl CheckArgs {
                 }
             }
             (snapshot, report) = check();
+        }
+        if let Some(snapshot) = snapshot.as_ref().filter(|_| self.online) {
+            let asking = config::ask_destinations(snapshot, wall_ms());
+            report.findings.extend(super::run::runtime()?.block_on(asking));
         }
         if self.strict {
             report.raise(Code::W08);

@@ -2,8 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use deflect_actions::hooks::Hook;
+use deflect_actions::hooks::{self, Hook};
 use ivr_runtime::diagnose::Code;
 
 use super::{read::Table, secret::Secret};
@@ -100,12 +99,10 @@ fn webhook(table: Table<'_>) -> Option<Hook> {
             table.problem(Code::E00, &kind.span, message, &help);
         }
     }
-    let key = secret.and_then(|secret| match secret.reveal().strip_prefix("whsec_") {
-        None => Some(secret.reveal().as_bytes().to_vec()),
-        Some(coded) => BASE64_STANDARD
-            .decode(coded)
+    let key = secret.and_then(|secret| {
+        hooks::key(secret.reveal())
             .map_err(|_| table.secret_problem("secret", "what follows `whsec_` is no base64"))
-            .ok(),
+            .ok()
     });
     table.finish();
     let kinds = kinds.into_iter().map(|kind| kind.value).collect();

@@ -7,10 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use deflect_actions::{store::FlowServed, text::TextConfig};
+use deflect_actions::{hooks, store::FlowServed, text::TextConfig};
 use ivr_runtime::{
     diagnose::{self, Code, Finding, Notes, Severity},
-    flow::{self, Shared, model::Flow},
+    flow::{
+        self, Shared,
+        model::{Does, Flow},
+    },
 };
 
 use super::{
@@ -190,15 +193,27 @@ fn secrets(served: &[Served], base: &Path, report: &mut CheckReport) -> BTreeMap
     for (flow, source) in served {
         let of_steps = flow.steps.iter().filter_map(|step| step.does.request()?.token.as_ref());
         let of_links = flow.links.iter().filter_map(|link| link.secret.as_ref());
-        for named in of_steps.chain(of_links) {
-            match SecretRef::parse(named, base).and_then(|reference| reference.resolve()) {
+        let of_callbacks = flow.steps.iter().filter_map(|step| match &step.does {
+            Does::Callback(callback) => Some(&callback.deliver.as_ref()?.secret),
+            _ => None,
+        });
+        let signs: Vec<&String> = of_callbacks.clone().collect();
+        for named in of_steps.chain(of_links).chain(of_callbacks) {
+            let resolved = SecretRef::parse(named, base).and_then(|reference| reference.resolve());
+            let usable = resolved.map_err(|why| why.to_string()).and_then(|secret| {
+                match signs.contains(&named) && hooks::key(secret.reveal()).is_err() {
+                    true => Err("what follows `whsec_` is no base64".to_owned()),
+                    false => Ok(secret),
+                }
+            });
+            match usable {
                 Ok(secret) => {
                     secrets.insert(named.clone(), secret);
                 }
                 Err(why) => {
                     let at = source.text.find(named.as_str()).unwrap_or(0);
                     let notes = Notes::default();
-                    notes.note(Code::E13, at..at + named.len(), why.to_string(), "");
+                    notes.note(Code::E13, at..at + named.len(), why, "");
                     let file = source.file.display().to_string();
                     let found = diagnose::findings(notes.into_problems(), &file, &source.text);
                     report.add(&file, &source.text, found);

@@ -139,7 +139,10 @@ impl<'a> Table<'a> {
         words: &[(&str, T)],
         not_yet: &[&str],
     ) -> Option<Vec<T>> {
-        self.takes(key, Takes::WordList(words.iter().map(|(word, _)| (*word).to_owned()).collect()));
+        self.takes(
+            key,
+            Takes::WordList(words.iter().map(|(word, _)| (*word).to_owned()).collect()),
+        );
         let texts = self.filled_list(key)?;
         let chosen: Vec<_> =
             texts.iter().map(|text| self.choose(key, text, words, not_yet)).collect();

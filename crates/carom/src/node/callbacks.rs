@@ -3,8 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use deflect_actions::store::{CallbackDue, Store, StoreError};
-use ivr_runtime::hours::{Hours, openings};
+use deflect_actions::{
+    hooks,
+    store::{CallbackDue, Store, StoreError},
+};
+use ivr_runtime::{
+    flow::model::{Deliver, Does, Step},
+    hours::{Hours, openings},
+};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -94,6 +100,9 @@ async fn dial(
     if !store.callback_calling(&id, LEASE_MS).await? {
         return Ok(()); // another node has it
     }
+    if let Some(deliver) = deliver(snapshot, &due) {
+        return tell(store, snapshot, deliver, &due).await;
+    }
     let (reply, dialled) = oneshot::channel();
     if let Some(asks) = asks.upgrade() {
         let _ = asks.send(Ask::Dial(Box::new(DialOrder { due: due.clone(), reply }))).await;
@@ -107,6 +116,60 @@ async fn dial(
             let tries = u32::try_from(due.tries).unwrap_or(0).min(5);
             let again = store.callback_again(&id, opening(BACKOFF_MS * 3_i64.pow(tries))).await?;
             tracing::info!(callback = id, again, "callback: not reached");
+            Ok(())
+        }
+    }
+}
+
+/// The system that calls in our place, as the flow is served now.
+fn deliver<'a>(snapshot: &'a Snapshot, due: &CallbackDue) -> Option<&'a Deliver> {
+    let flow = snapshot.flows.iter().find(|flow| flow.name == due.flow)?;
+    // One that the digital side asked for goes the way of the flow's own.
+    let own = |step: &&Step| due.step.is_empty() || step.name == due.step;
+    flow.steps.iter().filter(own).find_map(|step| match &step.does {
+        Does::Callback(callback) => Some(callback.deliver.as_ref()),
+        _ => None,
+    })?
+}
+
+/// Tells that system whom to call: the number goes with it, and only there.
+async fn tell(
+    store: &Store,
+    snapshot: &Snapshot,
+    deliver: &Deliver,
+    due: &CallbackDue,
+) -> Result<(), StoreError> {
+    let id = &due.callback_id;
+    let body = json!({
+        "id": id,
+        "type": "callback.due",
+        "version": 1,
+        "at_ms": wall_ms(),
+        "number": due.number.as_str(),
+        "due_ms": due.due_ms,
+        "call_id": due.call_id,
+        "called": due.called,
+        "flow": due.flow,
+        "target": due.target,
+        "intent": due.intent,
+        "language": due.language,
+        "context_url": snapshot.config.http.context_url(&due.call_id),
+    });
+    let secret = snapshot.secrets.get(&deliver.secret);
+    let key = secret.and_then(|secret| hooks::key(secret.reveal()).ok());
+    let told = match key {
+        Some(key) => {
+            hooks::post(&deliver.url, &key, id, &body.to_string(), wall_ms() / 1_000).await
+        }
+        None => Err("its secret is not there".to_owned()),
+    };
+    let outcome = if told.is_ok() { "delivered" } else { "not_delivered" };
+    metrics::counter!("carom_callbacks_total", "outcome" => outcome).increment(1);
+    match told {
+        Ok(()) => store.callback_done(id).await,
+        Err(why) => {
+            let again = store.callback_again(id, wall_ms() + hooks::again_ms(due.tries)).await?;
+            tracing::warn!(callback = id, why, again, "callback: its system did not take it");
             Ok(())
         }
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use deflect_actions::{
-    destination::{Probe, probe},
+    destination::{CERTIFICATE_MS, Probe, probe},
     store::Store,
 };
 use ivr_runtime::flow::model::{Flow, Link};
@@ -20,8 +20,6 @@ use super::clock::wall_ms;
 const WITHIN: Duration = Duration::from_secs(5);
 /// Failures in a row after which a destination is down.
 const FAILURES: u32 = 3;
-/// A certificate that ends so soon is as bad as a failure.
-const CERTIFICATE_MS: i64 = 14 * 86_400_000;
 
 /// What the checks say, and the tasks that make them. Clones are the same.
 #[derive(Debug, Clone, Default)]

@@ -21,7 +21,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("carom_sip_transactions", Gauge, "SIP transactions"),
     ("carom_target_up", Gauge, "1: the target's address answers OPTIONS; by address"),
     ("carom_prompts_missing_total", Counter, "Prompts that could not be played"),
-    ("carom_callbacks_total", Counter, "Callbacks dialled, by outcome"),
+    ("carom_callbacks_total", Counter, "Callbacks dialled or told to another system, by outcome"),
     ("carom_voicemails_total", Counter, "Messages that callers left"),
     ("carom_media_sessions", Gauge, "Media sessions: two of a call"),
     ("carom_rtp_packets_sent_total", Counter, "RTP packets sent by ended sessions"),

@@ -66,7 +66,7 @@ impl Switchboard {
 }
 
 /// Why a number is not called; `None`: it may be.
-fn refused(snapshot: &Snapshot, number: &E164) -> Option<&'static str> {
+pub fn refused(snapshot: &Snapshot, number: &E164) -> Option<&'static str> {
     let config = &snapshot.config;
     let is_ours = |line: &String| line.as_str() == number.as_str();
     let allowed = |region: &str| match config.limits.countries.as_slice() {

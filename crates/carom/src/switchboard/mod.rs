@@ -52,6 +52,7 @@ use self::{
     timeline::Ended,
 };
 pub use self::{
+    callback::refused,
     dial::{DialOrder, Dialled},
     facts::{one_off, one_offs},
     local_time::local_time,

@@ -5,6 +5,9 @@ use std::{sync::OnceLock, time::Duration};
 use reqwest::{Client, redirect::Policy, tls::TlsInfo};
 use tokio::time::Instant;
 
+/// A certificate that ends so soon is as bad as a failure, ms.
+pub const CERTIFICATE_MS: i64 = 14 * 86_400_000;
+
 /// What a check came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {

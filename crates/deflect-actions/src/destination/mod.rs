@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 pub use self::{
-    health::{Probe, probe},
+    health::{CERTIFICATE_MS, Probe, probe},
     http::Pointers,
     khoros::Khoros,
     liveperson::{Base, Liveperson},

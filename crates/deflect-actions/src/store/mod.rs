@@ -35,7 +35,7 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{AnyConnection, AnyPool};
 
-pub use callback::{CallbackDue, CallbackOrder, CallbackView, Slot};
+pub use callback::{CallbackDue, CallbackOrder, CallbackView, Reach, Slot};
 pub use calls::{CallRow, CallTimeLine};
 pub use db::StoreError;
 pub use erase::Erased;

@@ -55,6 +55,8 @@ pub enum Code {
     E17,
     /// Known, but not available yet.
     N01,
+    /// A destination that does not work, or is not known to.
+    W01,
     /// A link to a home page.
     W02,
     /// A link nobody is said to stand behind.
@@ -73,13 +75,16 @@ pub enum Code {
     W10,
     /// A message after a call that is sent at night, too.
     W11,
+    /// A destination whose certificate ends soon.
+    W12,
 }
 
 impl Code {
     /// Errors begin with E or N, warnings with W.
     pub fn severity(self) -> Severity {
         match self {
-            Self::W02
+            Self::W01
+            | Self::W02
             | Self::W03
             | Self::W04
             | Self::W05
@@ -87,7 +92,8 @@ impl Code {
             | Self::W07
             | Self::W08
             | Self::W10
-            | Self::W11 => Severity::Warning,
+            | Self::W11
+            | Self::W12 => Severity::Warning,
             Self::E00
             | Self::E01
             | Self::E02
@@ -134,7 +140,8 @@ impl Code {
             Self::E16 => "a line in which nobody can tell when a person answers",
             Self::E17 => "a field that nothing sets",
             Self::N01 => "known, but not available yet",
-            Self::W02 => "a link to a home page",
+            Self::W01 => "a destination that does not work, or is not known to",
+            Self::W02 => "a link to a home page (generic-destination)",
             Self::W03 => "a link nobody is said to stand behind",
             Self::W04 => "a menu with many options, or behind many others",
             Self::W05 => "a prompt that names a key the menu lacks",
@@ -143,6 +150,7 @@ impl Code {
             Self::W08 => "a link that does not declare the intent it is offered for",
             Self::W10 => "something that nothing uses",
             Self::W11 => "a message after a call without hours at which it is not sent",
+            Self::W12 => "a destination whose certificate ends within 14 days",
         }
     }
 }

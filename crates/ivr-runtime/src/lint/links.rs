@@ -37,7 +37,11 @@ fn home_page(lint: &Lint<'_>, link: &Link) {
     }
     let rest = link.url.split_once("://").map_or("", |(_, rest)| rest);
     let path = rest.strip_prefix(urls::host(rest)).unwrap_or("");
-    if path.trim_matches('/').is_empty() {
+    let (path, fragment) = path.split_once('#').unwrap_or((path, ""));
+    // Pages that find their way by script have theirs behind the `#`.
+    let way = fragment.trim_start_matches('!');
+    let is_way = way.starts_with('/') && !way.trim_matches('/').is_empty();
+    if path.trim_matches(['/', '?']).is_empty() && !is_way {
         let message = format!("the link `{}` leads to a home page", link.name);
         let help = "lead callers to the page that serves what they called for";
         lint.note(Code::W02, lint.place("link", &link.name, "url"), message, help);

@@ -13,6 +13,8 @@ pub(super) fn check(lint: &Lint<'_>) {
     for (_, step) in graph::steps(lint.flow) {
         let id = match &step.does {
             Does::Wait(wait) => wait.target,
+            // Another system calls.
+            Does::Callback(callback) if callback.deliver.is_some() => continue,
             // The caller is rung when a person is there, and not before.
             Does::Callback(callback) => callback.target.unwrap_or(lint.flow.human),
             _ => continue,

@@ -81,6 +81,7 @@ pub(crate) fn everything() -> Draft {
                 confirm_number: ConfirmNumber::IfNotMobile,
                 target: None,
                 tries: 3,
+                deliver: None,
                 then: draft.go("bye"),
                 no_input: Some(draft.go("message")),
                 if_fails: Some(draft.go("message")),

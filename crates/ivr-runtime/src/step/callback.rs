@@ -387,7 +387,7 @@ impl Booking {
             number: self.typed.clone(),
             target: callback.target.unwrap_or(context.flow.human),
             per_hour: callback.per_hour,
-            tries: callback.tries,
+            tries: callback.max_tries(),
         }));
         self.stage = Stage::Booking { until: context.now + BOOK_WITHIN };
         Turn::Stay

@@ -2,6 +2,7 @@
 //!
 //! JSON both ways. An error is a status and `{"error": "word", "message": "why"}`.
 
+mod call_back;
 mod compat;
 mod counts;
 mod deflect;

@@ -12,6 +12,7 @@ fn booking(change: impl FnOnce(&mut Callback)) -> Draft {
                 confirm_number: ConfirmNumber::Always,
                 target: None,
                 tries: 3,
+                deliver: None,
                 then: draft.go("bye"),
                 no_input: Some(draft.go("box")),
                 if_fails: Some(draft.go("box")),

@@ -143,29 +143,38 @@ pub(super) fn action(table: &Table<'_>, reader: &Reader<'_>) -> Action {
 }
 
 fn request(table: &Table<'_>, timeout_ms: u32) -> Request {
-    let url = table.required_text("url");
-    if let Some(url) = &url
-        && let Some((message, help)) = urls::problem(&url.value)
-    {
-        table.notes().note(Code::E13, url.span.clone(), message, help);
-    }
-    table.takes("token", Takes::SECRET);
-    let token = table.text("token");
-    if let Some(token) = &token
-        && !["env:", "file:"].iter().any(|kind| token.value.starts_with(kind))
-    {
-        let message = "a secret stands here in the open";
-        let help = "write `env:NAME` or `file:PATH`";
-        table.notes().note(Code::E13, token.span.clone(), message, help);
-    }
+    table.require("url", Code::E00);
+    let url = web_address(table, "url");
+    let token = secret(table, "token");
     let body = body(table);
     Request {
         method: Method::default(),
-        url: url.map(|url| url.value).unwrap_or_default(),
-        token: token.map(|token| token.value),
+        url: url.unwrap_or_default(),
+        token,
         body,
         timeout_ms: table.number("timeout_ms", 100..=10_000).unwrap_or(timeout_ms),
     }
+}
+
+/// An https address.
+pub(super) fn web_address<'a>(table: &Table<'a>, key: &'a str) -> Option<String> {
+    let url = table.text(key)?;
+    if let Some((message, help)) = urls::problem(&url.value) {
+        table.notes().note(Code::E13, url.span, message, help);
+    }
+    Some(url.value)
+}
+
+/// A reference to a secret, not looked up.
+pub(super) fn secret<'a>(table: &Table<'a>, key: &'a str) -> Option<String> {
+    table.takes(key, Takes::SECRET);
+    let secret = table.text(key)?;
+    if !["env:", "file:"].iter().any(|kind| secret.value.starts_with(kind)) {
+        let message = "a secret stands here in the open";
+        let help = "write `env:NAME` or `file:PATH`";
+        table.notes().note(Code::E13, secret.span, message, help);
+    }
+    Some(secret.value)
 }
 
 /// With a body it is POST, unless it is said otherwise.

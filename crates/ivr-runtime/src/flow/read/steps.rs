@@ -6,7 +6,7 @@ use super::{Reader, ask, head::key, message::message, prompts, share::share};
 use crate::{
     diagnose::{Code, Table, Takes, Text},
     flow::{
-        model::{self, AskNumber, ConfirmNumber, Does, Go, Menu, Offer, Step},
+        model::{self, AskNumber, ConfirmNumber, Deliver, Does, Go, Menu, Offer, Step},
         numbers,
     },
     key::Key,
@@ -306,10 +306,37 @@ fn callback(table: &Table<'_>, reader: &Reader<'_>) -> model::Callback {
         target,
         // At most 5, so it fits.
         tries: table.number_or("tries", 1..=5, Code::E05).map_or(3, |n| n as u8),
+        deliver: deliver(table),
         then: reader.required_go(table, "then", Code::E00),
         no_input: reader.go(table, "no_input"),
         if_fails: reader.go(table, "if_fails"),
     }
+}
+
+/// `deliver = "webhook"` goes with `url` and `secret`, and they with nothing else.
+fn deliver(table: &Table<'_>) -> Option<Deliver> {
+    let ways = [("dial", false), ("webhook", true)];
+    let by_webhook = table.choice("deliver", &ways, &[]).unwrap_or(false);
+    let (url, secret) = (ask::web_address(table, "url"), ask::secret(table, "secret"));
+    for key in ["url", "secret"] {
+        match (by_webhook, table.has(key)) {
+            (true, false) => {
+                let message = format!("`deliver = \"webhook\"` needs a `{key}`");
+                table.note(Code::E00, "deliver", message, format!("add `{key} = …`"));
+            }
+            (false, true) => {
+                let message = format!("`{key}` is for callbacks that another system makes");
+                table.note(Code::E00, key, message, "write `deliver = \"webhook\"`");
+            }
+            (true, true) | (false, false) => {}
+        }
+    }
+    if by_webhook && table.has("tries") {
+        let help = "it is told until it says that it took it";
+        table.note(Code::E00, "tries", "`tries` asks nothing of another system", help);
+    }
+    // What it lacks was noted: the flow is not served.
+    by_webhook.then(|| Deliver { url: url.unwrap_or_default(), secret: secret.unwrap_or_default() })
 }
 
 fn opt_out(table: &Table<'_>, reader: &Reader<'_>) -> Does {
