@@ -310,10 +310,10 @@ fn luhn(digits: &str) -> String {
     format!("{body}{}", (10 - sum % 10) % 10)
 }
 
-struct Site<'a> {
+pub struct Site<'a> {
     place: &'a Place,
     crm: Crm,
-    engine: Engine,
+    pub engine: Engine,
     pbx: Run,
 }
 
@@ -328,7 +328,7 @@ impl<'a> Site<'a> {
         Self::with(place, crm, &config, QUEUES, &["agents", "nobody", "long", "short"])
     }
 
-    fn with(place: &'a Place, crm: &Crm, config: &str, flow: &str, targets: &[&str]) -> Self {
+    pub fn with(place: &'a Place, crm: &Crm, config: &str, flow: &str, targets: &[&str]) -> Self {
         place.beep();
         place.write("crm-token", "t0ken\n");
         let target = |name: &str| {
@@ -361,7 +361,7 @@ impl<'a> Site<'a> {
     }
 
     /// Which address is rung.
-    fn rings(&self, from: &str, keys: &[&str]) -> String {
+    pub fn rings(&self, from: &str, keys: &[&str]) -> String {
         let before = self.pbx.messages().len();
         let uri = format!("sip:100@{}", self.place.engine());
         let answer = call(BIN, self.place, &uri, &[&["--from", from], keys].concat());

@@ -81,6 +81,7 @@ fn every_key_of_the_configuration_that_the_check_knows_is_in_the_docs_and_no_oth
         ("[business.X]", known_to_config(&table("business.x", ""))),
         ("[provider.X]", providers),
         ("[source.X]", &source("http") | &source("options")),
+        ("[system.X]", known_to_config(&table("system.x", ""))),
         ("[store]", known_to_config(&table("store", ""))),
         ("[http]", known_to_config(&table("http", ""))),
         ("[control]", known_to_config(&table("control", ""))),

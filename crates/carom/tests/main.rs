@@ -51,6 +51,7 @@ mod schema;
 mod senders;
 mod simulate;
 mod softphone;
+mod systems;
 mod tcp;
 mod templates;
 mod texts;

@@ -2,7 +2,7 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use reqwest::{Client, Response, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Response, redirect::Policy};
 
 /// Bytes of an answer that are read.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -14,18 +14,23 @@ pub(crate) fn client() -> Option<&'static Client> {
     static CLIENT: OnceLock<Option<Client>> = OnceLock::new();
     CLIENT
         .get_or_init(|| {
-            // Another provider may be there already; either will do.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            Client::builder()
-                .redirect(Policy::none())
-                .connect_timeout(CONNECT)
-                .retry(reqwest::retry::never())
-                .no_proxy()
+            builder()
                 .build()
                 .inspect_err(|error| tracing::error!(%error, "HTTP client cannot be built"))
                 .ok()
         })
         .as_ref()
+}
+
+/// What all our clients have in common.
+pub(crate) fn builder() -> ClientBuilder {
+    // Another provider may be there already; either will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT)
+        .retry(reqwest::retry::never())
+        .no_proxy()
 }
 
 /// The body of an answer, where it comes whole and is not too long.

@@ -240,6 +240,7 @@ fn shared(config: &Config) -> Shared {
         hours: config.hours.clone(),
         senders: senders.collect(),
         sources: config.sources.iter().map(|source| source.name.clone()).collect(),
+        systems: config.systems.iter().map(of_requests).collect(),
         providers: config.providers.iter().map(of_links).collect(),
         public_url: config.http.public_url.clone(),
         businesses: businesses.collect(),
@@ -248,6 +249,15 @@ fn shared(config: &Config) -> Shared {
         countries: config.limits.countries.clone(),
         sub_files: BTreeMap::new(),
         holiday_files: BTreeMap::new(),
+    }
+}
+
+/// A system as lookups and actions name it.
+fn of_requests(named: &super::NamedSystem) -> flow::System {
+    flow::System {
+        name: named.name.clone(),
+        url: named.url.clone(),
+        has_tokens: named.system.has_tokens(),
     }
 }
 

@@ -23,6 +23,7 @@ mod secret;
 mod sender;
 mod source;
 mod store;
+mod system;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -54,6 +55,7 @@ pub use report::CheckReport;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use source::{Source, SourceKind};
 pub use store::Store;
+pub use system::NamedSystem;
 pub use trunk::{CalledHeader, CallerHeader, Outbound, Trunk, TrunkTransport};
 pub use voice::Tts;
 
@@ -86,6 +88,8 @@ pub struct Config {
     pub hours: Vec<Hours>,
     /// `[source.X]`, in file order.
     pub sources: Vec<Source>,
+    /// `[system.X]`, in file order.
+    pub systems: Vec<NamedSystem>,
     /// `[fallback] target`: the last resort of every call, by name.
     pub fallback: String,
     /// Businesses, at least one.

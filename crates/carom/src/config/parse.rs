@@ -10,7 +10,7 @@ use ivr_runtime::{
 use super::{
     Config, Control, Http, Limits, Listener, Media, Privacy, Transport, Trunk, TrunkTransport, Tts,
     business, control, http, limits, listener, load, media, privacy, provider, read::Table, sender,
-    source, store, trunk,
+    source, store, system, trunk,
 };
 
 /// Reads the text of a `carom.toml`; paths in it are relative to `base`. `None` where nothing can
@@ -83,6 +83,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         .filter_map(|(name, table)| tables::hours(name, table.into_inner(), &holiday_file));
     let hours = tables::resolve_hours(hours.collect(), &[], root.notes());
     let sources = named(root, "source", |name, table| source::read(name, table, &targets));
+    let systems = named(root, "system", system::read);
     let businesses = named(root, "business", business::read);
     if businesses.is_empty() && root.names_under("business").is_empty() {
         let help = "add one, with `name` and `brand`";
@@ -123,6 +124,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         targets: drafts,
         hours,
         sources,
+        systems,
         fallback: fallback?.value,
         businesses,
         providers,

@@ -85,6 +85,7 @@ impl Sources {
             post: false,
             url: url.clone(),
             token: token.as_ref().map(|token| token.reveal().to_owned()),
+            system: None,
             body: BTreeMap::new(),
             idempotency_key: None,
             within: source.timeout,

@@ -48,10 +48,18 @@ impl Question {
             None => None,
             Some(named) => Some(secret(named)?.reveal().to_owned()),
         };
+        let system = match &request.system {
+            None => None,
+            Some(name) => {
+                let systems = &frame.snapshot.config.systems;
+                Some(systems.iter().find(|known| known.name == *name)?.system.clone())
+            }
+        };
         Some(Self::System(Ask {
             post: request.method == Method::Post,
             url: request.url.0,
             token,
+            system,
             body: request.body.into_iter().map(|(name, value)| (name, value.0)).collect(),
             idempotency_key: request.idempotency_key,
             within,

@@ -3,6 +3,7 @@
 
 mod cache;
 mod circuit;
+mod system;
 
 use std::{
     collections::BTreeMap,
@@ -10,13 +11,17 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Response, StatusCode, Url, header::HeaderValue};
+use reqwest::{
+    Response, StatusCode, Url,
+    header::{CONTENT_TYPE, HeaderValue},
+};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use self::cache::Cache;
 pub(crate) use self::circuit::Circuits;
+pub use self::system::{BadCredentials, Credentials, Oauth, System};
 use crate::http;
 
 /// Between two tries of a question that may be asked twice.
@@ -47,6 +52,8 @@ pub struct Ask {
     pub url: String,
     /// Bearer token.
     pub token: Option<String>,
+    /// Who we are to the system, where it wants to know.
+    pub system: Option<System>,
     /// Members of the JSON body.
     pub body: BTreeMap<String, String>,
     /// The same for every try of one deed.
@@ -67,7 +74,8 @@ pub enum Answer {
     /// Fields that the answer has; a text, number or truth value as text.
     Values(BTreeMap<String, String>),
     /// No answer that can be used, and why in one word: `timeout`, `unreachable`, `status_404`,
-    /// `garbage`, `left_alone` (it failed just now), `not_ready` (we can ask nobody).
+    /// `garbage`, `left_alone` (it failed just now), `not_ready` (we can ask nobody), `token_timeout` and
+    /// the like (no token was to be had).
     Failed(String),
 }
 
@@ -110,7 +118,7 @@ impl Web {
 
     /// A question that changes nothing is asked once more when nobody answered it.
     async fn try_until(&self, ask: &Ask, url: &Url, until: Instant) -> Result<Value, String> {
-        let first = once(ask, url, until).await;
+        let first = with_new_token(ask, url, until).await;
         let again = match &first {
             Err(why) => !ask.post && (why == "unreachable" || why.starts_with("status_5")),
             Ok(_) => false,
@@ -119,7 +127,7 @@ impl Web {
             return first;
         }
         tokio::time::sleep(PAUSE).await;
-        once(ask, url, until).await
+        with_new_token(ask, url, until).await
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -131,22 +139,47 @@ impl Web {
     }
 }
 
-async fn once(ask: &Ask, url: &Url, until: Instant) -> Result<Value, String> {
-    let client = http::client().ok_or("not_ready")?;
+/// A token that is refused may have been taken back: one more is asked for, once. What was refused
+/// was not done.
+async fn with_new_token(ask: &Ask, url: &Url, until: Instant) -> Result<Value, String> {
+    let token = match &ask.system {
+        Some(system) => system.token(until).await?,
+        None => None,
+    };
+    let first = once(ask, url, token.as_deref(), until).await;
+    let (Some(system), Some(refused)) = (&ask.system, token) else { return first };
+    if first != Err("status_401".to_owned()) {
+        return first;
+    }
+    system.forget(&refused).await;
+    let token = system.token(until).await?;
+    once(ask, url, token.as_deref(), until).await
+}
+
+async fn once(ask: &Ask, url: &Url, token: Option<&str>, until: Instant) -> Result<Value, String> {
+    let client = match &ask.system {
+        Some(system) => system.client(),
+        None => http::client().ok_or("not_ready")?,
+    };
     let left = until.saturating_duration_since(Instant::now());
     let mut request =
         if ask.post { client.post(url.clone()) } else { client.get(url.clone()) }.timeout(left);
-    if let Some(token) = &ask.token {
+    if let Some(token) = token.or(ask.token.as_deref()) {
         request = request.bearer_auth(token);
     }
     if let Some(key) = ask.idempotency_key.as_ref().and_then(|key| HeaderValue::from_str(key).ok())
     {
         request = request.header(IDEMPOTENCY_KEY, key);
     }
+    let mut body = String::new();
     if ask.post {
         let members =
             ask.body.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str())));
-        request = request.json(&Value::Object(members.collect::<Map<_, _>>()));
+        body = Value::Object(members.collect::<Map<_, _>>()).to_string();
+        request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+    }
+    if let Some(system) = &ask.system {
+        request = system.signed(request, if ask.post { "POST" } else { "GET" }, url, &body);
     }
     let response = request.send().await.map_err(|error| {
         if error.is_timeout() { "timeout".to_owned() } else { "unreachable".to_owned() }
@@ -155,11 +188,15 @@ async fn once(ask: &Ask, url: &Url, until: Instant) -> Result<Value, String> {
     if !status.is_success() {
         return Err(format!("status_{}", status.as_u16()));
     }
-    body(status, response, until).await
+    answer_body(status, response, until).await
 }
 
 /// An answer without a body is one without fields.
-async fn body(status: StatusCode, response: Response, until: Instant) -> Result<Value, String> {
+async fn answer_body(
+    status: StatusCode,
+    response: Response,
+    until: Instant,
+) -> Result<Value, String> {
     let bytes = tokio::time::timeout_at(until, http::body(response)).await;
     let bytes = bytes.map_err(|_| "timeout")?.ok_or("garbage")?;
     if bytes.is_empty() || status == StatusCode::NO_CONTENT {
@@ -187,6 +224,7 @@ fn read(json: &Value, save: &[(String, String)]) -> BTreeMap<String, String> {
 fn is_its_fault(why: &str) -> bool {
     matches!(why, "timeout" | "unreachable" | "garbage" | "status_429")
         || why.starts_with("status_5")
+        || why.starts_with("token_")
 }
 
 /// The address may hold a number, so that it is not kept itself.

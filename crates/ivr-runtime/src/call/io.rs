@@ -288,6 +288,8 @@ pub struct FetchRequest {
     pub url: Hidden,
     /// `env:…` or `file:…` of a bearer token.
     pub token: Option<String>,
+    /// The `[system.X]` that it goes to.
+    pub system: Option<String>,
     /// Fields of the JSON body; empty: no body.
     pub body: BTreeMap<String, Hidden>,
     /// The answer must be there by then, ms.

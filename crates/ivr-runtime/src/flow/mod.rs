@@ -17,5 +17,5 @@ pub use load::{Checked, asked, load};
 pub use play::tts_name;
 pub(crate) use read::whole;
 pub use select::select;
-pub use shared::{AnyPrompt, Business, PromptFacts, PromptIndex, Sender, Shared};
+pub use shared::{AnyPrompt, Business, PromptFacts, PromptIndex, Sender, Shared, System};
 pub use unique::check_unique;

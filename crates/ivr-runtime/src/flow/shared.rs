@@ -20,6 +20,8 @@ pub struct Shared {
     pub public_url: Option<String>,
     /// `[source.X]`, by name.
     pub sources: Vec<String>,
+    /// `[system.X]`.
+    pub systems: Vec<System>,
     /// `[business.X]`.
     pub businesses: Vec<Business>,
     /// `[fallback] target`.
@@ -43,6 +45,17 @@ pub struct Sender {
     pub from: String,
     /// Countries it serves, ISO codes.
     pub regions: Vec<String>,
+}
+
+/// A system of the business, as far as flows are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct System {
+    /// `X` of `[system.X]`.
+    pub name: String,
+    /// What the addresses of its requests begin with.
+    pub url: String,
+    /// It has tokens of its own.
+    pub has_tokens: bool,
 }
 
 /// A business, as far as flows are concerned.

@@ -206,6 +206,7 @@ pub(crate) fn ask(step: &str, id: LinkId, url: String, context: &mut Context<'_>
         method: Method::Get,
         url: Hidden(url),
         token: None,
+        system: None,
         body: BTreeMap::new(),
         timeout_ms,
         cache_seconds: 0,

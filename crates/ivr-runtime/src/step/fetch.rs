@@ -84,6 +84,7 @@ impl Waiting {
             method: request.method,
             url,
             token: request.token.clone(),
+            system: request.system.clone(),
             body,
             timeout_ms: request.timeout_ms,
             cache_seconds,

@@ -120,6 +120,8 @@ pub struct Request {
     pub url: String,
     /// `env:…` or `file:…` of a bearer token.
     pub token: Option<String>,
+    /// The `[system.X]` that it goes to.
+    pub system: Option<String>,
     /// Fields of the JSON body, templates with `{fields}`.
     pub body: BTreeMap<String, String>,
     /// The answer must be there by then, ms.

@@ -116,7 +116,7 @@ pub(super) fn lookup(table: &Table<'_>, reader: &Reader<'_>) -> Lookup {
     table.require("save", Code::E00);
     let levels = [Level::L1, Level::L2].map(|level| (level.as_str(), level));
     Lookup {
-        request: Request { method: method(table), ..request(table, 1_500) },
+        request: Request { method: method(table), ..request(table, reader, 1_500) },
         cache_seconds: table.number("cache_seconds", 0..=86_400).unwrap_or(0),
         save: saves(table),
         wait_prompt: prompts::prompt_or(table, "wait_prompt", "one-moment"),
@@ -132,7 +132,7 @@ pub(super) fn action(table: &Table<'_>, reader: &Reader<'_>) -> Action {
     table.value("confirm");
     let confirm = table.has("confirm").then(|| prompts::list(table, "confirm"));
     Action {
-        request: Request { method: Method::Post, ..request(table, 3_000) },
+        request: Request { method: Method::Post, ..request(table, reader, 3_000) },
         confirm,
         save: saves(table),
         wait_prompt: prompts::prompt_or(table, "wait_prompt", "one-moment"),
@@ -142,18 +142,41 @@ pub(super) fn action(table: &Table<'_>, reader: &Reader<'_>) -> Action {
     }
 }
 
-fn request(table: &Table<'_>, timeout_ms: u32) -> Request {
+fn request(table: &Table<'_>, reader: &Reader<'_>, timeout_ms: u32) -> Request {
     table.require("url", Code::E00);
     let url = web_address(table, "url");
     let token = secret(table, "token");
+    let system = system(table, reader, url.as_deref().unwrap_or_default());
     let body = body(table);
     Request {
         method: Method::default(),
         url: url.unwrap_or_default(),
         token,
+        system,
         body,
         timeout_ms: table.number("timeout_ms", 100..=10_000).unwrap_or(timeout_ms),
     }
+}
+
+/// Where the request goes, with credentials that go nowhere else.
+fn system(table: &Table<'_>, reader: &Reader<'_>, url: &str) -> Option<String> {
+    let name = table.text("system")?;
+    let known = &reader.shared.systems;
+    let Some(system) = known.iter().find(|system| system.name == name.value) else {
+        reader.unknown("system", &name, known.iter().map(|system| system.name.as_str()));
+        return None;
+    };
+    let rest = url.strip_prefix(system.url.as_str());
+    if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) {
+        let message = format!("`url` does not lead to `[system.{}]`", system.name);
+        let help = format!("its addresses begin with `{}`", system.url);
+        table.note(Code::E13, "url", message, help);
+    }
+    if system.has_tokens && table.has("token") {
+        let message = format!("`[system.{}]` has tokens of its own", system.name);
+        table.note(Code::E00, "token", message, "leave one out");
+    }
+    Some(name.value)
 }
 
 /// An https address.
