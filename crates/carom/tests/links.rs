@@ -402,7 +402,7 @@ fn ic_03_without_a_proof_only_topic_and_language_travel() {
 }
 
 #[test]
-fn kh_20_each_channel_is_led_to_with_our_token_and_its_bot_learns_the_context_once() {
+fn kh_16_kh_20_each_channel_is_led_to_with_our_token_and_its_bot_learns_the_context_once() {
     let site = Site::new();
     site.calls("2");
     for (n, begin) in [

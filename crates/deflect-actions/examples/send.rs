@@ -68,6 +68,7 @@ fn config() -> TextConfig {
         auto_reply: None,
         per_second: None,
         channel: Channel::Sms,
+        media: false,
         template: None,
         price_micros: None,
     };

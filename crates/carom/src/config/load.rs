@@ -230,6 +230,8 @@ fn shared(config: &Config) -> Shared {
         name: sender.name.clone(),
         from: sender.from.clone(),
         regions: sender.regions.clone(),
+        channel: sender.channel.as_str().to_owned(),
+        media: sender.media,
     });
     let businesses = config.businesses.iter().map(|business| flow::Business {
         key: business.key.clone(),

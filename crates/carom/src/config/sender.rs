@@ -32,6 +32,7 @@ pub(super) fn read(
         }
         good
     });
+    let media = table.flag("media").unwrap_or(channel == Channel::WhatsApp);
     let template = template(table, channel);
     let provider = provider?.value;
     if let Some(found) = providers.iter().find(|found| found.name == provider) {
@@ -45,6 +46,7 @@ pub(super) fn read(
         auto_reply,
         per_second,
         channel,
+        media,
         template,
         price_micros: price.map(micros),
     })

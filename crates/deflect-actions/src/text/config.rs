@@ -45,6 +45,8 @@ pub struct Sender {
     pub per_second: Option<u32>,
     /// How its messages reach their people.
     pub channel: Channel,
+    /// Its channel carries pictures.
+    pub media: bool,
     /// What it sends in place of texts.
     pub template: Option<Template>,
     /// Price of one part of a text, in millionths of the currency of [`TextLimits::spend_day`];

@@ -235,6 +235,7 @@ pub fn sender(name: &str, provider: &str, from: &str) -> Sender {
         auto_reply: None,
         per_second: None,
         channel: Channel::Sms,
+        media: false,
         template: None,
         price_micros: None,
     }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::io::Hidden;
-use crate::{flow::model::Level, hours::OneOff};
+use crate::{
+    flow::{carry, model::Level},
+    hours::OneOff,
+};
 
 /// Calls of one caller the machine remembers; older ones are forgotten (bounded state).
 const HISTORY_LEN: usize = 100;
@@ -64,12 +67,18 @@ pub struct Facts {
     pub proved: Level,
     /// The call's intent, set by `intent` of a menu or a `set` step.
     pub intent: Option<String>,
+    /// Channels that can't carry what the intent needs (EX-26).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels_barred: Vec<String>,
     /// The call's language; empty: the flow's first.
     pub language: String,
     /// Flags set by the flow in this call.
     pub set_flags: Vec<String>,
     /// Consents given in this call, by name.
     pub consents: Vec<String>,
+    /// An offer was spoken in this call.
+    #[serde(default)]
+    pub offered: bool,
     /// The caller's opt-out was recorded, or met, in this call.
     pub opted_out: bool,
 }
@@ -164,6 +173,10 @@ impl Facts {
             "called" | "called_number" => Some(self.called.as_str()),
             "language" => Some(self.language.as_str()).filter(|language| !language.is_empty()),
             "intent" => self.intent.as_deref(),
+            _ if carry::FIELDS.contains(&name) => {
+                let barred = self.channels_barred.iter().any(|channel| name.ends_with(channel));
+                (!barred).then_some("yes")
+            }
             _ => self.fields.get(name).map(String::as_str),
         }
     }

@@ -62,11 +62,15 @@ fn due(
     if until_ms <= waking.from_ms {
         return Err("link_ends_before".into());
     }
+    let via = flow.carriers(&after.via, facts.intent.as_deref());
+    if via.is_empty() && flow.needs_media(facts.intent.as_deref()) {
+        return Err("no_media".into());
+    }
     let request = TextRequest {
         step: format!("after_call.{}", after.name),
         to: context.progress.typed.clone(),
         offer: 0,
-        via: if after.via.is_empty() { flow.senders.clone() } else { after.via.clone() },
+        via,
         links,
         not_after_ms,
         path: destinations::names(flow, &context.progress.path),

@@ -128,6 +128,7 @@ impl Call {
         if facts.language.is_empty() {
             facts.language = flow.languages.first().cloned().unwrap_or_default();
         }
+        facts.channels_barred = flow.channels_barred(facts.intent.as_deref());
         let why = bypass(&facts);
         let mut call = Self::waiting_to_begin(now, flow, facts);
         let way = match why {

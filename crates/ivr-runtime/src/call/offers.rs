@@ -3,13 +3,15 @@
 use super::facts::Facts;
 use crate::{
     flow::{
-        model::{Does, Flow, Go, LinkId, Offer, RuleId},
+        model::{Does, Flow, Go, LinkId, Offer, RuleId, Text},
         rules::{self, Truth},
     },
     step::check,
 };
 
 const DAY_MS: i64 = 86_400_000;
+/// Who declined within so many days hears one offer a call at most, whatever the flow says (IC-16).
+const ONCE_A_CALL_DAYS: i64 = 7;
 /// Steps between the key that accepts and the text that are looked through.
 const LOOK_AHEAD: usize = 4;
 /// Seeds that are looked at for one that is alike.
@@ -38,6 +40,8 @@ pub(crate) enum Suppressed {
     Share,
     /// A field of the link is not known, and there is no other link.
     LinkMissing,
+    /// The topic needs a picture, and no sender behind the offer carries one (EX-26).
+    NoMedia,
     /// Nobody is there, or nobody knows (LP-02); its checks fail (EX-05).
     Destination(&'static str),
 }
@@ -56,6 +60,7 @@ impl Suppressed {
             Self::Rule(rule) => rule,
             Self::Share => "share",
             Self::LinkMissing => "link_missing",
+            Self::NoMedia => "no_media",
             Self::Destination(why) => why,
         };
         word.into()
@@ -75,10 +80,11 @@ pub(crate) fn suppressed(
     facts: &Facts,
     now_ms: i64,
 ) -> Option<Suppressed> {
-    let checks: [&dyn Fn() -> Option<Suppressed>; 6] = [
+    let checks: [&dyn Fn() -> Option<Suppressed>; 7] = [
         &|| is_holdout(flow, facts).then_some(Suppressed::Holdout),
         &|| caller_is_unfit(flow, offer, facts, now_ms),
         &|| (offer.needs_intent && facts.intent.is_none()).then_some(Suppressed::NoIntent),
+        &|| no_sender_carries(flow, offer, facts).then_some(Suppressed::NoMedia),
         &|| against_rules(flow, offer, facts, now_ms),
         &|| {
             let outside = percentile(facts.caller_seed, step) >= u64::from(offer.share.at(now_ms));
@@ -107,6 +113,8 @@ fn caller_is_unfit(flow: &Flow, offer: &Offer, facts: &Facts, now_ms: i64) -> Op
         if history.failed_promise {
             return Some(Suppressed::FailedPromise);
         }
+        let lately_ms = now_ms - ONCE_A_CALL_DAYS * DAY_MS;
+        let since_ms = if facts.offered { since_ms.min(lately_ms) } else { since_ms };
         if history.declined_ms.is_some_and(|at_ms| at_ms > since_ms) {
             return Some(Suppressed::DeclinedBefore);
         }
@@ -122,27 +130,42 @@ fn caller_is_unfit(flow: &Flow, offer: &Offer, facts: &Facts, now_ms: i64) -> Op
     }
 }
 
-/// The key that accepts leads to a text whose step says that it asks for a mobile number,
-/// at once, through `set` steps or through a menu of channels.
+/// The key that accepts leads to a text whose step says that it asks for a mobile number.
 fn asks_for_a_number(flow: &Flow, offer: &Offer) -> bool {
+    texts_behind(flow, offer).any(|text| text.ask.as_ref().is_some_and(|ask| ask.written))
+}
+
+/// The topic needs a picture, and the key that accepts leads to texts that carry none.
+fn no_sender_carries(flow: &Flow, offer: &Offer, facts: &Facts) -> bool {
+    let intent = facts.intent.as_deref();
+    if !flow.needs_media(intent) {
+        return false;
+    }
+    let mut texts = texts_behind(flow, offer).peekable();
+    texts.peek().is_some() && texts.all(|text| flow.carriers(&text.via, intent).is_empty())
+}
+
+/// The texts that the keys that accept lead to, at once, through `set` steps or through a menu of
+/// channels.
+fn texts_behind<'a>(flow: &'a Flow, offer: &Offer) -> impl Iterator<Item = &'a Text> {
     let mut open: Vec<(Go, usize)> = offer
         .accept
         .iter()
         .filter_map(|key| offer.menu.press.get(key))
         .map(|go| (*go, LOOK_AHEAD))
         .collect();
-    while let Some((go, left)) = open.pop() {
-        let (Go::Step(id), Some(left)) = (go, left.checked_sub(1)) else { continue };
-        match flow.steps.get(usize::from(id.0)).map(|step| &step.does) {
-            Some(Does::Text(text)) if text.ask.as_ref().is_some_and(|ask| ask.written) => {
-                return true;
+    std::iter::from_fn(move || {
+        while let Some((go, left)) = open.pop() {
+            let (Go::Step(id), Some(left)) = (go, left.checked_sub(1)) else { continue };
+            match flow.steps.get(usize::from(id.0)).map(|step| &step.does) {
+                Some(Does::Text(text)) => return Some(text),
+                Some(Does::Set { then, .. }) => open.push((*then, left)),
+                Some(Does::Menu(menu)) => open.extend(menu.press.values().map(|go| (*go, left))),
+                _ => {}
             }
-            Some(Does::Set { then, .. }) => open.push((*then, left)),
-            Some(Does::Menu(menu)) => open.extend(menu.press.values().map(|go| (*go, left))),
-            _ => {}
         }
-    }
-    false
+        None
+    })
 }
 
 /// `only_if` wants true, `never_if` wants false; unknown is against both.

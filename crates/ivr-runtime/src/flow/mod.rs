@@ -1,5 +1,6 @@
 //! Flow files: read, checked, resolved.
 
+pub(crate) mod carry;
 mod load;
 pub mod model;
 pub(crate) mod numbers;

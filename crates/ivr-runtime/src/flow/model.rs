@@ -14,6 +14,7 @@ pub use self::{
     rule::{Bound, Fact, FieldTest, InLast, Rule},
     share::Share,
 };
+pub use super::Sender;
 pub use super::play::{Clip, PromptItem, PromptList, Spoken};
 use crate::{hours::Hours, key::Key};
 
@@ -101,8 +102,10 @@ pub struct Flow {
     pub hours: Vec<Hours>,
     /// What is sent after a call, in file order.
     pub after_call: Vec<AfterCall>,
-    /// Names of the senders, in file order; the default of `via`.
-    pub senders: Vec<String>,
+    /// Senders, in file order; the default of `via`.
+    pub senders: Vec<Sender>,
+    /// Intents that need a picture: only senders that carry one are offered and used.
+    pub media_intents: Vec<String>,
 }
 
 /// A step: its name, the keys every step has, and what it does.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::tables::TargetDraft;
 use crate::hours::Hours;
 
@@ -37,7 +39,7 @@ pub struct Shared {
 }
 
 /// A sender, as far as flows are concerned.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
     /// `X` of `[sender.X]`.
     pub name: String,
@@ -45,6 +47,10 @@ pub struct Sender {
     pub from: String,
     /// Countries it serves, ISO codes.
     pub regions: Vec<String>,
+    /// `sms` or `whatsapp`.
+    pub channel: String,
+    /// Its channel carries pictures.
+    pub media: bool,
 }
 
 /// A system of the business, as far as flows are concerned.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     diagnose::{Code, Span, nearest},
+    flow::carry,
     flow::model::{AfterCall, Does, Fact, LinkId, PromptItem, Request, RuleId, Spoken, Step},
     step::{callback, template},
 };
@@ -48,6 +49,7 @@ pub(super) fn check(lint: &Lint<'_>) {
         let told_by_source = !lint.shared.sources.is_empty() && TOLD.contains(&used.field.as_str());
         let given = told_by_source
             || GIVEN.contains(&used.field.as_str())
+            || carry::FIELDS.contains(&used.field.as_str())
             || (used.in_request && GIVEN_TO_REQUESTS.contains(&used.field.as_str()));
         let is_secret = known.secret.contains(&used.field) && !used.in_request;
         let set_before = known.after.get(&used.field);

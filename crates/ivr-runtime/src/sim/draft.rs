@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     flow::model::{
         AnsweredMeans, ConfirmNumber, Does, Fact, Flow, Go, HumanSignal, Level, Link, LinkId,
-        LinkKind, Menu, Offer, PromptItem, PromptList, Rule, RuleId, Step, StepId, Target,
+        LinkKind, Menu, Offer, PromptItem, PromptList, Rule, RuleId, Sender, Step, StepId, Target,
         TargetId, Text,
     },
     key::Key,
@@ -63,7 +63,8 @@ impl Draft {
             rules: Vec::new(),
             hours: Vec::new(),
             after_call: Vec::new(),
-            senders: vec!["sandbox".into()],
+            senders: vec![sender("sandbox", "sms", false)],
+            media_intents: Vec::new(),
         };
         Self { flow }
     }
@@ -202,6 +203,16 @@ pub(crate) fn key(label: char) -> Key {
 
 pub(crate) fn sound(name: &str) -> PromptList {
     vec![PromptItem::Sound(name.into())]
+}
+
+pub(crate) fn sender(name: &str, channel: &str, media: bool) -> Sender {
+    Sender {
+        name: name.into(),
+        from: "+447700900999".into(),
+        regions: vec!["GB".into()],
+        channel: channel.into(),
+        media,
+    }
 }
 
 fn target(name: &str) -> Target {

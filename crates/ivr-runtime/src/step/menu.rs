@@ -12,7 +12,7 @@ use crate::{
         keys::{Gather, Gathered},
         speak,
     },
-    flow::model::{Does, Flow, Go, Menu, Offer, Step},
+    flow::model::{Does, Flow, Go, Menu, Offer, Step, Text},
     key::Key,
 };
 
@@ -185,7 +185,7 @@ impl Running {
             self.phase = Phase::play(menu, context);
             return Turn::Stay;
         }
-        match meaning(menu, context.flow, key) {
+        match meaning(menu, context, key) {
             Meaning::Go(go) => Turn::Leave(self.chosen(step, menu, context, key, go)),
             Meaning::Operator => Turn::Leave(self.operator(context, key)),
             Meaning::Repeat => {
@@ -296,9 +296,14 @@ impl Phase {
     }
 }
 
-/// Listed keys first, then the flow's operator keys, then the repeat key.
-fn meaning(menu: &Menu, flow: &Flow, key: Key) -> Meaning {
+/// Listed keys first, then the flow's operator keys, then the repeat key. A key whose text no
+/// sender can carry is none of this call (EX-26).
+fn meaning(menu: &Menu, context: &Context<'_>, key: Key) -> Meaning {
+    let (flow, intent) = (context.flow, context.facts.intent.as_deref());
+    let barred =
+        |text: &Text| flow.needs_media(intent) && flow.carriers(&text.via, intent).is_empty();
     match menu.press.get(&key) {
+        Some(go) if text_behind(flow, *go).is_some_and(barred) => Meaning::Wrong,
         Some(go) => Meaning::Go(*go),
         None if flow.operator_keys.contains(&key) => Meaning::Operator,
         None if menu.repeat_key == Some(key) => Meaning::Repeat,
@@ -317,7 +322,7 @@ fn typed_ahead(step: &Step, menu: &Menu, context: &mut Context<'_>) -> Option<Le
     }
     let mut unheard =
         Running { tries: 1, phase: Phase::listen(now, menu, now), onset: None, offer: None };
-    let leave = match meaning(menu, context.flow, key) {
+    let leave = match meaning(menu, context, key) {
         Meaning::Go(go) => unheard.chosen(step, menu, context, key, go),
         Meaning::Operator => unheard.operator(context, key),
         Meaning::Repeat | Meaning::Wrong => {
@@ -344,21 +349,22 @@ fn guarded(
         Does::Offer(offer) => offer.accept.contains(&key),
         // After an accepted offer the keys only choose how.
         _ if already_accepted(context) => false,
-        _ => menu.press.get(&key).is_some_and(|go| leads_to_text(context.flow, *go)),
+        _ => menu.press.get(&key).is_some_and(|go| text_behind(context.flow, *go).is_some()),
     };
     accepts && down_at < prompt_since + GUARD
 }
 
-fn leads_to_text(flow: &Flow, mut go: Go) -> bool {
+/// The text that a key leads to, at once or through `set` steps.
+fn text_behind(flow: &Flow, mut go: Go) -> Option<&Text> {
     for _ in 0..SETS_FOLLOWED {
-        let Go::Step(id) = go else { return false };
-        match flow.steps.get(usize::from(id.0)).map(|step| &step.does) {
-            Some(Does::Text(_)) => return true,
-            Some(Does::Set { then, .. }) => go = *then,
-            _ => return false,
+        let Go::Step(id) = go else { return None };
+        match &flow.steps.get(usize::from(id.0))?.does {
+            Does::Text(text) => return Some(text),
+            Does::Set { then, .. } => go = *then,
+            _ => return None,
         }
     }
-    false
+    None
 }
 
 fn already_accepted(context: &Context<'_>) -> bool {

@@ -53,6 +53,7 @@ pub(crate) fn settle(name: &str, offer: &Offer, context: &mut Context<'_>) -> Se
 
 /// The offer is about to be spoken; returns its number.
 pub(crate) fn spoken(name: &str, offer: &Offer, context: &mut Context<'_>) -> u32 {
+    context.facts.offered = true;
     record(name, offer, OfferResponse::Pending, None, context)
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn run(step: &str, changes: &Changes<'_>, then: Go, context: &mut Con
 pub(crate) fn set_intent(intent: &str, context: &mut Context<'_>) {
     if context.facts.intent.as_deref() != Some(intent) {
         context.facts.intent = Some(intent.into());
+        context.facts.channels_barred = context.flow.channels_barred(Some(intent));
         context.desk.record(Record::Intent { intent: intent.into() });
     }
 }

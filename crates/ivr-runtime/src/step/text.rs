@@ -382,12 +382,15 @@ fn request(
     let (links, not_after_ms) = destinations::resolved(links, context);
     let (flow, facts) = (context.flow, &*context.facts);
     let message = said(facts, &text.message).ok_or_else(|| Verdict::failed("message_missing"))?;
-    let via = if text.via.is_empty() { &flow.senders } else { &text.via };
+    let via = flow.carriers(&text.via, facts.intent.as_deref());
+    if via.is_empty() && flow.needs_media(facts.intent.as_deref()) {
+        return Err(Verdict::failed("no_media"));
+    }
     Ok(TextRequest {
         step: step.into(),
         to: context.progress.typed.clone(),
         offer: *offer,
-        via: via.clone(),
+        via,
         links,
         not_after_ms,
         path: destinations::names(flow, &context.progress.path),

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use deflect_actions::{provider::Channel, text::TextConfig};
 use ivr_runtime::{
-    flow::model::{Does, Flow, Go, Menu, Offer, StepId, Text},
+    flow::model::{Does, Flow, Go, Menu, Offer, StepId},
     key::Key,
 };
 
@@ -32,11 +32,19 @@ pub(super) fn ways(
         match &step.does {
             // In a queue it is made to somebody who waits.
             Does::Offer(offer) if serves(flow, offer, intent) && offer.stage != "in-queue" => {
-                by_offers.extend(texts_after(flow, id, &offer.menu, &offer.accept, texts, region));
+                by_offers.extend(texts_after(
+                    flow,
+                    id,
+                    &offer.menu,
+                    &offer.accept,
+                    intent,
+                    texts,
+                    region,
+                ));
             }
             Does::Menu(menu) => {
                 let keys: Vec<Key> = menu.press.keys().copied().collect();
-                by_menus.extend(texts_after(flow, id, menu, &keys, texts, region));
+                by_menus.extend(texts_after(flow, id, menu, &keys, intent, texts, region));
             }
             _ => {}
         }
@@ -57,6 +65,7 @@ fn texts_after(
     at: StepId,
     menu: &Menu,
     keys: &[Key],
+    intent: Option<&str>,
     texts: &TextConfig,
     region: &str,
 ) -> Vec<Way> {
@@ -73,8 +82,8 @@ fn texts_after(
         match &step.does {
             Does::Text(text) => {
                 let known = |channel: &Channel| found.iter().any(|way| way.channel == *channel);
-                if let Some(channel) = channel_of(flow, text, texts, region).filter(|it| !known(it))
-                {
+                let via = flow.carriers(&text.via, intent);
+                if let Some(channel) = channel_of(&via, texts, region).filter(|it| !known(it)) {
                     found.push(Way { at, keys, channel });
                 }
             }
@@ -91,8 +100,7 @@ fn texts_after(
 }
 
 /// That of the first sender that would carry it.
-fn channel_of(flow: &Flow, text: &Text, texts: &TextConfig, region: &str) -> Option<Channel> {
-    let via = if text.via.is_empty() { &flow.senders } else { &text.via };
+fn channel_of(via: &[String], texts: &TextConfig, region: &str) -> Option<Channel> {
     let named = via.iter().filter_map(|name| texts.senders.iter().find(|it| it.name == *name));
     named.into_iter().find(|it| it.regions.iter().any(|own| own == region)).map(|it| it.channel)
 }

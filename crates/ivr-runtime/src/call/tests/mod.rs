@@ -13,6 +13,7 @@ mod spoken;
 mod steps;
 mod targets;
 mod texts;
+mod topics;
 mod voicemails;
 mod waits;
 

@@ -150,9 +150,46 @@ fn x_04_a_caller_whose_last_text_failed_gets_a_person_instead_of_an_offer() {
 }
 
 #[test]
-fn an_offer_that_needs_an_intent_waits_for_one() {
-    let phone = Phone::call(offering(|_, offer| offer.needs_intent = true));
-    assert_eq!(phone.suppressed(), ["no_intent"]);
+fn ex_01_an_offer_that_needs_an_intent_is_not_made_before_there_is_one() {
+    let draft = || offering(|_, offer| offer.needs_intent = true);
+    let phone = Phone::call(draft());
+    assert_eq!((phone.suppressed(), phone.heard()), (vec!["no_intent".into()], vec!["menu"]));
+    let known = Facts { intent: Some("billing".into()), ..facts() };
+    let phone = Phone::call_with(draft(), known, Obedient::default());
+    assert_eq!((phone.suppressed(), phone.heard()), (vec![], vec!["offer-text"]));
+}
+
+/// Two offers in a row to a caller who declined so many days ago.
+fn asked_twice(ask_again_days: u32, declined_days_ago: i64) -> Phone {
+    let mut draft = Draft::new(&["first", "second", "text_me"], &["agents"])
+        .step("first", |draft| Does::Offer(draft.offer("text_me", "second")))
+        .step("second", |draft| Does::Offer(draft.offer("text_me", "agents")))
+        .step("text_me", |draft| Does::Text(draft.text("hangup")));
+    draft.flow.ask_again_days = ask_again_days;
+    let declined_ms = Some(facts().start_ms - declined_days_ago * 86_400_000);
+    let history = Some(History { declined_ms, ..History::default() });
+    let mut phone = Phone::call_with(draft, Facts { history, ..facts() }, Obedient::default());
+    phone.press('2').press('2');
+    phone
+}
+
+#[test]
+fn ic_16_who_declined_lately_hears_one_offer_a_call_and_none_where_the_business_says_so() {
+    for (ask_again_days, declined_days_ago, heard) in [
+        (0, 6, &["offer-text"][..]),
+        (0, 8, &["offer-text", "offer-text"]),
+        (3, 2, &[]),
+        (3, 5, &["offer-text"]),
+        (7, 6, &[]),
+        (7, 8, &["offer-text", "offer-text"]),
+        (30, 20, &[]),
+    ] {
+        let phone = asked_twice(ask_again_days, declined_days_ago);
+        assert_eq!(phone.heard(), heard, "{ask_again_days} {declined_days_ago}");
+        let reasons = vec!["declined_before".to_owned(); 2 - heard.len()];
+        assert_eq!(phone.suppressed(), reasons, "{ask_again_days} {declined_days_ago}");
+        assert_eq!(phone.forwards(), ["agents"], "and comes to a person all the same");
+    }
 }
 
 #[test]

@@ -202,3 +202,47 @@ fn max_minutes_and_a_drain_take_no_place_away() {
     phone.wait(600).hang_up();
     assert_eq!(phone.end(), Some((EndReason::Forwarded, Handled::Human)));
 }
+
+#[test]
+fn ex_27_who_has_waited_long_enough_is_offered_a_callback_then_a_message_and_never_dropped() {
+    let steps = r#"
+[step.callback]
+do       = "callback"
+play     = "callback.wav"
+then     = "hangup"
+no_input = "box"
+if_fails = "box"
+[step.box]
+do       = "voicemail"
+play     = "box.wav"
+if_fails = "other"
+"#;
+    let flow = FLOW.split("[step.callback]").next().unwrap_or_default().to_owned() + steps;
+    let shared = Shared { calls_back: true, ..Shared::default() };
+    let checked = load(&flow, "flow.toml", &shared, &AnyPrompt);
+    let flow = Arc::new(checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings)));
+    let busy = || target_says(&[("agents", TargetOutcome::Busy { status: 486 })]);
+    let after_the_wait = |world: Obedient| {
+        let facts = Facts { country: "GB".into(), ..facts() };
+        let call = Call::new(Duration::ZERO, Arc::clone(&flow), facts);
+        let mut phone = Phone(Stage::new(call, world, Duration::ZERO));
+        phone.wait(125);
+        assert_eq!(phone.heard().last(), Some(&"callback"), "{:?}", phone.path());
+        phone
+    };
+    let mut booked = after_the_wait(busy());
+    booked.press('1').press('1').wait(30);
+    assert_eq!(booked.end(), Some((EndReason::CallbackBooked, Handled::NoHuman)));
+
+    let full = Obedient { callback: Some(CallbackOutcome::Full), ..busy() };
+    let mut left = after_the_wait(full);
+    left.press('1').press('1').wait(40);
+    assert!(left.heard().contains(&"box"), "{:?}", left.heard());
+    assert_eq!(left.end(), Some((EndReason::Voicemail, Handled::NoHuman)));
+
+    // No callback, no message: a person all the same.
+    let none = Obedient { callback: None, voice: None, ..busy() };
+    let mut forwarded = after_the_wait(none);
+    forwarded.press('1').press('1').wait(200);
+    assert_eq!(forwarded.forwards().last(), Some(&"other"), "{:?}", forwarded.path());
+}

@@ -49,7 +49,8 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
         rules: Vec::new(),
         hours: Vec::new(),
         after_call: Vec::new(),
-        senders: reader.shared.senders.iter().map(|sender| sender.name.clone()).collect(),
+        senders: reader.shared.senders.clone(),
+        media_intents: media_intents(&table, reader),
     };
     table.finish();
     flow
@@ -146,6 +147,18 @@ fn languages(table: &Table<'_>) -> Vec<String> {
         }
     }
     texts.into_iter().map(|text| text.value).collect()
+}
+
+/// Topics that need a picture, which some sender must be able to carry.
+fn media_intents(table: &Table<'_>, reader: &Reader<'_>) -> Vec<String> {
+    let Some(intents) = table.texts("media_intents") else { return Vec::new() };
+    let senders = &reader.shared.senders;
+    if !senders.is_empty() && !senders.iter().any(|sender| sender.media) {
+        let message = "no sender carries the pictures that these topics need";
+        let help = "add a sender with `channel = \"whatsapp\"` or `media = true`";
+        table.note(Code::E10, "media_intents", message, help);
+    }
+    unique(table, intents)
 }
 
 /// Whoever takes the person from the line says so in so many words (KH-22).
