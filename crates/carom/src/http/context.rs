@@ -1,5 +1,7 @@
 //! What the PBX's people may know of a forwarded call: the URL of `X-Carom-Context` (DP-08).
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -8,21 +10,41 @@ use axum::{
 };
 use deflect_actions::{link::Token, store::CallTimeLine};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::Site;
+use crate::switchboard::{Ask, Known};
 
-/// `GET /v1/context/{call_id}`: the caller's way so far; no number, no digit, no text.
+/// The switchboard answers at once; one that does not is not waited for longer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// `GET /v1/context/{call_id}`: the caller's way so far; no number, no text, and of what was typed
+/// the last digits while the call lasts.
 pub(super) async fn context(State(site): State<Site>, Path(id): Path<String>) -> Response {
     if let Some(token) = Token::parse(&id) {
         return of_link(&site, &token).await;
     }
     match site.store.call_time_line(&id).await {
         Ok(Some(line)) => {
-            ([(header::CACHE_CONTROL, "no-store")], Json(told(&line))).into_response()
+            let known = known(&site, &line.call.call_id).await;
+            let mut told = told(&line);
+            if let Some(known) = known {
+                told["intent"] = json!(known.intent);
+                told["language"] = json!(known.language);
+                told["known"] = json!(known.fields);
+            }
+            ([(header::CACHE_CONTROL, "no-store")], Json(told)).into_response()
         }
         Ok(None) => (StatusCode::NOT_FOUND, "no such call\n").into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
+}
+
+/// What the flow of a running call has learnt; `None` once it is over: it is written nowhere.
+async fn known(site: &Site, call_id: &str) -> Option<Known> {
+    let (reply, known) = oneshot::channel();
+    site.asks.upgrade()?.send(Ask::Known(call_id.to_owned(), reply)).await.ok()?;
+    tokio::time::timeout(PATIENCE, known).await.ok()?.ok()?
 }
 
 /// `GET /v1/context/{token}`: a bot that a link led to asks who comes, once (KH-16).

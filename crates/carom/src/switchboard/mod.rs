@@ -15,6 +15,7 @@ mod forward;
 mod frame;
 mod health;
 mod hunt;
+mod known;
 mod links;
 mod live;
 mod local_time;
@@ -55,6 +56,7 @@ pub use self::{
     callback::refused,
     dial::{DialOrder, Dialled},
     facts::{one_off, one_offs},
+    known::Known,
     local_time::local_time,
     media::{StreamRules, stream_config},
     record::in_words,
@@ -79,6 +81,8 @@ pub enum Ask {
     Calls(usize, oneshot::Sender<Vec<CallSummary>>),
     /// The time line of the call whose id begins so.
     TimeLine(String, oneshot::Sender<Option<(CallSummary, TimeLine)>>),
+    /// What a running call's flow has learnt, by field; `None`: no such call runs.
+    Known(String, oneshot::Sender<Option<Known>>),
     /// Make a callback.
     Dial(Box<DialOrder>),
     /// End a callback whose caller has not answered: it is no longer ours.
@@ -326,6 +330,10 @@ impl Switchboard {
             }
             Ask::TimeLine(id, reply) => {
                 let _ = reply.send(self.time_line(&id));
+            }
+            Ask::Known(id, reply) => {
+                let call = self.calls.values().find(|call| call.call_id == id);
+                let _ = reply.send(call.and_then(|call| call.machine.as_ref()).map(known::told));
             }
             Ask::Dial(order) => self.dial(*order),
             Ask::StopDial(callback_id) => self.stop_dial(&callback_id),

@@ -1,0 +1,110 @@
+//! What the person at the PBX learns of a caller, so that nobody has to say anything twice.
+
+use std::thread;
+
+use carom_blackbox::{
+    CONFIG, Ear, Engine, Place, Scenario, call, eventually, get,
+    web::{Crm, Says},
+};
+use serde_json::{Value, json};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+
+const FLOW: &str = r#"
+version = 1
+[flow]
+name    = "Context"
+default = true
+start   = "who"
+human   = "agents"
+[target.agents]
+sip            = "sip:agents@{pbx}:5060"
+answered_means = "human"
+ping_seconds   = 0
+headers        = { X-Carom-Context = "{context_url}", X-Priority = "high" }
+[step.who]
+do       = "lookup"
+url      = "{crm}/caller/{caller_key}"
+save     = ["customer_id", "customer_type"]
+then     = "account"
+if_fails = "agents"
+[step.account]
+do       = "collect"
+save     = "account"
+play     = "beep.wav"
+min      = 6
+max      = 6
+then     = "pin"
+no_input = "agents"
+[step.pin]
+do       = "collect"
+save     = "pin"
+secret   = true
+play     = "beep.wav"
+min      = 4
+max      = 4
+then     = "about"
+no_input = "agents"
+[step.about]
+do     = "set"
+intent = "billing_dispute"
+then   = "agents"
+"#;
+
+#[test]
+fn dp_17_ex_12_the_agent_finds_at_one_address_what_the_caller_typed_and_the_crm_said() {
+    let place = Place::new();
+    place.beep();
+    place.write("hook", "hook secret");
+    let crm = Crm::start(Says::Json(
+        json!({ "customer_id": "c-17", "customer_type": "basic" }).to_string(),
+    ));
+    let webhook = format!(
+        "\nwebhooks = [{{ url = \"{}/crm\", secret = \"file:hook\", events = [\"call.ended\"] }}]\n",
+        crm.url()
+    );
+    let flow = FLOW.replace("{crm}", &crm.url());
+    let engine = Engine::start_with(BIN, &place, &format!("{CONFIG}{webhook}"), &flow);
+    let agent = Ear::at(place.pbx());
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen_once(&place);
+    let uri = format!("sip:100@{}", place.engine());
+    let digits: Vec<String> = "1234569876"
+        .chars()
+        .zip(0..)
+        .map(|(key, n)| format!("{key}@{}ms", 800 + 300 * n + if n > 5 { 900 } else { 0 }))
+        .collect();
+    let mut args: Vec<&str> = digits.iter().flat_map(|key| ["--press", key.as_str()]).collect();
+    args.extend(["--hang-up-after", "9s"]);
+    let (path, told) = thread::scope(|scope| {
+        scope.spawn(|| call(BIN, &place, &uri, &args));
+        pbx.saw("X-Carom-Context: ");
+        let messages = pbx.messages();
+        assert!(messages.contains("X-Priority: high"), "{messages}");
+        let url = messages.lines().find_map(|line| line.strip_prefix("X-Carom-Context: ")).unwrap();
+        let path = url.trim().split_once(":8080").unwrap().1.to_owned();
+        let told = eventually("the way so far is written", || {
+            let page = get(&place, &path);
+            let told: Value = serde_json::from_str(page.split_once("\r\n\r\n")?.1).ok()?;
+            (told["steps"].as_array()?.len() == 4 && told["known"].is_object()).then_some(told)
+        });
+        (path, told)
+    });
+    let steps: Vec<_> =
+        told["steps"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
+    assert_eq!(steps, ["who", "account", "pin", "about"]);
+    assert_eq!(told["intent"], "billing_dispute");
+    let known = json!({ "account": "***456", "customer_id": "c-17", "customer_type": "basic" });
+    assert_eq!(told["known"], known, "no secret, no whole number");
+    pbx.succeeds();
+    engine.idle();
+    // When the call is over the digits are gone, and the CRM is told how it went.
+    let page = get(&place, &path);
+    assert!(!page.contains("known") && !page.contains("456"), "{page}");
+    let pushed = eventually("the CRM is told", || {
+        let asked = crm.asked();
+        asked.into_iter().find(|asked| asked.path == "/crm").map(|asked| asked.body)
+    });
+    let pushed: Value = serde_json::from_str(&pushed).unwrap();
+    assert_eq!((&pushed["type"], &pushed["call_id"]), (&"call.ended".into(), &told["call_id"]));
+    assert_eq!(pushed["intent"], "billing_dispute", "{pushed}");
+}
