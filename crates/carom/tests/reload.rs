@@ -1,8 +1,17 @@
 //! Reloading a running node: new calls take the new files, running ones keep theirs, and broken
 //! files change nothing.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+};
+
 use carom_blackbox::{
-    CONFIG, Ear, Engine, FLOW, KEYS, Place, Scenario, eventually, go_on_for, twilio::Twilio,
+    CONFIG, Database, Ear, Engine, FLOW, KEYS, Place, Scenario, eventually, go_on_for,
+    twilio::Twilio,
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -116,4 +125,69 @@ fn sighup_reloads_and_a_trunk_that_is_gone_gets_no_answer() {
     let reply = new.ask(&carom_blackbox::Ask::new(&place, "OPTIONS"));
     assert!(reply.starts_with("SIP/2.0 200"), "{reply}");
     assert!(gone.is_silent());
+}
+
+/// Twenty reloads under forty calls; with `CAROM_LONG=1` a hundred under five hundred.
+#[test]
+fn reloads_disturb_no_call_and_each_keeps_the_revision_it_began_with() {
+    let long = std::env::var("CAROM_LONG").is_ok_and(|long| long == "1");
+    let (calls, reloads, beeps) = if long { (500, 100, 128) } else { (40, 20, 32) };
+    let place = Place::new();
+    place.beep();
+    let beep = vec!["\"beep.wav\""; beeps].join(", ");
+    // What a call leaves in its row says by which text it was played.
+    let flow = KEYS.split("[step.").next().unwrap().to_owned();
+    let flow = flow.replace("start          = \"welcome\"", "start = \"hello\"")
+        + &format!("[step.hello]\ndo = \"say\"\nplay = [{beep}]\nthen = \"mark\"\n")
+        + "[step.mark]\ndo = \"set\"\nintent = \"rev-0\"\nthen = \"hangup\"\n";
+    let config = format!("{CONFIG}\n[limits]\ncalls = 1000\nnew_calls_per_second = 200\n");
+    let engine = Engine::start_with(BIN, &place, &config, &flow);
+    let phone = Ear::at(place.ip(5));
+    let one = Scenario::new("carrier-waits", place.ip(5)).ear(&phone).call(&place);
+    let sink = Ear::at(place.carrier());
+    let many = Scenario::new("carrier-waits", place.carrier()).ear(&sink);
+    let many = many.call_many(&place, calls, calls / 16 + 2);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let listens = {
+        let over = Arc::clone(&is_over);
+        thread::spawn(move || {
+            let mut heard = Vec::new();
+            while !over.load(Relaxed) {
+                heard.extend(phone.heard());
+                go_on_for(20);
+            }
+            heard
+        })
+    };
+    for n in 1..=reloads {
+        engine.rewrite(&place, "flows/main.toml", |flow| {
+            flow.replace(&format!("rev-{}\"", n - 1), &format!("rev-{n}\""))
+        });
+        let told = engine.cli(&["reload"]);
+        assert!(told.status.success(), "{told:?}");
+    }
+    one.succeeds();
+    many.succeeds();
+    is_over.store(true, Relaxed);
+    let heard = listens.join().unwrap();
+    engine.idle();
+    let database = Database::of(&place);
+    let ended = "SELECT COUNT(*) FROM call WHERE end_reason IS NOT NULL";
+    eventually("all are written", || {
+        (database.number(ended) == i64::from(calls) + 1).then_some(())
+    });
+    // One text for each revision, whatever was served when the call ended.
+    let revisions = database.number("SELECT COUNT(DISTINCT flow_rev) FROM call");
+    let pairs = "SELECT COUNT(*) FROM (SELECT DISTINCT flow_rev, intent FROM call) pairs";
+    assert_eq!(database.number(pairs), revisions);
+    assert!(revisions > 1, "{revisions} revisions took calls");
+    let played = "SELECT COUNT(*) FROM step WHERE step = 'hello' AND exit = 'next'";
+    assert_eq!(database.number(played), i64::from(calls) + 1, "each prompt was played to its end");
+    // No packet of a call is missing, and no sample between two of them.
+    let samples = 2_000 * beeps;
+    assert!(heard.len() >= samples / 160, "{} packets of {samples} samples", heard.len());
+    for pair in heard.windows(2) {
+        assert_eq!(pair[1].seq, pair[0].seq.wrapping_add(1));
+        assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(160));
+    }
 }

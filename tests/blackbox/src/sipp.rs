@@ -104,6 +104,13 @@ impl Scenario {
         self.args(&["-m", "1", &to]).start(place)
     }
 
+    /// Starts it as so many callers side by side, so many of them a second.
+    #[must_use]
+    pub fn call_many(self, place: &Place, calls: u32, per_second: u32) -> Run {
+        let (to, calls) = (format!("{}:5060", place.engine()), calls.to_string());
+        self.args(&["-m", &calls, "-l", &calls, "-r", &per_second.to_string(), &to]).start(place)
+    }
+
     /// Starts it as a callee and waits until it listens.
     #[must_use]
     pub fn listen(self, place: &Place) -> Run {

@@ -82,6 +82,12 @@ impl Twilio {
         twilio
     }
 
+    /// Its address, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.at)
+    }
+
     /// `[provider.twilio]` and `[sender.uk]` of a configuration, with the token in a file.
     #[must_use]
     pub fn config(&self, place: &Place) -> String {

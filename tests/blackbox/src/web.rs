@@ -30,7 +30,15 @@ pub enum Says {
 #[derive(Debug, Clone)]
 pub struct Crm {
     at: SocketAddr,
-    inner: Arc<Mutex<(Says, Vec<Request>)>>,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    says: Says,
+    /// By a part of the path and one of the query or the body; the newest counts.
+    to: Vec<(String, String, Says)>,
+    asked: Vec<Request>,
 }
 
 impl Crm {
@@ -40,7 +48,7 @@ impl Crm {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let crm = Self {
             at: listener.local_addr().unwrap(),
-            inner: Arc::new(Mutex::new((says, Vec::new()))),
+            inner: Arc::new(Mutex::new(Inner { says, to: Vec::new(), asked: Vec::new() })),
         };
         let serving = crm.clone();
         thread::spawn(move || {
@@ -60,13 +68,19 @@ impl Crm {
 
     /// From now on it says `says`.
     pub fn says(&self, says: Says) {
-        self.inner.lock().unwrap().0 = says;
+        self.inner.lock().unwrap().says = says;
+    }
+
+    /// From now on it says `says` to what is asked at a path with `path` in it about `about`: a part
+    /// of a field or of the body.
+    pub fn says_to(&self, path: &str, about: &str, says: Says) {
+        self.inner.lock().unwrap().to.push((path.to_owned(), about.to_owned(), says));
     }
 
     /// What it was asked, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<Request> {
-        self.inner.lock().unwrap().1.clone()
+        self.inner.lock().unwrap().asked.clone()
     }
 
     fn serve(&self, stream: &TcpStream) -> Option<()> {
@@ -75,8 +89,15 @@ impl Crm {
             let request = Request::read(&mut reader)?;
             let says = {
                 let mut inner = self.inner.lock().unwrap();
-                inner.1.push(request);
-                inner.0.clone()
+                let is_meant = |(path, about, _): &&(String, String, Says)| {
+                    let mut values = request.form.values();
+                    request.path.contains(path)
+                        && (request.body.contains(about) || values.any(|v| v.contains(about)))
+                };
+                let says = inner.to.iter().rev().find(is_meant).map(|(_, _, says)| says.clone());
+                let says = says.unwrap_or_else(|| inner.says.clone());
+                inner.asked.push(request);
+                says
             };
             let (status, body) = match says {
                 Says::Json(body) => (200, body),
