@@ -6,6 +6,7 @@
 
 mod addresses;
 mod aftermath;
+mod agents;
 mod api;
 mod asks;
 mod callbacks;

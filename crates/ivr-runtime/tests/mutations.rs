@@ -24,7 +24,7 @@ const FLOWS: [(&str, &str); 5] = [
     ("night", include_str!("fixtures/night.toml")),
     ("shipped", include_str!("../../../config/flows/main.toml")),
 ];
-const EXITS: [&str; 14] = [
+const EXITS: [&str; 15] = [
     "then",
     "no_input",
     "wrong",
@@ -38,6 +38,7 @@ const EXITS: [&str; 14] = [
     "when_closed",
     "if_busy",
     "if_no_answer",
+    "if_timeout",
     "start",
 ];
 
@@ -239,6 +240,7 @@ fn may_have(table: &str, of: &Value, key: &str) -> bool {
         ("target", _) => ["if_busy", "if_no_answer", "if_fails"].contains(&key),
         (_, "text") => ["if_fails", "if_ambiguous", "if_opted_out", "if_limited"].contains(&key),
         (_, "lookup" | "action" | "opt-out" | "voicemail" | "callback") => key == "if_fails",
+        (_, "agent") => ["if_busy", "if_no_answer", "if_timeout", "if_fails"].contains(&key),
         (_, "menu" | "answer" | "offer") => key == "wrong",
         _ => false,
     };

@@ -203,6 +203,7 @@ fn tell(snapshot: &Snapshot, heard: &[Heard]) {
                 println!("  ✉ at {due:.0}: {}", text.message.replace("{link}", url));
             }
             Heard::Asked { step } => println!("  ? {step} asks"),
+            Heard::Agent { target } => println!("  ⇄ with {target}"),
             Heard::Forward { target } => println!("  → forwarded to {target}"),
             Heard::Rejected { status } => println!("  ✗ {status}"),
             Heard::HungUp => println!("  (we hang up)"),

@@ -95,6 +95,11 @@ fn exits(flow: &Flow) -> BTreeSet<(String, String)> {
                 add("next");
                 add("timeout");
             }
+            Does::Agent(_) => {
+                add("next");
+                add("timeout");
+                add("error");
+            }
             Does::Callback(_) => {
                 add("next");
                 add("timeout");

@@ -58,6 +58,10 @@ pub struct Test {
     /// What the destinations of links say of themselves, by link; others are there.
     #[serde(default)]
     pub links: BTreeMap<String, LinkSays>,
+    /// What voice bots do, by step: a table of fields that they hand back, or a word; others
+    /// hand the caller back, and say nothing.
+    #[serde(default)]
+    pub agents: BTreeMap<String, AgentSays>,
     /// What becomes of texts.
     #[serde(default)]
     pub text: TextIs,
@@ -119,6 +123,26 @@ pub enum LinkSays {
     NotAvailable,
     /// Nothing.
     Down,
+}
+
+/// What a voice bot does with the caller.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum AgentSays {
+    /// It hands the caller back, with these values by field.
+    Fields(BTreeMap<String, String>),
+    /// Something else.
+    Does(AgentDoes),
+}
+
+/// What else a voice bot may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentDoes {
+    /// It talks for ever.
+    Stays,
+    /// It breaks off in the middle.
+    BreaksOff,
 }
 
 /// What becomes of texts.

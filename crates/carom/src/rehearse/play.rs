@@ -9,12 +9,14 @@ use ivr_runtime::{
     },
     flow::model::Flow,
     key::Key,
-    sim::{Heard, LinkIs, Obedient, Player},
+    sim::{AgentIs, Heard, LinkIs, Obedient, Player},
 };
 use jiff::{Timestamp, Zoned};
 use message_text::E164;
 
-use super::file::{CallbackIs, LinkSays, TargetIs, Test, TextIs, VoicemailIs};
+use super::file::{
+    AgentDoes, AgentSays, CallbackIs, LinkSays, TargetIs, Test, TextIs, VoicemailIs,
+};
 use crate::{config::Snapshot, node::clock::wall_ms};
 
 const HOUR_MS: f64 = 3_600_000.0;
@@ -177,10 +179,16 @@ fn world(test: &Test) -> Obedient {
         LinkSays::NotAvailable => LinkIs::NotAvailable,
         LinkSays::Down => LinkIs::Down,
     };
+    let agent = |says: &AgentSays| match says {
+        AgentSays::Fields(values) => AgentIs::HandsBack(values.clone()),
+        AgentSays::Does(AgentDoes::Stays) => AgentIs::Stays,
+        AgentSays::Does(AgentDoes::BreaksOff) => AgentIs::BreaksOff,
+    };
     let fetched = test.answers.iter();
     Obedient {
         text,
         links: test.links.iter().map(|(name, says)| (name.clone(), link(says))).collect(),
+        agents: test.agents.iter().map(|(step, says)| (step.clone(), agent(says))).collect(),
         voice,
         callback,
         targets: test.targets.iter().map(|(name, is)| (name.clone(), outcome(is))).collect(),
@@ -333,7 +341,7 @@ impl Rehearsal {
 
 fn forwarded(heard: &Heard) -> Option<String> {
     match heard {
-        Heard::Forward { target } => Some(target.clone()),
+        Heard::Forward { target } | Heard::Agent { target } => Some(target.clone()),
         _ => None,
     }
 }

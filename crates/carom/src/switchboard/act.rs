@@ -105,6 +105,7 @@ impl Switchboard {
             Output::StopVoice => self.stop_voice(no),
             Output::RecordOptOut { topic } => self.record_opt_out(no, topic),
             Output::Forward { target, quiet } => self.forward(no, target, quiet),
+            Output::CallAgent(agent) => self.call_agent(no, agent),
             Output::StopForward => self.stop_forward(no),
             Output::Reject { status } => {
                 let (now, status) = (self.now(), b2bua::passed_back(status));

@@ -1,9 +1,9 @@
 //! Setting up the target leg: the hunt's acts become INVITEs, and their fate goes back to it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use ivr_runtime::{
-    call::{Input, TargetOutcome},
+    call::{AgentRequest, Input, TargetOutcome},
     flow::model::TargetId,
 };
 use rtp_media::{session::KeyRelay, tone::Country, worker::Command};
@@ -30,6 +30,21 @@ impl Switchboard {
     /// The machine wants the call at `target`; `quiet`: the caller goes on hearing what plays, and
     /// is bridged when the machine says so.
     pub(super) fn forward(&mut self, no: CallNo, target: TargetId, quiet: bool) {
+        self.call_target(no, target, quiet, None);
+    }
+
+    /// The machine wants the caller with a voice bot.
+    pub(super) fn call_agent(&mut self, no: CallNo, agent: AgentRequest) {
+        self.call_target(no, agent.target, false, Some(agent));
+    }
+
+    fn call_target(
+        &mut self,
+        no: CallNo,
+        target: TargetId,
+        quiet: bool,
+        agent: Option<AgentRequest>,
+    ) {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(facts) = call.flow.targets.get(usize::from(target.0)).cloned() else {
@@ -72,6 +87,7 @@ impl Switchboard {
             leg: None,
             media,
             quiet,
+            agent,
             state: TargetState::Calling,
         });
         self.act_on_hunt(no, vec![act]);
@@ -184,13 +200,20 @@ impl Switchboard {
         let Some(sdp) = target.media.offer() else { return };
         let mut headers =
             b2bua::passed_on(&call.caller.invite, call.trunk.trusted, self.loop_guard.as_ref());
-        for (name, template) in &facts.headers {
+        let told = target.agent.iter().flat_map(|agent| &agent.headers);
+        let told: Vec<(&String, &String)> = told.map(|(name, value)| (name, &value.0)).collect();
+        let is_told = |name: &str| told.iter().any(|(told, _)| told.eq_ignore_ascii_case(name));
+        for (name, template) in facts.headers.iter().filter(|(name, _)| !is_told(name)) {
             let context = call.snapshot.config.http.context_url(&call.call_id);
             let value =
                 template.replace("{call_id}", &call.call_id).replace("{context_url}", &context);
             headers.push((HeaderName::from(name.as_str()), value));
         }
-        if !facts.headers.keys().any(|name| name.eq_ignore_ascii_case("X-Carom-Call")) {
+        for (name, value) in &told {
+            headers.push((HeaderName::from(name.as_str()), (*value).clone()));
+        }
+        let mut named = facts.headers.keys().chain(told.iter().map(|(name, _)| *name));
+        if !named.any(|name| name.eq_ignore_ascii_case("X-Carom-Call")) {
             headers.push((HeaderName::from("X-Carom-Call"), call.call_id.clone()));
         }
         let size = estimate(&headers, sdp.len());
@@ -294,7 +317,24 @@ impl Switchboard {
         if self.calls.get(&no).is_some_and(Live::hears_target) {
             self.bridge(no);
         }
+        self.agent_said(no, headers);
         self.tell(no, Input::Target(TargetOutcome::Answered { human }));
+    }
+
+    /// What a voice bot says in the headers of a message, as far as the flow reads them.
+    pub(super) fn agent_said(&mut self, no: CallNo, headers: &Headers) {
+        let Some(target) = self.calls.get(&no).and_then(|call| call.target.as_ref()) else {
+            return;
+        };
+        let Some(agent) = &target.agent else { return };
+        let values = agent.save.iter().filter_map(|save| {
+            let value = headers.first(HeaderName::from(save.header.as_str()))?;
+            Some((save.field.clone(), save.is.read(value)?))
+        });
+        let values: BTreeMap<String, String> = values.collect();
+        if !values.is_empty() {
+            self.tell(no, Input::AgentSaid(values));
+        }
     }
 
     pub(super) fn on_target_failed(

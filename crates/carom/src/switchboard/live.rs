@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use ivr_runtime::{
-    call::{Call, Facts},
+    call::{AgentRequest, Call, Facts},
     flow::model::{Flow, HumanSignal, TargetId},
 };
 use rtp_media::{ports::MediaPorts, session::SessionId};
@@ -114,6 +114,8 @@ pub struct TargetLeg {
     pub media: Media,
     /// The caller hears something else: music in line, an offer.
     pub quiet: bool,
+    /// A voice bot, which hands the caller back.
+    pub agent: Option<AgentRequest>,
     pub state: TargetState,
 }
 

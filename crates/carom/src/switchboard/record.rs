@@ -330,6 +330,7 @@ impl Ledger {
             Record::Flag { .. }
             | Record::FollowUp { .. }
             | Record::ForwardAnswered { .. }
+            | Record::AgentAnswered { .. }
             | Record::ForwardFailed { .. }
             | Record::Bypassed { .. } => {}
         }
@@ -424,6 +425,7 @@ pub fn kind(record: &Record) -> &'static str {
         Record::ForwardStarted { .. }
         | Record::ForwardAnswered { .. }
         | Record::ForwardFailed { .. }
+        | Record::AgentAnswered { .. }
         | Record::HumanAnswered { .. }
         | Record::HumanEnded { .. } => "forward",
         Record::End { .. } => "end",
@@ -460,7 +462,9 @@ pub fn in_words(record: &Record) -> Option<String> {
             format!("{name} does not follow: {}", why_not.as_deref().unwrap_or("unknown"))
         }
         Record::ForwardStarted { target, .. } => format!("calling {target}"),
-        Record::ForwardAnswered { target, .. } => format!("{target} answered"),
+        Record::ForwardAnswered { target, .. } | Record::AgentAnswered { target, .. } => {
+            format!("{target} answered")
+        }
         Record::ForwardFailed { target, why, status, .. } => {
             let status = status.map_or(String::new(), |status| format!(" ({status})"));
             format!("{target}: {why}{status}")

@@ -3,7 +3,7 @@
 use ivr_runtime::call::{Input, TargetOutcome};
 use sip_stack::{
     endpoint::{EndedBy, Event, LegId, Source, WireSummary},
-    message::Method,
+    message::{Method, Request},
     offer_answer::AnswerKind,
 };
 
@@ -46,7 +46,9 @@ impl Switchboard {
                     self.on_info(no, side, &content_type, &body);
                 }
             }
-            Event::Ended { leg, by, reason, .. } => self.on_ended(leg, by, reason.as_deref()),
+            Event::Ended { leg, by, reason, request } => {
+                self.on_ended(leg, by, reason.as_deref(), request.as_ref());
+            }
             Event::Pong { ping, status } => self.on_pong(ping, status),
             Event::Shed { .. } => {
                 let reason = self.shedding.unwrap_or("overload");
@@ -95,7 +97,7 @@ impl Switchboard {
         self.tell_if_waiting_for_answer(no);
     }
 
-    fn on_ended(&mut self, leg: LegId, by: EndedBy, reason: Option<&str>) {
+    fn on_ended(&mut self, leg: LegId, by: EndedBy, reason: Option<&str>, bye: Option<&Request>) {
         let Some(&(no, side)) = self.legs.get(&leg) else { return };
         let current = self.current(leg).is_some();
         self.legs.remove(&leg);
@@ -106,7 +108,12 @@ impl Switchboard {
                 }
                 self.caller_ended(no);
             }
-            Side::Target if current => self.target_ended(no, reason),
+            Side::Target if current => {
+                if let Some(bye) = bye {
+                    self.agent_said(no, bye.headers());
+                }
+                self.target_ended(no, by, reason);
+            }
             Side::Target => {}
         }
     }
@@ -119,7 +126,7 @@ impl Switchboard {
         self.caller_ended(no);
     }
 
-    fn target_ended(&mut self, no: CallNo, reason: Option<&str>) {
+    fn target_ended(&mut self, no: CallNo, by: EndedBy, reason: Option<&str>) {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let reason = reason.map(str::to_owned);
         let heard = call.hears_target();
@@ -131,7 +138,14 @@ impl Switchboard {
         if heard {
             self.unbridge(no);
         }
-        self.tell(no, Input::Target(TargetOutcome::Ended { by_caller: false }));
+        // A bot whose leg broke has handed nobody back.
+        let outcome = match by {
+            EndedBy::Peer => TargetOutcome::Ended { by_caller: false },
+            EndedBy::Us | EndedBy::NoAck | EndedBy::Failure => {
+                TargetOutcome::Failed { status: None }
+            }
+        };
+        self.tell(no, Input::Target(outcome));
         self.close_if_over(no);
     }
 

@@ -195,6 +195,9 @@ impl Call {
         {
             self.state.desk.push(Output::StopVoice);
         }
+        if matches!(&self.state.phase, Phase::InStep { running: Running::Agent(_), .. }) {
+            self.state.desk.push(Output::StopForward);
+        }
         if let Some(n) = offer {
             self.context(now).answer_offer(n, response, None);
         }

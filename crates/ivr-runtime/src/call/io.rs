@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::records::Record;
 use crate::{
-    flow::model::{Level, Method, Save, TargetId},
+    flow::model::{Level, Method, Save, SaveHeader, TargetId},
     key::Key,
 };
 
@@ -50,8 +50,11 @@ pub enum Input {
         /// What became of it.
         outcome: FetchOutcome,
     },
-    /// What became of [`Output::Forward`].
+    /// What became of [`Output::Forward`], [`Output::CallAgent`].
     Target(TargetOutcome),
+    /// What the bot of [`Output::CallAgent`] said in its headers, by field; before it is told that
+    /// it answered, or that its leg ended.
+    AgentSaid(BTreeMap<String, String>),
     /// The caller is gone: BYE, CANCEL, media time-out.
     HungUp,
     /// The node drains: bridge to the human target now, whatever the flow does.
@@ -256,11 +259,15 @@ pub enum Output {
         /// The caller goes on hearing what plays; nothing is bridged until [`Output::Rebridge`].
         quiet: bool,
     },
+    /// Set up the leg of a voice bot and bridge; report [`Input::AgentSaid`] and
+    /// [`Input::Target`]. A bot that ends its leg hands the caller back: what it does not end itself
+    /// is [`TargetOutcome::Failed`].
+    CallAgent(AgentRequest),
     /// Bridge the caller to the target leg that is up.
     Rebridge,
     /// The caller hears prompts again; the target leg stays up, in silence.
     Unbridge,
-    /// Give up the target leg that is being set up.
+    /// Give up the target leg, whether it is up or being set up.
     StopForward,
     /// Final response to a call that is not answered.
     Reject {
@@ -311,6 +318,19 @@ impl FetchRequest {
     pub const VALID: &str = "valid";
     /// What the provider calls the matter.
     pub const REFERENCE: &str = "reference";
+}
+
+/// A voice bot that takes the caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRequest {
+    /// Name of the step.
+    pub step: String,
+    /// Where the bot is.
+    pub target: TargetId,
+    /// Headers of its INVITE beside the target's.
+    pub headers: BTreeMap<String, Hidden>,
+    /// What is read out of its 200, its REFER and its BYE.
+    pub save: Vec<SaveHeader>,
 }
 
 /// A callback that the caller asks for.

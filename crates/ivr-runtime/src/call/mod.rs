@@ -25,8 +25,8 @@ pub(crate) use targets::never_tells;
 
 pub use facts::{Bypass, Facts, History, Told};
 pub use io::{
-    CallbackOutcome, CallbackRequest, FetchOutcome, FetchRequest, Hidden, Input, Output,
-    ResolvedLink, TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,
+    AgentRequest, CallbackOutcome, CallbackRequest, FetchOutcome, FetchRequest, Hidden, Input,
+    Output, ResolvedLink, TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,
 };
 pub use records::{EndReason, Handled, OfferResponse, Record};
 
@@ -220,6 +220,12 @@ impl Call {
         }
     }
 
+    /// Whether a voice bot has the caller.
+    pub fn is_with_agent(&self) -> bool {
+        let Phase::InStep { running, .. } = &self.state.phase else { return false };
+        matches!(running, Running::Agent(talking) if talking.is_connected())
+    }
+
     /// Whether the step the call is in takes a key now.
     pub fn awaits_key(&self) -> bool {
         matches!(&self.state.phase, Phase::InStep { running, .. } if running.awaits_key())
@@ -340,6 +346,10 @@ impl Call {
             {
                 self.line_outcome(now, *outcome);
             }
+            (
+                Phase::InStep { running: Running::Agent(_), .. },
+                Input::Target(TargetOutcome::Ended { by_caller: true }),
+            ) => self.hung_up(now),
             (Phase::InStep { .. }, _) => self.step_input(now, &input),
             (Phase::Waiting(_), Input::Fetched { .. }) => self.wait_on(now),
             (Phase::Waiting(_), _) => self.wait_input(&input),
@@ -438,6 +448,9 @@ impl Call {
         let step = flow.steps.get(usize::from(visit.step.0))?;
         if let Does::Wait(wait) = &step.does {
             return self.begin_wait(now, visit, wait);
+        }
+        if let Does::Agent(_) = &step.does {
+            self.leave_line(); // a call has one target leg
         }
         match step::aloud(step, &mut self.context(now)) {
             Ok(running) => {

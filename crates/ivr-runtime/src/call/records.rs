@@ -140,6 +140,13 @@ pub enum Record {
         /// When.
         at_ms: i64,
     },
+    /// A voice bot took the caller.
+    AgentAnswered {
+        /// Name of its target.
+        target: String,
+        /// When.
+        at_ms: i64,
+    },
     /// A person is there.
     HumanAnswered {
         /// When.

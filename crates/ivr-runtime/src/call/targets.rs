@@ -57,10 +57,7 @@ pub(crate) enum Failure {
 
 impl Forwarding {
     pub fn begin(now: Duration, id: TargetId, target: &Target) -> Self {
-        let each = Duration::from_millis(u64::from(target.no_reply_ms))
-            + Duration::from_secs(u64::from(target.ring_seconds));
-        let addresses = u32::try_from(target.addresses.len().max(1)).unwrap_or(u32::MAX);
-        Self { target: id, stage: Stage::Calling { until: now + each * addresses + GRACE } }
+        Self { target: id, stage: Stage::Calling { until: now + rings_at_most(target) } }
     }
 
     pub fn handle_outcome(&mut self, target: &Target, outcome: TargetOutcome) -> Step {
@@ -132,6 +129,14 @@ impl Failure {
             Self::Closed => "closed",
         }
     }
+}
+
+/// So long it takes at most until something becomes of a call there.
+pub(crate) fn rings_at_most(target: &Target) -> Duration {
+    let each = Duration::from_millis(u64::from(target.no_reply_ms))
+        + Duration::from_secs(u64::from(target.ring_seconds));
+    let addresses = u32::try_from(target.addresses.len().max(1)).unwrap_or(u32::MAX);
+    each * addresses + GRACE
 }
 
 /// Its 200 is a person.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     after_call::AfterCall,
+    agent::{Agent, FieldType, SaveHeader},
     ask::{Action, Check, Collect, Lookup, Method, Request, Save},
     link::{Account, Check as LinkCheck, Level, Link, LinkKind},
     rule::{Bound, Fact, FieldTest, InLast, Rule},
@@ -19,6 +20,7 @@ pub use super::play::{Clip, PromptItem, PromptList, Spoken};
 use crate::{hours::Hours, key::Key};
 
 mod after_call;
+mod agent;
 mod ask;
 mod link;
 mod rule;
@@ -172,6 +174,8 @@ pub enum Does {
     Action(Action),
     /// Keeps the caller in line at a target.
     Wait(Wait),
+    /// Hands the caller to a voice bot, and takes him back.
+    Agent(Agent),
     /// Takes a message.
     Voicemail(Voicemail),
     /// Books a callback.
@@ -207,6 +211,7 @@ impl Does {
             | Self::Lookup(_)
             | Self::Action(_)
             | Self::Wait(_)
+            | Self::Agent(_)
             | Self::Voicemail(_)
             | Self::Callback(_)
             | Self::OptOut { .. } => None,
@@ -237,7 +242,7 @@ impl Does {
             Self::Wait(wait) => vec![&mut wait.music],
             Self::Voicemail(voicemail) => vec![&mut voicemail.play],
             Self::Callback(callback) => vec![&mut callback.play],
-            Self::Decide { .. } | Self::Set { .. } => Vec::new(),
+            Self::Decide { .. } | Self::Set { .. } | Self::Agent(_) => Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! nowhere is noted and replaced by a hang-up; a flow with such a place is never served.
 
 mod after_call;
+mod agent;
 mod ask;
 mod fields;
 mod head;

@@ -17,7 +17,7 @@ use crate::diagnose::{self, Code, Finding, Notes, Problem, Span, Table, Takes, T
 /// Sub-flows in sub-flows.
 const DEEPEST: usize = 8;
 /// Keys of a step whose value leads somewhere.
-const GO_KEYS: [&str; 12] = [
+const GO_KEYS: [&str; 15] = [
     "then",
     "no_input",
     "wrong",
@@ -28,6 +28,9 @@ const GO_KEYS: [&str; 12] = [
     "if_ambiguous",
     "if_opted_out",
     "if_limited",
+    "if_busy",
+    "if_no_answer",
+    "if_timeout",
     "go",
     "offer",
 ];

@@ -7,3 +7,4 @@ mod tests;
 
 pub use hours::{HoursDraft, ScheduleDraft, hours, resolve_hours};
 pub use target::{TargetDraft, refuse_numbers, target};
+pub(in crate::flow) use target::{is_token, own_headers};

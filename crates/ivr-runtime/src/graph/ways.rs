@@ -81,6 +81,14 @@ fn of_step(flow: &Flow, step: &Step) -> Vec<Labelled> {
             let line = way("in line", Go::Target(wait.target));
             [line, offer, way("gives up", then), fails("fails", wait.if_fails)].concat()
         }
+        Does::Agent(agent) => [
+            way("handed back", agent.then),
+            fails("busy", agent.if_busy),
+            fails("no answer", agent.if_no_answer),
+            fails("too long", agent.if_timeout),
+            fails("fails", agent.if_fails),
+        ]
+        .concat(),
         Does::Callback(callback) => {
             let no = callback.no_input.map(|to| way("no", to)).unwrap_or_default();
             [way("booked", callback.then), no, fails("fails", callback.if_fails)].concat()

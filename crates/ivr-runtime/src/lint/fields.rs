@@ -11,7 +11,7 @@ use crate::{
     diagnose::{Code, Span, nearest},
     flow::carry,
     flow::model::{AfterCall, Does, Fact, LinkId, PromptItem, Request, RuleId, Spoken, Step},
-    step::{callback, template},
+    step::{agent, callback, template},
 };
 
 /// Known of every call.
@@ -95,6 +95,7 @@ fn known(lint: &Lint<'_>) -> Known {
             }
             Does::Lookup(lookup) => lookup.save.iter().map(|save| save.field.as_str()).collect(),
             Does::Action(action) => action.save.iter().map(|save| save.field.as_str()).collect(),
+            Does::Agent(agent) => agent.save.iter().map(|save| save.field.as_str()).collect(),
             Does::Callback(_) => vec![callback::DAY, callback::TIME],
             _ => continue,
         };
@@ -162,6 +163,9 @@ fn uses(lint: &Lint<'_>, step: &Step) -> Vec<Use> {
         }
         Does::Action(action) => {
             of_request(&action.request).for_each(|(key, field)| add(field, of_step(key), true));
+        }
+        Does::Agent(agent) => {
+            agent::told(agent).for_each(|field| add(field, of_step("headers"), false));
         }
         Does::Say { .. }
         | Does::Menu(_)

@@ -1,8 +1,11 @@
 //! The ways of a call from step to step, as far as the checks need them.
 
-use crate::flow::{
-    model::{Does, Flow, Go, Menu, StepId, TargetId, Text},
-    way_out::{Exit, Failed, exits},
+use crate::{
+    flow::{
+        model::{Does, Flow, Go, Menu, StepId, TargetId, Text},
+        way_out::{Exit, Failed, exits},
+    },
+    step::agent,
 };
 
 /// What makes a call take a way.
@@ -197,6 +200,11 @@ fn of_step(flow: &Flow, id: StepId) -> Vec<Way> {
             ways.extend(wait.offer.map(|id| in_time(Go::Step(id))));
             ways.extend(of_failure(flow, Failed::Step(id), wait.if_fails));
             ways
+        }
+        Does::Agent(agent) => {
+            let faults = agent::faults(flow, agent).into_iter();
+            let failures = faults.filter_map(|f| of_failure(flow, Failed::Step(id), f.own));
+            [itself(agent.then)].into_iter().chain(failures).collect()
         }
         Does::Callback(callback) => {
             let human = Go::Target(flow.human);

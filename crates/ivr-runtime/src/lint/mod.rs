@@ -5,6 +5,7 @@
 
 pub(crate) mod addresses;
 mod after_call;
+mod agents;
 mod digital_only;
 mod fields;
 mod graph;
@@ -70,8 +71,9 @@ pub(crate) fn check(
         offers::check,
         after_call::check,
     ];
-    let between_tables: [fn(&Lint<'_>); 12] = [
+    let between_tables: [fn(&Lint<'_>); 13] = [
         hours::check,
+        agents::check,
         loops::check,
         reach::check,
         digital_only::check,

@@ -76,7 +76,7 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
         Does::Action(action) => {
             vec![("confirm", action.confirm.as_ref()), ("wait_prompt", action.wait_prompt.as_ref())]
         }
-        Does::Decide { .. } | Does::Set { .. } => Vec::new(),
+        Does::Decide { .. } | Does::Set { .. } | Does::Agent(_) => Vec::new(),
     };
     list.into_iter().filter_map(|(key, play)| Some((key, play?.as_slice()))).collect()
 }

@@ -37,6 +37,7 @@ fn is_heard(flow: &Flow, go: Go, left: usize) -> bool {
         | Does::Answer { .. }
         | Does::Collect(_)
         | Does::Wait(_)
+        | Does::Agent(_)
         | Does::Voicemail(_)
         | Does::Callback(_)
         | Does::OptOut { .. } => true,

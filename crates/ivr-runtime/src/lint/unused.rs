@@ -64,6 +64,9 @@ fn used(lint: &Lint<'_>) -> Used {
                 used.rules.extend(offer.only_if.iter().chain(&offer.never_if));
             }
             Does::Text(text) => used.links.extend(&text.links),
+            Does::Agent(agent) => {
+                used.places.insert(Go::Target(agent.target));
+            }
             Does::Decide { case, .. } => used.rules.extend(case.iter().map(|(rule, _)| rule)),
             Does::Say { .. }
             | Does::Menu(_)

@@ -45,6 +45,12 @@ fn exits_of_step(does: &Does) -> Vec<(&'static str, Go)> {
             ("if_opted_out", text.if_opted_out),
             ("if_limited", text.if_limited),
         ],
+        Does::Agent(agent) => vec![
+            ("if_busy", agent.if_busy),
+            ("if_no_answer", agent.if_no_answer),
+            ("if_timeout", agent.if_timeout),
+            ("if_fails", agent.if_fails),
+        ],
         Does::OptOut { if_fails, .. }
         | Does::Lookup(Lookup { if_fails, .. })
         | Does::Wait(Wait { if_fails, .. })

@@ -146,6 +146,7 @@ fn asks(does: &Does) -> bool {
         | Does::Set { .. }
         | Does::Text(_)
         | Does::Wait(_)
+        | Does::Agent(_)
         | Does::Lookup(_) => false,
     }
 }

@@ -11,13 +11,13 @@ use crate::{
     call::{route::Way, targets::Failure},
     flow::{
         model::{
-            Action, AskNumber, Callback, Check, Collect, ConfirmNumber, Does, Flow, Go, LinkId,
-            Menu, Step, StepId, TargetId, Text, Wait,
+            Action, Agent, AskNumber, Callback, Check, Collect, ConfirmNumber, Does, Flow, Go,
+            LinkId, Menu, Step, StepId, TargetId, Text, Wait,
         },
         way_out::Failed,
     },
     key::Key,
-    step::{callback, fetch, number, opt_out, text, voicemail},
+    step::{agent, callback, fetch, number, opt_out, text, voicemail},
 };
 
 /// A caller takes so long for a key.
@@ -153,6 +153,18 @@ impl From<'_> {
             }
             Does::Text(text) => self.text(id, step, text),
             Does::Wait(wait) => self.wait(id, step, wait),
+            Does::Agent(agent) => self.agent(id, step, agent),
+        }
+    }
+
+    /// The bot hands the caller back, or fails in one of its ways.
+    fn agent(&mut self, id: StepId, step: &Step, agent: &Agent) {
+        let faults = agent::faults(self.flow, agent);
+        let longest = faults.iter().map(|fault| ms(fault.after)).max().unwrap_or(0);
+        self.go(Cause::So("agent hands back"), longest, step, agent.then);
+        for fault in faults {
+            let cause = Cause::Failure(fault.what);
+            self.way_out(cause, ms(fault.after), Failed::Step(id), fault.own);
         }
     }
 
@@ -188,6 +200,7 @@ impl From<'_> {
             | Does::Text(_)
             | Does::Lookup(_)
             | Does::Wait(_)
+            | Does::Agent(_)
             | Does::Action(_) => return,
         };
         let lasts = self.lengths.of(play);

@@ -9,7 +9,11 @@
 
 mod veil;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +24,7 @@ use crate::{
         Call, EndReason, Facts, FetchOutcome, Input, Output, Record, TargetOutcome, TextOutcome,
     },
     flow::model::Flow,
-    sim::{Obedient, Plan, Stage, Topic, World},
+    sim::{AgentIs, Obedient, Plan, Stage, Topic, World},
 };
 
 /// Time-outs and inputs of one replay.
@@ -159,6 +163,8 @@ struct Memory {
     texts: VecDeque<TextOutcome>,
     fetched: VecDeque<FetchOutcome>,
     targets: VecDeque<TargetOutcome>,
+    /// What bots said, in order.
+    said: VecDeque<BTreeMap<String, String>>,
     /// The last moment at which something became of a target.
     targets_until: Option<Duration>,
     obedient: Obedient,
@@ -173,6 +179,7 @@ impl Memory {
             texts: VecDeque::new(),
             fetched: VecDeque::new(),
             targets: VecDeque::new(),
+            said: VecDeque::new(),
             targets_until: None,
             obedient: Obedient::default(),
         };
@@ -182,6 +189,7 @@ impl Memory {
             }
             match input {
                 Input::Text(outcome) => memory.texts.push_back(outcome.clone()),
+                Input::AgentSaid(values) => memory.said.push_back(values.clone()),
                 Input::Fetched { outcome, .. } => memory.fetched.push_back(outcome.clone()),
                 Input::Target(outcome) if begins(*outcome) => memory.targets.push_back(*outcome),
                 _ => {}
@@ -224,6 +232,16 @@ impl Memory {
                     self.obedient.fetched.insert(request.step.clone(), known);
                 }
             }
+            Output::CallAgent(request) => {
+                let (known, said) = (self.targets.pop_front(), self.said.pop_front());
+                let target = call.flow().targets.get(usize::from(request.target.0));
+                if let (true, Some(target), Some(known)) = (self.loose, target, known) {
+                    self.obedient.targets.insert(target.name.clone(), Some(known));
+                }
+                if let Some(said) = said.filter(|_| self.loose) {
+                    self.obedient.agents.insert(request.step.clone(), AgentIs::HandsBack(said));
+                }
+            }
             Output::Forward { target, .. } => {
                 let known = self.targets.pop_front();
                 let target = call.flow().targets.get(usize::from(target.0));
@@ -240,7 +258,9 @@ impl World for Memory {
     fn react(&mut self, now: Duration, call: &Call, output: &Output, plan: &mut Plan) {
         let follows = match output {
             Output::Record(record) => self.follows(record),
-            Output::Forward { .. } => self.targets_until.is_some_and(|until| now <= until),
+            Output::Forward { .. } | Output::CallAgent(_) => {
+                self.targets_until.is_some_and(|until| now <= until)
+            }
             _ => true,
         };
         if !follows && !self.loose {
@@ -282,7 +302,7 @@ fn topic(input: &Input) -> Topic {
         Input::Fetched { .. } => Topic::Fetch,
         Input::Callback(_) => Topic::Callback,
         Input::VoiceOver | Input::Voice(_) => Topic::Voice,
-        Input::Target(_) => Topic::Target,
+        Input::Target(_) | Input::AgentSaid(_) => Topic::Target,
     }
 }
 

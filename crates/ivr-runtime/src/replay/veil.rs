@@ -61,6 +61,7 @@ impl<'a> Veil<'a> {
                 let outcome = FetchOutcome::Values(self.values(values));
                 Some(Input::Fetched { id: *id, outcome })
             }
+            Input::AgentSaid(values) => Some(Input::AgentSaid(self.values(values))),
             other => Some(other.clone()),
         }
     }
@@ -71,7 +72,8 @@ impl<'a> Veil<'a> {
 
     /// A value that all rules and sounds of the flow answer alike.
     fn value(self, field: &str, value: &str) -> String {
-        if self.has_sound(field, value) {
+        // A flag tells nobody who it is about.
+        if self.has_sound(field, value) || matches!(value, "true" | "false") {
             return value.to_owned();
         }
         self.number_or_shape(field, value)

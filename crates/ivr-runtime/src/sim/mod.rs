@@ -16,7 +16,7 @@ pub use player::{Heard, Player};
 pub use rng::Rng;
 pub use stage::{Plan, Stage, Topic, World};
 pub use tally::{Lost, Tally};
-pub use world::{LinkIs, Obedient, PROMPT};
+pub use world::{AgentIs, LinkIs, Obedient, PROMPT};
 
 use std::{sync::Arc, time::Duration};
 

@@ -23,6 +23,8 @@ pub(super) struct Oracle {
     answered: bool,
     bridged: bool,
     forwarding: bool,
+    /// A voice bot has the caller.
+    with_agent: bool,
     /// A target leg that the caller need not hear.
     in_line: bool,
     /// Target legs so far.
@@ -57,6 +59,7 @@ impl Oracle {
             answered: false,
             bridged: false,
             forwarding: false,
+            with_agent: false,
             in_line: false,
             legs: 0,
             texts: 0,
@@ -81,7 +84,8 @@ impl Oracle {
             if self.in_line && stage.world.is_over(self.legs, stage.now) {
                 (self.in_line, self.forwarding) = (false, false);
             }
-            self.legs += usize::from(matches!(output, Output::Forward { .. }));
+            let leg = matches!(output, Output::Forward { .. } | Output::CallAgent(_));
+            self.legs += usize::from(leg);
             let told = stage.world.told.as_ref().filter(|(at, _)| *at <= stage.now);
             self.judge(&output, told.map(|(_, outcome)| outcome))
                 .map_err(|why| format!("{why}: {output:?}"))?;
@@ -109,7 +113,7 @@ impl Oracle {
                 Ok(())
             }
             Output::Play { .. } if !self.answered || self.forwarding => Err("played too early"),
-            Output::Play { .. } | Output::Forward { .. } if self.taking => {
+            Output::Play { .. } | Output::Forward { .. } | Output::CallAgent(_) if self.taking => {
                 Err("a caller interrupted")
             }
             Output::TakeVoice { .. } if !self.answered || self.forwarding || self.taking => {
@@ -151,8 +155,17 @@ impl Oracle {
                 self.forwarding = false;
                 Ok(())
             }
-            Output::Forward { .. } if self.in_line => Err("a place in line left behind"),
-            Output::Forward { .. } if self.forwarding => Err("two forwards at once"),
+            Output::Forward { .. } | Output::CallAgent(_) if self.in_line => {
+                Err("a place in line left behind")
+            }
+            Output::Forward { .. } | Output::CallAgent(_) if self.forwarding => {
+                Err("two forwards at once")
+            }
+            Output::CallAgent(_) if !self.answered => Err("a bot for a call that is not answered"),
+            Output::CallAgent(_) => {
+                (self.forwarding, self.with_agent) = (true, true);
+                Ok(())
+            }
             Output::Forward { .. } => {
                 self.forwarding = true;
                 Ok(())
@@ -191,7 +204,12 @@ impl Oracle {
         match record {
             Record::Arm { holdout } => self.holdout = *holdout,
             Record::StepEntered { .. } => self.steps += 1,
-            Record::StepLeft { .. } => self.taking = false,
+            Record::StepLeft { .. } => {
+                self.taking = false;
+                if std::mem::take(&mut self.with_agent) {
+                    self.forwarding = false;
+                }
+            }
             Record::ForwardAnswered { .. } => (self.bridged, self.answered) = (true, true),
             Record::ForwardFailed { .. } => self.forwarding = false,
             Record::Offer { response: OfferResponse::Suppressed, reason: None, .. } => {

@@ -48,6 +48,11 @@ pub enum Heard {
         /// Its name.
         target: String,
     },
+    /// The voice bot that is called.
+    Agent {
+        /// Name of its target.
+        target: String,
+    },
     /// A final response instead of an answer.
     Rejected {
         /// SIP status.
@@ -72,7 +77,8 @@ impl Player {
         Self { stage: Stage::new(call, world, Duration::ZERO) }
     }
 
-    /// Lets the call go on until it waits for a key, is bridged or is over.
+    /// Lets the call go on until it waits for a key, is bridged, a bot has the caller, or it is
+    /// over.
     pub fn listen(&mut self) -> Vec<Heard> {
         while !self.waits() && self.stage.step() {}
         self.heard()
@@ -118,7 +124,7 @@ impl Player {
 
     fn waits(&self) -> bool {
         let call = &self.stage.call;
-        call.is_over() || call.is_bridged() || call.awaits_key()
+        call.is_over() || call.is_bridged() || call.is_with_agent() || call.awaits_key()
     }
 
     fn heard(&mut self) -> Vec<Heard> {
@@ -138,6 +144,10 @@ impl Player {
             Output::Forward { target, .. } => {
                 let target = self.stage.call.flow().targets.get(usize::from(target.0))?;
                 Heard::Forward { target: target.name.clone() }
+            }
+            Output::CallAgent(request) => {
+                let target = self.stage.call.flow().targets.get(usize::from(request.target.0))?;
+                Heard::Agent { target: target.name.clone() }
             }
             Output::Fetch(request) => Heard::Asked { step: request.step },
             Output::Reject { status } => Heard::Rejected { status },

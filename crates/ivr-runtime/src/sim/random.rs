@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     call::{
-        Bypass, Call, CallbackOutcome, Facts, FetchOutcome, FetchRequest, History, Input, Output,
-        TargetOutcome, TextOutcome, Told, VoiceOutcome,
+        AgentRequest, Bypass, Call, CallbackOutcome, Facts, FetchOutcome, FetchRequest, History,
+        Input, Output, TargetOutcome, TextOutcome, Told, VoiceOutcome,
     },
     flow::model::{Fact, FieldTest, Flow, HumanSignal},
     key::Key,
@@ -326,6 +326,15 @@ impl Random {
         self.over.push(Some(at));
     }
 
+    /// A bot says what it likes, at any time.
+    fn converse(&mut self, now: Duration, flow: &Flow, request: &AgentRequest, plan: &mut Plan) {
+        let values = request.save.iter();
+        let values =
+            values.filter_map(|save| Some((save.field.clone(), self.value(flow, &save.field)?)));
+        let said = Input::AgentSaid(values.collect());
+        plan.at(now + self.rng.ms(0..200_000), Topic::Target, said);
+    }
+
     /// Whether the last of so many target legs is over by itself.
     pub fn is_over(&self, legs: usize, now: Duration) -> bool {
         let last = legs.checked_sub(1).and_then(|at| *self.over.get(at)?);
@@ -366,6 +375,10 @@ impl World for Random {
                 let target = call.flow().targets.get(usize::from(target.0));
                 let signals = target.is_some_and(|target| target.human_signal != HumanSignal::None);
                 self.ring(now, signals, plan);
+            }
+            Output::CallAgent(request) => {
+                self.ring(now, false, plan);
+                self.converse(now, call.flow(), request, plan);
             }
             Output::BookCallback(_) => {
                 plan.cancel(Topic::Callback);

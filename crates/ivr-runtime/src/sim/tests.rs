@@ -1,13 +1,16 @@
 use super::{draft::*, *};
-use crate::flow::model::{Callback, ConfirmNumber, Does, Fact, Go, HumanSignal, Menu, Voicemail};
+use crate::flow::model::{
+    Agent, Callback, ConfirmNumber, Does, Fact, FieldType, Go, HumanSignal, Menu, SaveHeader,
+    Voicemail,
+};
 
 /// One flow with every kind of step and target.
 pub(crate) fn everything() -> Draft {
     let steps = [
         "sort", "ask", "main", "status", "menu", "text_me", "stay", "optout", "spanish", "busy",
-        "call_me", "message", "bye",
+        "call_me", "message", "bot", "bye",
     ];
-    let mut draft = Draft::new(&steps, &["agents", "pbx", "old_ivr"])
+    let mut draft = Draft::new(&steps, &["agents", "pbx", "old_ivr", "bot_sip"])
         .rule("outage", Fact::Flag("outage".into()))
         .rule("textable", Fact::CanReceiveText(true))
         .rule("not_textable", Fact::Not(crate::flow::model::RuleId(1)))
@@ -42,6 +45,7 @@ pub(crate) fn everything() -> Draft {
                 ('7', "message"),
                 ('8', "optout"),
                 ('9', "spanish"),
+                ('5', "bot"),
             ];
             Does::Menu(draft.menu("main", &press, "agents"))
         })
@@ -93,6 +97,25 @@ pub(crate) fn everything() -> Draft {
                 max_seconds: 60,
                 then: draft.go("bye"),
                 if_fails: Some(draft.go("pbx")),
+            })
+        })
+        .step("bot", |draft| {
+            let Go::Target(target) = draft.go("bot_sip") else { unreachable!() };
+            let save = |field: &str, is| SaveHeader {
+                field: field.into(),
+                header: "X-Outcome".into(),
+                is,
+            };
+            Does::Agent(Agent {
+                target,
+                max_minutes: 3,
+                headers: [("X-Intent".into(), "{intent}".into())].into(),
+                save: vec![save("outcome", FieldType::Text), save("paid", FieldType::Flag)],
+                then: draft.go("stay"),
+                if_busy: Some(draft.go("busy")),
+                if_no_answer: None,
+                if_timeout: Some(draft.go("main")),
+                if_fails: Some(draft.go("agents")),
             })
         })
         .step("bye", |_| Does::Say { play: sound("goodbye"), then: Go::HangUp })

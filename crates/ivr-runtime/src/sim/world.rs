@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, time::Duration};
 use super::stage::{Plan, Topic, World};
 use crate::{
     call::{
-        Call, CallbackOutcome, FetchOutcome, FetchRequest, Input, Output, TargetOutcome,
-        TextOutcome, VoiceOutcome,
+        AgentRequest, Call, CallbackOutcome, FetchOutcome, FetchRequest, Input, Output,
+        TargetOutcome, TextOutcome, VoiceOutcome,
     },
     flow::model::{HumanSignal, Target},
 };
@@ -27,6 +27,20 @@ pub enum LinkIs {
     Down,
 }
 
+/// A bot talks so long.
+pub const AGENT: Duration = Duration::from_secs(30);
+
+/// What a voice bot does with the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentIs {
+    /// It hands the caller back after [`AGENT`], with these values by field.
+    HandsBack(BTreeMap<String, String>),
+    /// It talks for ever.
+    Stays,
+    /// It breaks off after [`AGENT`].
+    BreaksOff,
+}
+
 /// Outcomes by choice; `None`: it never reports.
 #[derive(Debug, Clone)]
 pub struct Obedient {
@@ -41,6 +55,8 @@ pub struct Obedient {
     pub opt_out: Option<bool>,
     /// What becomes of a target by its name, after two seconds; others answer.
     pub targets: BTreeMap<String, Option<TargetOutcome>>,
+    /// What bots do by the name of their step; others hand back, and say nothing.
+    pub agents: BTreeMap<String, AgentIs>,
     /// What becomes of what the caller says: after the key that ends it, or after
     /// [`Obedient::speaks`].
     pub voice: Option<VoiceOutcome>,
@@ -60,6 +76,7 @@ impl Default for Obedient {
             links: BTreeMap::new(),
             opt_out: Some(true),
             targets: BTreeMap::new(),
+            agents: BTreeMap::new(),
             voice: Some(VoiceOutcome::Kept { length_ms: 12_000 }),
             speaks: Duration::from_secs(12),
             callback: Some(CallbackOutcome::Booked { day: None, time: Some("15:30".into()) }),
@@ -116,8 +133,9 @@ impl World for Obedient {
             }
             Output::Forward { target, .. } => {
                 let Some(target) = call.flow().targets.get(usize::from(target.0)) else { return };
-                self.ring(now, target, plan);
+                let _ = self.ring(now, target, plan);
             }
+            Output::CallAgent(request) => self.converse(now, call, request, plan),
             Output::StopForward => plan.cancel(Topic::Target),
             Output::FollowUp { .. }
             | Output::Hold { .. }
@@ -158,17 +176,36 @@ impl Obedient {
         }
     }
 
-    fn ring(&self, now: Duration, target: &Target, plan: &mut Plan) {
+    fn converse(&self, now: Duration, call: &Call, request: &AgentRequest, plan: &mut Plan) {
+        let target = call.flow().targets.get(usize::from(request.target.0));
+        let answered = target.and_then(|target| self.ring(now, target, plan));
+        let Some(over) = answered.map(|at| at + AGENT) else { return };
+        let last = match self.agents.get(&request.step) {
+            Some(AgentIs::Stays) => return,
+            Some(AgentIs::BreaksOff) => TargetOutcome::Failed { status: None },
+            Some(AgentIs::HandsBack(values)) => {
+                plan.at(over, Topic::Target, Input::AgentSaid(values.clone()));
+                TargetOutcome::Ended { by_caller: false }
+            }
+            None => TargetOutcome::Ended { by_caller: false },
+        };
+        plan.at(over, Topic::Target, Input::Target(last));
+    }
+
+    /// When the target answers, if it does.
+    fn ring(&self, now: Duration, target: &Target, plan: &mut Plan) -> Option<Duration> {
         let answered = Some(TargetOutcome::Answered { human: false });
         let outcome = self.targets.get(&target.name).copied().unwrap_or(answered);
         plan.at(now, Topic::Target, Input::Target(TargetOutcome::Ringing));
-        let Some(outcome) = outcome else { return };
+        let outcome = outcome?;
         let then = now + Duration::from_secs(2);
         plan.at(then, Topic::Target, Input::Target(outcome));
         let signals = !matches!(target.human_signal, HumanSignal::None | HumanSignal::Answer);
-        if matches!(outcome, TargetOutcome::Answered { .. }) && signals {
+        let answers = matches!(outcome, TargetOutcome::Answered { .. });
+        if answers && signals {
             let later = then + Duration::from_secs(20);
             plan.at(later, Topic::Target, Input::Target(TargetOutcome::HumanAnswered));
         }
+        answers.then_some(then)
     }
 }

@@ -3,6 +3,7 @@
 //! A step has two halves: [`silent`] needs no answered call and may already leave the step;
 //! [`aloud`] plays or listens. A step that stays is a [`Running`] machine of its own.
 
+pub(crate) mod agent;
 pub(crate) mod answer;
 pub(crate) mod callback;
 pub(crate) mod check;
@@ -43,6 +44,7 @@ pub(crate) enum Running {
     OptOut(opt_out::Asking),
     Voicemail(voicemail::Taking),
     Callback(callback::Booking),
+    Agent(agent::Talking),
 }
 
 /// What the half of a step that makes no sound comes to.
@@ -146,6 +148,7 @@ pub(crate) fn kind(does: &Does) -> &'static str {
         Does::Lookup(_) => "lookup",
         Does::Action(_) => "action",
         Does::Wait(_) => "wait",
+        Does::Agent(_) => "agent",
         Does::OptOut { .. } => "opt-out",
         Does::Voicemail(_) => "voicemail",
         Does::Callback(_) => "callback",
@@ -186,6 +189,7 @@ pub(crate) fn silent(id: StepId, step: &Step, context: &mut Context<'_>) -> Sile
         | Does::Collect(_)
         | Does::Action(_)
         | Does::Wait(_)
+        | Does::Agent(_)
         | Does::Voicemail(_)
         | Does::Callback(_)
         | Does::OptOut { .. } => Silent::Done,
@@ -218,6 +222,7 @@ pub(crate) fn aloud(step: &Step, context: &mut Context<'_>) -> Result<Running, L
         Does::Voicemail(voicemail) => {
             voicemail::Taking::begin(&step.name, voicemail, context).map(Running::Voicemail)
         }
+        Does::Agent(agent) => agent::Talking::begin(&step.name, agent, context).map(Running::Agent),
         // The call runs it itself: it goes on while other steps do.
         Does::Wait(wait) => Err(Leave::failed(wait.if_fails, "no line")),
     }
@@ -253,6 +258,9 @@ impl Running {
             (Self::Callback(booking), Does::Callback(callback)) => {
                 booking.handle_input(&step.name, callback, context, input)
             }
+            (Self::Agent(talking), Does::Agent(agent)) => {
+                talking.handle_input(agent, context, input)
+            }
             // A state of another flow revision; `Call::resume` refuses those.
             _ => mismatch(),
         }
@@ -285,6 +293,7 @@ impl Running {
             (Self::Callback(booking), Does::Callback(callback)) => {
                 booking.handle_timeout(callback, context)
             }
+            (Self::Agent(talking), Does::Agent(agent)) => talking.handle_timeout(agent, context),
             _ => mismatch(),
         }
     }
@@ -302,6 +311,7 @@ impl Running {
             Self::Action(acting) => acting.poll_timeout(),
             Self::Voicemail(taking) => taking.poll_timeout(),
             Self::Callback(booking) => booking.poll_timeout(),
+            Self::Agent(talking) => talking.poll_timeout(),
         }
     }
 
@@ -324,7 +334,7 @@ impl Running {
             Self::Text(sending) => sending.asks(),
             Self::Voicemail(taking) => taking.is_speaking(),
             Self::Callback(booking) => booking.awaits_key(),
-            Self::Say(_) | Self::Lookup(_) | Self::Checking(_) => false,
+            Self::Say(_) | Self::Lookup(_) | Self::Checking(_) | Self::Agent(_) => false,
         }
     }
 

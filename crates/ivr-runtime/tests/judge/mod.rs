@@ -255,6 +255,16 @@ impl Judge<'_> {
             "action" | "lookup" => {
                 vec![self.go(call, step, word(step, "then")), self.fails(call, step, "if_fails")]
             }
+            "agent" => {
+                let mut after = vec![self.go(call, step, word(step, "then"))];
+                let bot = word(step, "target").unwrap_or(NOWHERE);
+                let closed = self.word("target", Some(bot), "hours").map(|_| "when_closed");
+                let exits = ["if_busy", "if_no_answer", "if_timeout", "if_fails"];
+                for exit in exits.into_iter().chain(closed) {
+                    after.push(self.bot_fails(call, step, bot, exit));
+                }
+                after
+            }
             "text" if call.wants_text == Wants::No => vec![self.fails(call, step, "if_fails")],
             "text" => {
                 let sent = Call { wants_text: Wants::No, ..call.clone() };
@@ -390,6 +400,26 @@ impl Judge<'_> {
             _ => self.place(Some(self.human())),
         };
         call
+    }
+
+    /// As [`Self::fails`]; the bot's target says what the step does not.
+    fn bot_fails(&self, call: &Call, step: &Table, bot: &str, exit: &str) -> Call {
+        let mut step = step.clone();
+        let own = |key: &str| step.get(key).or(step.get("if_fails")).cloned();
+        let of_target = |key: &str| {
+            let target = self.table("target", bot)?;
+            target.get(key).or(target.get("if_fails")).cloned()
+        };
+        let to = match exit {
+            "if_timeout" => own(exit),
+            "when_closed" => step.get("if_fails").cloned().or_else(|| of_target(exit)),
+            _ => own(exit).or_else(|| of_target(exit)),
+        };
+        match to {
+            Some(to) => drop(step.insert("chosen".to_owned(), to)),
+            None => drop(step.remove("chosen")),
+        }
+        self.fails(call, &step, "chosen")
     }
 
     fn target_fails(&self, call: &Call, name: &str, exit: &str) -> Call {

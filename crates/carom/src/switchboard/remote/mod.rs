@@ -359,7 +359,10 @@ impl RemoteCall {
                         self.machine.handle_input(self.now, Input::Text(outcome.clone()));
                         return Stop::Texted(outcome);
                     }
-                    Output::Forward { .. } | Output::Reject { .. } | Output::HangUp => {
+                    Output::Forward { .. }
+                    | Output::CallAgent(_)
+                    | Output::Reject { .. }
+                    | Output::HangUp => {
                         return Stop::Over;
                     }
                     _ => {}

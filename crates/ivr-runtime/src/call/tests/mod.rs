@@ -1,5 +1,6 @@
 //! Calls through drafted flows in virtual time, seen from outside: outputs and records.
 
+mod agents;
 mod asks;
 mod bounds;
 mod callbacks;

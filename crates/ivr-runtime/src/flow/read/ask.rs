@@ -255,7 +255,7 @@ fn field<'a>(table: &Table<'a>, key: &'a str) -> Option<String> {
     Some(name.value)
 }
 
-fn can_be_saved(table: &Table<'_>, name: &Text) {
+pub(super) fn can_be_saved(table: &Table<'_>, name: &Text) {
     let (message, help) = if !is_field(&name.value) {
         (not_a_field(&name.value), FIELD_HELP)
     } else if OF_THE_CALL.contains(&name.value.as_str()) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Reader, ask, head::key, message::message, prompts, share::share};
+use super::{Reader, agent::agent, ask, head::key, message::message, prompts, share::share};
 use crate::{
     diagnose::{Code, Table, Takes, Text},
     flow::{
@@ -25,12 +25,13 @@ enum Kind {
     Lookup,
     Action,
     Wait,
+    Agent,
     OptOut,
     Voicemail,
     Callback,
 }
 
-const KINDS: [(&str, Kind); 14] = [
+const KINDS: [(&str, Kind); 15] = [
     ("say", Kind::Say),
     ("menu", Kind::Menu),
     ("answer", Kind::Answer),
@@ -42,19 +43,17 @@ const KINDS: [(&str, Kind); 14] = [
     ("lookup", Kind::Lookup),
     ("action", Kind::Action),
     ("wait", Kind::Wait),
+    ("agent", Kind::Agent),
     ("opt-out", Kind::OptOut),
     ("voicemail", Kind::Voicemail),
     ("callback", Kind::Callback),
 ];
 
-/// Kinds that are known, and refused.
-const NOT_YET: [&str; 1] = ["agent"];
-
 /// Reads `[step.X]`.
 pub(super) fn step(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Step {
     let fallback = table.flag("fallback").unwrap_or(true);
     table.require("do", Code::E00);
-    let Some(kind) = table.choice("do", &KINDS, &NOT_YET) else {
+    let Some(kind) = table.choice("do", &KINDS, &[]) else {
         // What its other keys mean is not known. It keeps its place; the flow is not served.
         let does = Does::Decide { case: Vec::new(), otherwise: Go::HangUp };
         return Step { name: name.value, fallback, does };
@@ -81,6 +80,7 @@ pub(super) fn step(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> Step {
         Kind::Lookup => Does::Lookup(ask::lookup(table, reader)),
         Kind::Action => Does::Action(ask::action(table, reader)),
         Kind::Wait => Does::Wait(wait(table, reader)),
+        Kind::Agent => Does::Agent(agent(table, reader)),
         Kind::OptOut => opt_out(table, reader),
         Kind::Callback => Does::Callback(callback(table, reader)),
         Kind::Voicemail => Does::Voicemail(voicemail(table, reader)),

@@ -160,6 +160,18 @@ fn headers(table: &Table<'_>) -> BTreeMap<String, String> {
     let Some(headers) = table.table("headers", "`headers`") else {
         return default_headers();
     };
+    let found = own_headers(&headers);
+    for (name, template) in &found {
+        for field in fields(template).filter(|field| !HEADER_FIELDS.contains(field)) {
+            let message = format!("`{{{field}}}` is not known here");
+            headers.note(Code::E00, name, message, "known: `{call_id}`, `{context_url}`");
+        }
+    }
+    found
+}
+
+/// Headers that a flow may set, by name.
+pub(in crate::flow) fn own_headers(headers: &Table<'_>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for name in headers.keys() {
         let Some(template) = headers.text(name) else { continue };
@@ -170,10 +182,6 @@ fn headers(table: &Table<'_>) -> BTreeMap<String, String> {
         }
         if template.value.chars().any(char::is_control) {
             headers.note(Code::E00, name, "a header has one line", "");
-        }
-        for field in fields(&template.value).filter(|field| !HEADER_FIELDS.contains(field)) {
-            let message = format!("`{{{field}}}` is not known here");
-            headers.note(Code::E00, name, message, "known: `{call_id}`, `{context_url}`");
         }
         found.insert(name.to_owned(), template.value);
     }
@@ -186,7 +194,7 @@ fn fields(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// RFC 3261 §25.1.
-fn is_token(text: &str) -> bool {
+pub(in crate::flow) fn is_token(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
     !text.is_empty() && text.bytes().all(allowed)
 }

@@ -1,0 +1,127 @@
+//! Voice bots: callers go to one over SIP and come back, with what it learned.
+
+use carom_blackbox::{CONFIG, Ear, Engine, PCMA, Place, Scenario, eventually};
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+
+const FLOW: &str = r#"
+version = 1
+
+[flow]
+name    = "Bot"
+default = true
+start   = "bot"
+human   = "agents"
+
+[target.agents]
+sip            = "sip:queue@{carrier}:5070"
+answered_means = "human"
+ping_seconds   = 0
+
+[target.bot_sip]
+sip            = "sip:bot@{pbx}:5060"
+headers        = { X-Carom-Context = "{context_url}", X-Carom-Call = "{call_id}" }
+ping_seconds   = 0
+ring_seconds   = 3
+
+[rule.placed]
+field  = "outcome"
+equals = ["order placed"]
+[rule.big]
+field    = "amount"
+at_least = 10
+
+[step.bot]
+do      = "agent"
+target  = "bot_sip"
+headers = { X-Language = "{language}", X-Order = "{amount}" }
+save    = { outcome = "X-Outcome", amount = { header = "x-amount", type = "number" } }
+then    = "sort"
+if_busy = "busy"
+
+[step.sort]
+do        = "decide"
+case      = [{ if = "placed", go = "sure" }]
+otherwise = "agents"
+[step.sure]
+do        = "decide"
+case      = [{ if = "big", go = "done" }]
+otherwise = "agents"
+[step.done]
+do       = "menu"
+play     = "beep.wav"
+press    = { 1 = "bye", 0 = "agents" }
+no_input = "agents"
+[step.bye]
+do   = "say"
+play = "beep.wav"
+then = "hangup"
+[step.busy]
+do   = "say"
+play = "beep.wav"
+then = "hangup"
+fallback = false
+"#;
+
+#[test]
+fn a_bot_takes_the_caller_gives_him_back_and_says_what_came_of_it() {
+    let place = Place::new();
+    let engine = start(&place);
+    let (caller, bot) = (Ear::at(place.carrier()), Ear::at(place.pbx()));
+    let outcome = "\nX-Outcome: order placed\nX-Amount: 12.50\nX-Other: no";
+    let pbx = Scenario::new("pbx-hangs-up", place.pbx()).ear(&bot).pause_ms(1_500);
+    let pbx = pbx.key("reason", outcome).listen_once(&place);
+    let carrier = Scenario::new("carrier-waits", place.carrier()).ear(&caller).call(&place);
+    let to_bot = bot.meets();
+    bot.is_heard_by(to_bot, PCMA, 0x5c, &caller);
+    let messages = pbx.succeeds();
+    for header in ["X-Carom-Call: 0", "X-Carom-Context: http", "X-Language: en-GB"] {
+        assert!(messages.contains(header), "{header}: {messages}");
+    }
+    assert!(!messages.contains("X-Order"), "its field is not known: {messages}");
+    // The caller is ours again: a prompt is heard, and a key counts.
+    let to = caller.meets();
+    eventually("the menu plays", || engine.time_line().contains("done (menu)").then_some(()));
+    caller.presses(to, 1);
+    carrier.succeeds();
+    engine.idle();
+    let line = engine.time_line();
+    assert!(
+        line.contains("bot_sip answered") && line.contains("left by next, talked:1s"),
+        "{line}"
+    );
+    assert!(line.contains("left by 1"), "{line}");
+    assert_eq!(engine.calls()[0]["end"], "no_route", "{line}");
+}
+
+#[test]
+fn a_bot_that_is_busy_sends_the_caller_on_by_its_step() {
+    let place = Place::new();
+    let engine = start(&place);
+    let pbx = Scenario::new("pbx-rejects", place.pbx()).key("status", "486 Busy Here");
+    let pbx = pbx.listen(&place);
+    let caller = Ear::at(place.carrier());
+    Scenario::new("carrier-waits", place.carrier()).ear(&caller).call(&place).succeeds();
+    drop(pbx);
+    engine.idle();
+    let line = engine.time_line();
+    assert!(line.contains("left by error, busy:486") && line.contains("busy (say)"), "{line}");
+}
+
+#[test]
+fn a_caller_who_hangs_up_ends_the_bot_too_and_nothing_is_left() {
+    let place = Place::new();
+    let engine = start(&place);
+    let (caller, bot) = (Ear::at(place.carrier()), Ear::at(place.pbx()));
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&bot).listen_once(&place);
+    let carrier = Scenario::new("carrier-hangs-up", place.carrier()).ear(&caller).pause_ms(1_000);
+    carrier.call(&place).succeeds();
+    assert!(pbx.succeeds().contains("\nBYE sip:"));
+    engine.idle();
+    assert_eq!(engine.calls()[0]["end"], "caller_hangup", "{}", engine.time_line());
+}
+
+fn start(place: &Place) -> Engine {
+    place.beep();
+    Engine::start_with(BIN, place, CONFIG, FLOW)
+}
