@@ -1,6 +1,8 @@
 //! Voice bots: callers go to one over SIP and come back, with what it learned.
 
-use carom_blackbox::{CONFIG, Ear, Engine, PCMA, Place, Scenario, eventually};
+use std::process::Command;
+
+use carom_blackbox::{CONFIG, Ear, Engine, PCMA, Place, Scenario, eventually, fill};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -34,7 +36,7 @@ at_least = 10
 [step.bot]
 do      = "agent"
 target  = "bot_sip"
-headers = { X-Language = "{language}", X-Order = "{amount}" }
+headers = { X-Language = "{language}", X-Topic = "{intent}" }
 save    = { outcome = "X-Outcome", amount = { header = "x-amount", type = "number" } }
 then    = "sort"
 if_busy = "busy"
@@ -78,7 +80,7 @@ fn a_bot_takes_the_caller_gives_him_back_and_says_what_came_of_it() {
     for header in ["X-Carom-Call: 0", "X-Carom-Context: http", "X-Language: en-GB"] {
         assert!(messages.contains(header), "{header}: {messages}");
     }
-    assert!(!messages.contains("X-Order"), "its field is not known: {messages}");
+    assert!(!messages.contains("X-Topic"), "its field is not known: {messages}");
     // The caller is ours again: a prompt is heard, and a key counts.
     let to = caller.meets();
     eventually("the menu plays", || engine.time_line().contains("done (menu)").then_some(()));
@@ -120,6 +122,55 @@ fn a_caller_who_hangs_up_ends_the_bot_too_and_nothing_is_left() {
     engine.idle();
     assert_eq!(engine.calls()[0]["end"], "caller_hangup", "{}", engine.time_line());
 }
+
+#[test]
+fn a_test_of_a_flow_says_what_the_bot_does() {
+    let place = Place::new();
+    place.beep();
+    place.write("flows/main.toml", &fill(&place, FLOW));
+    let config = place.write("carom.toml", &fill(&place, CONFIG));
+    place.write("flows/main.flowtest.toml", TESTS);
+    let told = Command::new(BIN).args(["test", "-c"]).arg(config).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("5 tests, 0 failed"), "{told}");
+}
+
+const TESTS: &str = r#"
+[[test]]
+name   = "it sold something"
+agents = { bot = { outcome = "order placed", amount = "12.50" } }
+do     = ["silence", "1"]
+[test.expect]
+path    = ["bot next", "sort next", "sure next", "done 1", "bye next"]
+targets = ["bot_sip"]
+end     = "no_route"
+[[test]]
+name   = "what it says is no amount"
+agents = { bot = { outcome = "order placed", amount = "much" } }
+do     = ["silence"]
+[test.expect]
+path    = ["bot next", "sort next", "sure next"]
+targets = ["bot_sip", "agents"]
+[[test]]
+name    = "it is busy"
+targets = { bot_sip = "busy" }
+[test.expect]
+path = ["bot error", "busy next"]
+[[test]]
+name   = "it never ends"
+agents = { bot = "stays" }
+do     = ["wait 299s", "silence"]
+[test.expect]
+path    = ["bot timeout"]
+handled = "human"
+[[test]]
+name   = "it breaks off"
+agents = { bot = "breaks-off" }
+do     = ["silence"]
+[test.expect]
+path    = ["bot error"]
+targets = ["bot_sip", "agents"]
+"#;
 
 fn start(place: &Place) -> Engine {
     place.beep();

@@ -48,6 +48,7 @@ fn every_key_of_a_flow_that_the_check_knows_is_in_the_docs_and_no_other() {
         ("lookup", step("lookup", "")),
         ("action", step("action", "")),
         ("wait", step("wait", "")),
+        ("agent", step("agent", "")),
         ("voicemail", step("voicemail", "")),
         ("callback", step("callback", "")),
         ("sub", step("sub", "")),
@@ -70,7 +71,9 @@ fn every_key_of_a_flow_that_the_check_knows_is_in_the_docs_and_no_other() {
 fn every_key_of_the_configuration_that_the_check_knows_is_in_the_docs_and_no_other() {
     let documented = keys(CONFIGURATION);
     let provider = |kind| known_to_config(&table("provider.x", &format!("kind = \"{kind}\"")));
-    let source = |kind| known_to_config(&table("source.x", &format!("kind = \"{kind}\"")));
+    let source = |kind: &&str| known_to_config(&table("source.x", &format!("kind = \"{kind}\"")));
+    let sources: BTreeSet<String> =
+        ["http", "options", "ami", "esl"].iter().flat_map(source).collect();
     let providers: BTreeSet<String> = PROVIDERS.iter().flat_map(provider).collect();
     for (of, known) in [
         ("[[listener]]", known_to_config(&format!("[[listener]]\n{NO_KEY}\n"))),
@@ -80,7 +83,7 @@ fn every_key_of_the_configuration_that_the_check_knows_is_in_the_docs_and_no_oth
         ("[fallback]", known_to_config(&table("fallback", ""))),
         ("[business.X]", known_to_config(&table("business.x", ""))),
         ("[provider.X]", providers),
-        ("[source.X]", &source("http") | &source("options")),
+        ("[source.X]", sources),
         ("[system.X]", known_to_config(&table("system.x", ""))),
         ("[store]", known_to_config(&table("store", ""))),
         ("[http]", known_to_config(&table("http", ""))),
@@ -119,7 +122,8 @@ fn each_key_is_refused_as_not_available_yet_if_the_docs_say_so_and_only_then() {
             of if of.starts_with("[rule") => "[rule.x]\n".to_owned(),
             of @ ("[target.X]" | "[link.X]" | "[after_call.X]") => of.replace('X', "x") + "\n",
             of @ ("say" | "menu" | "answer" | "offer" | "decide" | "set" | "text" | "opt-out"
-            | "collect" | "lookup" | "action" | "wait" | "voicemail" | "callback" | "sub") => {
+            | "collect" | "lookup" | "action" | "wait" | "agent" | "voicemail"
+            | "callback" | "sub") => {
                 format!("[step.x]\ndo = \"{of}\"\n")
             }
             _ => return None,

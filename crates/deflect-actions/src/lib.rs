@@ -2,7 +2,8 @@
 //!
 //! [`store`] keeps what happened in one SQLite file or in PostgreSQL; [`text`] sends a caller
 //! the text that was asked for, at most once, and knows afterwards whether it was sent;
-//! [`provider`] speaks to those who carry it; [`web`] asks systems of the business; [`link`] leads from texts to pages and from there to a
+//! [`provider`] speaks to those who carry it; [`web`] asks systems of the business; [`queue`] asks the queues
+//! of a PBX; [`link`] leads from texts to pages and from there to a
 //! [`destination`]; [`keys`] keeps numbers from being numbers.
 
 mod clock;
@@ -12,6 +13,7 @@ mod http;
 pub mod keys;
 pub mod link;
 pub mod provider;
+pub mod queue;
 pub mod store;
 pub mod text;
 pub mod web;

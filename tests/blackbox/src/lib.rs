@@ -5,11 +5,14 @@
 //! that all may use the usual ports and run side by side.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
+mod asterisk;
 mod baresip;
 mod cluster;
 mod database;
 mod ear;
 mod engine;
+mod freeswitch;
+mod pbx_api;
 mod place;
 mod sipp;
 pub mod sound;
@@ -18,11 +21,13 @@ pub mod twilio;
 pub mod web;
 mod wire;
 
+pub use asterisk::Asterisk;
 pub use baresip::{Baresip, Softphone};
 pub use cluster::Cluster;
 pub use database::{Database, Locked};
 pub use ear::{EVENTS, Ear, PCMA, PCMU, Packet, media_of};
 pub use engine::{Answer, CONFIG, Engine, FLOW, FORWARD, KEYS, call, fill, get};
+pub use freeswitch::Freeswitch;
 pub use place::{Place, eventually, eventually_within, go_on_for};
 pub use sipp::{Run, Scenario};
 pub use stream::Stream;

@@ -9,13 +9,14 @@ use super::{read::Table, secret::Secret};
 
 /// Requests of a token in a minute, unless it says otherwise.
 const PER_MINUTE: u32 = 600;
-const SCOPES: [(&str, Scope); 6] = [
+const SCOPES: [(&str, Scope); 7] = [
     ("read", Scope::Read),
     ("context", Scope::Context),
     ("sources", Scope::Sources),
     ("deflect", Scope::Deflect),
     ("report", Scope::Report),
     ("optouts", Scope::OptOuts),
+    ("agents", Scope::Agents),
 ];
 
 /// Kinds of events that webhooks may ask for.
@@ -62,6 +63,8 @@ pub enum Scope {
     Report,
     /// Recording who wants no texts.
     OptOuts,
+    /// Telling us of running calls that persons take, and having links sent in them.
+    Agents,
 }
 
 impl Http {

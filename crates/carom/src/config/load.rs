@@ -243,6 +243,7 @@ fn shared(config: &Config) -> Shared {
         senders: senders.collect(),
         sources: config.sources.iter().map(|source| source.name.clone()).collect(),
         systems: config.systems.iter().map(of_requests).collect(),
+        signals: config.sources.iter().filter_map(|source| source.kind.signal()).collect(),
         providers: config.providers.iter().map(of_links).collect(),
         public_url: config.http.public_url.clone(),
         businesses: businesses.collect(),

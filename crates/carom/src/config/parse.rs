@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, path::Path};
 
 use ivr_runtime::{
     diagnose::{self, Asked, Code, Notes, Problem, Span},
-    flow::tables::{self, TargetDraft},
+    flow::{
+        model::HumanSignal,
+        tables::{self, TargetDraft},
+    },
 };
 
 use super::{
@@ -84,6 +87,17 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let hours = tables::resolve_hours(hours.collect(), &[], root.notes());
     let sources = named(root, "source", |name, table| source::read(name, table, &targets));
     let systems = named(root, "system", system::read);
+    for (target, place) in &drafts {
+        let signal = &target.human_signal;
+        let told = sources.iter().any(|source| source.kind.signal().as_ref() == Some(signal));
+        if matches!(signal, HumanSignal::Ami | HumanSignal::Esl) && !told {
+            let (word, name) = (signal.word(), &target.name.value);
+            let message =
+                format!("`human_signal` of `{name}`: no source of kind `{word}` tells it");
+            let help = format!("add a `[source.X]` of kind `{word}`");
+            root.problem(Code::E01, place, message, &help);
+        }
+    }
     let businesses = named(root, "business", business::read);
     if businesses.is_empty() && root.names_under("business").is_empty() {
         let help = "add one, with `name` and `brand`";

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use deflect_actions::queue::{self, Settings};
+use ivr_runtime::{diagnose::Code, flow::model::HumanSignal};
+
 use super::{read::Table, secret::Secret};
 
 /// A source of waiting times.
@@ -42,24 +45,49 @@ pub enum SourceKind {
         /// Its name.
         target: String,
     },
+    /// A queue of Asterisk (`ami`) or FreeSWITCH (`esl`).
+    Queue(Settings),
     /// Told to us: `POST /v1/sources/X`.
     Api,
+}
+
+impl SourceKind {
+    /// The signal that a person answers, where it can give one.
+    #[must_use]
+    pub fn signal(&self) -> Option<HumanSignal> {
+        match self {
+            Self::Queue(settings) => Some(match settings.kind {
+                queue::Kind::Ami => HumanSignal::Ami,
+                queue::Kind::Esl => HumanSignal::Esl,
+            }),
+            Self::Http { .. } | Self::Options { .. } | Self::Api => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
 enum Kind {
     Http,
     Options,
+    Ami,
+    Esl,
     Api,
 }
 
 pub(super) fn read(name: String, table: &Table<'_>, targets: &[&str]) -> Option<Source> {
-    let kinds = [("http", Kind::Http), ("options", Kind::Options), ("api", Kind::Api)];
-    let kind = table.required("kind", |t| t.choice("kind", &kinds, &["ami", "esl"]));
+    let kinds = [
+        ("http", Kind::Http),
+        ("options", Kind::Options),
+        ("ami", Kind::Ami),
+        ("esl", Kind::Esl),
+        ("api", Kind::Api),
+    ];
+    let kind = table.required("kind", |t| t.choice("kind", &kinds, &[]));
     let seconds = |key, usual| table.duration(key, 1, 1..=3_600).unwrap_or(usual);
     let every = seconds("every_seconds", Duration::from_secs(10));
     let stale = seconds("stale_seconds", Duration::from_secs(60));
     let timeout = table.number("timeout_ms", 50..=10_000).unwrap_or(800);
+    let timeout = Duration::from_millis(u64::from(timeout));
     let (mut default_wait, mut default_agents) = (None, None);
     if let Some(default) = table.table("default") {
         default_wait = default.number("wait_seconds", 0..=86_400);
@@ -70,7 +98,7 @@ pub(super) fn read(name: String, table: &Table<'_>, targets: &[&str]) -> Option<
         let text = table.text(key)?;
         if !text.value.starts_with('/') {
             let message = format!("`{key}` is no JSON pointer");
-            table.note(ivr_runtime::diagnose::Code::E00, key, message, "such as `/queue/wait`");
+            table.note(Code::E00, key, message, "such as `/queue/wait`");
         }
         Some(text.value)
     };
@@ -82,7 +110,7 @@ pub(super) fn read(name: String, table: &Table<'_>, targets: &[&str]) -> Option<
             if wait_at.is_none() && agents_at.is_none() {
                 let help = "add `wait_seconds = \"/…\"` or `agents_available = \"/…\"`";
                 let message = "nothing is read out of its answers";
-                table.note(ivr_runtime::diagnose::Code::E00, "url", message, help);
+                table.note(Code::E00, "url", message, help);
             }
             url.map(|url| SourceKind::Http { url, token, wait_at, agents_at })
         }
@@ -90,6 +118,8 @@ pub(super) fn read(name: String, table: &Table<'_>, targets: &[&str]) -> Option<
             let target = table.required("target", |t| t.reference("target", "target", targets));
             target.map(|target| SourceKind::Options { target: target.value })
         }
+        Some(Kind::Ami) => settings(table, queue::Kind::Ami, every, timeout).map(SourceKind::Queue),
+        Some(Kind::Esl) => settings(table, queue::Kind::Esl, every, timeout).map(SourceKind::Queue),
         Some(Kind::Api) => Some(SourceKind::Api),
         None => {
             // What its other keys mean depends on the kind; nothing is said of them.
@@ -99,13 +129,64 @@ pub(super) fn read(name: String, table: &Table<'_>, targets: &[&str]) -> Option<
             None
         }
     };
-    Some(Source {
-        name,
-        kind: kind?,
+    Some(Source { name, kind: kind?, every, timeout, stale, default_wait, default_agents })
+}
+
+/// A queue of a PBX: `url = "ami://HOST"` or `"esl://HOST"`, with a port where it is another.
+fn settings(
+    table: &Table<'_>,
+    kind: queue::Kind,
+    every: Duration,
+    within: Duration,
+) -> Option<Settings> {
+    let (scheme, usual) = match kind {
+        queue::Kind::Ami => ("ami", 5038),
+        queue::Kind::Esl => ("esl", 8021),
+    };
+    let url = table.required("url", |t| t.text("url"));
+    let at = url.as_ref().and_then(|url| host_and_port(&url.value, scheme, usual));
+    if let (Some(url), None) = (&url, &at) {
+        let message = format!("`{}` is no address of that kind", url.value);
+        let help = format!("write `\"{scheme}://HOST\"` or `\"{scheme}://HOST:{usual}\"`");
+        table.problem(Code::E00, &url.span, message, &help);
+    }
+    let secret = table.required("token", |t| t.secret_value("token"));
+    let username = match kind {
+        queue::Kind::Ami => table.required("username", |t| t.secret_or_text("username")),
+        queue::Kind::Esl => None,
+    };
+    let name = table.required("queue", |t| t.text("queue"))?;
+    if name.value.is_empty() || name.value.contains(|c: char| c.is_control() || c == ' ') {
+        let message = format!("{:?} is no name of a queue", name.value);
+        table.problem(Code::E00, &name.span, message, "one word, as the PBX has it");
+        return None;
+    }
+    if kind == queue::Kind::Ami && username.is_none() {
+        return None;
+    }
+    let (host, port) = at?;
+    Some(Settings {
+        kind,
+        host,
+        port,
+        username: username.map(|name| name.reveal().to_owned()).unwrap_or_default(),
+        secret: secret?.reveal().to_owned(),
+        queue: name.value,
         every,
-        timeout: Duration::from_millis(u64::from(timeout)),
-        stale,
-        default_wait,
-        default_agents,
+        within,
+        // Known once the flows are.
+        signals: false,
     })
+}
+
+fn host_and_port(url: &str, scheme: &str, usual: u16) -> Option<(String, u16)> {
+    let at = url.strip_prefix(scheme)?.strip_prefix("://")?.trim_end_matches('/');
+    let (host, port) = match at.rsplit_once(':') {
+        // An IPv6 address in brackets has colons of its own.
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (at, usual),
+    };
+    let host = host.trim_matches(['[', ']']);
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-:_".contains(c);
+    (!host.is_empty() && host.chars().all(plain) && port != 0).then(|| (host.to_owned(), port))
 }

@@ -110,6 +110,9 @@ fn router(site: Site) -> Router {
     let report = Router::new()
         .route("/v1/outcomes", post(api::outcome))
         .route("/v1/external-counts", post(api::counts));
+    let agents = Router::new()
+        .route("/v1/calls/{call}/human", post(api::human))
+        .route("/v1/calls/{call}/send-link", post(api::send_link));
     let opt_outs = Router::new()
         .route("/v1/optouts", post(api::opt_out))
         .route("/v1/optouts/remove", post(api::opt_in));
@@ -120,6 +123,7 @@ fn router(site: Site) -> Router {
         .merge(guarded(deflect, Scope::Deflect))
         .merge(guarded(report, Scope::Report))
         .merge(guarded(opt_outs, Scope::OptOuts))
+        .merge(guarded(agents, Scope::Agents))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/webhooks/{kind}/{provider}", webhooks.clone())

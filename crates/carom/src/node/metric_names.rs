@@ -58,6 +58,13 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("carom_link_guesses_total", Counter, "Bad tokens of addresses that had tried too many"),
     ("carom_lookups_total", Counter, "Lookups and actions, by result"),
     ("carom_source_up", Gauge, "1: the source of waiting times answers; by source"),
+    ("carom_source_wait_seconds", Gauge, "The wait that the source told last; by source"),
+    ("carom_source_agents_available", Gauge, "Free agents that the source told last; by source"),
+    (
+        "carom_source_callers_waiting",
+        Gauge,
+        "Callers in the queue that the source told last; by source",
+    ),
     ("carom_store_up", Gauge, "1: the database answers"),
     ("carom_store_retries_total", Counter, "Commits that failed and were tried again"),
     ("carom_store_rows_waiting", Gauge, "Rows that wait to be written"),

@@ -120,6 +120,7 @@ impl Node {
         let served = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
         let (ready, is_ready) = watch::channel(true);
         let (asks, asked) = mpsc::channel(64);
+        services.sources.connect(asks.downgrade());
         tokio::spawn(upkeep::keep_house(metrics.clone(), services.store.clone(), asks.downgrade()));
         let remote = RemoteCalls::new(services.clone());
         tokio::spawn(sweep(remote.clone()));
@@ -260,7 +261,7 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
     tokio::spawn(read_marks(store.clone(), Arc::clone(&marks)));
     let random = Arc::new(AtomicU64::new(start_seed()));
     let (web, sources) = (Web::default(), Sources::default());
-    sources.reconfigure(&snapshot.config.sources, &web);
+    sources.reconfigure(&snapshot.config.sources, &snapshot.flows, &web);
     let links = LinkHealth::default();
     links.reconfigure(&snapshot.flows, &store);
     let destinations = Destinations::default();

@@ -181,7 +181,8 @@ impl Node {
         let restart = needs_restart(&old.config, &snapshot.config);
         let snapshot = Arc::new(snapshot);
         self.services.texts.reconfigure(Arc::clone(&snapshot.texts));
-        self.services.sources.reconfigure(&snapshot.config.sources, &self.services.web);
+        let sources = &snapshot.config.sources;
+        self.services.sources.reconfigure(sources, &snapshot.flows, &self.services.web);
         self.services.links.reconfigure(&snapshot.flows, &self.services.store);
         self.snapshot.store(Arc::clone(&snapshot));
         let flows = snapshot.flows.len();

@@ -1,4 +1,5 @@
-//! Sources of waiting times: each is asked on its own, and calls take what was told last.
+//! Sources of waiting times: each is asked on its own, and calls take what was told last. Those
+//! that are queues of a PBX also tell the switchboard when a person takes a call.
 
 use std::{
     collections::BTreeMap,
@@ -6,12 +7,24 @@ use std::{
     time::Duration,
 };
 
-use deflect_actions::web::{Answer, Ask, Web};
-use ivr_runtime::call::Told;
-use tokio::task::JoinHandle;
+use deflect_actions::{
+    queue::{self, News, Report, Settings},
+    web::{self, Answer, Web},
+};
+use ivr_runtime::{
+    call::Told,
+    flow::model::{Flow, HumanSignal},
+};
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::clock::wall_ms;
-use crate::config::{Source, SourceKind};
+use crate::{
+    config::{Source, SourceKind},
+    switchboard::{Answered, Ask},
+};
+
+/// News of a queue that may wait to be heard.
+const NEWS: usize = 256;
 
 /// What the sources told, and the tasks that ask them. Clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -21,14 +34,22 @@ pub struct Sources(Arc<Inner>);
 struct Inner {
     told: RwLock<BTreeMap<String, Told>>,
     asking: Mutex<BTreeMap<String, Asked>>,
+    /// Who is told of persons who take calls.
+    board: RwLock<Option<mpsc::WeakSender<Ask>>>,
 }
 
 /// A source, and the task that asks it where it is asked.
 type Asked = (Source, Option<JoinHandle<()>>);
 
 impl Sources {
-    /// From now on these are the sources; those that are as before go on.
-    pub fn reconfigure(&self, sources: &[Source], web: &Web) {
+    /// Whoever takes a call is told here.
+    pub fn connect(&self, board: mpsc::WeakSender<Ask>) {
+        *self.0.board.write().unwrap_or_else(PoisonError::into_inner) = Some(board);
+    }
+
+    /// From now on these are the sources of these flows; those that are as before go on.
+    pub fn reconfigure(&self, sources: &[Source], flows: &[Arc<Flow>], web: &Web) {
+        let sources: Vec<Source> = sources.iter().map(|source| wanted(source, flows)).collect();
         let mut asking = self.0.asking.lock().unwrap_or_else(PoisonError::into_inner);
         asking.retain(|name, (before, task)| {
             let stays = sources.iter().any(|source| source == before);
@@ -40,13 +61,20 @@ impl Sources {
             }
             stays
         });
-        for source in sources {
+        for source in &sources {
             if asking.contains_key(&source.name) {
                 continue;
             }
             self.change(|told| told.insert(source.name.clone(), nothing_from(source)));
-            let task = matches!(source.kind, SourceKind::Http { .. })
-                .then(|| tokio::spawn(self.clone().ask(source.clone(), web.clone())));
+            let task = match &source.kind {
+                SourceKind::Http { .. } => {
+                    Some(tokio::spawn(self.clone().ask(source.clone(), web.clone())))
+                }
+                SourceKind::Queue(settings) => {
+                    Some(tokio::spawn(self.clone().follow(source.clone(), settings.clone())))
+                }
+                SourceKind::Options { .. } | SourceKind::Api => None,
+            };
             asking.insert(source.name.clone(), (source.clone(), task));
         }
     }
@@ -62,26 +90,72 @@ impl Sources {
         let Some((source, _)) = asking.get(name).filter(|(s, _)| s.kind == SourceKind::Api) else {
             return false;
         };
-        self.take(source, wait_seconds, agents);
+        self.take(source, Report { wait_seconds, agents_available: agents, callers_waiting: None });
         true
     }
 
-    fn take(&self, source: &Source, wait_seconds: Option<u32>, agents_available: Option<u32>) {
+    fn take(&self, source: &Source, report: Report) {
+        let Report { wait_seconds, agents_available, callers_waiting } = report;
         let stale = i64::try_from(source.stale.as_millis()).unwrap_or(i64::MAX / 4);
         let until_ms = wall_ms() + stale;
-        let told = Told { wait_seconds, agents_available, until_ms, ..nothing_from(source) };
+        let told = Told {
+            wait_seconds,
+            agents_available,
+            callers_waiting,
+            until_ms,
+            ..nothing_from(source)
+        };
         self.change(|all| all.insert(source.name.clone(), told));
+        let name = || source.name.clone();
+        // What it does not say shows as no number.
+        let shown = |told: Option<u32>| told.map_or(f64::NAN, f64::from);
+        metrics::gauge!("carom_source_wait_seconds", "source" => name()).set(shown(wait_seconds));
+        metrics::gauge!("carom_source_agents_available", "source" => name())
+            .set(shown(agents_available));
+        metrics::gauge!("carom_source_callers_waiting", "source" => name())
+            .set(shown(callers_waiting));
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Told>) -> T) {
         change(&mut self.0.told.write().unwrap_or_else(PoisonError::into_inner));
     }
 
+    fn board(&self) -> Option<mpsc::Sender<Ask>> {
+        let board = self.0.board.read().unwrap_or_else(PoisonError::into_inner);
+        board.as_ref().and_then(mpsc::WeakSender::upgrade)
+    }
+
+    /// Hears what a queue tells, for as long as it is one of the sources.
+    async fn follow(self, source: Source, settings: Settings) {
+        let by = source.kind.signal().unwrap_or(HumanSignal::None);
+        let (tell, mut news) = mpsc::channel(NEWS);
+        let following = queue::follow(settings, tell);
+        let hearing = async {
+            let mut was_up = true;
+            while let Some(told) = news.recv().await {
+                match told {
+                    News::Told(report) => {
+                        was_up = state(&source, was_up, None);
+                        self.take(&source, report);
+                    }
+                    News::Down(why) => was_up = state(&source, was_up, Some(&why)),
+                    News::Person(call) => {
+                        let Some(board) = self.board() else { continue };
+                        let answered = Answered { call, by: by.clone(), reply: None };
+                        let _ = board.send(Ask::Answered(answered)).await;
+                    }
+                }
+            }
+        };
+        // They share a task: a source that is no more ends both.
+        tokio::join!(following, hearing);
+    }
+
     async fn ask(self, source: Source, web: Web) {
         let SourceKind::Http { url, token, wait_at, agents_at } = &source.kind else { return };
         let named = [("wait", wait_at), ("agents", agents_at)];
         let save = named.into_iter().filter_map(|(name, at)| Some((name.to_owned(), at.clone()?)));
-        let ask = Ask {
+        let ask = web::Ask {
             post: false,
             url: url.clone(),
             token: token.as_ref().map(|token| token.reveal().to_owned()),
@@ -99,27 +173,43 @@ impl Sources {
                 Answer::Values(values) => Ok(values),
                 Answer::Failed(why) => Err(why),
             };
-            metrics::gauge!("carom_source_up", "source" => source.name.clone())
-                .set(f64::from(u8::from(told.is_ok())));
-            match told {
-                Ok(values) => {
-                    if !was_up {
-                        tracing::info!(source = source.name, "source answers again");
-                    }
-                    was_up = true;
-                    let number = |name| values.get(name).and_then(|text| whole(text));
-                    self.take(&source, number("wait"), number("agents"));
-                }
-                Err(why) => {
-                    if was_up {
-                        tracing::warn!(source = source.name, why, "source does not answer");
-                    }
-                    was_up = false;
-                }
+            was_up = state(&source, was_up, told.as_ref().err());
+            if let Ok(values) = told {
+                let number = |name| values.get(name).and_then(|text| whole(text));
+                let report = Report {
+                    wait_seconds: number("wait"),
+                    agents_available: number("agents"),
+                    callers_waiting: None,
+                };
+                self.take(&source, report);
             }
             tokio::time::sleep(source.every).await;
         }
     }
+}
+
+/// Says it when a source goes down or comes back; returns whether it is up.
+fn state(source: &Source, was_up: bool, down: Option<&String>) -> bool {
+    let is_up = down.is_none();
+    metrics::gauge!("carom_source_up", "source" => source.name.clone())
+        .set(f64::from(u8::from(is_up)));
+    match down {
+        None if !was_up => tracing::info!(source = source.name, "source answers again"),
+        Some(why) if was_up => tracing::warn!(source = source.name, why, "source does not answer"),
+        _ => {}
+    }
+    is_up
+}
+
+/// The source as these flows need it: signals are heard only where a target waits for them.
+fn wanted(source: &Source, flows: &[Arc<Flow>]) -> Source {
+    let mut source = source.clone();
+    let signal = source.kind.signal();
+    let mut targets = flows.iter().flat_map(|flow| &flow.targets);
+    if let SourceKind::Queue(settings) = &mut source.kind {
+        settings.signals = targets.any(|target| Some(&target.human_signal) == signal.as_ref());
+    }
+    source
 }
 
 /// What holds while a source has told nothing.

@@ -13,6 +13,7 @@ use super::{
     Switchboard,
     arrive::key_of,
     dial::Dialled,
+    feature::LinkOrder,
     forward::RINGBACK,
     live::{CallNo, CallerState, Side},
 };
@@ -220,8 +221,11 @@ impl Switchboard {
                     self.tell(no, Input::KeyDown(key));
                 }
             }
+            MediaEvent::KeyUp { digit, .. } if side == Side::Target => {
+                self.on_target_key(no, digit);
+            }
             MediaEvent::KeyUp { digit, .. } => {
-                if let (Side::Caller, Some(key)) = (side, key_of(digit)) {
+                if let Some(key) = key_of(digit) {
                     if let Some(call) = self.calls.get_mut(&no) {
                         call.line.note(wall_ms(), "key", "the caller pressed a key");
                     }
@@ -283,7 +287,7 @@ impl Switchboard {
         }
     }
 
-    fn relay_key_as_info(
+    pub(super) fn relay_key_as_info(
         &mut self,
         no: CallNo,
         side: Side,
@@ -315,6 +319,10 @@ impl Switchboard {
                 Some(Dialled::NotReached)
             }
             Record::ForwardAnswered { .. } => Some(Dialled::Reached),
+            Record::SendLink { why_not, .. } => {
+                call.link_order = Some(why_not.map_or(LinkOrder::Sent, LinkOrder::Refused));
+                None
+            }
             _ => None,
         };
         for row in rows {

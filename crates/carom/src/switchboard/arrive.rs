@@ -106,6 +106,7 @@ impl Switchboard {
             caller: CallerLeg { leg, invite, media, state: CallerState::Trying },
             spare_media: Some(spare),
             target: None,
+            link_order: None,
             taking: None,
             dial: None,
             line,

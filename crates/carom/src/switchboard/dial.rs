@@ -154,6 +154,7 @@ impl Switchboard {
             caller: CallerLeg { leg: NO_LEG, invite: to_agent, media, state: CallerState::Gone },
             spare_media: None,
             target: None,
+            link_order: None,
             taking: None,
             dial: Some(dial),
             line,

@@ -149,6 +149,10 @@ pub(super) fn fields(
         // Rounded up: nobody minds being early.
         ("wait_minutes", wait.map(|seconds| seconds.div_ceil(60).to_string())),
         (
+            "callers_waiting",
+            source.and_then(|told| told.callers_at(now_ms)).map(|callers| callers.to_string()),
+        ),
+        (
             "agents_available",
             source.and_then(|told| told.agents_at(now_ms)).map(|agents| agents.to_string()),
         ),

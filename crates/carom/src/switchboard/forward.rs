@@ -17,6 +17,7 @@ use sip_stack::{
 
 use super::{
     Switchboard,
+    feature::Pressed,
     hunt::{Act, Ending, Hunt},
     live::{CallNo, CallerState, Live, Media, Side, TargetLeg, TargetState},
     way::Way,
@@ -88,6 +89,8 @@ impl Switchboard {
             media,
             quiet,
             agent,
+            person: false,
+            pressed: Pressed::default(),
             state: TargetState::Calling,
         });
         self.act_on_hunt(no, vec![act]);
@@ -376,6 +379,7 @@ impl Switchboard {
         self.media_to(b, Command::ListenKeys(false));
         self.media_to(a, Command::Bridge { peer: b, keys: a_keys });
         self.media_to(b, Command::Bridge { peer: a, keys: b_keys });
+        self.listen_for_code(no);
     }
 
     /// Uncouples them; the caller leg hears silence and its keys are ours again.

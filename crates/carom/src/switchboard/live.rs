@@ -16,7 +16,13 @@ use sip_stack::{
 };
 
 use super::{
-    dial::Dial, hunt::Hunt, media::StreamRules, record::Ledger, timeline::TimeLine, voice::Taking,
+    dial::Dial,
+    feature::{LinkOrder, Pressed},
+    hunt::Hunt,
+    media::StreamRules,
+    record::Ledger,
+    timeline::TimeLine,
+    voice::Taking,
 };
 use crate::config::{Config, Snapshot, Trunk};
 
@@ -55,6 +61,8 @@ pub struct Live {
     pub spare_media: Option<Media>,
     /// A callback that we make: the caller leg is the target's, the target leg the caller's.
     pub dial: Option<Dial>,
+    /// What became of the link that was ordered last.
+    pub link_order: Option<LinkOrder>,
     /// What the caller says is being recorded.
     pub taking: Option<Taking>,
     pub line: TimeLine,
@@ -116,6 +124,10 @@ pub struct TargetLeg {
     pub quiet: bool,
     /// A voice bot, which hands the caller back.
     pub agent: Option<AgentRequest>,
+    /// It was told from elsewhere that a person took the call.
+    pub person: bool,
+    /// Keys that may begin its feature code.
+    pub pressed: Pressed,
     pub state: TargetState,
 }
 
@@ -290,6 +302,9 @@ impl Live {
         match facts.map(|facts| &facts.human_signal) {
             Some(HumanSignal::Reinvite) => moved,
             Some(HumanSignal::Header(name)) => headers.first(name.as_str().into()).is_some(),
+            Some(HumanSignal::Ami | HumanSignal::Esl | HumanSignal::Api) => {
+                target.is_some_and(|target| target.person)
+            }
             Some(HumanSignal::Answer | HumanSignal::None) | None => false,
         }
     }

@@ -4,12 +4,14 @@
 
 mod act;
 mod admission;
+mod answered;
 mod arrive;
 mod backlog;
 mod callback;
 mod dial;
 mod ending;
 mod facts;
+mod feature;
 mod fetch;
 mod forward;
 mod frame;
@@ -53,9 +55,11 @@ use self::{
     timeline::Ended,
 };
 pub use self::{
+    answered::Answered,
     callback::refused,
     dial::{DialOrder, Dialled},
     facts::{one_off, one_offs},
+    feature::LinkOrder,
     known::Known,
     local_time::local_time,
     media::{StreamRules, stream_config},
@@ -87,6 +91,10 @@ pub enum Ask {
     Dial(Box<DialOrder>),
     /// End a callback whose caller has not answered: it is no longer ours.
     StopDial(String),
+    /// A person has taken a call.
+    Answered(Answered),
+    /// A person on the call of this id wants its link sent.
+    SendLink(String, oneshot::Sender<LinkOrder>),
     /// Gauges.
     Gauges(oneshot::Sender<Gauges>),
 }
@@ -337,6 +345,8 @@ impl Switchboard {
             }
             Ask::Dial(order) => self.dial(*order),
             Ask::StopDial(callback_id) => self.stop_dial(&callback_id),
+            Ask::Answered(answered) => self.on_answered(answered),
+            Ask::SendLink(call_id, reply) => self.order_link(&call_id, reply),
             Ask::Gauges(reply) => {
                 let _ = reply.send(Gauges {
                     calls: self.calls.len(),

@@ -8,7 +8,7 @@ use deflect_actions::store::{
     Row, StepRow,
 };
 use ivr_runtime::{
-    call::{Facts, Input, OfferResponse, Record},
+    call::{AGENT_INITIATED, Facts, Input, OfferResponse, Record},
     flow::model::Flow,
     replay::{Entry, Veil},
 };
@@ -329,6 +329,7 @@ impl Ledger {
             // A flag that a flow sets holds for its call only.
             Record::Flag { .. }
             | Record::FollowUp { .. }
+            | Record::SendLink { .. }
             | Record::ForwardAnswered { .. }
             | Record::AgentAnswered { .. }
             | Record::ForwardFailed { .. }
@@ -468,6 +469,10 @@ pub fn in_words(record: &Record) -> Option<String> {
         Record::ForwardFailed { target, why, status, .. } => {
             let status = status.map_or(String::new(), |status| format!(" ({status})"));
             format!("{target}: {why}{status}")
+        }
+        Record::SendLink { why_not: None, .. } => format!("a link is sent, {AGENT_INITIATED}"),
+        Record::SendLink { why_not: Some(why), .. } => {
+            format!("no link is sent, {AGENT_INITIATED}: {why}")
         }
         Record::HumanAnswered { .. } => "a person answered".to_owned(),
         Record::HumanEnded { .. } => "the person is gone".to_owned(),

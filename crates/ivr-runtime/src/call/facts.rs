@@ -90,6 +90,8 @@ pub struct Told {
     pub wait_seconds: Option<u32>,
     /// Agents who could take a call now.
     pub agents_available: Option<u32>,
+    /// Callers who wait.
+    pub callers_waiting: Option<u32>,
     /// So long this holds, ms UTC.
     pub until_ms: i64,
     /// What holds then; `None`: unknown.
@@ -102,6 +104,11 @@ impl Told {
     /// Expected wait at `now_ms`, seconds.
     pub fn wait_at(&self, now_ms: i64) -> Option<u32> {
         if now_ms <= self.until_ms { self.wait_seconds } else { self.later_wait_seconds }
+    }
+
+    /// Callers who wait at `now_ms`; nobody guesses that later.
+    pub fn callers_at(&self, now_ms: i64) -> Option<u32> {
+        self.callers_waiting.filter(|_| now_ms <= self.until_ms)
     }
 
     /// Agents who could take a call at `now_ms`.

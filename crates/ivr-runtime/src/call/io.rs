@@ -55,6 +55,8 @@ pub enum Input {
     /// What the bot of [`Output::CallAgent`] said in its headers, by field; before it is told that
     /// it answered, or that its leg ended.
     AgentSaid(BTreeMap<String, String>),
+    /// A person who talks with the caller wants a link sent: by the feature code, or by the API.
+    SendLink,
     /// The caller is gone: BYE, CANCEL, media time-out.
     HungUp,
     /// The node drains: bridge to the human target now, whatever the flow does.
@@ -329,7 +331,7 @@ pub struct AgentRequest {
     pub target: TargetId,
     /// Headers of its INVITE beside the target's.
     pub headers: BTreeMap<String, Hidden>,
-    /// What is read out of its 200, its REFER and its BYE.
+    /// What is read out of its 200 and its BYE.
     pub save: Vec<SaveHeader>,
 }
 

@@ -15,6 +15,7 @@ pub mod keys;
 pub(crate) mod offers;
 mod records;
 pub(crate) mod route;
+mod send_link;
 pub(crate) mod speak;
 pub(crate) mod targets;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use io::{
     Output, ResolvedLink, TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,
 };
 pub use records::{EndReason, Handled, OfferResponse, Record};
+pub use send_link::AGENT_INITIATED;
 
 use std::{sync::Arc, time::Duration};
 
@@ -331,6 +333,7 @@ impl Call {
             (Phase::Over, _) | (Phase::Parting { .. }, Input::HungUp) => {}
             (_, Input::HungUp) => self.hung_up(now),
             (_, Input::OperatorBridge) => self.operator_bridge(now),
+            (_, Input::SendLink) => self.send_link(now),
             (Phase::Answering { .. }, Input::Answered) => self.answered(now),
             (Phase::Answering { .. }, Input::AnswerFailed) => self.answer_failed(now),
             (Phase::Answering { .. } | Phase::Saying(_), Input::Key(key)) => {

@@ -54,7 +54,7 @@ pub enum Record {
         response: OfferResponse,
         /// The key that answered it.
         pressed: Option<Key>,
-        /// Why it was suppressed.
+        /// Why it was suppressed; `agent_initiated` where a person wanted it sent.
         reason: Option<String>,
     },
     /// A pending offer was answered.
@@ -149,6 +149,13 @@ pub enum Record {
     },
     /// A person is there.
     HumanAnswered {
+        /// When.
+        at_ms: i64,
+    },
+    /// A person who talks with the caller wanted a link sent (EX-30).
+    SendLink {
+        /// Why none is; `None`: it is on its way.
+        why_not: Option<String>,
         /// When.
         at_ms: i64,
     },

@@ -486,6 +486,10 @@ pub struct Target {
     pub human_signal: HumanSignal,
     /// Header name → template with `{call_id}`, `{context_url}`.
     pub headers: BTreeMap<String, String>,
+    /// Keys by which its agents have a link sent; empty: none, and the bridge is blind to keys.
+    pub feature_code: Vec<Key>,
+    /// The `text` step whose message that is.
+    pub send_link: Option<StepId>,
     /// 486, 600; `None`: `if_fails`.
     pub if_busy: Option<Go>,
     /// 480, 408 after ringing, `ring_seconds`; `None`: `if_fails`.
@@ -517,6 +521,28 @@ pub enum HumanSignal {
     Reinvite,
     /// A header in an in-dialog request.
     Header(String),
+    /// Asterisk's manager says so.
+    Ami,
+    /// FreeSWITCH's event socket says so.
+    Esl,
+    /// A client of our API says so.
+    Api,
     /// We never learn it.
     None,
+}
+
+impl HumanSignal {
+    /// As a target writes it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Reinvite => "reinvite",
+            Self::Header(_) => "header",
+            Self::Ami => "ami",
+            Self::Esl => "esl",
+            Self::Api => "api",
+            Self::None => "none",
+        }
+    }
 }

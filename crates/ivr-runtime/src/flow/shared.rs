@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::tables::TargetDraft;
+use super::{model::HumanSignal, tables::TargetDraft};
 use crate::hours::Hours;
 
 /// The shared tables of `carom.toml`, already read. The default is a flow file on its own.
@@ -24,6 +24,8 @@ pub struct Shared {
     pub sources: Vec<String>,
     /// `[system.X]`.
     pub systems: Vec<System>,
+    /// By which signals they tell that a person answers.
+    pub signals: Vec<HumanSignal>,
     /// `[business.X]`.
     pub businesses: Vec<Business>,
     /// `[fallback] target`.

@@ -17,7 +17,7 @@ use crate::{
 /// Known of every call.
 const GIVEN: [&str; 6] = ["call_id", "called", "called_number", "caller_key", "intent", "language"];
 /// Told by a source, where there is one.
-const TOLD: [&str; 3] = ["wait_minutes", "wait_seconds", "agents_available"];
+const TOLD: [&str; 4] = ["wait_minutes", "wait_seconds", "agents_available", "callers_waiting"];
 /// Handed over by every link that asks for it.
 const GIVEN_TO_LINKS: [&str; 2] = ["path", "topic"];
 /// Given to requests besides.

@@ -18,7 +18,9 @@ pub(super) fn check(lint: &Lint<'_>) {
         }
     }
     let starts = [Some(flow.human), flow.fallback].into_iter().flatten().map(Go::Target);
-    let starts = starts.chain([Go::Step(flow.start)]);
+    // A text that a person has sent is entered by nobody else.
+    let by_agents = flow.targets.iter().filter_map(|target| target.send_link).map(Go::Step);
+    let starts = starts.chain([Go::Step(flow.start)]).chain(by_agents);
     let reached = graph::reachable(flow, starts, |_, _| true);
     for (at, step) in graph::steps(flow) {
         if !reached.contains(at) {

@@ -228,6 +228,8 @@ fn target(name: &str) -> Target {
         answered_means: AnsweredMeans::Queue,
         human_signal: HumanSignal::None,
         headers: BTreeMap::new(),
+        feature_code: Vec::new(),
+        send_link: None,
         if_busy: None,
         if_no_answer: None,
         if_fails: None,

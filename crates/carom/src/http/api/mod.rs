@@ -3,6 +3,7 @@
 //! JSON both ways. An error is a status and `{"error": "word", "message": "why"}`.
 
 mod call_back;
+mod calls;
 mod compat;
 mod counts;
 mod deflect;
@@ -24,6 +25,7 @@ use serde_json::json;
 
 pub use self::invites::Invites;
 pub(super) use self::{
+    calls::{human, send_link},
     compat::{broadcast, c2m_eligibility, c2m_invite},
     counts::counts,
     deflect::{eligibility, invite},
@@ -43,6 +45,10 @@ pub(crate) struct Problem {
 impl Problem {
     pub fn bad(error: &'static str, message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, error, message: message.into() }
+    }
+
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, error: "refused", message: message.into() }
     }
 
     pub fn unknown(message: impl Into<String>) -> Self {

@@ -10,6 +10,7 @@ mod links;
 mod menus;
 mod numbers;
 mod offers;
+mod send_link;
 mod spoken;
 mod steps;
 mod targets;

@@ -76,6 +76,10 @@ pub(super) fn resolve(draft: &TargetDraft, reader: &Reader<'_>) -> Target {
         answered_means: draft.answered_means,
         human_signal: draft.human_signal.clone(),
         headers: draft.headers.clone(),
+        feature_code: draft.feature_code.clone(),
+        send_link: draft.send_link.as_ref().and_then(|name| {
+            if shared { reader.names.step(&name.value) } else { reader.step_to(name) }
+        }),
         if_busy: go(&draft.if_busy),
         if_no_answer: go(&draft.if_no_answer),
         if_fails: go(&draft.if_fails),

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use crate::{
     diagnose::{Code, Notes, Span, Table, Text},
     flow::model::{AnsweredMeans, HumanSignal},
+    key::Key,
     lint::addresses,
 };
+
+/// Keys of a feature code: one alone is pressed by mistake.
+const CODE: std::ops::RangeInclusive<usize> = 2..=6;
 
 /// A target whose names are not looked up yet: each flow looks them up among its own steps.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,10 @@ pub struct TargetDraft {
     pub human_signal: HumanSignal,
     /// Header name → template.
     pub headers: BTreeMap<String, String>,
+    /// Keys by which its agents have a link sent.
+    pub feature_code: Vec<Key>,
+    /// Name of the `text` step of that link.
+    pub send_link: Option<Text>,
     /// 486, 600.
     pub if_busy: Option<Text>,
     /// 480, 408 after ringing, `ring_seconds`.
@@ -58,6 +66,8 @@ impl Default for TargetDraft {
             answered_means: AnsweredMeans::default(),
             human_signal: HumanSignal::None,
             headers: default_headers(),
+            feature_code: Vec::new(),
+            send_link: None,
             if_busy: None,
             if_no_answer: None,
             if_fails: None,
@@ -82,7 +92,6 @@ pub fn target(name: Text, table: Table<'_>) -> Option<TargetDraft> {
         table.note(Code::E00, "when_closed", "`when_closed` without `hours`", help);
     }
     table.choice("mode", &[("bridge", ())], &["refer", "redirect"]);
-    table.not_yet("feature_code");
     let means = [("human", AnsweredMeans::Human), ("queue", AnsweredMeans::Queue)];
     let answered_means = table.choice("answered_means", &means, &[]).unwrap_or_default();
     let transports = [("udp", "udp"), ("tcp", "tcp"), ("auto", "auto")];
@@ -102,6 +111,8 @@ pub fn target(name: Text, table: Table<'_>) -> Option<TargetDraft> {
             AnsweredMeans::Queue => HumanSignal::None,
         }),
         headers: headers(&table),
+        feature_code: feature_code(&table),
+        send_link: table.text("send_link"),
         if_busy: table.text("if_busy"),
         if_no_answer: table.text("if_no_answer"),
         if_fails: table.text("if_fails"),
@@ -145,10 +156,28 @@ fn human_signal(table: &Table<'_>) -> Option<HumanSignal> {
     let words = [
         ("answer", HumanSignal::Answer),
         ("reinvite", HumanSignal::Reinvite),
+        ("ami", HumanSignal::Ami),
+        ("esl", HumanSignal::Esl),
+        ("api", HumanSignal::Api),
         ("none", HumanSignal::None),
         ("header:…", HumanSignal::None),
     ];
-    table.choose("human_signal", &text, &words, &["ami", "esl", "api"])
+    table.choose("human_signal", &text, &words, &[])
+}
+
+/// What its agents press on the bridge.
+fn feature_code(table: &Table<'_>) -> Vec<Key> {
+    let Some(text) = table.text("feature_code") else { return Vec::new() };
+    let keys: Option<Vec<Key>> = text.value.chars().map(|c| Key::try_from(c).ok()).collect();
+    let keys = keys.filter(|keys| CODE.contains(&keys.len()));
+    if keys.is_none() {
+        let message = format!("`{}` is no feature code", text.value);
+        table.notes().note(Code::E00, text.span, message, "2 to 6 keys, such as `\"*7\"`");
+    } else if !table.has("send_link") {
+        let help = "add `send_link`, with the `text` step whose link it sends";
+        table.note(Code::E00, "feature_code", "the code sends nothing", help);
+    }
+    keys.unwrap_or_default()
 }
 
 /// Without `headers` the PBX learns our id of the call.

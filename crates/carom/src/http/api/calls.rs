@@ -1,0 +1,56 @@
+//! `/v1/calls/{call_id}/…`: what those who have a running call tell of it.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use deflect_actions::queue::Taken;
+use ivr_runtime::flow::model::HumanSignal;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::Problem;
+use crate::{
+    http::Site,
+    switchboard::{Answered, Ask, LinkOrder},
+};
+
+/// `POST /v1/calls/{call_id}/human`: a person has taken the call. 204 also where that was known.
+pub(crate) async fn human(
+    State(site): State<Site>,
+    Path(call): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let (reply, found) = oneshot::channel();
+    let by = HumanSignal::Api;
+    let answered = Answered { call: Taken::Call(call), by, reply: Some(reply) };
+    match ask(&site, Ask::Answered(answered), found).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => {
+            Err(Problem::unknown("no such call waits at a target with `human_signal = \"api\"`"))
+        }
+    }
+}
+
+/// `POST /v1/calls/{call_id}/send-link`: the person who talks with the caller has the link of the
+/// call's target sent. 202: it is on its way; what became of it is on the call's record.
+pub(crate) async fn send_link(
+    State(site): State<Site>,
+    Path(call): Path<String>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let (reply, told) = oneshot::channel();
+    match ask(&site, Ask::SendLink(call.clone(), reply), told).await? {
+        LinkOrder::Sent => Ok((StatusCode::ACCEPTED, Json(json!({ "call_id": call })))),
+        LinkOrder::Refused(why) => Err(Problem::refused(why)),
+        LinkOrder::NoCall => Err(Problem::unknown("no such call is running here")),
+    }
+}
+
+/// What the switchboard says.
+async fn ask<T>(site: &Site, ask: Ask, reply: oneshot::Receiver<T>) -> Result<T, Problem> {
+    let stopping = || Problem::unknown("the node is stopping");
+    let board = site.asks.upgrade().ok_or_else(stopping)?;
+    board.send(ask).await.map_err(|_| stopping())?;
+    drop(board);
+    reply.await.map_err(|_| stopping())
+}
