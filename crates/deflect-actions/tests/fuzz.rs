@@ -2,7 +2,11 @@
 //! NONE` searches for more. Failures print their seed.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use deflect_actions::provider::smpp::{Address, Body, Pdu, Short, take};
+use bytes::BytesMut;
+use deflect_actions::{
+    provider::smpp::{Address, Body, Pdu, Short, take},
+    queue::{Blocks, Frames},
+};
 
 #[test]
 fn smpp_stream() {
@@ -51,4 +55,62 @@ fn same_again(pdu: &Pdu) {
     if let Body::SubmitSm(_) | Body::DeliverSm(_) | Body::SubmitSmResp(..) = pdu.body {
         assert_eq!(Pdu::decode(&pdu.encode()).as_ref(), Ok(pdu));
     }
+}
+
+/// What a PBX sends, in pieces of its own words: cut anywhere, it is read the same.
+#[test]
+fn pbx_streams() {
+    const WORDS: [&str; 12] = [
+        "\r\n",
+        "\r\n\r\n",
+        "\n",
+        "\n\n",
+        "Event: AgentConnect",
+        "Content-Length: ",
+        "3",
+        "17",
+        ": ",
+        "%4",
+        "a|b",
+        "\u{e9}\0",
+    ];
+    bolero::check!().with_type::<(Vec<u8>, u16)>().for_each(|(picks, cut)| {
+        let text: String = picks.iter().map(|pick| WORDS[usize::from(*pick) % 12]).collect();
+        let bytes = text.as_bytes();
+        let parts = bytes.split_at(usize::from(*cut) % (bytes.len() + 1));
+        let blocks = |parts: &[&[u8]]| {
+            let mut blocks = Blocks::default();
+            read(parts, |buffer| blocks.take(buffer))
+        };
+        assert_eq!(blocks(&[bytes]), blocks(&[parts.0, parts.1]));
+        let frames = |parts: &[&[u8]]| read(parts, Frames::take);
+        assert_eq!(frames(&[bytes]), frames(&[parts.0, parts.1]));
+        for frame in frames(&[bytes]).0 {
+            let _ = frame.event().get("Event");
+        }
+        let _ = Blocks::greeting(&mut BytesMut::from(bytes));
+    });
+}
+
+/// All that is read, and the error that ended it.
+fn read<T, E>(
+    parts: &[&[u8]],
+    mut take: impl FnMut(&mut BytesMut) -> Result<Option<T>, E>,
+) -> (Vec<T>, Option<E>) {
+    let (mut buffer, mut found) = (BytesMut::new(), Vec::new());
+    for part in parts {
+        buffer.extend_from_slice(part);
+        loop {
+            let before = buffer.len();
+            match take(&mut buffer) {
+                Ok(Some(one)) => {
+                    assert!(buffer.len() < before, "it goes forward");
+                    found.push(one);
+                }
+                Ok(None) => break,
+                Err(why) => return (found, Some(why)),
+            }
+        }
+    }
+    (found, None)
 }

@@ -324,6 +324,9 @@ fn flow_of(
         answered_means: AnsweredMeans::Human,
         human_signal: HumanSignal::Answer,
         headers: Default::default(),
+        // The keys of who is called back are nobody's code.
+        feature_code: Vec::new(),
+        send_link: None,
         if_busy: None,
         if_no_answer: None,
         if_fails: Some(Go::Step(StepId(1))),

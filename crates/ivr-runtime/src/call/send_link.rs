@@ -62,6 +62,10 @@ fn request(
     if facts.is_protected() {
         return Err("protected");
     }
+    // The node could not take the call through its flow, and has no more room for this.
+    if facts.bypass.is_some() {
+        return Err("bypassed");
+    }
     if facts.wants_no_texts() && typed.is_none() {
         return Err("opted_out");
     }
@@ -76,7 +80,10 @@ fn request(
     let (flow, facts) = (context.flow, &*context.facts);
     let message = text::said(facts, &text.message).ok_or("message_missing")?;
     let (language, intent) = (facts.language.clone(), facts.intent.clone());
-    let via = if text.via.is_empty() { flow.senders.clone() } else { text.via.clone() };
+    let via = flow.carriers(&text.via, facts.intent.as_deref());
+    if via.is_empty() && flow.needs_media(facts.intent.as_deref()) {
+        return Err("no_media");
+    }
     let path = destinations::names(flow, &context.progress.path);
     let (offer, offered_ms) = (context.desk.next_offer(), context.at_ms());
     context.desk.record(Record::Offer {

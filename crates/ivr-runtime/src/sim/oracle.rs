@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::{random::Random, stage::Stage};
 use crate::{
     call::{
-        Call, CallState, EndReason, Facts, Handled, Input, OfferResponse, Output, Record,
-        TextOutcome,
+        AGENT_INITIATED, Call, CallState, EndReason, Facts, Handled, Input, OfferResponse, Output,
+        Record, TextOutcome,
     },
     flow::model::Flow,
 };
@@ -130,7 +130,14 @@ impl Oracle {
             }
             Output::Play { prompts, .. } => self.is_true(prompts, told),
             Output::SendText(_) if self.protected => Err("a text in a protected call"),
-            Output::SendText(text) if text.pressed.is_none() => Err("a text nobody asked for"),
+            Output::SendText(text) if text.asked_in == AGENT_INITIATED && !self.bridged => {
+                Err("a link from an agent who is not there")
+            }
+            Output::SendText(text)
+                if text.pressed.is_none() && text.asked_in != AGENT_INITIATED =>
+            {
+                Err("a text nobody asked for")
+            }
             Output::SendText(_) => {
                 self.texts += 1;
                 Ok(())
@@ -216,7 +223,9 @@ impl Oracle {
                 return Err("suppressed without a reason");
             }
             Record::Offer { stage, response, .. }
-                if self.holdout && stage != "menu" && *response != OfferResponse::Suppressed =>
+                if self.holdout
+                    && !matches!(stage.as_str(), "menu" | "agent")
+                    && *response != OfferResponse::Suppressed =>
             {
                 return Err("an offer in the control group");
             }

@@ -375,6 +375,10 @@ impl World for Random {
                 let target = call.flow().targets.get(usize::from(target.0));
                 let signals = target.is_some_and(|target| target.human_signal != HumanSignal::None);
                 self.ring(now, signals, plan);
+                // Whoever is there has the link sent at any time, once the call is there or not.
+                if target.is_some_and(|target| target.send_link.is_some()) && self.rng.percent(30) {
+                    plan.at(now + self.rng.ms(0..90_000), Topic::Target, Input::SendLink);
+                }
             }
             Output::CallAgent(request) => {
                 self.ring(now, false, plan);

@@ -16,6 +16,8 @@ pub(crate) fn everything() -> Draft {
         .rule("not_textable", Fact::Not(crate::flow::model::RuleId(1)))
         .target("agents", |draft, target| {
             target.human_signal = HumanSignal::Reinvite;
+            let Go::Step(link) = draft.go("text_me") else { unreachable!() };
+            target.send_link = Some(link);
             target.if_busy = Some(draft.go("busy"));
         })
         .target("old_ivr", |draft, target| {
