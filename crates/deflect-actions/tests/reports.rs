@@ -15,14 +15,14 @@ use reference::{
 const CALLS: u64 = 600;
 
 on_both!(
-    dp_11_dp_12_reports_say_what_a_slow_reference_says,
+    dp_10_dp_11_dp_12_reports_say_what_a_slow_reference_says,
     dp_01_three_hundred_and_fifty_of_a_thousand_are_35_percent,
     kh_18_intents_are_counted_with_their_outcomes,
     what_is_no_deflection_is_counted_as_none,
     x_04_a_broken_promise_is_found_under_the_old_key_and_for_a_day,
 );
 
-async fn dp_11_dp_12_reports_say_what_a_slow_reference_says(db: Db) {
+async fn dp_10_dp_11_dp_12_reports_say_what_a_slow_reference_says(db: Db) {
     let seed = std::env::var("CAROM_SEED").map_or_else(
         |_| u64::from(std::process::id()) << 20 ^ Clock::default().now_ms().unsigned_abs(),
         |seed| seed.parse().unwrap(),
@@ -44,6 +44,7 @@ async fn dp_11_dp_12_reports_say_what_a_slow_reference_says(db: Db) {
             ("net_savings", &asked[..], reference::net_savings(&all, range, &RATES)),
             ("recall_by_arm", &asked[..], reference::recall_by_arm(&all, range)),
             ("menu_use", &flow[..], reference::menu_use(&all, range)),
+            ("presses_to_answer", &flow[..], reference::presses_to_answer(&all, range)),
             ("drop_off", &flow[..], reference::drop_off(&all, range)),
             ("heat_map", &asked[..2], reference::heat_map(&all, range)),
             ("intervals", &asked[..2], reference::intervals(&all, range)),

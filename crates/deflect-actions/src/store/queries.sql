@@ -51,6 +51,14 @@ FROM step s JOIN call c ON c.call_id = s.call_id
 WHERE c.started_ms >= $1 AND c.started_ms < $2 AND c.flow = $3 AND s.kind IN ('menu','offer','answer') AND s.exit IS NOT NULL
 GROUP BY s.step, s.exit ORDER BY s.step, s.exit;
 
+-- query: presses_to_answer (DP-10; $3: flow; keys taken before an answer began, by answer)
+WITH a AS (SELECT s.step, (SELECT COUNT(*) FROM step b WHERE b.call_id = s.call_id AND b.seq < s.seq
+                           AND LENGTH(b.exit) = 1) AS presses
+           FROM step s JOIN call c ON c.call_id = s.call_id
+           WHERE c.started_ms >= $1 AND c.started_ms < $2 AND c.flow = $3 AND s.kind = 'answer')
+SELECT step, COUNT(*) AS answers, CAST(AVG(1.0 * presses) AS DOUBLE PRECISION) AS presses, MAX(presses) AS most
+FROM a GROUP BY step ORDER BY step;
+
 -- query: drop_off ($3: flow; median of the time heard before hanging up)
 WITH v AS (SELECT s.step, s.exit, s.left_ms - s.entered_ms AS heard_ms
            FROM step s JOIN call c ON c.call_id = s.call_id

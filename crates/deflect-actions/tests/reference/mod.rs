@@ -185,6 +185,25 @@ pub fn menu_use(all: &[Past], range: Range) -> Vec<Vec<Cell>> {
     exits.into_iter().map(row).collect()
 }
 
+pub fn presses_to_answer(all: &[Past], range: Range) -> Vec<Vec<Cell>> {
+    let mut answers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for call in all.iter().filter(|call| call.within(range)) {
+        let mut presses = 0;
+        for (step, kind, _, _, exit) in &call.steps {
+            if *kind == "answer" {
+                answers.entry(step).or_default().push(presses);
+            }
+            presses += usize::from(exit.chars().count() == 1);
+        }
+    }
+    let row = |(step, presses): (&str, Vec<usize>)| {
+        let (all, most) = (presses.iter().sum::<usize>(), presses.iter().max().copied());
+        let mean = Cell::Share(all as f64 / presses.len() as f64);
+        vec![Cell::Text(step.to_owned()), number(presses.len()), mean, number(most.unwrap_or(0))]
+    };
+    answers.into_iter().map(row).collect()
+}
+
 pub fn drop_off(all: &[Past], range: Range) -> Vec<Vec<Cell>> {
     let mut steps: BTreeMap<&str, (usize, Vec<i64>)> = BTreeMap::new();
     for (step, _, entered, left, exit) in
