@@ -25,6 +25,12 @@ struct Args {
     /// Short calls before memory is looked at again.
     #[arg(long, default_value_t = 20_000)]
     passing: u64,
+    /// Times that everything is read again under calls.
+    #[arg(long, default_value_t = 5)]
+    reloads: u32,
+    /// Random callers of the full line.
+    #[arg(long, default_value_t = 1_000_000)]
+    callers: u64,
     /// The engine's core.
     #[arg(long, default_value_t = 0)]
     engine_core: usize,
@@ -52,6 +58,10 @@ enum What {
     Memory,
     /// One call alone.
     Single,
+    /// Packets while 200 flows and 2,000 prompts are read again.
+    Reload,
+    /// Random callers of the full line, without a node.
+    Flow,
     /// All of them.
     All,
 }
@@ -85,12 +95,13 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         What::Capacity,
         What::Setup,
         What::Memory,
+        What::Reload,
+        What::Flow,
     ];
     let what = if args.what.contains(&What::All) { &all[..] } else { &args.what };
     let mut figures = Vec::new();
     for &what in what {
-        let measured =
-            measure(what, &options, args.passing).with_context(|| format!("{what:?}"))?;
+        let measured = measure(what, &options, args).with_context(|| format!("{what:?}"))?;
         for figure in &measured {
             println!("{}", figure.json());
             println!("{}", figure.line());
@@ -104,15 +115,17 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     Ok(figures.iter().all(Figure::is_reached))
 }
 
-fn measure(what: What, options: &Options, passing: u64) -> anyhow::Result<Vec<Figure>> {
+fn measure(what: What, options: &Options, args: &Args) -> anyhow::Result<Vec<Figure>> {
     match what {
         What::Ivr => figure::ivr(options),
         What::Bridged => figure::bridged(options),
         What::Capacity => figure::capacity(options),
         What::Setup => figure::setup(options),
         What::Latency => figure::latency(options),
-        What::Memory => figure::memory(options, passing),
+        What::Memory => figure::memory(options, args.passing),
         What::Single => figure::single(options),
+        What::Reload => figure::reload(options, args.reloads),
+        What::Flow => figure::flow(args.callers),
         What::All => Ok(Vec::new()),
     }
 }

@@ -144,6 +144,39 @@ impl Engine {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
+    /// Writes so many more flows and prompts of two seconds, which a reload then reads; each flow
+    /// plays its share of the prompts.
+    ///
+    /// # Errors
+    /// The files cannot be written.
+    pub fn add_files(&self, flows: usize, prompts: usize) -> anyhow::Result<()> {
+        let folder = self.config.parent().context("no folder")?;
+        for n in 0..prompts {
+            let tone = prompt::tone(300.0 + n as f32, 2);
+            fs::write(folder.join(format!("prompts/en-GB/more-{n}.wav")), tone)?;
+        }
+        for n in 0..flows {
+            let own = (n..prompts).step_by(flows).map(|n| format!("\"more-{n}.wav\""));
+            let play = own.collect::<Vec<_>>().join(", ");
+            let flow = include_str!("menu.toml")
+                .replace("default        = true", &format!("numbers = [\"+442079470{n:03}\"]"))
+                .replace("\"Menu\"", &format!("\"More {n}\""))
+                .replace("\"first.wav\"", &format!("[{play}]"));
+            fs::write(folder.join(format!("flows/more-{n}.toml")), flow)?;
+        }
+        Ok(())
+    }
+
+    /// Starts `carom reload`.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn reload(&self) -> anyhow::Result<Child> {
+        let mut command = Command::new(&self.carom);
+        command.arg("reload").arg("-c").arg(&self.config).stdout(Stdio::null());
+        Ok(command.spawn()?)
+    }
+
     fn get(&self, path: &str) -> anyhow::Result<String> {
         let mut stream = TcpStream::connect(self.http)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -188,8 +221,8 @@ fn write_files(
     fs::write(folder.join("flows/straight.toml"), include_str!("straight.toml"))?;
     let prompts = folder.join("prompts/en-GB");
     fs::create_dir_all(&prompts)?;
-    fs::write(prompts.join("first.wav"), prompt::tone(440.0))?;
-    fs::write(prompts.join("second.wav"), prompt::tone(660.0))?;
+    fs::write(prompts.join("first.wav"), prompt::tone(440.0, prompt::LONG_SECONDS))?;
+    fs::write(prompts.join("second.wav"), prompt::tone(660.0, prompt::LONG_SECONDS))?;
     let config = folder.join("carom.toml");
     let text = include_str!("carom.toml")
         .replace("{sip}", &sip.to_string())

@@ -1,7 +1,9 @@
 //! The figures: what is measured, and what is to be reached.
 
 mod calls;
+mod flow;
 mod memory;
+mod reload;
 mod setup;
 
 use std::{path::PathBuf, time::Duration};
@@ -11,7 +13,9 @@ use serde_json::{Value, json};
 
 pub use self::{
     calls::{bridged, capacity, ivr, latency, single},
+    flow::flow,
     memory::memory,
+    reload::reload,
     setup::setup,
 };
 use crate::{

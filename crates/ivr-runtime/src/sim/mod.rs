@@ -45,6 +45,20 @@ pub fn run_random(flow: &Arc<Flow>, callers: u64, seed: u64, faults: Faults) -> 
     tally
 }
 
+/// The call of a random caller after so many events, or at its end: to weigh what calls remember.
+pub fn sample(flow: &Arc<Flow>, index: u64, faults: Faults, events: u32) -> Call {
+    let mut world = Random::new(Rng::new(index), faults);
+    let facts = world.facts(flow, index);
+    let call = Call::new(Duration::ZERO, Arc::clone(flow), facts);
+    let mut stage = Stage::new(call, world, Duration::ZERO);
+    for _ in 0..events {
+        if stage.call.is_over() || !stage.step() {
+            break;
+        }
+    }
+    stage.call
+}
+
 /// One random caller, by the seed that [`Lost`] names.
 fn play_one(flow: &Arc<Flow>, index: u64, seed: u64, faults: Faults) -> Result<Oracle, String> {
     let mut world = Random::new(Rng::new(seed), faults);

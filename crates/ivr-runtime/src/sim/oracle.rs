@@ -41,6 +41,7 @@ pub(super) struct Oracle {
     pub end: Option<(EndReason, Handled)>,
     pub state_bytes: usize,
     pub steps: u32,
+    pub events: u32,
 }
 
 impl Oracle {
@@ -71,12 +72,14 @@ impl Oracle {
             end: None,
             state_bytes: 0,
             steps: 0,
+            events: 0,
         }
     }
 
     /// Judges what the call has asked for since the last look.
     pub fn look_at(&mut self, stage: &mut Stage<Random>) -> Result<(), String> {
         let began = *self.began.get_or_insert(stage.now);
+        self.events += 1;
         for output in stage.take_outputs() {
             self.booked |= stage.world.booked.is_some_and(|at| at <= stage.now);
             self.kept |= stage.world.kept.is_some_and(|at| at <= stage.now);

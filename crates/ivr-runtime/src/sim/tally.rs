@@ -26,6 +26,8 @@ pub struct Tally {
     pub bridged: u64,
     /// Most steps entered by one call.
     pub most_steps: u32,
+    /// Inputs and deadlines that the calls were told of.
+    pub events: u64,
     /// Largest state written away, bytes of JSON.
     pub state_bytes: usize,
     /// Calls that broke a promise, or reached neither an end nor a person.
@@ -55,6 +57,7 @@ impl Tally {
             holdout: 0,
             bridged: 0,
             most_steps: 0,
+            events: 0,
             state_bytes: 0,
             lost: Vec::new(),
         }
@@ -68,6 +71,7 @@ impl Tally {
     pub(super) fn count(&mut self, call: &Oracle) {
         self.calls += 1;
         self.holdout += u64::from(call.holdout);
+        self.events += u64::from(call.events);
         self.most_steps = self.most_steps.max(call.steps);
         self.state_bytes = self.state_bytes.max(call.state_bytes);
         match call.end {
