@@ -13,6 +13,8 @@ tokens = [
   { name = "ivr", secret = "file:deflect", scope = "deflect" },
   { name = "bot", secret = "file:report", scope = "report" },
   { name = "crm", secret = "file:optouts", scope = "optouts" },
+  { name = "crm-calls", secret = "file:callbacks", scope = "callbacks" },
+  { name = "shop", secret = "file:messages", scope = "messages" },
   { name = "slow", secret = "file:slow", scope = "report", per_minute = 2 },
 ]
 "#;
@@ -20,23 +22,24 @@ tokens = [
 /// Tells how long callers wait, when it is told.
 const SOURCE: &str = "\n[source.queue]\nkind = \"api\"\n";
 
-struct Site {
-    place: Place,
-    engine: Engine,
+pub struct Site {
+    pub place: Place,
+    pub engine: Engine,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(FLOW)
     }
 
-    fn with(flow: &str) -> Self {
+    pub fn with(flow: &str) -> Self {
         Self::configured(flow, CONFIG)
     }
 
-    fn configured(flow: &str, config: &str) -> Self {
+    /// `config` ends in `[http]`.
+    pub fn configured(flow: &str, config: &str) -> Self {
         let place = Place::new();
-        for token in ["read", "deflect", "report", "optouts", "slow"] {
+        for token in ["read", "deflect", "report", "optouts", "callbacks", "messages", "slow"] {
             std::fs::write(place.folder().join(token), format!("{token}-token")).unwrap();
         }
         let engine = Engine::start_with(BIN, &place, &format!("{config}{TOKENS}{SOURCE}"), flow);
@@ -44,11 +47,11 @@ impl Site {
     }
 
     /// Status, and the body as JSON where it is some.
-    fn asks(&self, token: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub fn asks(&self, token: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
         self.asks_with(token, method, path, "", body)
     }
 
-    fn asks_with(
+    pub fn asks_with(
         &self,
         token: &str,
         method: &str,
@@ -72,7 +75,7 @@ impl Site {
     }
 
     /// A call that took the text; its id.
-    fn deflected(&self) -> String {
+    pub fn deflected(&self) -> String {
         let uri = format!("sip:+442079460018@{}", self.place.engine());
         assert!(call(BIN, &self.place, &uri, &["--press", "1@1500ms"]).status.success());
         eventually("the call is stored", || {
@@ -236,7 +239,7 @@ fn a_token_is_good_for_its_scope_and_so_many_requests() {
 }
 
 /// Offered to callers about orders; others hear nothing of it.
-const OFFERS: &str = r#"
+pub const OFFERS: &str = r#"
 version = 1
 
 [flow]

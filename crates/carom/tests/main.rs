@@ -17,6 +17,7 @@ mod check;
 mod context;
 mod damage;
 mod demo;
+mod digital;
 mod docs;
 mod drain;
 mod events;

@@ -113,6 +113,7 @@ fn order(store: &Store, to: &E164) -> TextOrder {
         asked_in: "welcome".to_owned(),
         purpose: "link".to_owned(),
         page: None,
+        ordered: None,
         not_after_ms: None,
         links: vec!["chat".to_owned()],
         topic: String::new(),

@@ -9,7 +9,7 @@ use super::{read::Table, secret::Secret};
 
 /// Requests of a token in a minute, unless it says otherwise.
 const PER_MINUTE: u32 = 600;
-const SCOPES: [(&str, Scope); 7] = [
+const SCOPES: [(&str, Scope); 9] = [
     ("read", Scope::Read),
     ("context", Scope::Context),
     ("sources", Scope::Sources),
@@ -17,6 +17,8 @@ const SCOPES: [(&str, Scope); 7] = [
     ("report", Scope::Report),
     ("optouts", Scope::OptOuts),
     ("agents", Scope::Agents),
+    ("callbacks", Scope::Callbacks),
+    ("messages", Scope::Messages),
 ];
 
 /// Kinds of events that webhooks may ask for.
@@ -65,6 +67,18 @@ pub enum Scope {
     OptOuts,
     /// Telling us of running calls that persons take, and having links sent in them.
     Agents,
+    /// Having people called back.
+    Callbacks,
+    /// Having texts of the business's own sent: nobody has this unless a token says so.
+    Messages,
+}
+
+impl Scope {
+    /// As the configuration writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        SCOPES.iter().find(|(_, scope)| *scope == self).map_or("", |(name, _)| name)
+    }
 }
 
 impl Http {

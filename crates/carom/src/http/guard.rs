@@ -53,6 +53,8 @@ pub(super) struct Client(pub String);
 enum Refused {
     /// No token, or none that is good for this.
     Stranger,
+    /// No token of the configuration is good for this: it is off.
+    Off,
     /// Too many requests; the next one is taken after so many seconds.
     TooFast(u64),
 }
@@ -74,6 +76,10 @@ impl Tokens {
         from: SocketAddr,
         scope: Scope,
     ) -> Result<Client, Refused> {
+        let is_off = || !self.0.iter().any(|bearer| bearer.scope == scope);
+        if scope == Scope::Messages && is_off() {
+            return Err(Refused::Off);
+        }
         if self.0.is_empty() {
             let proxied = FORWARDED.iter().any(|name| headers.contains_key(*name));
             let here = from.ip().is_loopback() && !proxied;
@@ -146,6 +152,10 @@ pub(super) async fn guard(
         Err(Refused::Stranger) => {
             let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
             (StatusCode::UNAUTHORIZED, challenge, "a token is needed\n").into_response()
+        }
+        Err(Refused::Off) => {
+            let told = "off: no token of `[http] tokens` has this scope\n";
+            (StatusCode::FORBIDDEN, told).into_response()
         }
         Err(Refused::TooFast(seconds)) => {
             let after = [(header::RETRY_AFTER, seconds.to_string())];

@@ -14,16 +14,20 @@ mod patience;
 mod sources;
 mod webhooks;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, RwLock},
+};
 
 use arc_swap::ArcSwap;
 use axum::{
-    Router,
+    Json, Router,
     extract::{DefaultBodyLimit, State},
     http::StatusCode,
     middleware::from_fn_with_state,
     response::IntoResponse,
-    routing::{get, post},
+    routing::get,
     serve::Listener,
 };
 use deflect_actions::{
@@ -38,7 +42,7 @@ pub use self::{api::Invites, guard::Tokens, landing::Desk as Landing};
 use crate::{
     config::{Scope, Snapshot},
     node::Sources,
-    switchboard::{Ask, RemoteCalls},
+    switchboard::{Ask, Marks, RemoteCalls},
 };
 
 /// Largest webhook body, in bytes.
@@ -71,6 +75,15 @@ pub struct Site {
     pub remote: RemoteCalls,
     /// What was answered to invites.
     pub invites: Invites,
+    /// What operators have set.
+    pub marks: Arc<RwLock<Option<Arc<Marks>>>>,
+}
+
+impl Site {
+    /// What operators have set; `None` while the store can't say.
+    fn marks(&self) -> Option<Arc<Marks>> {
+        self.marks.read().ok().and_then(|marks| marks.clone())
+    }
 }
 
 /// Serves until the process ends; returns the address it listens on.
@@ -96,34 +109,18 @@ fn router(site: Site) -> Router {
     };
     let read =
         Router::new().route("/metrics", get(metrics::page)).route("/sandbox", get(inbox::page));
-    let contexts = Router::new()
-        .route("/v1/context/{call}", get(context::context))
-        .route_layer(from_fn_with_state(site.clone(), guard::of_context));
-    let sources = Router::new().route("/v1/sources/{name}", post(sources::tell));
-    let deflect = Router::new()
-        .route("/v1/eligibility", post(api::eligibility))
-        .route("/v1/invite", post(api::invite))
-        .route("/v1/messages/{id}", get(api::message))
-        .route("/api/account/{account}/eligibility", post(api::c2m_eligibility))
-        .route("/api/account/{account}/invite", post(api::c2m_invite))
-        .route("/rest/v1/broadcast/instant", post(api::broadcast));
-    let report = Router::new()
-        .route("/v1/outcomes", post(api::outcome))
-        .route("/v1/external-counts", post(api::counts));
-    let agents = Router::new()
-        .route("/v1/calls/{call}/human", post(api::human))
-        .route("/v1/calls/{call}/send-link", post(api::send_link));
-    let opt_outs = Router::new()
-        .route("/v1/optouts", post(api::opt_out))
-        .route("/v1/optouts/remove", post(api::opt_in));
+    let api = api::operations().into_iter().fold(Router::new(), |all, operation| {
+        let route = Router::new().route(operation.path, operation.route);
+        let guarded = match operation.scope {
+            Some(scope) => guarded(route, scope),
+            None => route.route_layer(from_fn_with_state(site.clone(), guard::of_context)),
+        };
+        all.merge(guarded)
+    });
     guarded(read, Scope::Read)
-        .merge(contexts)
+        .merge(api)
         .merge(landing::routes())
-        .merge(guarded(sources, Scope::Sources))
-        .merge(guarded(deflect, Scope::Deflect))
-        .merge(guarded(report, Scope::Report))
-        .merge(guarded(opt_outs, Scope::OptOuts))
-        .merge(guarded(agents, Scope::Agents))
+        .route("/v1/openapi.json", get(|| async { Json(api::document()) }))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/webhooks/{kind}/{provider}", webhooks.clone())

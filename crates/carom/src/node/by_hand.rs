@@ -1,17 +1,13 @@
 //! A text that the operator sends to a phone of their own: a test call without a call.
 
 use deflect_actions::{
-    store::{CallEnded, CallStarted, Row},
+    store::CallStarted,
     text::{TextOrder, TextOutcome},
 };
 use message_text::{E164, NumberProblem};
-use uuid::Uuid;
 
-use super::{Node, clock::wall_ms};
-use crate::{
-    control::{Reply, TextOrdered},
-    switchboard::local_time,
-};
+use super::{Node, on_paper};
+use crate::control::{Reply, TextOrdered};
 
 impl Node {
     /// Sends the text, with a consent row that says who wanted it.
@@ -31,26 +27,9 @@ impl Node {
         if let Some(name) = wanted.via.iter().find(|name| !known(name)) {
             return Reply::Error(format!("there is no `[sender.{name}]`"));
         }
-        let now = wall_ms();
         let keys = self.services.caller_keys(&business.key, &to);
-        let call = CallStarted {
-            origin: "trunk",
-            call_id: Uuid::now_v7().to_string(),
-            trunk: None,
-            did: None,
-            business: business.key.clone(),
-            flow: None,
-            flow_rev: None,
-            sip_call_id_a: None,
-            started_ms: now,
-            local: local_time(now, &snapshot.config.hours, "", to.region()),
-            caller_key: Some(keys.0),
-            caller_key_prev: Some(keys.1),
-            caller_region: Some(to.region().to_owned()),
-            caller_line_type: Some(to.line_type().as_str().to_owned()),
-            language: None,
-        };
-        let ended = ended(&call);
+        let call = on_paper::started("trunk", None, &business.key, &to, &snapshot, keys);
+        let ended = on_paper::ended(&call, "test_call");
         let order = order(call, to, wanted, &business.brand);
         let outcome = self.services.texts.send(order).await;
         self.services.store(ended);
@@ -70,6 +49,7 @@ fn order(call: CallStarted, to: E164, wanted: TextOrdered, brand: &str) -> TextO
         link: None,
         link_token: None,
         page: None,
+        ordered: None,
         not_after_ms: None,
         language: String::new(),
         asked_in: "carom text".to_owned(),
@@ -86,27 +66,6 @@ fn order(call: CallStarted, to: E164, wanted: TextOrdered, brand: &str) -> TextO
         repeat_after_minutes: 0,
         call,
     }
-}
-
-/// No report counts a test call.
-fn ended(call: &CallStarted) -> Row {
-    Row::CallEnded(CallEnded {
-        call_id: call.call_id.clone(),
-        sip_call_id_b: None,
-        answered_ms: None,
-        ended_ms: call.started_ms,
-        language: None,
-        intent: None,
-        holdout: false,
-        last_step: None,
-        forward_target: None,
-        forward_started_ms: None,
-        human_answered_ms: None,
-        human_ended_ms: None,
-        handled: "no_human".to_owned(),
-        end_reason: "test_call".to_owned(),
-        sip_final: None,
-    })
 }
 
 fn told(outcome: &TextOutcome) -> Reply {

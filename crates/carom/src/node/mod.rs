@@ -9,6 +9,7 @@ mod links;
 pub mod log;
 mod mailbox;
 mod metric_names;
+pub mod on_paper;
 mod opt_outs;
 mod outbox;
 mod parts;

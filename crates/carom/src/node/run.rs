@@ -141,6 +141,7 @@ impl Node {
             snapshot: Arc::clone(&served),
             remote: remote.clone(),
             invites: http::Invites::default(),
+            marks: Arc::clone(&services.marks),
         };
         let http = http::serve(config.http.listen, site)
             .await

@@ -3,12 +3,16 @@
 use deflect_actions::store::{CallbackOrder, Slot};
 use ivr_runtime::{
     call::{CallbackOutcome, CallbackRequest, Input},
-    hours::{openings, told},
+    hours::{Hours, openings, told},
 };
 use message_text::{E164, LineType};
 use uuid::Uuid;
 
-use super::{Switchboard, live::CallNo, tasks::Done};
+use super::{
+    Switchboard,
+    live::CallNo,
+    tasks::{Done, Marks},
+};
 use crate::{config::Snapshot, node::clock::wall_ms};
 
 impl Switchboard {
@@ -42,13 +46,11 @@ impl Switchboard {
         };
         let (store, done) = (self.services.store.clone(), self.done.clone());
         let (flow, called) = (call.flow.clone(), call.ledger.called.clone());
-        let one_offs = super::facts::one_offs(self.services.marks().as_deref());
+        let marks = self.services.marks();
         tokio::spawn(async move {
             let hours = target.hours.and_then(|id| flow.hours.get(usize::from(id.0)));
             let now = wall_ms();
-            let slots = openings(hours, now, &called, &one_offs).into_iter();
-            order.slots =
-                slots.map(|one| Slot { from_ms: one.from_ms, until_ms: one.until_ms }).collect();
+            order.slots = slots(hours, now, &called, marks.as_deref());
             let outcome = match store.book_callback(&order).await {
                 Ok(Some(due)) => {
                     let (day, time) = told(hours, &called, now, due);
@@ -65,7 +67,18 @@ impl Switchboard {
     }
 }
 
-/// Why a number is not called; `None`: it may be.
+/// When callbacks of these hours can be made, from `from_ms` on.
+pub fn slots(
+    hours: Option<&Hours>,
+    from_ms: i64,
+    called: &str,
+    marks: Option<&Marks>,
+) -> Vec<Slot> {
+    let found = openings(hours, from_ms, called, &super::facts::one_offs(marks)).into_iter();
+    found.map(|one| Slot { from_ms: one.from_ms, until_ms: one.until_ms }).collect()
+}
+
+/// Why a number is not called, in one word; `None`: it may be.
 pub fn refused(snapshot: &Snapshot, number: &E164) -> Option<&'static str> {
     let config = &snapshot.config;
     let is_ours = |line: &String| line.as_str() == number.as_str();

@@ -79,6 +79,8 @@ impl Switchboard {
             let history = store.history(&business, &caller, &facts.call_id, since, HISTORY).await;
             let untextable = history.as_ref().is_some_and(|history| history.untextable);
             let can_receive_text = facts.can_receive_text.map(|can| can && !untextable);
+            let mut facts = facts;
+            facts.fields.extend(visits(history.as_ref()));
             let facts = Facts { history: history.map(told), can_receive_text, ..facts };
             let _ = done.send(Done::Facts(no, Box::new(facts)));
         });
@@ -158,6 +160,11 @@ pub(super) fn fields(
         ),
     ];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// How often the caller was on the pages of the business within the last hour (EX-17).
+pub(super) fn visits(history: Option<&store::History>) -> Option<(String, String)> {
+    history.map(|history| ("site_visits".to_owned(), history.site_visits.to_string()))
 }
 
 pub(super) fn told(history: store::History) -> History {

@@ -56,7 +56,7 @@ use self::{
 };
 pub use self::{
     answered::Answered,
-    callback::refused,
+    callback::{refused, slots},
     dial::{DialOrder, Dialled},
     facts::{one_off, one_offs},
     feature::LinkOrder,
@@ -64,7 +64,7 @@ pub use self::{
     local_time::local_time,
     media::{StreamRules, stream_config},
     record::in_words,
-    remote::{Invited, NoOffer, Question, RemoteCalls},
+    remote::{Invited, NoOffer, OfferedLink, Question, RemoteCalls},
     tasks::{Marks, Services, start_seed},
     timeline::{CallSummary, Entry, TimeLine},
 };

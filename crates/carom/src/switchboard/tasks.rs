@@ -252,6 +252,7 @@ pub(super) fn order(call: &Frame<'_>, request: TextRequest) -> Result<TextOrder,
         purpose: request.purpose,
         links: request.links.into_iter().map(|link| link.name).collect(),
         page,
+        ordered: None,
         not_after_ms: request.not_after_ms,
         // An opt-out from a topic is one from texts of that intent.
         topic: call.ledger.intent.clone().unwrap_or_default(),

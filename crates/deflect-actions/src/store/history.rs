@@ -10,6 +10,9 @@ use super::{Store, StoreError, queries};
 /// Broken promises are remembered this long.
 const PROMISE_MS: i64 = 24 * 3_600_000;
 
+/// Visits to pages count this long (EX-17), ms.
+const VISITS_MS: i64 = 3_600_000;
+
 /// What was found out about a line is believed for this long, ms.
 pub(crate) const LINE_MS: i64 = 30 * 86_400_000;
 
@@ -28,6 +31,8 @@ pub struct History {
     pub offered_ms: Option<i64>,
     /// The caller wants no texts.
     pub opted_out: bool,
+    /// Visits to pages of the business within the last hour, as its systems told them.
+    pub site_visits: i64,
     /// A provider said of a text of the last 30 days that the number takes none.
     pub untextable: bool,
 }
@@ -77,6 +82,7 @@ impl Store {
             .bind(self.keys().opt_key(business, caller))
             .bind(self.keys().brand(business).to_owned())
             .bind(now - LINE_MS)
+            .bind(now - VISITS_MS)
             .fetch_all(&mut *conn)
             .await?;
         let mut history = History::default();
@@ -88,6 +94,7 @@ impl Store {
                 "declined" => history.declined_ms = history.declined_ms.max(Some(value)),
                 "offered" => history.offered_ms = Some(value),
                 "broken promises" => history.failed_promise = value > 0,
+                "visits" => history.site_visits = value,
                 "opted out" => history.opted_out = value > 0,
                 _ => history.untextable = value > 0,
             }

@@ -45,7 +45,7 @@ pub struct LinkSeen {
 pub(in crate::store) async fn insert(
     conn: &mut AnyConnection,
     store: &Store,
-    (message_id, call_id): (&str, &str),
+    (message_id, call_id): (Option<&str>, &str),
     new: &NewPage,
     now_ms: i64,
 ) -> Result<(), StoreError> {
@@ -57,7 +57,7 @@ pub(in crate::store) async fn insert(
          context_ref, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(link_id)
-    .bind(message_id.to_owned())
+    .bind(message_id.map(str::to_owned))
     .bind(call_id.to_owned())
     .bind(new.page.destination())
     .bind(new.token.hash())
@@ -71,6 +71,15 @@ pub(in crate::store) async fn insert(
 }
 
 impl Store {
+    /// Keeps a page whose link somebody else texts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep_page(&self, call_id: &str, page: &NewPage) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        insert(&mut conn, self, (None, call_id), page, self.now_ms()).await
+    }
+
     /// The page of a token.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod audit;
 mod callback;
 mod calls;
 mod checks;
+mod contact;
 mod db;
 mod erase;
 mod event;
@@ -37,6 +38,7 @@ use sqlx::{AnyConnection, AnyPool};
 
 pub use callback::{CallbackDue, CallbackOrder, CallbackView, Reach, Slot};
 pub use calls::{CallRow, CallTimeLine};
+pub use contact::{Became, Contact};
 pub use db::StoreError;
 pub use erase::Erased;
 pub use event::{Event, Subscription};

@@ -15,7 +15,7 @@ pub(super) const UNTEXTABLE: &str = "channel = 'sms' AND \
 /// All that is known of a caller, in one statement: a new call waits for it.
 ///
 /// $1, $2: caller_key, caller_key_prev; $3: promises since; $4: business; $5: not this call;
-/// $6: calls since; $7: opt_key; $8: brand; $9: untextable since.
+/// $6: calls since; $7: opt_key; $8: brand; $9: untextable since; $10: visits since.
 pub(super) static HISTORY: LazyLock<String> = LazyLock::new(|| {
     let failed_promise = named("failed_promise").unwrap_or_default();
     format!(
@@ -34,6 +34,8 @@ pub(super) static HISTORY: LazyLock<String> = LazyLock::new(|| {
          UNION ALL SELECT 'broken promises', n FROM ({failed_promise}) promises \
          UNION ALL SELECT 'opted out', COUNT(*) FROM opt_out \
          WHERE opt_key = $7 AND brand = $8 AND topic = '' AND revoked_ms IS NULL \
+         UNION ALL SELECT 'visits', COUNT(*) FROM precall_contact \
+         WHERE caller_key IN ($1, $2) AND business = $4 AND kind = 'visit' AND at_ms >= $10 \
          UNION ALL SELECT 'untextable', COUNT(*) FROM message \
          WHERE dest_key IN ($1, $2) AND created_ms >= $9 AND {UNTEXTABLE}"
     )

@@ -113,7 +113,11 @@ impl TextService {
             config.senders_for(cleared.to.region(), &order.via).first().map(|(s, _)| s.channel);
         let new = NewMessage {
             message_id: cleared.message_id.clone(),
-            idem_key: idem_key(order, &cleared.dest_key, failed),
+            idem_key: match &order.ordered {
+                Some(ordered) => ordered.idem_key.clone(),
+                None => idem_key(order, &cleared.dest_key, failed),
+            },
+            agreed_ms: order.ordered.as_ref().map_or(now, |ordered| ordered.agreed_ms),
             call: &order.call,
             offer: order.offer.as_ref(),
             step: &order.step,

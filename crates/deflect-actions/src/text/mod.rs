@@ -29,7 +29,7 @@ use tokio::sync::Notify;
 pub use config::{Sender, TextConfig, TextLimits};
 pub use health::RestingSender;
 pub use operator::{NotDone, Retried};
-pub use order::{TextOrder, TextOutcome};
+pub use order::{Ordered, TextOrder, TextOutcome};
 pub use receipts::{WebhookAnswer, WebhookError};
 
 use crate::store::Store;

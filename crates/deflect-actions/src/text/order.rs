@@ -48,6 +48,8 @@ pub struct TextOrder {
     pub prompt_id: String,
     /// Hash of what that prompt says.
     pub prompt_hash: String,
+    /// Where a system of the business orders it; `None`: a caller did.
+    pub ordered: Option<Ordered>,
     /// Budget of all attempts together, ms.
     pub accept_within_ms: u32,
     /// Budget of one attempt, ms.
@@ -58,6 +60,15 @@ pub struct TextOrder {
     pub valid_minutes: u32,
     /// Minutes within which the same text is not sent again.
     pub repeat_after_minutes: u32,
+}
+
+/// An order by a system of the business, which has the person's consent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ordered {
+    /// Two orders with the same are one.
+    pub idem_key: String,
+    /// When the person agreed, ms UTC.
+    pub agreed_ms: i64,
 }
 
 /// What became of a text while the caller listened.

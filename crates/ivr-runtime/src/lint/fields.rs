@@ -14,8 +14,9 @@ use crate::{
     step::{agent, callback, template},
 };
 
-/// Known of every call.
-const GIVEN: [&str; 6] = ["call_id", "called", "called_number", "caller_key", "intent", "language"];
+/// Known of every call, `site_visits` where the number is.
+const GIVEN: [&str; 7] =
+    ["call_id", "called", "called_number", "caller_key", "intent", "language", "site_visits"];
 /// Told by a source, where there is one.
 const TOLD: [&str; 4] = ["wait_minutes", "wait_seconds", "agents_available", "callers_waiting"];
 /// Handed over by every link that asks for it.

@@ -1,12 +1,10 @@
 //! A callback that a person asks for on the digital side (IC-12): booked as one that is asked for
-//! in the call is, with that call as its context.
+//! in a call is, in the hours and the capacity of its flow.
 
-use deflect_actions::store::{CallbackOrder, Slot};
-use ivr_runtime::{
-    flow::model::{Callback, Does, Flow},
-    hours::openings,
-};
+use deflect_actions::store::CallbackOrder;
+use ivr_runtime::flow::model::{Callback, Does, Flow};
 use message_text::E164;
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -14,25 +12,48 @@ use super::Problem;
 use crate::{
     http::Site,
     node::clock::wall_ms,
-    switchboard::{one_off, refused},
+    switchboard::{refused, slots},
 };
 
 /// Tries of a flow that has no `callback` step.
 const TRIES: u8 = 3;
 
 /// What became of it.
-#[derive(Debug, Serialize)]
-pub(super) struct Booked {
-    callback_id: Option<String>,
-    due_ms: Option<i64>,
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CallbackBooked")]
+pub(crate) struct Booked {
+    pub(super) callback_id: Option<String>,
+    /// When it is dialled, ms since 1970.
+    pub(super) due_ms: Option<i64>,
     /// Why none is booked: `no_number`, `not_callable`, `no_flow`, `no_trunk`, `full`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<&'static str>,
+    pub(super) why: Option<&'static str>,
+}
+
+/// Who is to be called back, on whose behalf.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub id: String,
+    pub call_id: String,
+    pub business: String,
+    /// The line.
+    pub called: &'a str,
+    pub flow: &'a Flow,
+    /// A `callback` step of the flow; `None`: its first, if it has one.
+    pub step: Option<(&'a str, &'a Callback)>,
+    pub number: E164,
+    /// Not before, ms UTC.
+    pub from_ms: i64,
 }
 
 impl Booked {
     fn not(why: &'static str) -> Self {
         Self { callback_id: None, due_ms: None, why: Some(why) }
+    }
+
+    /// As it was booked before.
+    pub(super) fn already(id: String, due_ms: i64) -> Self {
+        Self { callback_id: Some(id), due_ms: Some(due_ms), why: None }
     }
 }
 
@@ -45,7 +66,7 @@ pub(super) async fn call_back(
 ) -> Result<Booked, Problem> {
     let id = id.to_string();
     if let Some(due) = site.store.callback_due_ms(&id).await? {
-        return Ok(Booked { callback_id: Some(id), due_ms: Some(due), why: None });
+        return Ok(Booked::already(id, due));
     }
     let Some(reach) = site.store.reach(call_id).await? else {
         return Err(Problem::unknown("no such call, or it is too long ago"));
@@ -53,15 +74,36 @@ pub(super) async fn call_back(
     let snapshot = site.snapshot.load_full();
     let named = |flow: &&std::sync::Arc<Flow>| Some(&flow.name) == reach.flow.as_ref();
     let Some(flow) = snapshot.flows.iter().find(named) else { return Ok(Booked::not("no_flow")) };
-    let step = flow.steps.iter().find_map(|step| match &step.does {
+    let Some(number) = number.or(reach.number) else { return Ok(Booked::not("no_number")) };
+    let wanted = Wanted {
+        id,
+        call_id: call_id.to_owned(),
+        business: reach.business,
+        called: &reach.called,
+        flow,
+        step: steps(flow).next(),
+        number,
+        from_ms: wall_ms(),
+    };
+    book(site, wanted).await
+}
+
+/// The `callback` steps of a flow, in order.
+pub(super) fn steps(flow: &Flow) -> impl Iterator<Item = (&str, &Callback)> {
+    flow.steps.iter().filter_map(|step| match &step.does {
         Does::Callback(callback) => Some((step.name.as_str(), callback)),
         _ => None,
-    });
+    })
+}
+
+/// Books the next slot that has room.
+pub(super) async fn book(site: &Site, wanted: Wanted<'_>) -> Result<Booked, Problem> {
+    let Wanted { id, call_id, business, called, flow, step, number, from_ms } = wanted;
+    let snapshot = site.snapshot.load_full();
     let delivers = step.is_some_and(|(_, callback)| callback.deliver.is_some());
     if !delivers && !snapshot.config.trunks.iter().any(|trunk| trunk.outbound.is_some()) {
         return Ok(Booked::not("no_trunk"));
     }
-    let Some(number) = number.or(reach.number) else { return Ok(Booked::not("no_number")) };
     if refused(&snapshot, &number).is_some() {
         return Ok(Booked::not("not_callable"));
     }
@@ -69,27 +111,23 @@ pub(super) async fn call_back(
     let Some(target) = flow.targets.get(usize::from(target.0)) else {
         return Ok(Booked::not("no_flow"));
     };
-    let one_offs: Vec<_> = site.store.one_offs().await?.iter().map(one_off).collect();
     let hours = target.hours.and_then(|id| flow.hours.get(usize::from(id.0)));
-    let slots = openings(hours, wall_ms(), &reach.called, &one_offs).into_iter();
     let in_all = snapshot.config.limits.callbacks_per_hour;
+    let per_hour = step.and_then(|(_, callback)| callback.per_hour).unwrap_or(in_all).min(in_all);
     let order = CallbackOrder {
         callback_id: id.clone(),
-        call_id: call_id.to_owned(),
-        business: reach.business,
+        call_id,
+        business,
         step: step.map_or_else(String::new, |(name, _)| name.to_owned()),
         number,
         target: target.name.clone(),
         max_tries: step.map_or(TRIES, |(_, callback)| callback.max_tries()),
-        per_hour: step
-            .and_then(|(_, callback): (&str, &Callback)| callback.per_hour)
-            .unwrap_or(in_all)
-            .min(in_all),
+        per_hour,
         in_all,
-        slots: slots.map(|one| Slot { from_ms: one.from_ms, until_ms: one.until_ms }).collect(),
+        slots: slots(hours, from_ms, called, site.marks().as_deref()),
     };
     Ok(match site.store.book_callback(&order).await? {
-        Some(due) => Booked { callback_id: Some(id), due_ms: Some(due), why: None },
+        Some(due) => Booked::already(id, due),
         None => Booked::not("full"),
     })
 }

@@ -10,7 +10,8 @@ use axum::{
 use deflect_actions::provider::Channel;
 use ivr_runtime::call::TextOutcome;
 use message_text::E164;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Body, Problem};
@@ -26,7 +27,7 @@ const NOT_SENT: u32 = 1400;
 const NO_CHANNEL: u32 = 1501;
 
 /// Connect To Messaging: eligibility.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct C2mEligibility {
     skill: String,
@@ -35,11 +36,28 @@ pub(crate) struct C2mEligibility {
 }
 
 /// Connect To Messaging: invite.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct C2mInvite {
     call_id: String,
     override_channel: Option<String>,
+}
+
+/// Connect To Messaging: whether a message may be sent.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct C2mTold {
+    eligible: bool,
+    available_channels: Vec<&'static str>,
+    recommended_channel_name: Option<&'static str>,
+    call_id: String,
+}
+
+/// Connect To Messaging: it is sent.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct C2mInvited {
+    call_id: String,
 }
 
 /// As LivePerson tells an error.
@@ -64,7 +82,7 @@ pub(crate) async fn c2m_eligibility(
     Extension(Client(client)): Extension<Client>,
     Path(_account): Path<String>,
     body: Result<Body<C2mEligibility>, Problem>,
-) -> Result<Response, C2mError> {
+) -> Result<Json<C2mTold>, C2mError> {
     let Body(asked) = body?;
     let number: E164 = asked.consumer_phone_number.parse().map_err(|_| {
         let message = "consumerPhoneNumber is no number with + and country code";
@@ -73,14 +91,14 @@ pub(crate) async fn c2m_eligibility(
     let question = question(number, asked.ivr_number, Some(asked.skill), client);
     let snapshot = site.snapshot.load_full();
     let found = site.remote.ask(&snapshot, question).await;
-    let channels: Vec<&str> = found.channels.iter().map(|channel| short(*channel)).collect();
-    Ok(Json(json!({
-        "eligible": found.offer_id.is_some(),
-        "availableChannels": channels,
-        "recommendedChannelName": channels.first(),
-        "callId": found.call_id,
+    let channels: Vec<&'static str> =
+        found.channels.iter().map(|channel| short(*channel)).collect();
+    Ok(Json(C2mTold {
+        eligible: found.offer_id.is_some(),
+        recommended_channel_name: channels.first().copied(),
+        available_channels: channels,
+        call_id: found.call_id,
     }))
-    .into_response())
 }
 
 /// `POST /api/account/{account}/invite`.
@@ -88,7 +106,7 @@ pub(crate) async fn c2m_invite(
     State(site): State<Site>,
     Path(_account): Path<String>,
     body: Result<Body<C2mInvite>, Problem>,
-) -> Result<Response, C2mError> {
+) -> Result<Json<C2mInvited>, C2mError> {
     let Body(wanted) = body?;
     let no_channel =
         |message: &str| C2mError(StatusCode::BAD_REQUEST, NO_CHANNEL, message.to_owned());
@@ -107,7 +125,7 @@ pub(crate) async fn c2m_invite(
     })?;
     match &invited.outcome {
         TextOutcome::Accepted { .. } | TextOutcome::Queued | TextOutcome::Duplicate => {
-            Ok(Json(json!({ "callId": invited.call_id })).into_response())
+            Ok(Json(C2mInvited { call_id: invited.call_id.clone() }))
         }
         other => {
             let message = format!("the message was not sent: {}", word(other));
@@ -117,20 +135,20 @@ pub(crate) async fn c2m_invite(
 }
 
 /// Khoros Flow: a broadcast to one person.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Broadcast {
     audience: Vec<Audience>,
     channel: BroadcastChannel,
     payload: Payload,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Audience {
     phone_number: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct BroadcastChannel {
     channel_name: String,
@@ -138,11 +156,17 @@ struct BroadcastChannel {
     external_id: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Payload {
     /// The event is the intent.
     event_name: Option<String>,
+}
+
+/// Khoros Flow: it is sent.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct BroadcastTold {
+    status: &'static str,
 }
 
 /// `POST /rest/v1/broadcast/instant`: eligible or not, and invited, in one.
@@ -150,7 +174,7 @@ pub(crate) async fn broadcast(
     State(site): State<Site>,
     Extension(Client(client)): Extension<Client>,
     Body(wanted): Body<Broadcast>,
-) -> Result<Response, Problem> {
+) -> Result<Json<BroadcastTold>, Problem> {
     let [one] = wanted.audience.as_slice() else {
         return Err(Problem::bad("invalid_audience", "the audience is one person"));
     };
@@ -168,15 +192,13 @@ pub(crate) async fn broadcast(
         return Err(Problem::bad("not_eligible", reason));
     };
     match site.remote.invite(&offer, Some(channel)).await {
-        Ok(invited) if is_sent(&invited.outcome) => {
-            Ok(Json(json!({ "status": "ok" })).into_response())
-        }
+        Ok(invited) if is_sent(&invited.outcome) => Ok(Json(BroadcastTold { status: "ok" })),
         Ok(invited) => Err(Problem::bad("not_sent", word(&invited.outcome))),
         Err(_) => Err(Problem::bad("invalid_channel", "there is no text by this channel")),
     }
 }
 
-fn question(
+pub(super) fn question(
     number: E164,
     called: Option<String>,
     intent: Option<String>,

@@ -3,6 +3,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use deflect_actions::store::ExternalCount;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Body, Problem};
@@ -14,7 +15,7 @@ const MOST: usize = 1_000;
 const LONGEST: usize = 64;
 
 /// A count of one day.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Count {
     /// `YYYY-MM-DD`.

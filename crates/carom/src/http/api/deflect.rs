@@ -12,7 +12,8 @@ use axum::{
 use deflect_actions::provider::Channel;
 use ivr_runtime::call::TextOutcome;
 use message_text::E164;
-use serde::{Deserialize, de::DeserializeOwned};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Body, Problem};
@@ -25,7 +26,7 @@ use crate::{
 const FIELDS: usize = 16;
 
 /// Who calls elsewhere.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Eligible {
     /// The person: with + and country code, or as it is dialled in the called number's country.
@@ -41,12 +42,41 @@ pub(crate) struct Eligible {
 }
 
 /// Takes an offer up.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Invite {
     offer_id: String,
     /// `sms` or `whatsapp`; left out: the recommended one.
     channel: Option<String>,
+}
+
+/// Whether a text may be offered.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct EligibleTold {
+    eligible: bool,
+    /// Why not, in one word.
+    reason: Option<String>,
+    /// Names the offer for `/v1/invite`.
+    offer_id: Option<String>,
+    /// The call that this counts as.
+    call_id: String,
+    available_channels: Vec<&'static str>,
+    recommended_channel: Option<&'static str>,
+    /// So long the offer is good.
+    valid_for_seconds: u64,
+    /// As it was asked.
+    expected_wait_seconds: Option<u32>,
+}
+
+/// What became of an invite.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct InviteTold {
+    call_id: String,
+    message_id: Option<String>,
+    /// `accepted`, `queued`, `ambiguous`, `duplicate`, `opted_out`, `limited`, `not_textable`,
+    /// `failed`.
+    state: &'static str,
+    reason: Option<String>,
 }
 
 /// A body in JSON or as a form: VoiceXML can send forms only.
@@ -77,18 +107,18 @@ pub(crate) async fn eligibility(
     let wait = question.wait_seconds;
     let snapshot = site.snapshot.load_full();
     let found = site.remote.ask(&snapshot, question).await;
-    let names: Vec<&str> = found.channels.iter().map(|channel| channel.as_str()).collect();
-    let body = json!({
-        "eligible": found.offer_id.is_some(),
-        "reason": found.reason,
-        "offer_id": found.offer_id,
-        "call_id": found.call_id,
-        "available_channels": names,
-        "recommended_channel": names.first(),
-        "valid_for_seconds": found.valid_for.as_secs(),
-        "expected_wait_seconds": wait,
-    });
-    Ok(told(&headers, StatusCode::OK, "eligibility", &body))
+    let names: Vec<&'static str> = found.channels.iter().map(|channel| channel.as_str()).collect();
+    let body = EligibleTold {
+        eligible: found.offer_id.is_some(),
+        reason: found.reason,
+        offer_id: found.offer_id,
+        call_id: found.call_id,
+        recommended_channel: names.first().copied(),
+        available_channels: names,
+        valid_for_seconds: found.valid_for.as_secs(),
+        expected_wait_seconds: wait,
+    };
+    Ok(told(&headers, StatusCode::OK, "eligibility", &json!(body)))
 }
 
 fn question(site: &Site, client: String, asked: Eligible) -> Result<Question, Problem> {
@@ -163,13 +193,8 @@ fn outcome(invited: &Invited, message_id: Option<String>) -> (StatusCode, Value)
         }
         TextOutcome::Failed { class } => (StatusCode::BAD_GATEWAY, "failed", Some(class.clone())),
     };
-    let body = json!({
-        "call_id": invited.call_id,
-        "message_id": message_id,
-        "state": state,
-        "reason": reason,
-    });
-    (status, body)
+    let body = InviteTold { call_id: invited.call_id.clone(), message_id, state, reason };
+    (status, json!(body))
 }
 
 /// JSON, or the same as a small XML where that is asked for.

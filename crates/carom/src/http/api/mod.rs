@@ -3,14 +3,20 @@
 //! JSON both ways. An error is a status and `{"error": "word", "message": "why"}`.
 
 mod call_back;
+mod callbacks;
 mod calls;
 mod compat;
 mod counts;
 mod deflect;
+mod engagement;
+mod events;
 mod invites;
 mod messages;
+mod once;
+mod openapi;
 mod opt_outs;
 mod outcomes;
+mod routes;
 
 use axum::{
     Json,
@@ -20,19 +26,13 @@ use axum::{
 };
 use deflect_actions::store::StoreError;
 use message_text::E164;
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::Site;
 
 pub use self::invites::Invites;
-pub(super) use self::{
-    calls::{human, send_link},
-    compat::{broadcast, c2m_eligibility, c2m_invite},
-    counts::counts,
-    deflect::{eligibility, invite},
-    messages::message,
-    opt_outs::{add as opt_out, remove as opt_in},
-    outcomes::outcome,
-};
+pub(super) use self::{openapi::document, routes::operations};
 
 /// Why a request is not done.
 #[derive(Debug)]
@@ -51,6 +51,10 @@ impl Problem {
         Self { status: StatusCode::CONFLICT, error: "refused", message: message.into() }
     }
 
+    pub fn of(status: StatusCode, error: &'static str, message: impl Into<String>) -> Self {
+        Self { status, error, message: message.into() }
+    }
+
     pub fn unknown(message: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, error: "not_found", message: message.into() }
     }
@@ -66,9 +70,19 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({ "error": self.error, "message": self.message });
-        (self.status, Json(body)).into_response()
+        let told = Told { error: self.error, message: self.message };
+        (self.status, Json(told)).into_response()
     }
+}
+
+/// Why a request was not done.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Told {
+    /// One word, for programs.
+    error: &'static str,
+    /// For people.
+    message: String,
 }
 
 /// A JSON body; what is wrong with it is told like every other error.
@@ -97,4 +111,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 pub(super) fn number(text: &str) -> Result<E164, Problem> {
     text.parse()
         .map_err(|_| Problem::bad("invalid_number", "a number begins with + and its country code"))
+}
+
+/// The name of a business that is there; left out: the first of the configuration.
+pub(super) fn business(site: &Site, named: Option<&str>) -> Result<String, Problem> {
+    let snapshot = site.snapshot.load();
+    match (snapshot.config.business(named), named) {
+        (Some(business), _) => Ok(business.key.clone()),
+        (None, Some(named)) => {
+            Err(Problem::bad("no_business", format!("there is no `[business.{named}]`")))
+        }
+        (None, None) => Err(Problem::bad("no_business", "there is no `[business.X]`")),
+    }
 }

@@ -1,13 +1,14 @@
 //! `POST /v1/optouts`, `POST /v1/optouts/remove`: who wants no texts, told by other systems.
 
 use axum::{Extension, extract::State, http::StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Body, Problem, number};
 use crate::http::{Site, guard::Client};
 
 /// Whose texts of which business.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OptOut {
     /// With + and country code.

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use deflect_actions::store::OutcomeRow;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -18,9 +19,9 @@ use crate::{
 };
 
 /// What it can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub(crate) enum OutcomeKind {
     /// The person's question is answered.
     Resolved,
     /// It is not.
@@ -35,7 +36,7 @@ pub(crate) enum Kind {
     Rated,
 }
 
-impl Kind {
+impl OutcomeKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Resolved => "resolved",
@@ -49,12 +50,12 @@ impl Kind {
 }
 
 /// What became of a person: `call_id` or `message_id` says of which.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Outcome {
     call_id: Option<String>,
     message_id: Option<String>,
-    kind: Kind,
+    kind: OutcomeKind,
     /// 1 (bad) to 5 (good).
     csat: Option<i16>,
     /// When, ms since 1970; left out: now.
@@ -74,10 +75,10 @@ pub(crate) async fn outcome(
     if outcome.csat.is_some_and(|csat| !(1..=5).contains(&csat)) {
         return Err(Problem::bad("invalid_csat", "`csat` is a number from 1 to 5"));
     }
-    if outcome.kind == Kind::Rated && outcome.csat.is_none() {
+    if outcome.kind == OutcomeKind::Rated && outcome.csat.is_none() {
         return Err(Problem::bad("invalid_csat", "`rated` needs a `csat` from 1 to 5"));
     }
-    if outcome.number.is_some() && outcome.kind != Kind::CallbackRequested {
+    if outcome.number.is_some() && outcome.kind != OutcomeKind::CallbackRequested {
         return Err(Problem::bad("invalid_request", "`number` goes with `callback_requested`"));
     }
     let number = outcome.number.as_deref().map(number).transpose()?;
@@ -102,7 +103,7 @@ pub(crate) async fn outcome(
     };
     // Before the outcome: told again after a failure in between, both are there.
     let booked = match outcome.kind {
-        Kind::CallbackRequested => Some(call_back(&site, id, &call_id, number).await?),
+        OutcomeKind::CallbackRequested => Some(call_back(&site, id, &call_id, number).await?),
         _ => None,
     };
     let row = OutcomeRow {

@@ -12,7 +12,7 @@ use std::{
 
 use deflect_actions::provider::Channel;
 use ivr_runtime::{
-    call::{Call, Facts, Input, OfferResponse, Output, Record, TextOutcome},
+    call::{Call, Facts, Input, OfferResponse, Output, Record, TextOutcome, TextRequest},
     flow::model::{Flow, StepId},
     key::Key,
 };
@@ -123,6 +123,23 @@ struct RemoteCall {
     suppressed: Option<String>,
 }
 
+/// A link that another IVR texts itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferedLink {
+    /// What it texts.
+    pub url: String,
+    /// It is of no use any more then, ms UTC; `None`: nobody knows.
+    pub until_ms: Option<i64>,
+}
+
+/// Who sends the texts of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Texts {
+    AreOurs,
+    /// The other IVR; it needs the link only.
+    AreTheirs,
+}
+
 /// Where a call stops.
 #[derive(Debug)]
 enum Stop {
@@ -130,6 +147,8 @@ enum Stop {
     AtPrompt,
     /// A text was handed over.
     Texted(TextOutcome),
+    /// A text's link was handed over.
+    Linked(Option<OfferedLink>),
     /// It is over, or goes where nobody can follow.
     Over,
 }
@@ -170,7 +189,11 @@ impl RemoteCalls {
         };
         self.services.store(call.ledger.started());
         let call_id = call.ledger.call_id.clone();
-        let stop = if ways.is_empty() { Stop::Over } else { call.go_on(&self.services).await };
+        let stop = if ways.is_empty() {
+            Stop::Over
+        } else {
+            call.go_on(&self.services, Texts::AreOurs).await
+        };
         let suppressed = call.suppressed.clone();
         if !matches!(stop, Stop::AtPrompt) || suppressed.is_some() {
             call.hang_up(&self.services);
@@ -222,20 +245,42 @@ impl RemoteCalls {
         let mut outcome = TextOutcome::Failed { class: "not_offered".to_owned() };
         for key in keys {
             waiting.call.press(key);
-            match waiting.call.go_on(&self.services).await {
+            match waiting.call.go_on(&self.services, Texts::AreOurs).await {
                 Stop::AtPrompt => {}
                 Stop::Texted(came) => {
                     outcome = came;
                     // What the flow makes of it, as far as it needs nobody.
-                    waiting.call.go_on(&self.services).await;
+                    waiting.call.go_on(&self.services, Texts::AreOurs).await;
                     break;
                 }
-                Stop::Over => break,
+                Stop::Linked(_) | Stop::Over => break,
             }
         }
         let call_id = waiting.call.ledger.call_id.clone();
         waiting.call.hang_up(&self.services);
         Ok(Invited { call_id, outcome })
+    }
+
+    /// Accepts an offer in the person's name and returns its link, which the other IVR texts itself;
+    /// `None`: its text has none, or the store fails.
+    pub async fn link(&self, offer_id: &str) -> Option<OfferedLink> {
+        let mut waiting = self.lock().remove(offer_id)?;
+        let keys = waiting.ways.first().map(|way| way.keys.clone()).unwrap_or_default();
+        let mut link = None;
+        for key in keys {
+            waiting.call.press(key);
+            match waiting.call.go_on(&self.services, Texts::AreTheirs).await {
+                Stop::AtPrompt => {}
+                Stop::Linked(found) => {
+                    link = found;
+                    waiting.call.go_on(&self.services, Texts::AreTheirs).await;
+                    break;
+                }
+                Stop::Texted(_) | Stop::Over => break,
+            }
+        }
+        waiting.call.hang_up(&self.services);
+        link
     }
 
     /// Ends the calls whose offers nobody took up.
@@ -290,6 +335,7 @@ impl RemoteCalls {
         let since = now - facts::WINDOW_MS;
         let history = self.services.store.history(business, number, "", since, HISTORY).await;
         let untextable = history.as_ref().is_some_and(|history| history.untextable);
+        let visits = facts::visits(history.as_ref());
         let textable = snapshot.texts.against(number, &question.called, &[]).is_none();
         let first = flow.languages.first().cloned().unwrap_or_default();
         let language = question.language.clone().filter(|it| flow.languages.contains(it));
@@ -297,7 +343,9 @@ impl RemoteCalls {
         let mut fields = facts::fields(Some(&keys.0), None, now);
         let told = wait.map(|seconds| ("wait_seconds".to_owned(), seconds.to_string()));
         let minutes = wait.map(|s| ("wait_minutes".to_owned(), s.div_ceil(60).to_string()));
-        fields.extend(told.into_iter().chain(minutes).chain(question.fields.iter().cloned()));
+        fields.extend(
+            visits.into_iter().chain(told).chain(minutes).chain(question.fields.iter().cloned()),
+        );
         let mut sources = self.services.sources.told();
         if let (Some(seconds), Some(first)) = (wait, snapshot.config.sources.first()) {
             // The other IVR knows its queue better than we do.
@@ -328,7 +376,7 @@ impl RemoteCalls {
 
 impl RemoteCall {
     /// Lets the call go on until it needs a key, has handed a text over, or is over.
-    async fn go_on(&mut self, services: &Services) -> Stop {
+    async fn go_on(&mut self, services: &Services, texts: Texts) -> Stop {
         let mut inputs = VecDeque::new();
         for _ in 0..OUTPUTS {
             while let Some(output) = self.machine.poll_output() {
@@ -347,6 +395,15 @@ impl RemoteCall {
                             None => fetch::not_ready(),
                         };
                         inputs.push_back(Input::Fetched { id, outcome });
+                    }
+                    Output::SendText(request) if texts == Texts::AreTheirs => {
+                        let link = self.link_of(request, services).await;
+                        let outcome = match &link {
+                            Some(_) => TextOutcome::Accepted { sender: self.ledger.trunk.clone() },
+                            None => TextOutcome::Failed { class: "no_link".to_owned() },
+                        };
+                        self.machine.handle_input(self.now, Input::Text(outcome));
+                        return Stop::Linked(link);
                     }
                     Output::SendText(request) => {
                         let outcome = match tasks::order(&self.frame(), request) {
@@ -378,6 +435,19 @@ impl RemoteCall {
             }
         }
         Stop::Over
+    }
+
+    /// The link of a text that we do not send; its page is kept without a message.
+    async fn link_of(&self, request: TextRequest, services: &Services) -> Option<OfferedLink> {
+        let order = tasks::order(&self.frame(), request).ok()?;
+        let url = order.link.clone()?;
+        let mut until_ms = order.not_after_ms;
+        if let Some(page) = &order.page {
+            let kept = services.store.keep_page(&self.ledger.call_id, page).await;
+            kept.inspect_err(|error| tracing::warn!(%error, "a link is not kept")).ok()?;
+            until_ms = Some(until_ms.map_or(page.expires_ms, |until| until.min(page.expires_ms)));
+        }
+        Some(OfferedLink { url, until_ms })
     }
 
     fn press(&mut self, key: Key) {

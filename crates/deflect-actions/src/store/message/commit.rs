@@ -35,6 +35,8 @@ pub(crate) struct NewMessage<'a> {
     pub encoding: &'a str,
     pub segments: i64,
     pub now_ms: i64,
+    /// When it was agreed to.
+    pub agreed_ms: i64,
     pub when: When,
 }
 
@@ -63,7 +65,7 @@ impl Store {
             consent(conn, new, &keys).await?;
             message(conn, new, &keys, dest_enc, body_enc, self.claimer()).await?;
             if let Some(page) = new.page {
-                let of = (new.message_id.as_str(), new.call.call_id.as_str());
+                let of = (Some(new.message_id.as_str()), new.call.call_id.as_str());
                 link::insert(conn, self, of, page, new.now_ms).await?;
             }
             Ok(())
@@ -93,7 +95,7 @@ async fn consent(
     .bind(new.purpose.to_owned())
     .bind(keys.0.clone())
     .bind(keys.1.clone())
-    .bind(new.now_ms)
+    .bind(new.agreed_ms)
     .execute(conn)
     .await?;
     Ok(())
