@@ -51,6 +51,7 @@ mod receipts;
 mod rehearse;
 mod reload;
 mod replay;
+mod replies;
 mod requests;
 mod revisions;
 mod ringing;

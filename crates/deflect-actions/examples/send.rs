@@ -66,6 +66,7 @@ fn config() -> TextConfig {
         from: "+447400999999".to_owned(),
         regions: vec!["GB".to_owned()],
         auto_reply: None,
+        business: None,
         per_second: None,
         channel: Channel::Sms,
         media: false,

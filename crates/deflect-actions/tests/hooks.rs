@@ -84,7 +84,13 @@ async fn until_posts(inbox: &Shared, n: usize) -> Vec<(String, Value)> {
 
 fn booked(n: u32) -> Event {
     let data = Map::from_iter([("n".to_owned(), json!(n))]);
-    Event { kind: "callback.booked", subject: format!("cb{n}"), at_ms: 1_000 + i64::from(n), data }
+    Event {
+        kind: "callback.booked",
+        subject: format!("cb{n}"),
+        at_ms: 1_000 + i64::from(n),
+        data,
+        text: None,
+    }
 }
 
 async fn a_call_that_ended_is_told_once_it_is_stored(db: Db) {

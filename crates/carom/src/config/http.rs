@@ -22,7 +22,8 @@ const SCOPES: [(&str, Scope); 9] = [
 ];
 
 /// Kinds of events that webhooks may ask for.
-pub const EVENTS: [&str; 3] = ["call.ended", "callback.booked", "voicemail.left"];
+pub const EVENTS: [&str; 5] =
+    ["call.ended", "callback.booked", "voicemail.left", "message.state", "message.received"];
 
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,14 +117,17 @@ fn webhook(table: Table<'_>) -> Option<Hook> {
             table.problem(Code::E00, &kind.span, message, &help);
         }
     }
-    let key = secret.and_then(|secret| {
-        hooks::key(secret.reveal())
-            .map_err(|_| table.secret_problem("secret", "what follows `whsec_` is no base64"))
-            .ok()
-    });
+    let key = secret.and_then(|secret| signing_key(&table, &secret));
     table.finish();
     let kinds = kinds.into_iter().map(|kind| kind.value).collect();
     Some(Hook { url: url?, secret: key?, kinds })
+}
+
+/// What events are signed with; a secret that begins with `whsec_` is base64.
+pub(super) fn signing_key(table: &Table<'_>, secret: &Secret) -> Option<Vec<u8>> {
+    hooks::key(secret.reveal())
+        .map_err(|_| table.secret_problem("secret", "what follows `whsec_` is no base64"))
+        .ok()
 }
 
 fn token(table: Table<'_>) -> Option<Token> {

@@ -35,7 +35,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use deflect_actions::text::Sender;
+use deflect_actions::{hooks::Hook, text::Sender};
 use ivr_runtime::{diagnose::Asked, flow::tables::TargetDraft, hours::Hours};
 
 pub use business::Business;
@@ -131,6 +131,18 @@ impl Config {
             Some(key) => self.businesses.iter().find(|business| business.key == key),
             None => self.businesses.first(),
         }
+    }
+
+    /// All webhooks that are told of events: those of `[http]`, and those of replies.
+    pub fn hooks(&self) -> Vec<Hook> {
+        let replies = self.businesses.iter().flat_map(|business| &business.replies);
+        let mut hooks = self.http.webhooks.clone();
+        for reply in replies {
+            if !hooks.contains(&reply.hook) {
+                hooks.push(reply.hook.clone());
+            }
+        }
+        hooks
     }
 
     /// Address that RTP sockets are bound to.

@@ -105,8 +105,10 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     }
     let providers = named(root, "provider", provider::read);
     let provider_names = root.names_under("provider");
-    let senders =
-        named(root, "sender", |name, table| sender::read(name, table, &provider_names, &providers));
+    let business_names = root.names_under("business");
+    let senders = named(root, "sender", |name, table| {
+        sender::read(name, table, &provider_names, &providers, &business_names)
+    });
     let store = match root.table("store") {
         Some(table) => {
             let store = store::read(&table);

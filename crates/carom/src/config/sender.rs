@@ -17,12 +17,14 @@ pub(super) fn read(
     table: &Table<'_>,
     names: &[&str],
     providers: &[Provider],
+    businesses: &[&str],
 ) -> Option<Sender> {
     let provider = table.required("provider", |t| t.reference("provider", "provider", names));
     let channels = [("sms", Channel::Sms), ("whatsapp", Channel::WhatsApp)];
     let channel = table.choice("channel", &channels, &[]).unwrap_or_default();
     let from = table.required("from", |t| t.text("from"));
     let regions = table.required("regions", |t| t.countries("regions"));
+    let business = table.reference("business", "business", businesses).map(|text| text.value);
     let auto_reply = table.flag("auto_reply");
     let per_second = table.number("per_second", 1..=1_000);
     let price = table.decimal("price").filter(|price| {
@@ -42,6 +44,7 @@ pub(super) fn read(
         name,
         provider,
         from: from?.value,
+        business,
         regions: regions?,
         auto_reply,
         per_second,

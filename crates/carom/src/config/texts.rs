@@ -19,6 +19,8 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
     let public_url = config.http.public_url.clone();
     let help = config.businesses.iter().filter(|business| !business.help_text.is_empty());
     let help = help.map(|business| (business.key.clone(), business.help_text.clone()));
+    let replies = config.businesses.iter().filter(|business| !business.replies.is_empty());
+    let replies = replies.map(|business| (business.key.clone(), business.replies.clone()));
     TextConfig {
         providers: config
             .providers
@@ -39,6 +41,7 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
         own_numbers: own_numbers(config, flows),
         public_url,
         help: help.collect(),
+        replies: replies.collect(),
     }
 }
 

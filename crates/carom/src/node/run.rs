@@ -252,7 +252,7 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
     let writer = Writer::start(store.clone());
     let texts = TextService::new(store.clone(), Arc::clone(&snapshot.texts));
     texts.start();
-    Hooks::new(store.clone(), config.http.webhooks.clone()).start();
+    Hooks::new(store.clone(), config.hooks()).start();
     let marks = Arc::new(RwLock::new(None));
     // A first call must not be taken past its flow only because nobody has looked yet.
     let first = refresh_marks(&store, &marks);

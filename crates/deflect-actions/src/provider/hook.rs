@@ -67,6 +67,8 @@ pub enum Event {
 /// A text that somebody sent to one of our senders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inbound {
+    /// The provider's id, the same however often it is told; `None`: it has none.
+    pub id: Option<String>,
     /// Who.
     pub from: String,
     /// To which of our numbers.

@@ -120,7 +120,13 @@ impl CallbackOrder {
         ];
         let data = data.map(|(name, value)| (name.to_owned(), value));
         let subject = self.callback_id.clone();
-        Event { kind: "callback.booked", subject, at_ms, data: data.into_iter().collect() }
+        Event {
+            kind: "callback.booked",
+            subject,
+            at_ms,
+            data: data.into_iter().collect(),
+            text: None,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{AnyConnection, Row as _};
 
 use super::{Store, StoreError, db::Dialect};
+use crate::provider::State;
 
 /// Version of the events' form.
 const VERSION: i64 = 1;
@@ -27,6 +28,8 @@ pub struct Event {
     pub at_ms: i64,
     /// What else it says; no number, no digit, no text of a message.
     pub data: Map<String, Value>,
+    /// What a person wrote to us; an event with this is kept encrypted.
+    pub text: Option<String>,
 }
 
 /// Who wants to know what.
@@ -40,9 +43,12 @@ pub struct Subscription {
 
 impl Subscription {
     /// That of the webhook at `url`.
+    ///
+    /// One that wants nothing by itself is another than the webhook of the same address that does.
     #[must_use]
     pub fn of(url: &str, kinds: &[String]) -> Self {
-        let hook = hex::encode(&Sha256::digest(url)[..8]);
+        let named = if kinds.is_empty() { format!("reply {url}") } else { url.to_owned() };
+        let hook = hex::encode(&Sha256::digest(named)[..8]);
         Self { hook, kinds: kinds.to_vec() }
     }
 
@@ -78,6 +84,7 @@ impl Event {
             ("at_ms", json!(self.at_ms)),
         ];
         body.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        body.extend(self.text.as_ref().map(|text| ("text".to_owned(), json!(text))));
         Value::Object(body).to_string()
     }
 }
@@ -118,20 +125,53 @@ impl Store {
     ) -> Result<(), StoreError> {
         let subscriptions = self.subscriptions();
         for hook in subscriptions.iter().filter(|hook| hook.wants(event.kind)) {
-            let id = event.id();
-            sqlx::query(
-                "INSERT INTO event (event_id, hook, type, body, created_ms, next_try_ms) \
-                 VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (event_id, hook) DO NOTHING",
-            )
-            .bind(id.clone())
-            .bind(hook.hook.clone())
-            .bind(event.kind)
-            .bind(event.body(&id))
-            .bind(self.now_ms())
-            .execute(&mut *conn)
-            .await?;
+            self.tell_hook(conn, &hook.hook, event).await?;
         }
         Ok(())
+    }
+
+    /// Keeps an event for one webhook, whatever it wants.
+    pub(crate) async fn tell_hook(
+        &self,
+        conn: &mut AnyConnection,
+        hook: &str,
+        event: &Event,
+    ) -> Result<(), StoreError> {
+        let id = event.id();
+        let (mut body, mut body_enc) = (event.body(&id), None);
+        if event.text.is_some() {
+            body_enc = Some(self.keys().seal().close(&format!("{id}|{hook}"), &body)?);
+            body = String::new();
+        }
+        sqlx::query(
+            "INSERT INTO event (event_id, hook, type, body, body_enc, created_ms, next_try_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (event_id, hook) DO NOTHING",
+        )
+        .bind(id)
+        .bind(hook.to_owned())
+        .bind(event.kind)
+        .bind(body)
+        .bind(body_enc)
+        .bind(self.now_ms())
+        .execute(&mut *conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Its body, where that can be read.
+    fn body_of(&self, row: &sqlx::any::AnyRow) -> Result<String, sqlx::Error> {
+        let sealed: Option<String> = row.try_get("body_enc")?;
+        let Some(sealed) = sealed else { return row.try_get("body") };
+        let bound: String = format!(
+            "{}|{}",
+            row.try_get::<String, _>("event_id")?,
+            row.try_get::<String, _>("hook")?
+        );
+        let opened = self.keys().seal().open(&bound, &sealed);
+        Ok(opened.unwrap_or_else(|error| {
+            tracing::error!(%error, "an event is told without its words");
+            "{}".to_owned()
+        }))
     }
 
     /// Claims events that are due, of these webhooks.
@@ -160,7 +200,7 @@ impl Store {
             Ok(Waiting {
                 event_id: row.try_get("event_id")?,
                 hook: row.try_get("hook")?,
-                body: row.try_get("body")?,
+                body: self.body_of(row)?,
                 created_ms: row.try_get("created_ms")?,
                 attempt: row.try_get::<i64, _>("attempt")?,
             })
@@ -208,6 +248,44 @@ impl Store {
         Ok(done.rows_affected())
     }
 
+    /// `message.state` of a message that has just come to `state`.
+    pub(crate) async fn tell_state(
+        &self,
+        conn: &mut AnyConnection,
+        message_id: &str,
+        state: State,
+    ) -> Result<(), StoreError> {
+        if !self.is_wanted(MESSAGE_STATE) {
+            return Ok(());
+        }
+        let row = sqlx::query(
+            "SELECT call_id, purpose, sender, error_class, try_no FROM message \
+             WHERE message_id = $1",
+        )
+        .bind(message_id.to_owned())
+        .fetch_one(&mut *conn)
+        .await?;
+        let text = |name: &str| row.try_get::<Option<String>, _>(name);
+        let data = [
+            ("message_id", json!(message_id)),
+            ("call_id", json!(text("call_id")?)),
+            ("purpose", json!(text("purpose")?)),
+            ("sender", json!(text("sender")?)),
+            ("state", json!(state.as_str())),
+            ("error_class", json!(text("error_class")?)),
+        ];
+        // A text that fell over to another sender may come to a state twice.
+        let try_no: i64 = row.try_get("try_no")?;
+        let event = Event {
+            kind: MESSAGE_STATE,
+            subject: format!("{message_id}|{try_no}|{}", state.as_str()),
+            at_ms: self.now_ms(),
+            data: data.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+            text: None,
+        };
+        self.tell_with(conn, &event).await
+    }
+
     /// `call.ended` of these calls, from their rows.
     pub(super) async fn tell_ended(
         &self,
@@ -231,7 +309,8 @@ impl Store {
                 data.insert(name.to_owned(), json!(value));
             }
             let at_ms = row.try_get("ended_ms")?;
-            let event = Event { kind: CALL_ENDED, subject: call_id.to_owned(), at_ms, data };
+            let event =
+                Event { kind: CALL_ENDED, subject: call_id.to_owned(), at_ms, data, text: None };
             self.tell_with(conn, &event).await?;
         }
         Ok(())
@@ -239,6 +318,7 @@ impl Store {
 }
 
 const CALL_ENDED: &str = "call.ended";
+const MESSAGE_STATE: &str = "message.state";
 const TEXTS: [&str; 15] = [
     "call_id",
     "origin",
@@ -273,9 +353,9 @@ const CLAIM_SQLITE: &str = "UPDATE event SET claimed_by = $2, lease_until_ms = $
     attempt = attempt + 1 WHERE hook = $5 AND event_id IN (SELECT event_id FROM event \
     WHERE hook = $5 AND next_try_ms <= $1 AND (claimed_by IS NULL OR lease_until_ms < $1) \
     ORDER BY next_try_ms LIMIT $4) \
-    RETURNING event_id, hook, body, created_ms, CAST(attempt AS BIGINT) AS attempt";
+    RETURNING event_id, hook, body, body_enc, created_ms, CAST(attempt AS BIGINT) AS attempt";
 const CLAIM_POSTGRES: &str = "UPDATE event SET claimed_by = $2, lease_until_ms = $3, \
     attempt = attempt + 1 WHERE hook = $5 AND event_id IN (SELECT event_id FROM event \
     WHERE hook = $5 AND next_try_ms <= $1 AND (claimed_by IS NULL OR lease_until_ms < $1) \
     ORDER BY next_try_ms LIMIT $4 FOR UPDATE SKIP LOCKED) \
-    RETURNING event_id, hook, body, created_ms, CAST(attempt AS BIGINT) AS attempt";
+    RETURNING event_id, hook, body, body_enc, created_ms, CAST(attempt AS BIGINT) AS attempt";

@@ -1,6 +1,6 @@
 //! Receipts as they came, without numbers and bodies.
 
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 use uuid::Uuid;
 
 use super::{Store, StoreError};
@@ -84,5 +84,28 @@ impl Store {
             });
         }
         Ok(receipts)
+    }
+
+    /// Notes something that happened to a message, once: `false` when it was noted before.
+    pub(crate) async fn note_once(
+        &self,
+        conn: &mut AnyConnection,
+        provider: &str,
+        message_id: Option<&str>,
+        (key, state): (&str, &str),
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO receipt (receipt_id, provider, message_id, dedup_key, state, \
+             received_ms) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (dedup_key) DO NOTHING",
+        )
+        .bind(Uuid::now_v7().to_string())
+        .bind(provider.to_owned())
+        .bind(message_id.map(str::to_owned))
+        .bind(key.to_owned())
+        .bind(state.to_owned())
+        .bind(self.now_ms())
+        .execute(conn)
+        .await?;
+        Ok(done.rows_affected() > 0)
     }
 }

@@ -65,7 +65,13 @@ impl VoicemailLeft {
         ];
         let data = data.map(|(name, value)| (name.to_owned(), value));
         let subject = self.voicemail_id.clone();
-        Event { kind: "voicemail.left", subject, at_ms, data: data.into_iter().collect() }
+        Event {
+            kind: "voicemail.left",
+            subject,
+            at_ms,
+            data: data.into_iter().collect(),
+            text: None,
+        }
     }
 }
 

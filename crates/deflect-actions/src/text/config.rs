@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use message_text::MAX_SEGMENTS;
 
 use crate::{
+    hooks::Hook,
     provider::{Channel, Provider, Template},
     store::SentText,
 };
@@ -24,8 +25,21 @@ pub struct TextConfig {
     pub own_numbers: Vec<String>,
     /// `[http] public_url`, without a slash at its end: what providers sign with.
     pub public_url: Option<String>,
+    /// What people may answer to texts, by business.
+    pub replies: BTreeMap<String, Vec<Reply>>,
     /// Answer to HELP, by business and language; `""` is for all languages.
     pub help: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Words that people answer to a text, and who is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Words that mean the same, lower case, without punctuation.
+    pub words: Vec<String>,
+    /// Who is told, once.
+    pub hook: Hook,
+    /// What the person is answered, by language; `""` is for all; empty: nothing.
+    pub answer: BTreeMap<String, String>,
 }
 
 /// A number or id that messages are sent from.
@@ -37,6 +51,8 @@ pub struct Sender {
     pub provider: String,
     /// The number or id.
     pub from: String,
+    /// Whose it is: STOP and HELP to it are about that brand; `None`: of all.
+    pub business: Option<String>,
     /// Countries it serves, ISO codes.
     pub regions: Vec<String>,
     /// The provider itself answers STOP and HELP; `None`: as it usually does.

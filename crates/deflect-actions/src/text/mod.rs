@@ -11,6 +11,7 @@ mod check;
 mod config;
 mod follow_up;
 mod health;
+mod inbound;
 mod later;
 mod limits;
 mod operator;
@@ -26,11 +27,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
-pub use config::{Sender, TextConfig, TextLimits};
+pub use config::{Reply, Sender, TextConfig, TextLimits};
 pub use health::RestingSender;
 pub use operator::{NotDone, Retried};
 pub use order::{Ordered, TextOrder, TextOutcome};
 pub use receipts::{WebhookAnswer, WebhookError};
+pub use reply::{means_stop, plain};
 
 use crate::store::Store;
 

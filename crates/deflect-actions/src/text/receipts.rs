@@ -1,25 +1,12 @@
 //! Webhooks: receipts move messages on, STOP and START are heeded at once.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use message_text::E164;
-
-use super::{
-    Sender, TextConfig, TextService,
-    reply::{self, Word},
-};
+use super::{TextConfig, TextService};
 use crate::{
-    provider::{
-        Channel, Event, Fill, Inbound, OutboundMessage, Posted, Provider, Receipt, Reference,
-        Refused, Told,
-    },
+    provider::{Event, Posted, Provider, Receipt, Reference, Refused, Told},
     store::StoreError,
 };
-
-/// A text is answered while its channel lets one write freely: WhatsApp's window, ms.
-const WINDOW_MS: i64 = 24 * 3_600_000;
-/// An answer to a text is tried this long.
-const REPLY: Duration = Duration::from_secs(10);
 
 /// Why a webhook is refused.
 #[derive(Debug, thiserror::Error)]
@@ -138,84 +125,6 @@ impl TextService {
             None => Ok(()),
         }
     }
-
-    /// Heeds a text; returns what is to be answered, where the provider does not answer itself.
-    async fn take_text(
-        &self,
-        config: &TextConfig,
-        name: &str,
-        provider: &Provider,
-        text: &Inbound,
-    ) -> Result<Option<String>, StoreError> {
-        let Ok(from) = text.from.parse::<E164>() else { return Ok(None) };
-        let Some(word) = Word::of(&text.text) else { return Ok(None) };
-        match word {
-            Word::Stop => self.opt_out_everywhere(&from).await?,
-            Word::Start => self.opt_in_everywhere(&from).await?,
-            Word::Help => {}
-        }
-        let replies_itself = sender(config, name, &text.to)
-            .is_none_or(|sender| sender.auto_reply.unwrap_or(provider.replies_itself()));
-        if replies_itself {
-            return Ok(None);
-        }
-        let last = self.0.store.last_text_to(&from).await?;
-        Ok(Some(reply::to(word, last.as_ref(), config)))
-    }
-
-    /// Answers a text by the sender it came to; one try, for it is no promise.
-    async fn write_back(&self, config: &TextConfig, name: &str, text: &Inbound, reply: &str) {
-        let sender = sender(config, name, &text.to);
-        let (Some(provider), Some(sender), Ok(to)) =
-            (config.providers.get(name), sender, text.from.parse::<E164>())
-        else {
-            return;
-        };
-        let now = self.0.store.now_ms();
-        let closed = text.at_ms.is_some_and(|at_ms| now - at_ms >= WINDOW_MS);
-        if sender.channel == Channel::WhatsApp && closed {
-            return;
-        }
-        let id = super::attempt::new_id(now);
-        let answer = OutboundMessage {
-            reference: Reference { message_id: &id, attempt: 1 },
-            channel: sender.channel,
-            from: &sender.from,
-            to: &to,
-            text: reply,
-            language: "",
-            template: None,
-            fill: Fill::default(),
-            valid_for: Duration::from_secs(3_600),
-        };
-        if let Err(error) = provider.send(answer, REPLY).await {
-            tracing::warn!(%error, sender = sender.name, "a text was not answered");
-        }
-    }
-
-    /// A sender is not tied to a brand: who says STOP to it is left alone by all.
-    async fn opt_out_everywhere(&self, number: &E164) -> Result<(), StoreError> {
-        let keys = self.0.store.keys().clone();
-        for business in keys.businesses() {
-            self.0.store.opt_out(business, number, "", "text").await?;
-        }
-        Ok(())
-    }
-
-    async fn opt_in_everywhere(&self, number: &E164) -> Result<(), StoreError> {
-        let keys = self.0.store.keys().clone();
-        for business in keys.businesses() {
-            self.0.store.opt_in(business, number, None).await?;
-        }
-        Ok(())
-    }
-}
-
-/// The sender of a provider that a text came to.
-fn sender<'a>(config: &'a TextConfig, provider: &str, to: &str) -> Option<&'a Sender> {
-    let digits = |number: &str| number.trim_start_matches('+').to_owned();
-    let is = |sender: &&Sender| sender.provider == provider && digits(&sender.from) == digits(to);
-    config.senders.iter().find(is)
 }
 
 fn twiml(text: Option<&str>) -> String {

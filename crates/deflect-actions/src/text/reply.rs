@@ -6,7 +6,7 @@ use super::TextConfig;
 use crate::store::LastText;
 
 /// Words that mean STOP, without punctuation, lower case.
-const STOP: [&str; 14] = [
+const STOP: [&str; 23] = [
     "stop",
     "stopall",
     "stop all",
@@ -21,9 +21,18 @@ const STOP: [&str; 14] = [
     "alto",
     "parar",
     "cancelar",
+    "arret",
+    "arrêt",
+    "arreter",
+    "desabonner",
+    "désabonner",
+    "stopp",
+    "abmelden",
+    "abbestellen",
+    "ende",
 ];
 const START: [&str; 5] = ["start", "unstop", "yes", "alta", "si"];
-const HELP: [&str; 4] = ["help", "info", "ayuda", "informacion"];
+const HELP: [&str; 6] = ["help", "info", "ayuda", "informacion", "aide", "hilfe"];
 
 /// What a person wants of us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +42,24 @@ pub(super) enum Word {
     Help,
 }
 
+/// A text as words are compared: lower case, without punctuation.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || c.is_whitespace();
+    let text: String = text.chars().filter(kept).collect();
+    let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
+    words.join(" ")
+}
+
+/// Whether a text means STOP, whatever else one would like it to mean.
+#[must_use]
+pub fn means_stop(text: &str) -> bool {
+    Word::of(text) == Some(Word::Stop)
+}
+
 impl Word {
     pub fn of(text: &str) -> Option<Self> {
-        let kept = |c: &char| c.is_alphanumeric() || c.is_whitespace();
-        let text: String = text.chars().filter(kept).collect();
-        let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
-        let text = words.join(" ");
+        let text = plain(text);
         if STOP.contains(&text.as_str()) {
             Some(Self::Stop)
         } else if START.contains(&text.as_str()) {
@@ -51,21 +72,34 @@ impl Word {
     }
 }
 
-/// Our answer to somebody whose last text from us was `last`.
-pub(super) fn to(word: Word, last: Option<&LastText>, config: &TextConfig) -> String {
+/// Our answer to somebody whose last text from us was `last`, in the name of `brand`.
+pub(super) fn to(
+    word: Word,
+    last: Option<&LastText>,
+    brand: Option<&str>,
+    config: &TextConfig,
+) -> String {
     let language = last.map_or("", |last| last.language.as_str());
     let of_business = last.and_then(|last| config.help.get(&last.business));
     let help = || of_business.or_else(|| config.help.values().next());
     match word {
         Word::Help => help()
             .and_then(|texts| in_language(texts, language))
-            .map_or_else(|| usual(Word::Help, language).to_owned(), str::to_owned),
-        Word::Stop | Word::Start => usual(word, language).to_owned(),
+            .map_or_else(|| named(usual(Word::Help, language), brand), str::to_owned),
+        Word::Stop | Word::Start => named(usual(word, language), brand),
     }
 }
 
+/// Who says so stands before it.
+fn named(text: &str, brand: Option<&str>) -> String {
+    brand.map_or_else(|| text.to_owned(), |brand| format!("{brand}: {text}"))
+}
+
 /// The text in `language`, else the one for all languages, else the first.
-fn in_language<'a>(texts: &'a BTreeMap<String, String>, language: &str) -> Option<&'a str> {
+pub(super) fn in_language<'a>(
+    texts: &'a BTreeMap<String, String>,
+    language: &str,
+) -> Option<&'a str> {
     let text = texts.get(language).or_else(|| texts.get("")).or_else(|| texts.values().next());
     text.map(String::as_str)
 }
@@ -114,7 +148,10 @@ mod tests {
 
     #[test]
     fn stop_is_understood_however_it_is_written() {
-        for text in ["STOP", "stop", " Stop. ", "STOP!", "Stop all", "opt-out", "OPT OUT", "Baja"] {
+        for text in [
+            "STOP", "stop", " Stop. ", "STOP!", "Stop all", "opt-out", "OPT OUT", "Baja", "Arrêt",
+            "Stopp!",
+        ] {
             assert_eq!(Word::of(text), Some(Word::Stop), "{text}");
         }
         assert_eq!(Word::of("Start"), Some(Word::Start));
@@ -151,6 +188,9 @@ mod tests {
             ..TextConfig::default()
         };
         let last = |business: &str, language: &str| LastText {
+            message_id: String::new(),
+            call_id: String::new(),
+            created_ms: 0,
             business: business.to_owned(),
             language: language.to_owned(),
         };
@@ -160,9 +200,12 @@ mod tests {
             (Some(last("bank", "es-ES")), "Bank"),
             (None, "Bank"),
         ] {
-            assert_eq!(to(Word::Help, last.as_ref(), &config), told, "{last:?}");
+            assert_eq!(to(Word::Help, last.as_ref(), None, &config), told, "{last:?}");
         }
         let nobody = TextConfig::default();
-        assert!(to(Word::Help, Some(&last("shop", "es-ES")), &nobody).contains("BAJA"));
+        assert!(
+            to(Word::Help, Some(&last("shop", "es-ES")), Some("Shop"), &nobody)
+                .starts_with("Shop: Pidio")
+        );
     }
 }

@@ -234,6 +234,7 @@ pub fn sender(name: &str, provider: &str, from: &str) -> Sender {
         from: from.to_owned(),
         regions: vec!["GB".to_owned(), "US".to_owned()],
         auto_reply: None,
+        business: None,
         per_second: None,
         channel: Channel::Sms,
         media: false,

@@ -62,6 +62,7 @@ fn inbound(told: Told) -> Result<Inbound, Malformed> {
     let at = told.time.and_then(|at| at.parse::<Timestamp>().ok());
     let to = told.message.owner.or_else(|| told.message.to.into_iter().next());
     Ok(Inbound {
+        id: Some(told.message.id).filter(|id| !id.is_empty()),
         from: told.message.from.ok_or(Malformed("it is from nobody"))?,
         to: to.unwrap_or_default(),
         text: told.message.text,
@@ -97,6 +98,7 @@ mod tests {
             ..Receipt::of("2", State::Undelivered)
         };
         let text = Inbound {
+            id: Some("3".to_owned()),
             from: "+14155550100".to_owned(),
             to: "+14155550123".to_owned(),
             text: "Stop".to_owned(),

@@ -126,6 +126,7 @@ impl Hooks {
             }));
         }
         Ok(Event::Inbound(Inbound {
+            id: at(&self.id_at),
             from: at(&self.from_at).ok_or(Malformed("it is neither a receipt nor a text"))?,
             to: at(&self.to_at).unwrap_or_default(),
             text: at(&self.text_at).unwrap_or_default(),

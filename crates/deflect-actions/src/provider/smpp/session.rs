@@ -367,6 +367,7 @@ impl<'a> Session<'a> {
             text::receipt(short, self.settings.receipt_ids).map(Event::Receipt)
         } else {
             Some(Event::Inbound(Inbound {
+                id: None,
                 from: format!("+{}", short.source.text.trim_start_matches('+')),
                 to: short.destination.text.clone(),
                 text: text::decode(short, self.settings.alphabet),

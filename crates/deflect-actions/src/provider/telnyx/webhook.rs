@@ -84,6 +84,7 @@ fn inbound(data: Data) -> Result<Inbound, Malformed> {
     let payload = data.payload;
     let at = data.occurred_at.and_then(|at| at.parse::<Timestamp>().ok());
     Ok(Inbound {
+        id: Some(payload.id).filter(|id| !id.is_empty()),
         from: payload.from.ok_or(Malformed("it is from nobody"))?.phone_number,
         to: payload.to.into_iter().next().map(|to| to.phone_number).unwrap_or_default(),
         text: payload.text,
@@ -136,6 +137,7 @@ mod tests {
             "to":[{"phone_number":"+14155550123","status":"webhook_delivered"}]}"#;
         let heard = events(&body("message.received", payload)).unwrap();
         let text = Inbound {
+            id: Some("i1".to_owned()),
             from: "+14155550100".to_owned(),
             to: "+14155550123".to_owned(),
             text: "STOP".to_owned(),

@@ -36,6 +36,7 @@ fn inbound(form: &[(String, String)]) -> Result<Inbound, Malformed> {
     // On WhatsApp numbers say so.
     let number = |name| field(form, name).map(|n| n.strip_prefix(WHATSAPP).unwrap_or(n).to_owned());
     Ok(Inbound {
+        id: field(form, "MessageSid").map(str::to_owned),
         from: number("From").ok_or(Malformed("no From"))?,
         to: number("To").ok_or(Malformed("no To"))?,
         text: field(form, "Body").unwrap_or_default().to_owned(),

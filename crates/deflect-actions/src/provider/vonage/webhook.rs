@@ -23,6 +23,7 @@ pub(super) fn event(parameters: &[(String, String)]) -> Result<Event, Malformed>
     let id = of("messageId").ok_or(Malformed("no messageId"))?;
     let Some(status) = of("status") else {
         return Ok(Event::Inbound(Inbound {
+            id: Some(id.to_owned()),
             from: format!("+{}", of("msisdn").ok_or(Malformed("no msisdn"))?),
             to: of("to").unwrap_or_default().to_owned(),
             text: of("text").unwrap_or_default().to_owned(),

@@ -46,6 +46,7 @@ struct Status {
 
 #[derive(Deserialize)]
 struct Message {
+    id: Option<String>,
     from: String,
     timestamp: Option<String>,
     text: Option<Text>,
@@ -89,6 +90,7 @@ fn inbound(message: Message, to: &str) -> Inbound {
     let text = message.text.map(|text| text.body).or(message.button.map(|button| button.text));
     let at_s = message.timestamp.and_then(|at| at.parse::<i64>().ok());
     Inbound {
+        id: message.id,
         from: format!("+{}", message.from.trim_start_matches('+')),
         to: to.to_owned(),
         text: text.unwrap_or_default(),
@@ -123,6 +125,7 @@ mod tests {
             ..Receipt::of("wamid.2", State::Failed)
         };
         let text = Inbound {
+            id: Some("wamid.9".to_owned()),
             from: "+447700900123".to_owned(),
             to: "106540352242922".to_owned(),
             text: "STOP".to_owned(),

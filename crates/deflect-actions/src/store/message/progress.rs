@@ -124,36 +124,40 @@ impl Store {
              AND state IN ({})",
             states(news.state.follows())
         );
-        let mut conn = self.conn().await?;
-        let done = sqlx::query(AssertSqlSafe(sql))
-            .bind(message_id.to_owned())
-            .bind(news.state.as_str())
-            .bind(news.class.map(Class::as_str))
-            .bind(news.code.map(str::to_owned))
-            .bind(news.provider_id.map(str::to_owned))
-            .bind(news.segments)
-            .bind(news.price_micros)
-            .bind(now)
-            .bind(now + self.raw_number_ms())
-            .bind(news.try_no)
-            .execute(&mut *conn)
-            .await?;
-        if done.rows_affected() == 0
-            && let Some(provider_id) = news.provider_id
-        {
-            // A receipt overtook the answer: the provider's id is news all the same.
-            sqlx::query(
-                "UPDATE message SET provider_id = $2 \
+        self.transaction(async |conn| {
+            let done = sqlx::query(AssertSqlSafe(sql))
+                .bind(message_id.to_owned())
+                .bind(news.state.as_str())
+                .bind(news.class.map(Class::as_str))
+                .bind(news.code.map(str::to_owned))
+                .bind(news.provider_id.map(str::to_owned))
+                .bind(news.segments)
+                .bind(news.price_micros)
+                .bind(now)
+                .bind(now + self.raw_number_ms())
+                .bind(news.try_no)
+                .execute(&mut *conn)
+                .await?;
+            if done.rows_affected() > 0 {
+                self.tell_state(conn, message_id, news.state).await?;
+                return Ok(true);
+            }
+            if let Some(provider_id) = news.provider_id {
+                // A receipt overtook the answer: the provider's id is news all the same.
+                sqlx::query(
+                    "UPDATE message SET provider_id = $2 \
                  WHERE message_id = $1 AND provider_id IS NULL \
                  AND COALESCE($3, try_no) = try_no",
-            )
-            .bind(message_id.to_owned())
-            .bind(provider_id.to_owned())
-            .bind(news.try_no)
-            .execute(&mut *conn)
-            .await?;
-        }
-        Ok(done.rows_affected() > 0)
+                )
+                .bind(message_id.to_owned())
+                .bind(provider_id.to_owned())
+                .bind(news.try_no)
+                .execute(&mut *conn)
+                .await?;
+            }
+            Ok(false)
+        })
+        .await
     }
 
     /// Written and unanswered; asked about at `next_ms`.

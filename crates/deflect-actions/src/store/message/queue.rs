@@ -5,7 +5,10 @@ use std::time::Duration;
 use sqlx::Row;
 
 use super::FOLLOW_UP;
-use crate::store::{Store, StoreError, db::Dialect};
+use crate::{
+    provider::State,
+    store::{Store, StoreError, db::Dialect},
+};
 
 impl Store {
     /// Claims queued messages that are due; several nodes may do so at once.
@@ -119,27 +122,36 @@ impl Store {
         let now = self.now_ms();
         let erase = now + self.raw_number_ms();
         self.transaction(async |conn| {
-            sqlx::query(
+            let late = sqlx::query(
                 "UPDATE message SET \
                  state = CASE WHEN purpose = $3 THEN 'canceled' ELSE 'failed' END, \
                  failed_ms = CASE WHEN purpose = $3 THEN NULL ELSE $1 END, \
                  error_class = COALESCE(error_class, 'expired'), final_ms = $1, \
-                 erase_after_ms = $2 WHERE state = 'queued' AND valid_until_ms <= $1",
+                 erase_after_ms = $2 WHERE state = 'queued' AND valid_until_ms <= $1 \
+                 RETURNING message_id, state",
             )
             .bind(now)
             .bind(erase)
             .bind(FOLLOW_UP)
-            .execute(&mut *conn)
+            .fetch_all(&mut *conn)
             .await?;
-            sqlx::query(
+            let silent = sqlx::query(
                 "UPDATE message SET state = 'unknown', final_ms = $1, erase_after_ms = $2 \
-                 WHERE state IN ('accepted','sent') AND accepted_ms <= $3",
+                 WHERE state IN ('accepted','sent') AND accepted_ms <= $3 \
+                 RETURNING message_id, state",
             )
             .bind(now)
             .bind(erase)
             .bind(now - silent_ms)
-            .execute(&mut *conn)
+            .fetch_all(&mut *conn)
             .await?;
+            for row in late.iter().chain(&silent) {
+                let (id, state): (String, String) =
+                    (row.try_get("message_id")?, row.try_get("state")?);
+                if let Some(state) = State::parse(&state) {
+                    self.tell_state(conn, &id, state).await?;
+                }
+            }
             Ok(())
         })
         .await

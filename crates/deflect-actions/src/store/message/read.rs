@@ -12,6 +12,9 @@ use crate::{
 /// A text that somebody may be answering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LastText {
+    pub message_id: String,
+    pub call_id: String,
+    pub created_ms: i64,
     pub business: String,
     pub language: String,
 }
@@ -157,30 +160,43 @@ impl Store {
         Ok(row.try_get::<i64, _>("n")? > 0)
     }
 
-    /// The newest text to a number, of whichever business.
-    pub(crate) async fn last_text_to(&self, to: &E164) -> Result<Option<LastText>, StoreError> {
+    /// The newest text to a number, of one business or of whichever.
+    pub(crate) async fn last_text_to(
+        &self,
+        to: &E164,
+        of: Option<&str>,
+    ) -> Result<Option<LastText>, StoreError> {
         let (now, keys) = (self.now_ms(), self.keys().clone());
         let mut conn = self.conn().await?;
-        let mut last: Option<(i64, LastText)> = None;
-        for business in keys.businesses() {
+        let mut last: Option<LastText> = None;
+        for business in keys.businesses().filter(|one| of.is_none_or(|of| of == *one)) {
             let (key, previous) = keys.caller_keys(business, to, now);
+            // Businesses of one brand know a person by the same key.
             let row = sqlx::query(
-                "SELECT m.created_ms, k.language FROM message m \
+                "SELECT m.message_id, m.call_id, m.created_ms, k.language FROM message m \
                  JOIN consent k ON k.consent_id = m.consent_id \
-                 WHERE m.dest_key IN ($1, $2) ORDER BY m.created_ms DESC LIMIT 1",
+                 JOIN call c ON c.call_id = m.call_id \
+                 WHERE m.dest_key IN ($1, $2) AND c.business = $3 \
+                 ORDER BY m.created_ms DESC LIMIT 1",
             )
             .bind(key)
             .bind(previous)
+            .bind(business.to_owned())
             .fetch_optional(&mut *conn)
             .await?;
             let Some(row) = row else { continue };
-            let created_ms = row.try_get("created_ms")?;
-            if last.as_ref().is_none_or(|(newest_ms, _)| created_ms > *newest_ms) {
-                let (business, language) = (business.to_owned(), row.try_get("language")?);
-                last = Some((created_ms, LastText { business, language }));
+            let found = LastText {
+                message_id: row.try_get("message_id")?,
+                call_id: row.try_get("call_id")?,
+                created_ms: row.try_get("created_ms")?,
+                business: business.to_owned(),
+                language: row.try_get("language")?,
+            };
+            if last.as_ref().is_none_or(|newest| found.created_ms > newest.created_ms) {
+                last = Some(found);
             }
         }
-        Ok(last.map(|(_, last)| last))
+        Ok(last)
     }
 
     /// Where a message is.

@@ -1,0 +1,216 @@
+//! Texts to our senders: STOP, START and HELP are heeded at once; an answer to one of our texts is
+//! told to whom it concerns, everything else to whoever wants to know (EX-25).
+
+use std::time::Duration;
+
+use message_text::E164;
+use serde_json::json;
+
+use super::{
+    Reply, Sender, TextConfig, TextService,
+    reply::{self, Word, plain},
+};
+use crate::{
+    provider::{Channel, Fill, Inbound, OutboundMessage, Provider, Reference},
+    store::{Event, LastText, StoreError, Subscription},
+};
+
+/// A text is answered while its channel lets one write freely: WhatsApp's window, ms.
+pub(super) const WINDOW_MS: i64 = 24 * 3_600_000;
+/// An answer to a text is tried this long.
+const REPLY: Duration = Duration::from_secs(10);
+/// So long a conversation is open after our last text, ms.
+const OPEN_MS: i64 = 7 * 86_400_000;
+
+impl TextService {
+    /// Heeds a text; returns what is to be answered.
+    pub(super) async fn take_text(
+        &self,
+        config: &TextConfig,
+        name: &str,
+        provider: &Provider,
+        text: &Inbound,
+    ) -> Result<Option<String>, StoreError> {
+        let Ok(from) = text.from.parse::<E164>() else { return Ok(None) };
+        let sender = sender(config, name, &text.to);
+        let of = sender.and_then(|sender| sender.business.as_deref());
+        let last = self.0.store.last_text_to(&from, of).await?;
+        let word = Word::of(&text.text);
+        if word != Some(Word::Stop)
+            && let Some(open) = self.open(last.as_ref())
+            && let Some(reply) = config.reply(open, &text.text)
+            && !self.0.store.is_opted_out(&open.business, &from, "").await?
+        {
+            return self.take_reply(name, text, open, reply).await;
+        }
+        let Some(word) = word else {
+            return self.pass_on(config, (name, of), text, &from, last.as_ref()).await;
+        };
+        for business in self.0.store.keys().businesses().filter(|it| of.is_none_or(|of| of == *it))
+        {
+            match word {
+                Word::Stop => self.0.store.opt_out(business, &from, "", "text").await?,
+                Word::Start => {
+                    self.0.store.opt_in(business, &from, None).await?;
+                }
+                Word::Help => {}
+            }
+        }
+        let replies_itself =
+            sender.is_none_or(|sender| sender.auto_reply.unwrap_or(provider.replies_itself()));
+        if replies_itself {
+            return Ok(None);
+        }
+        Ok(Some(reply::to(word, last.as_ref(), self.brand(of, last.as_ref()), config)))
+    }
+
+    /// Answers a text by the sender it came to; one try, for it is no promise.
+    pub(super) async fn write_back(
+        &self,
+        config: &TextConfig,
+        name: &str,
+        text: &Inbound,
+        reply: &str,
+    ) {
+        let sender = sender(config, name, &text.to);
+        let (Some(provider), Some(sender), Ok(to)) =
+            (config.providers.get(name), sender, text.from.parse::<E164>())
+        else {
+            return;
+        };
+        let now = self.0.store.now_ms();
+        let closed = text.at_ms.is_some_and(|at_ms| now - at_ms >= WINDOW_MS);
+        if sender.channel == Channel::WhatsApp && closed {
+            return;
+        }
+        let id = super::attempt::new_id(now);
+        let answer = OutboundMessage {
+            reference: Reference { message_id: &id, attempt: 1 },
+            channel: sender.channel,
+            from: &sender.from,
+            to: &to,
+            text: reply,
+            language: "",
+            template: None,
+            fill: Fill::default(),
+            valid_for: Duration::from_secs(3_600),
+        };
+        if let Err(error) = provider.send(answer, REPLY).await {
+            tracing::warn!(%error, sender = sender.name, "a text was not answered");
+        }
+    }
+
+    /// The conversation that a text may go on with.
+    fn open<'a>(&self, last: Option<&'a LastText>) -> Option<&'a LastText> {
+        last.filter(|last| self.0.store.now_ms() - last.created_ms < OPEN_MS)
+    }
+
+    /// Whose name an answer is in: that of the sender, else of the last text.
+    fn brand<'a>(&'a self, of: Option<&str>, last: Option<&LastText>) -> Option<&'a str> {
+        let business = of.or_else(|| last.map(|last| last.business.as_str()))?;
+        Some(self.0.store.keys().brand(business)).filter(|brand| !brand.is_empty())
+    }
+
+    /// Tells whom the answer concerns, once however often the provider tells us.
+    async fn take_reply(
+        &self,
+        name: &str,
+        text: &Inbound,
+        open: &LastText,
+        reply: &Reply,
+    ) -> Result<Option<String>, StoreError> {
+        let store = &self.0.store;
+        let key = key(name, text, &open.message_id);
+        let hook = Subscription::of(&reply.hook.url, &[]).hook;
+        let mut event = self.event("message.reply", &key, Some(open));
+        let word = reply.words.first().cloned().unwrap_or_default();
+        event.data.insert("reply".to_owned(), json!(word));
+        let fresh = store
+            .transaction(async |conn| {
+                let noted = (key.as_str(), "received");
+                let fresh = store.note_once(conn, name, Some(&open.message_id), noted).await?;
+                if fresh {
+                    store.tell_hook(conn, &hook, &event).await?;
+                }
+                Ok(fresh)
+            })
+            .await?;
+        let answer = reply::in_language(&reply.answer, &open.language).map(str::to_owned);
+        Ok(answer.filter(|_| fresh))
+    }
+
+    /// Tells the webhooks what somebody wrote. Where answers are expected, and this is none, the
+    /// person is helped, once in a conversation.
+    async fn pass_on(
+        &self,
+        config: &TextConfig,
+        (name, of): (&str, Option<&str>),
+        text: &Inbound,
+        from: &E164,
+        last: Option<&LastText>,
+    ) -> Result<Option<String>, StoreError> {
+        let store = &self.0.store;
+        let open = self.open(last);
+        let id = open.map_or("", |open| open.message_id.as_str());
+        let key = key(name, text, id);
+        let mut event = self.event("message.received", &key, open);
+        event.data.insert("from_region".to_owned(), json!(from.region()));
+        event.text = Some(text.text.clone());
+        let asked = open.filter(|open| config.replies.contains_key(&open.business));
+        let helped = asked.map(|open| format!("help|{}", open.message_id));
+        let helps = store
+            .transaction(async |conn| {
+                let noted = (key.as_str(), "received");
+                let id = open.map(|open| open.message_id.as_str());
+                if !store.note_once(conn, name, id, noted).await? {
+                    return Ok(false);
+                }
+                store.tell_with(conn, &event).await?;
+                match &helped {
+                    Some(helped) => store.note_once(conn, name, id, (helped, "helped")).await,
+                    None => Ok(false),
+                }
+            })
+            .await?;
+        let answer = || reply::to(Word::Help, last, self.brand(of, last), config);
+        Ok(helps.then(answer))
+    }
+
+    fn event(&self, kind: &'static str, subject: &str, open: Option<&LastText>) -> Event {
+        let data = [
+            ("message_id", json!(open.map(|open| &open.message_id))),
+            ("call_id", json!(open.map(|open| &open.call_id))),
+            ("business", json!(open.map(|open| &open.business))),
+        ];
+        Event {
+            kind,
+            subject: subject.to_owned(),
+            at_ms: self.0.store.now_ms(),
+            data: data.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+            text: None,
+        }
+    }
+}
+
+impl TextConfig {
+    /// The reply that a text means.
+    fn reply(&self, open: &LastText, text: &str) -> Option<&Reply> {
+        let text = plain(text);
+        self.replies.get(&open.business)?.iter().find(|reply| reply.words.contains(&text))
+    }
+}
+
+/// The same for the same text. One without an id is itself each time it is told.
+fn key(provider: &str, text: &Inbound, message_id: &str) -> String {
+    match &text.id {
+        Some(id) => format!("{provider}|in|{id}"),
+        None => format!("{provider}|in|{message_id}|{}", uuid::Uuid::now_v7()),
+    }
+}
+
+/// The sender of a provider that a text came to.
+fn sender<'a>(config: &'a TextConfig, provider: &str, to: &str) -> Option<&'a Sender> {
+    let digits = |number: &str| number.trim_start_matches('+').to_owned();
+    let is = |sender: &&Sender| sender.provider == provider && digits(&sender.from) == digits(to);
+    config.senders.iter().find(is)
+}
