@@ -4,10 +4,17 @@
 
 mod common;
 
-use common::{Db, config, keys, mobile, number, order, twilio::FakeTwilio, wide};
+use common::{
+    Db, config,
+    emulator::Emulator,
+    keys, mobile, number, order,
+    personality::{Event, Personality, Says},
+    twilio::FakeTwilio,
+    wide,
+};
 use deflect_actions::{
     Clock,
-    text::{TextConfig, TextLimits, TextOrder, TextOutcome, TextService},
+    text::{RiskCheck, TextConfig, TextLimits, TextOrder, TextOutcome, TextService},
 };
 use message_text::E164;
 
@@ -15,6 +22,9 @@ on_both!(
     a_number_gets_so_many_texts_an_hour_and_a_day,
     numbers_that_begin_alike_get_so_many_texts_an_hour,
     a_line_sends_so_many_texts_a_minute,
+    a_country_and_a_token_get_so_many_texts_whatever_is_started_again,
+    a_number_that_a_provider_calls_risky_gets_no_text,
+    whatsapp_writes_freely_to_who_wrote_within_a_day_and_else_by_its_template,
     texts_of_another_node_and_of_an_earlier_start_count,
     a_rush_of_texts_to_one_number_passes_no_limit,
     the_texts_of_a_day_cost_so_much_and_it_is_told_before,
@@ -77,6 +87,91 @@ async fn a_line_sends_so_many_texts_a_minute(db: Db) {
     assert_eq!(desk.texts.send(other).await, accepted());
     desk.clock.advance(MINUTE_MS);
     desk.sends(&mobile(3)).await;
+}
+
+async fn a_country_and_a_token_get_so_many_texts_whatever_is_started_again(db: Db) {
+    let limits = TextLimits { country_hour: Some(3), client_minute: 1, ..wide() };
+    let desk = Desk::new(&db, limits).await;
+    let by_api = |n| {
+        let mut order = desk.order(&mobile(n));
+        order.call.origin = "api";
+        order.call.trunk = Some("shop".to_owned());
+        order
+    };
+    assert_eq!(desk.texts.send(by_api(1)).await, accepted());
+    let limited = |rule: &str| TextOutcome::Limited { rule: rule.to_owned() };
+    let again = desk.again(&db, "b2").await;
+    assert_eq!(again.send(by_api(2)).await, limited("texts_per_client"));
+    // Those of callers count as the country's, and not as the token's.
+    desk.sends(&mobile(2)).await;
+    desk.sends(&mobile(3)).await;
+    let again = desk.again(&db, "b3").await;
+    assert_eq!(again.send(desk.order(&mobile(4))).await, limited("texts_per_country"));
+    assert_eq!(again.send(desk.order(&number("+14155550123"))).await, accepted());
+    let hits = db.hits().await;
+    let ends = |hit: &String, end: &str| hit.ends_with(end);
+    assert!(ends(&hits[0], "texts_per_client client shop"), "{hits:?}");
+    assert!(ends(&hits[1], "texts_per_country country GB"), "{hits:?}");
+    desk.clock.advance(HOUR_MS);
+    assert_eq!(again.send(by_api(5)).await, accepted());
+}
+
+async fn a_number_that_a_provider_calls_risky_gets_no_text(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let mut config = config(&[base]);
+    config.risk = Some(RiskCheck { provider: "twilio1".to_owned(), refuse_from: 75 });
+    let store = db.store().await;
+    let texts = TextService::new(store, config);
+    let send = async |n| {
+        let mut order = order(texts.store(), &mobile(n));
+        order.step.clone_from(&order.call.call_id);
+        texts.send(order).await
+    };
+    twilio.scores(mobile(1).as_str(), Some(95));
+    twilio.scores(mobile(2).as_str(), Some(74));
+    let limited = TextOutcome::Limited { rule: "risk_score".to_owned() };
+    assert_eq!((send(1).await, send(2).await), (limited.clone(), accepted()));
+    // Whoever says nothing changes nothing; what was said is kept.
+    assert_eq!(send(3).await, accepted());
+    twilio.scores(mobile(1).as_str(), None);
+    assert_eq!(send(1).await, limited);
+    assert_eq!(twilio.looked_up(), 3, "each number that was told once");
+    assert_eq!(twilio.taken().len(), 2);
+    let hits = db.hits().await;
+    assert!(hits.iter().all(|hit| hit.contains(" risk_score caller ")), "{hits:?}");
+    assert_eq!(hits.len(), 2);
+}
+
+async fn whatsapp_writes_freely_to_who_wrote_within_a_day_and_else_by_its_template(db: Db) {
+    let wa = Personality::WhatsApp;
+    let emulator = Emulator::start(wa).await;
+    let mut config = TextConfig {
+        limits: wide(),
+        public_url: Some(common::PUBLIC_URL.to_owned()),
+        ..TextConfig::default()
+    };
+    config.providers.insert(wa.name().to_owned(), wa.provider(&emulator.base));
+    config.senders.push(wa.sender());
+    let texts = TextService::new(db.store().await, config);
+    let send = async || {
+        let mut order = order(texts.store(), &mobile(1));
+        order.step.clone_from(&order.call.call_id);
+        let sent = texts.send(order).await;
+        assert!(matches!(sent, TextOutcome::Accepted { .. }), "{sent:?}");
+    };
+    send().await;
+    let at_ms = texts.store().clock().now_ms();
+    let (number, says) = (mobile(1), Says::Text("hello"));
+    let wrote = Event { id: "wamid.in", reference: None, number: number.as_str(), says, at_ms };
+    let hook = wa.hook(&[wrote]);
+    assert!(texts.webhook(wa.name(), wa.name(), hook.posted()).await.is_ok());
+    send().await;
+    texts.store().clock().advance(24 * HOUR_MS);
+    send().await;
+    let taken = emulator.taken();
+    let kinds: Vec<_> = taken.iter().map(|sent| sent["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["template", "text", "template"]);
+    assert!(taken[1]["text"]["body"].as_str().unwrap().contains("https://example.net/chat"));
 }
 
 async fn texts_of_another_node_and_of_an_earlier_start_count(db: Db) {

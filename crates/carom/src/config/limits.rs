@@ -1,5 +1,6 @@
 //! `[limits]`: protection of the message bill and of the box.
 
+use deflect_actions::text::RiskCheck;
 use ivr_runtime::diagnose::Code;
 
 use super::read::Table;
@@ -23,10 +24,16 @@ pub struct Limits {
     pub prefix_digits: u8,
     /// Texts of one line in a minute.
     pub texts_per_line_minute: u32,
+    /// Texts to numbers of one country in an hour; `None`: any number.
+    pub texts_per_country_hour: Option<u32>,
+    /// Texts that one token orders in a minute.
+    pub texts_per_client_minute: u32,
     /// What the texts of a day may cost, in millionths of a currency.
     pub spend_per_day: Option<i64>,
     /// Callbacks of all lines in an hour.
     pub callbacks_per_hour: u32,
+    /// Who says how risky a number is.
+    pub risk: Option<RiskCheck>,
 }
 
 impl Default for Limits {
@@ -40,15 +47,21 @@ impl Default for Limits {
             texts_per_prefix_hour: 60,
             prefix_digits: 7,
             texts_per_line_minute: 120,
+            texts_per_country_hour: None,
+            texts_per_client_minute: 120,
             spend_per_day: None,
             callbacks_per_hour: 30,
+            risk: None,
         }
     }
 }
 
 const MANY: u32 = 1_000_000;
+/// Twilio calls scores from 75 on high.
+const REFUSE_FROM: u32 = 75;
 
-pub(super) fn read(table: &Table<'_>) -> Limits {
+/// `names` are those of the providers, `scorers` of those that score numbers.
+pub(super) fn read(table: &Table<'_>, names: &[&str], scorers: &[&str]) -> Limits {
     let mut limits = Limits::default();
     let set = |table: &Table<'_>, key: &'static str, at: &mut u32| {
         if let Some(number) = table.number(key, 1..=MANY) {
@@ -74,6 +87,14 @@ pub(super) fn read(table: &Table<'_>) -> Limits {
         set(&line, "per_minute", &mut limits.texts_per_line_minute);
         line.finish();
     }
+    if let Some(country) = table.table("texts_per_country") {
+        limits.texts_per_country_hour = country.number("per_hour", 1..=MANY);
+        country.finish();
+    }
+    if let Some(client) = table.table("texts_per_client") {
+        set(&client, "per_minute", &mut limits.texts_per_client_minute);
+        client.finish();
+    }
     if let Some(spend) = table.table("spend_per_day") {
         limits.spend_per_day = spend.required("amount", |t| t.decimal("amount")).map(micros);
         let currency = spend.required("currency", |t| t.text("currency"));
@@ -87,6 +108,23 @@ pub(super) fn read(table: &Table<'_>) -> Limits {
         spend.finish();
     }
     set(table, "callbacks_per_hour", &mut limits.callbacks_per_hour);
+    if let Some(risk) = table.table("risk") {
+        let provider = risk.required("provider", |t| t.reference("provider", "provider", names));
+        let provider = provider.filter(|named| {
+            let scores = scorers.contains(&named.value.as_str());
+            if !scores {
+                let message = format!("`[provider.{}]` scores no numbers", named.value);
+                risk.note(Code::E00, "provider", message, "one of kind `twilio` does");
+            }
+            scores
+        });
+        let refuse_from = risk.number("refuse_from", 1..=100).unwrap_or(REFUSE_FROM);
+        limits.risk = provider.map(|provider| RiskCheck {
+            provider: provider.value,
+            refuse_from: u8::try_from(refuse_from).unwrap_or(u8::MAX),
+        });
+        risk.finish();
+    }
     limits
 }
 

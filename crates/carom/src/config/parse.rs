@@ -11,9 +11,9 @@ use ivr_runtime::{
 };
 
 use super::{
-    Config, Control, Http, Limits, Listener, Media, Privacy, Transport, Trunk, TrunkTransport, Tts,
-    business, control, http, limits, listener, load, media, privacy, provider, read::Table, sender,
-    source, store, system, trunk,
+    Config, Control, Http, Limits, Listener, Media, Privacy, Provider, ProviderKind, Transport,
+    Trunk, TrunkTransport, Tts, business, control, http, limits, listener, load, media, privacy,
+    provider, read::Table, sender, source, store, system, trunk,
 };
 
 /// Reads the text of a `carom.toml`; paths in it are relative to `base`. `None` where nothing can
@@ -119,7 +119,10 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     };
     let http = section(root, "http", http::read).unwrap_or_else(Http::default);
     let control = section(root, "control", control::read);
-    let mut limits = section(root, "limits", limits::read).unwrap_or_else(Limits::default);
+    let scores = |one: &&Provider| matches!(one.kind, ProviderKind::Twilio { .. });
+    let scorers: Vec<&str> = providers.iter().filter(scores).map(|one| one.name.as_str()).collect();
+    let read_limits = |table: &Table<'_>| limits::read(table, &provider_names, &scorers);
+    let mut limits = section(root, "limits", read_limits).unwrap_or_else(Limits::default);
     let privacy = section(root, "privacy", privacy::read).unwrap_or_else(Privacy::default);
     if limits.countries.is_empty() {
         let countries: BTreeSet<String> = trunks.iter().map(|t| t.country.clone()).collect();

@@ -34,12 +34,15 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
             prefix_hour: limits.texts_per_prefix_hour,
             prefix_digits: limits.prefix_digits,
             line_minute: limits.texts_per_line_minute,
+            country_hour: limits.texts_per_country_hour,
+            client_minute: limits.texts_per_client_minute,
             spend_day: limits.spend_per_day,
             ..TextLimits::default()
         },
         countries: countries(config),
         own_numbers: own_numbers(config, flows),
         public_url,
+        risk: limits.risk.clone(),
         help: help.collect(),
         replies: replies.collect(),
     }

@@ -19,6 +19,8 @@ pub mod whatsapp;
 
 use std::time::Duration;
 
+use message_text::E164;
+
 pub use answer::{Accepted, Failure, Found, Receipt, SendError};
 pub use check::{Checked, Reached, reach_webhook};
 pub use class::Class;
@@ -129,6 +131,20 @@ impl Provider {
             Self::Vonage(vonage) => vonage.check(limit).await,
             Self::Smpp(smpp) => smpp.check(limit).await.map(|()| Checked::Right),
             Self::Gateway(_) => Ok(Checked::NotAskable),
+        }
+    }
+
+    /// How risky a text to `number` is, 0 (harmless) to 100; `None`: it does not say.
+    pub(crate) async fn risk(&self, number: &E164, limit: Duration) -> Option<u8> {
+        match self {
+            Self::Twilio(twilio) => twilio.risk(number, limit).await,
+            Self::Sandbox
+            | Self::Telnyx(_)
+            | Self::WhatsApp(_)
+            | Self::Bandwidth(_)
+            | Self::Vonage(_)
+            | Self::Smpp(_)
+            | Self::Gateway(_) => None,
         }
     }
 

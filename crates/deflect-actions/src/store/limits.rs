@@ -17,6 +17,10 @@ pub(crate) struct SentText {
     /// E.164, where it is not erased yet.
     pub number: Option<String>,
     pub line: String,
+    /// Country of the number.
+    pub region: String,
+    /// Name of the token that ordered it; `None`: a caller did.
+    pub client: Option<String>,
     pub created_ms: i64,
     /// Name of the sender that has or had it.
     pub sender: Option<String>,
@@ -33,7 +37,8 @@ impl Store {
         let rows = sqlx::query(
             "SELECT m.message_id, m.dest_key, m.dest_key_prev, m.dest_enc, m.created_ms, \
              m.sender, m.price_micros, CAST(COALESCE(m.segments, 1) AS BIGINT) AS segments, \
-             COALESCE(c.did, '') AS line FROM message m JOIN call c ON c.call_id = m.call_id \
+             COALESCE(c.did, '') AS line, COALESCE(m.dest_region, '') AS region, \
+             CASE WHEN c.origin = 'api' THEN c.trunk END AS client FROM message m JOIN call c ON c.call_id = m.call_id \
              WHERE m.message_id >= $1",
         )
         .bind(first_id_of(since_ms))
@@ -49,6 +54,8 @@ impl Store {
                 dest_key_prev: row.try_get("dest_key_prev")?,
                 number,
                 line: row.try_get("line")?,
+                region: row.try_get("region")?,
+                client: row.try_get("client")?,
                 created_ms: row.try_get("created_ms")?,
                 sender: row.try_get("sender")?,
                 segments: row.try_get("segments")?,

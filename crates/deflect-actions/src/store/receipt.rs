@@ -1,5 +1,6 @@
 //! Receipts as they came, without numbers and bodies.
 
+use message_text::E164;
 use sqlx::{AnyConnection, Row};
 use uuid::Uuid;
 
@@ -107,5 +108,29 @@ impl Store {
         .execute(conn)
         .await?;
         Ok(done.rows_affected() > 0)
+    }
+
+    /// Whether a person wrote to us by a provider since `since_ms`.
+    pub(crate) async fn wrote_since(
+        &self,
+        provider: &str,
+        business: &str,
+        who: &E164,
+        since_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let keys = self.keys().caller_keys(business, who, self.now_ms());
+        let mut conn = self.conn().await?;
+        let found = sqlx::query(
+            "SELECT 1 FROM receipt r JOIN message m ON m.message_id = r.message_id \
+             WHERE m.dest_key IN ($1, $2) AND r.provider = $3 AND r.state = 'received' \
+             AND r.received_ms >= $4 LIMIT 1",
+        )
+        .bind(keys.0)
+        .bind(keys.1)
+        .bind(provider.to_owned())
+        .bind(since_ms)
+        .fetch_optional(&mut *conn)
+        .await?;
+        Ok(found.is_some())
     }
 }

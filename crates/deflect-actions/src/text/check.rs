@@ -37,17 +37,27 @@ impl TextService {
         let keys = store.keys().caller_keys(&order.call.business, &to, now_ms);
         let dest = (keys.0.as_str(), keys.1.as_str());
         past(store, order, &to, dest, now_ms).await.unwrap_or_else(store_failed)?;
+        if let Some(check) = &config.risk {
+            let score = self.0.scores.of(config, check, &to, (dest.0, now_ms)).await;
+            if score.is_some_and(|score| score >= check.refuse_from) {
+                let rule = Rule { rule: "risk_score", scope: "caller", key: keys.0.clone() };
+                return Err(self.bites(&order.call.call_id, rule).await);
+            }
+        }
         match self.0.window.reserve(store, config, order, &to, &keys, &message_id).await {
             Ok(None) => {}
-            Ok(Some(Rule { rule, scope, key })) => {
-                if let Err(error) = store.limit_hit(&order.call.call_id, rule, scope, &key).await {
-                    tracing::warn!(%error, rule, "limit hit not recorded");
-                }
-                return Err(TextOutcome::Limited { rule: rule.to_owned() });
-            }
+            Ok(Some(rule)) => return Err(self.bites(&order.call.call_id, rule).await),
             Err(error) => return store_failed(error).map(|()| unreachable!("it is an error")),
         }
         Ok(Cleared { message_id, to, segments: parts, dest_key: keys.0 })
+    }
+
+    /// A limit bit: there is a row of it, and no text.
+    async fn bites(&self, call_id: &str, Rule { rule, scope, key }: Rule) -> TextOutcome {
+        if let Err(error) = self.0.store.limit_hit(call_id, rule, scope, &key).await {
+            tracing::warn!(%error, rule, "limit hit not recorded");
+        }
+        TextOutcome::Limited { rule: rule.to_owned() }
     }
 }
 

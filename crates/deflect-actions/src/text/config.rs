@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use message_text::MAX_SEGMENTS;
 
+use super::RiskCheck;
 use crate::{
     hooks::Hook,
     provider::{Channel, Provider, Template},
@@ -19,6 +20,8 @@ pub struct TextConfig {
     pub senders: Vec<Sender>,
     /// `[limits]`.
     pub limits: TextLimits,
+    /// Who says how risky a number is; `None`: nobody is asked.
+    pub risk: Option<RiskCheck>,
     /// Countries whose numbers may be texted; empty: those of the senders.
     pub countries: Vec<String>,
     /// Our own numbers (lines, senders), E.164: never texted.
@@ -83,6 +86,10 @@ pub struct TextLimits {
     pub prefix_digits: u8,
     /// Of one line in a minute.
     pub line_minute: u32,
+    /// To numbers of one country in an hour; `None`: any.
+    pub country_hour: Option<u32>,
+    /// Ordered by one token in a minute.
+    pub client_minute: u32,
     /// Parts of one text.
     pub segments: u8,
     /// What the texts of a day may cost, in millionths; `None`: anything.
@@ -97,6 +104,8 @@ impl Default for TextLimits {
             prefix_hour: 60,
             prefix_digits: 7,
             line_minute: 120,
+            country_hour: None,
+            client_minute: 120,
             segments: MAX_SEGMENTS,
             spend_day: None,
         }

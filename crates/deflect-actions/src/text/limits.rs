@@ -77,6 +77,8 @@ impl Window {
             dest_key_prev: Some(keys.1.clone()),
             number: Some(to.as_str().to_owned()),
             line: order.call.did.clone().unwrap_or_default(),
+            region: to.region().to_owned(),
+            client: order.call.trunk.clone().filter(|_| order.call.origin == "api"),
             created_ms: now,
             sender: None,
             segments: i64::try_from(segments).unwrap_or(1),
@@ -160,6 +162,7 @@ impl Texts {
         let limits = &config.limits;
         let prefix = to.prefix(usize::from(limits.prefix_digits));
         let (mut hour, mut day, mut alike, mut line) = (0, 0, 0, 0);
+        let (mut country, mut client) = (0, 0);
         for text in self.by_id.values() {
             let age = now - text.created_ms;
             if text.is_to(new) {
@@ -169,6 +172,9 @@ impl Texts {
             let begins = text.number.as_ref().is_some_and(|number| number.starts_with(prefix));
             alike += u32::from(age < HOUR_MS && begins);
             line += u32::from(age < MINUTE_MS && text.line == new.line);
+            country += u32::from(age < HOUR_MS && text.region == new.region);
+            let same = new.client.is_some() && text.client == new.client;
+            client += u32::from(age < MINUTE_MS && same);
         }
         let rule = |rule, scope, key: &str| Some(Rule { rule, scope, key: key.to_owned() });
         if hour >= limits.caller_hour || day >= limits.caller_day {
@@ -179,6 +185,12 @@ impl Texts {
         }
         if line >= limits.line_minute {
             return rule("texts_per_line", "line", &new.line);
+        }
+        if limits.country_hour.is_some_and(|most| country >= most) {
+            return rule("texts_per_country", "country", &new.region);
+        }
+        if let Some(name) = new.client.as_ref().filter(|_| client >= limits.client_minute) {
+            return rule("texts_per_client", "client", name);
         }
         None
     }

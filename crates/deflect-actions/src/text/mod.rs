@@ -18,6 +18,7 @@ mod operator;
 mod order;
 mod receipts;
 mod reply;
+mod risk;
 mod round;
 mod sessions;
 mod settle;
@@ -33,6 +34,7 @@ pub use operator::{NotDone, Retried};
 pub use order::{Ordered, TextOrder, TextOutcome};
 pub use receipts::{WebhookAnswer, WebhookError};
 pub use reply::{means_stop, plain};
+pub use risk::RiskCheck;
 
 use crate::store::Store;
 
@@ -46,6 +48,7 @@ struct Inner {
     config: RwLock<Arc<TextConfig>>,
     window: limits::Window,
     throttle: throttle::Throttle,
+    scores: risk::Scores,
     health: health::Health,
     /// Something was learned about some message.
     news: Notify,
@@ -63,6 +66,7 @@ impl TextService {
             config: RwLock::new(Arc::clone(&config)),
             window: limits::Window::default(),
             throttle: throttle::Throttle::default(),
+            scores: risk::Scores::default(),
             health: health::Health::default(),
             news: Notify::new(),
             due: Notify::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Sender, TextConfig, TextService, attempt::Tried};
+use super::{Sender, TextConfig, TextService, attempt::Tried, inbound::WINDOW_MS};
 use crate::{
     provider::{
         Accepted, Channel, Class, Failure, Fill, OutboundMessage, Provider, Reference, SendError,
@@ -19,6 +19,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const ROUND: Duration = Duration::from_millis(500);
 /// With a duplicate allowed, evidence is waited for this long before it is used.
 const EVIDENCE: Duration = Duration::from_millis(500);
+/// The window is over for us a little earlier than for the provider, ms.
+const WINDOW_SPARE_MS: i64 = 60_000;
 /// Senders that may take a text for spam until none is asked any more.
 const BLOCKED: u8 = 2;
 
@@ -170,8 +172,22 @@ impl TextService {
             }
             Err(_) => return Err(Unsent::Store),
         }
-        let outbound = outbound(message, sender, self.0.store.now_ms());
+        let mut outbound = outbound(message, sender, self.0.store.now_ms());
+        if outbound.template.is_some() && self.may_write_freely(message, &sender.provider).await {
+            outbound.template = None;
+        }
         provider.send(outbound, limit).await.map_err(Unsent::Send)
+    }
+
+    /// Whether the person wrote to us there within the window in which WhatsApp takes free text.
+    async fn may_write_freely(&self, message: &Outgoing, provider: &str) -> bool {
+        let store = &self.0.store;
+        let since = store.now_ms() - WINDOW_MS + WINDOW_SPARE_MS;
+        let wrote = store.wrote_since(provider, &message.business, &message.to, since).await;
+        wrote.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the template is used, the store does not say when they wrote");
+            false
+        })
     }
 
     /// Waits for evidence; `None` when the message may be sent once more.

@@ -51,6 +51,9 @@ struct Inner {
     taken: Vec<Value>,
     asked: Vec<HashMap<String, String>>,
     hides: bool,
+    /// Risk by number.
+    scores: HashMap<String, u8>,
+    looked_up: usize,
 }
 
 impl FakeTwilio {
@@ -59,7 +62,10 @@ impl FakeTwilio {
         let fake = Self::default();
         fake.lock().does = does.iter().copied().collect();
         let path = "/2010-04-01/Accounts/{account}/Messages.json";
-        let router = Router::new().route(path, get(list).post(create)).with_state(fake.clone());
+        let router = Router::new()
+            .route(path, get(list).post(create))
+            .route("/v2/PhoneNumbers/{number}", get(look_up))
+            .with_state(fake.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -84,6 +90,20 @@ impl FakeTwilio {
     /// Its list fails from now on, or no more.
     pub fn hide_list(&self, hides: bool) {
         self.lock().hides = hides;
+    }
+
+    /// How risky it calls a number from now on; `None`: it does not say.
+    pub fn scores(&self, number: &str, score: Option<u8>) {
+        let mut inner = self.lock();
+        match score {
+            Some(score) => inner.scores.insert(number.to_owned(), score),
+            None => inner.scores.remove(number),
+        };
+    }
+
+    /// How often it was asked for that.
+    pub fn looked_up(&self) -> usize {
+        self.lock().looked_up
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -140,6 +160,25 @@ async fn create(
             }
             response
         }
+    }
+}
+
+async fn look_up(
+    State(fake): State<FakeTwilio>,
+    Path(number): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let mut inner = fake.lock();
+    inner.looked_up += 1;
+    if query.get("Fields").map(String::as_str) != Some("sms_pumping_risk") {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    match inner.scores.get(&number) {
+        Some(score) => {
+            let risk = json!({ "number_blocked": false, "sms_pumping_risk_score": score });
+            Json(json!({ "phone_number": number, "sms_pumping_risk": risk })).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod codes;
 mod list;
+mod lookup;
 mod signature;
 mod webhook;
 
@@ -20,6 +21,8 @@ use crate::http::body;
 
 /// Where Twilio is.
 const API: &str = "https://api.twilio.com";
+/// Where it looks numbers up.
+const LOOKUPS: &str = "https://lookups.twilio.com";
 /// What a number on WhatsApp begins with.
 const WHATSAPP: &str = "whatsapp:";
 
@@ -29,6 +32,8 @@ pub struct Twilio {
     account: String,
     token: String,
     base: String,
+    /// Where numbers are looked up.
+    lookups: String,
     /// Status callbacks go to this address, with our reference; `None`: none are asked for.
     callback: Option<String>,
 }
@@ -53,6 +58,7 @@ impl Twilio {
             account: account.to_owned(),
             token: token.to_owned(),
             base: base.unwrap_or(API).trim_end_matches('/').to_owned(),
+            lookups: base.unwrap_or(LOOKUPS).trim_end_matches('/').to_owned(),
             callback,
         }
     }
