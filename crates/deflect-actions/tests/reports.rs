@@ -19,6 +19,8 @@ on_both!(
     dp_01_three_hundred_and_fifty_of_a_thousand_are_35_percent,
     kh_18_intents_are_counted_with_their_outcomes,
     what_is_no_deflection_is_counted_as_none,
+    ic_13_who_engaged_and_did_not_call_is_counted_where_the_caller_is_known,
+    ex_31_each_destination_tells_how_far_people_got_and_who_called_again,
     x_04_a_broken_promise_is_found_under_the_old_key_and_for_a_day,
 );
 
@@ -144,4 +146,83 @@ fn same(name: &str, rows: &[Vec<Cell>], expected: &[Vec<Cell>]) {
         let same = row.len() == expected.len() && row.iter().zip(expected).all(alike);
         assert!(same, "{name}: {row:?}, and the reference says {expected:?}");
     }
+}
+
+/// A call of caller `key` at `started_ms`.
+async fn called(db: &Db, id: &str, key: &str, started_ms: i64) {
+    let sql = format!(
+        "INSERT INTO call (call_id, node_id, node_boot, business, started_ms, local_date, \
+         local_dow, local_hour, local_quarter, caller_key) VALUES ('{id}', 'n', 'b', 'retail', \
+         {started_ms}, '2026-11-23', 1, 9, 36, NULLIF('{key}', ''))"
+    );
+    db.execute(&sql).await.unwrap();
+}
+
+async fn ic_13_who_engaged_and_did_not_call_is_counted_where_the_caller_is_known(db: Db) {
+    let store = db.store().await;
+    // Engaged at 1,000 before any call: one calls in the window, one after it, one never.
+    for (id, key, calls_ms) in
+        [("a", "ka", Some(1_500)), ("b", "kb", Some(9_000)), ("c", "kc", None), ("d", "", None)]
+    {
+        let sql = format!(
+            "INSERT INTO precall_contact (contact_id, entry_point, business, caller_key, at_ms, \
+             engaged_ms) VALUES ('{id}', 'app', 'retail', NULLIF('{key}', ''), 900, 1000)"
+        );
+        db.execute(&sql).await.unwrap();
+        if let Some(at_ms) = calls_ms {
+            called(&db, id, key, at_ms).await;
+        }
+    }
+    // A visit is no engagement.
+    let visit = "INSERT INTO precall_contact (contact_id, entry_point, business, at_ms, kind) \
+                 VALUES ('v', 'app', 'retail', 1000, 'visit')";
+    db.execute(visit).await.unwrap();
+    called(&db, "l", "kl", 1_000).await;
+    let link = "INSERT INTO link (link_id, call_id, destination, token_hash, created_ms, \
+                expires_ms, first_human_ms) VALUES ('l', 'l', 'chat', 'h', 1000, 9999, 2000)";
+    db.execute(link).await.unwrap();
+    let asked = [0, 5_000, 2_000].map(Cell::Number);
+    let report = store.report("engaged", &asked).await.unwrap();
+    let counts = |row: usize| {
+        ["engaged", "known", "no_call"].map(|name| report.cell(row, name).unwrap().clone())
+    };
+    assert_eq!(report.rows.len(), 2);
+    assert_eq!(counts(0), [4, 3, 2].map(Cell::Number), "before a call");
+    assert_eq!(counts(1), [1, 1, 1].map(Cell::Number), "the call of the link is none after it");
+}
+
+async fn ex_31_each_destination_tells_how_far_people_got_and_who_called_again(db: Db) {
+    let store = db.store().await;
+    for (n, destination, opened, outcomes, again) in [
+        (1, "chat", true, &["engaged", "resolved"][..], false),
+        (2, "chat", true, &["engaged"], true),
+        (3, "chat", false, &[], true),
+        (4, "orders", true, &["resolved"], false),
+    ] {
+        let (id, key) = (format!("c{n}"), format!("k{n}"));
+        called(&db, &id, &key, 1_000).await;
+        let human = if opened { "1500" } else { "NULL" };
+        let link = format!(
+            "INSERT INTO link (link_id, call_id, destination, token_hash, created_ms, expires_ms, \
+             first_human_ms) VALUES ('{id}', '{id}', '{destination}', '{id}', 1200, 9999, {human})"
+        );
+        db.execute(&link).await.unwrap();
+        for kind in outcomes {
+            let sql = format!(
+                "INSERT INTO outcome (outcome_id, call_id, kind, at_ms, source) \
+                 VALUES ('{id}{kind}', '{id}', '{kind}', 1600, 'bot')"
+            );
+            db.execute(&sql).await.unwrap();
+        }
+        if again {
+            called(&db, &format!("again{n}"), &key, 1_900).await;
+        }
+    }
+    let report = store.report("destinations", &[0, 5_000, 1_000].map(Cell::Number)).await.unwrap();
+    let text = |name: &str| Cell::Text(name.to_owned());
+    let row = |name, counts: [i64; 5]| {
+        std::iter::once(text(name)).chain(counts.map(Cell::Number)).collect::<Vec<_>>()
+    };
+    // Links, opened, engaged, solved, called again.
+    assert_eq!(report.rows, [row("chat", [3, 2, 2, 1, 2]), row("orders", [1, 1, 0, 1, 0])]);
 }

@@ -19,6 +19,7 @@ mod past;
 mod prompts;
 mod providers;
 mod replay;
+mod report;
 mod rollback;
 mod root;
 mod run;

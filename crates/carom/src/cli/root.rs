@@ -17,6 +17,7 @@ use super::{
     node::{CallsArgs, FlagArgs, NodeArgs, ReloadArgs},
     opt_outs::OptOutsArgs,
     providers::ProvidersArgs,
+    report::ReportArgs,
     schema::SchemaArgs,
     text::TextArgs,
     voicemail::VoicemailArgs,
@@ -76,6 +77,8 @@ enum Command {
     Simulate(SimulateArgs),
     /// Play a recorded call again, through its flow or another.
     Replay(ReplayArgs),
+    /// What became of people on the digital side.
+    Report(ReportArgs),
     /// Play the tests of the flows.
     Test(TestArgs),
     /// JSON Schema of the files, for editors.
@@ -115,6 +118,7 @@ impl Cli {
             Command::Flows(args) => args.run(),
             Command::Simulate(args) => args.run(),
             Command::Replay(args) => args.run(),
+            Command::Report(args) => args.run(),
             Command::Test(args) => args.run(),
             Command::Schema(args) => args.run(),
             Command::Graph(args) => args.run(),

@@ -157,7 +157,9 @@ mod tests {
                 "heat_map",
                 "intervals",
                 "asa",
-                "failed_promise"
+                "failed_promise",
+                "engaged",
+                "destinations"
             ]
         );
         for name in names {

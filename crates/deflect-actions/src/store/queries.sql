@@ -90,3 +90,34 @@ FROM v_eligible WHERE started_ms >= $1 AND started_ms < $2 AND forward_started_m
 -- query: failed_promise ($1, $2: caller_key and caller_key_prev of the new call; $3: since, now − 24 h)
 SELECT COUNT(*) AS n FROM message m JOIN call c ON c.call_id = m.call_id
 WHERE (c.caller_key = $1 OR c.caller_key = $2) AND m.state IN ('failed','undelivered','ambiguous') AND m.created_ms >= $3;
+
+-- query: engaged (IC-13, D3; $1, $2: engaged from and to; $3: window, ms; who is not known is counted apart)
+WITH e AS (
+  SELECT 'before a call' AS how, business, caller_key, engaged_ms AS at_ms FROM precall_contact
+  WHERE engaged_ms >= $1 AND engaged_ms < $2
+  UNION ALL
+  SELECT 'by a link', c.business, c.caller_key, l.first_human_ms FROM link l JOIN call c ON c.call_id = l.call_id
+  WHERE l.first_human_ms >= $1 AND l.first_human_ms < $2),
+n AS (
+  SELECT e.how, CASE WHEN e.caller_key IS NULL THEN 0 ELSE 1 END AS known,
+    CASE WHEN EXISTS (SELECT 1 FROM call k WHERE (k.caller_key = e.caller_key OR k.caller_key_prev = e.caller_key)
+      AND k.business = e.business AND k.origin = 'trunk' AND COALESCE(k.end_reason, '') NOT IN ('rejected','test_call')
+      AND k.started_ms > e.at_ms AND k.started_ms <= e.at_ms + $3) THEN 1 ELSE 0 END AS called
+  FROM e)
+SELECT how, COUNT(*) AS engaged, CAST(SUM(known) AS BIGINT) AS known,
+  CAST(SUM(CASE WHEN known = 1 AND called = 0 THEN 1 ELSE 0 END) AS BIGINT) AS no_call,
+  CAST(100.0 * SUM(CASE WHEN known = 1 AND called = 0 THEN 1 ELSE 0 END) / NULLIF(SUM(known), 0) AS DOUBLE PRECISION) AS no_call_pct
+FROM n GROUP BY how ORDER BY how;
+
+-- query: destinations (EX-31; $1, $2: link made from and to; $3: window, ms)
+WITH d AS (
+  SELECT l.destination, CASE WHEN l.first_human_ms IS NULL THEN 0 ELSE 1 END AS opened,
+    CASE WHEN EXISTS (SELECT 1 FROM outcome x WHERE x.call_id = l.call_id AND x.kind = 'engaged') THEN 1 ELSE 0 END AS engaged,
+    CASE WHEN EXISTS (SELECT 1 FROM outcome x WHERE x.call_id = l.call_id AND x.kind = 'resolved') THEN 1 ELSE 0 END AS solved,
+    CASE WHEN EXISTS (SELECT 1 FROM call k WHERE (k.caller_key = c.caller_key OR k.caller_key_prev = c.caller_key)
+      AND k.business = c.business AND k.origin = 'trunk' AND COALESCE(k.end_reason, '') NOT IN ('rejected','test_call')
+      AND k.started_ms > l.created_ms AND k.started_ms <= l.created_ms + $3) THEN 1 ELSE 0 END AS called_again
+  FROM link l JOIN call c ON c.call_id = l.call_id WHERE l.created_ms >= $1 AND l.created_ms < $2)
+SELECT destination, COUNT(*) AS links, CAST(SUM(opened) AS BIGINT) AS opened, CAST(SUM(engaged) AS BIGINT) AS engaged,
+  CAST(SUM(solved) AS BIGINT) AS solved, CAST(SUM(called_again) AS BIGINT) AS called_again
+FROM d GROUP BY destination ORDER BY links DESC, destination;

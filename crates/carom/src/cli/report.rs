@@ -1,0 +1,80 @@
+//! `carom report`: what the store says of people on the digital side, past the node.
+
+use std::process::ExitCode;
+
+use deflect_actions::store::{Cell, Report};
+use serde_json::{Map, Value};
+
+use super::root::ConfigArg;
+use crate::node::clock::wall_ms;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Arguments of `carom report`.
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// `engaged`: who used the digital side and did not call afterwards; `destinations`: how far
+    /// people got at each.
+    #[arg(value_parser = ["engaged", "destinations"])]
+    what: String,
+    /// So many days back.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    days: u16,
+    /// Days within which a call counts as one after all; younger ones are left out.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+    window_days: u16,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl ReportArgs {
+    /// `carom report WHAT`.
+    ///
+    /// # Errors
+    /// The configuration has errors, or its store does not answer.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let snapshot = super::load(self.config.config.as_deref())?;
+        let store = super::past::store(&snapshot.config)?;
+        let window_ms = i64::from(self.window_days) * DAY_MS;
+        let until_ms = wall_ms() - window_ms;
+        let range = [until_ms - i64::from(self.days) * DAY_MS, until_ms, window_ms];
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let report = runtime.block_on(store.report(&self.what, &range.map(Cell::Number)))?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&json(&report))?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        if report.rows.is_empty() {
+            println!("nothing of these days is old enough to judge");
+        }
+        for row in &report.rows {
+            let told = report.columns.iter().zip(row).map(|(name, cell)| match cell {
+                Cell::Text(text) => format!("{text:16}"),
+                Cell::Number(number) => format!("{name} {number}"),
+                Cell::Share(share) => format!("{name} {share:.1}"),
+                Cell::Null => format!("{name} -"),
+            });
+            println!("{}", told.collect::<Vec<_>>().join("  "));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn json(report: &Report) -> Vec<Value> {
+    let object = |row: &Vec<Cell>| {
+        let pairs = report.columns.iter().zip(row).map(|(name, cell)| {
+            let value = match cell.clone() {
+                Cell::Null => Value::Null,
+                Cell::Number(number) => number.into(),
+                Cell::Share(share) => share.into(),
+                Cell::Text(text) => text.into(),
+            };
+            (name.clone(), value)
+        });
+        Value::Object(pairs.collect::<Map<_, _>>())
+    };
+    report.rows.iter().map(object).collect()
+}
