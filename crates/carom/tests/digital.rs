@@ -131,7 +131,7 @@ fn ic_12_the_digital_side_has_somebody_called_back_and_the_call_counts_as_escala
     // The number is that of the text; nobody has to know it.
     let first = book("1", json!({"message_id": message}));
     assert_eq!(first.0, 201, "{first:?}");
-    assert_eq!(database.texts("SELECT call_id FROM callback"), [call_id.clone()]);
+    assert_eq!(database.texts("SELECT call_id FROM callback"), [call_id.as_str()]);
     assert_eq!(book("1", json!({"message_id": message})), first, "booked once");
     let row = "SELECT state || ' ' || target || ' ' || step || ' ' || max_tries FROM callback";
     assert_eq!(database.texts(row), ["booked agents later 2"]);
@@ -295,7 +295,7 @@ fn the_openapi_document_is_valid_and_names_each_route_that_the_manual_names() {
     // Each is one of the router's: it is not unknown there, and not by this method.
     for route in &told {
         let (method, path) = route.split_once(' ').unwrap();
-        let path = path.replace('{', "").replace('}', "");
+        let path = path.replace(['{', '}'], "");
         let answer = ask(&place, method, &path);
         assert!(!answer.starts_with("HTTP/1.1 405"), "{route}: {answer}");
         // What the router does not know has no body.

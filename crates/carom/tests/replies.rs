@@ -29,9 +29,7 @@ impl Site {
         let (appointments, crm) = (Crm::start(Says::Status(204)), Crm::start(Says::Status(204)));
         std::fs::write(place.folder().join("hook"), "hook secret").unwrap();
         let twilio = Twilio::start(&place);
-        let business =
-            "[business.other]\nname = \"Other\"\nbrand = \"Other\"\n\n[business.example]";
-        let config = twilio.engine_config(&place).replace("[business.example]", business);
+        let config = twilio.engine_config(&place);
         let config = config.replace(
             "provider = \"twilio\"",
             "provider = \"twilio\"\nbusiness = \"example\"\nauto_reply = false",
@@ -50,7 +48,6 @@ answer = \"Example: see you then.\"
             appointments.url()
         );
         let flow = FLOW.replace("welcome.wav", "beep.wav");
-        let flow = flow.replace("default        = true", "default = true\nbusiness = \"example\"");
         let engine = Engine::start_with(BIN, &place, &config, &flow);
         Self { place, engine, twilio, appointments, crm }
     }
