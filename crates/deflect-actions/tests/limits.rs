@@ -246,6 +246,8 @@ async fn a_prefix_whose_texts_nobody_opens_is_paused(db: Db) {
                  created_ms, expires_ms) SELECT message_id, message_id, call_id, 'chat', \
                  message_id, created_ms, created_ms + 86400000 FROM message";
     db.execute(links).await.unwrap();
+    // What was found holds for a second.
+    desk.clock.advance(1_000);
     let call = desk.is_limited(&mobile(33), "open_rate").await;
     assert_eq!(db.hits().await, [format!("{call} open_rate prefix +4474001")]);
     desk.sends(&number("+447500123456")).await;
@@ -253,8 +255,10 @@ async fn a_prefix_whose_texts_nobody_opens_is_paused(db: Db) {
     let opened = "UPDATE link SET first_human_ms = 1 WHERE link_id = \
                   (SELECT MIN(link_id) FROM link)";
     db.execute(opened).await.unwrap();
+    desk.clock.advance(1_000);
     desk.sends(&mobile(33)).await;
     db.execute("UPDATE link SET first_human_ms = NULL").await.unwrap();
+    desk.clock.advance(1_000);
     desk.is_limited(&mobile(34), "open_rate").await;
     desk.clock.advance(30 * MINUTE_MS);
     desk.sends(&mobile(34)).await;

@@ -1,9 +1,7 @@
 //! What limits count: texts of the last day, as the outbox has them, so that a restart and
 //! another node change nothing.
 
-use std::collections::HashMap;
-
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::{Store, StoreError};
@@ -13,15 +11,13 @@ use super::{Store, StoreError};
 pub(crate) struct SentText {
     pub message_id: String,
     pub dest_key: String,
-    pub dest_key_prev: Option<String>,
-    /// E.164, where it is not erased yet.
-    pub number: Option<String>,
+    /// The number, sealed; `None` where it is erased, or known otherwise.
+    pub dest_enc: Option<String>,
     pub line: String,
     /// Country of the number.
     pub region: String,
     /// Name of the token that ordered it; `None`: a caller did.
     pub client: Option<String>,
-    pub created_ms: i64,
     /// Name of the sender that has or had it.
     pub sender: Option<String>,
     pub segments: i64,
@@ -30,61 +26,70 @@ pub(crate) struct SentText {
 }
 
 impl Store {
-    /// Texts whose ids were made at `since_ms` or later.
-    pub(crate) async fn texts_since(&self, since_ms: i64) -> Result<Vec<SentText>, StoreError> {
+    /// Texts whose ids were made at `since_ms` or later, but for those of this
+    /// start of the node, unless they are wanted too.
+    pub(crate) async fn texts_since(
+        &self,
+        since_ms: i64,
+        ours_too: bool,
+    ) -> Result<Vec<SentText>, StoreError> {
         let mut conn = self.conn().await?;
         // The ids are in order of time, and the primary key is an index.
         let rows = sqlx::query(
-            "SELECT m.message_id, m.dest_key, m.dest_key_prev, m.dest_enc, m.created_ms, \
-             m.sender, m.price_micros, CAST(COALESCE(m.segments, 1) AS BIGINT) AS segments, \
-             COALESCE(c.did, '') AS line, COALESCE(m.dest_region, '') AS region, \
-             CASE WHEN c.origin = 'api' THEN c.trunk END AS client FROM message m JOIN call c ON c.call_id = m.call_id \
-             WHERE m.message_id >= $1",
+            "SELECT m.message_id, m.dest_key, m.dest_enc, m.sender, m.price_micros, \
+             CAST(COALESCE(m.segments, 1) AS BIGINT) AS segments, COALESCE(c.did, '') AS line, \
+             COALESCE(m.dest_region, '') AS region, \
+             CASE WHEN c.origin = 'api' THEN c.trunk END AS client \
+             FROM message m JOIN call c ON c.call_id = m.call_id WHERE m.message_id >= $1 \
+             AND ($2 = 1 OR c.node_id <> $3 OR c.node_boot <> $4)",
         )
         .bind(first_id_of(since_ms))
+        .bind(i64::from(ours_too))
+        .bind(self.node().node_id.clone())
+        .bind(self.node().node_boot.clone())
         .fetch_all(&mut *conn)
         .await?;
-        let mut texts = Vec::with_capacity(rows.len());
-        for row in rows {
-            let message_id: String = row.try_get("message_id")?;
-            let sealed: Option<String> = row.try_get("dest_enc")?;
-            let number = sealed.and_then(|it| self.keys().seal().open(&message_id, &it).ok());
-            texts.push(SentText {
+        let text = |row: &sqlx::any::AnyRow| {
+            Ok(SentText {
+                message_id: row.try_get("message_id")?,
                 dest_key: row.try_get("dest_key")?,
-                dest_key_prev: row.try_get("dest_key_prev")?,
-                number,
+                dest_enc: row.try_get("dest_enc")?,
                 line: row.try_get("line")?,
                 region: row.try_get("region")?,
                 client: row.try_get("client")?,
-                created_ms: row.try_get("created_ms")?,
                 sender: row.try_get("sender")?,
                 segments: row.try_get("segments")?,
                 price_micros: row.try_get("price_micros")?,
-                message_id,
-            });
-        }
-        Ok(texts)
+            })
+        };
+        rows.iter().map(text).collect()
     }
 
-    /// The texts since `since_ms` whose links lead over pages of ours, each with whether a person
+    /// How many of at most `N` texts lead over pages of ours, and of how many of those a person
     /// has opened one.
-    pub(crate) async fn opened_since(
+    pub(crate) async fn opened_of<const N: usize>(
         &self,
-        since_ms: i64,
-    ) -> Result<HashMap<String, bool>, StoreError> {
+        messages: Vec<String>,
+    ) -> Result<(usize, usize), StoreError> {
+        let Some(last) = messages.last().cloned() else { return Ok((0, 0)) };
+        // One statement, whatever their number: the last one fills it up.
+        let places: Vec<String> = (1..=N).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "SELECT COUNT(*) AS tracked, COALESCE(SUM(opened), 0) AS opened FROM (SELECT \
+             MAX(CASE WHEN first_human_ms IS NULL THEN 0 ELSE 1 END) AS opened FROM link \
+             WHERE message_id IN ({}) GROUP BY message_id) AS texts",
+            places.join(",")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for message in messages.into_iter().chain(std::iter::repeat(last)).take(N) {
+            query = query.bind(message);
+        }
         let mut conn = self.conn().await?;
-        let rows = sqlx::query(
-            "SELECT message_id, MAX(CASE WHEN first_human_ms IS NULL THEN 0 ELSE 1 END) AS opened \
-             FROM link WHERE created_ms >= $1 AND message_id IS NOT NULL GROUP BY message_id",
-        )
-        .bind(since_ms)
-        .fetch_all(&mut *conn)
-        .await?;
-        let opened = rows.iter().map(|row| {
-            let opened: i32 = row.try_get("opened")?;
-            Ok((row.try_get("message_id")?, opened != 0))
-        });
-        opened.collect()
+        let row = query.fetch_one(&mut *conn).await?;
+        let count = |name| -> Result<usize, StoreError> {
+            Ok(usize::try_from(row.try_get::<i64, _>(name)?).unwrap_or(0))
+        };
+        Ok((count("tracked")?, count("opened")?))
     }
 
     /// Records that a limit bit.

@@ -1,0 +1,56 @@
+//! Many texts to numbers that begin alike, and nearly nobody opens them: somebody is paid for the
+//! texts, not for what they say (requirements §7.1).
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use uuid::Uuid;
+
+use super::texts::Alike;
+use crate::store::{Store, StoreError};
+
+/// Nothing is said of fewer texts.
+const TEXTS: usize = 30;
+/// So many of a hundred must be opened.
+const PERCENT: usize = 3;
+/// Texts of one prefix that are looked at, spread over the time looked back.
+const SAMPLE: usize = 200;
+/// What was found holds for so long, ms.
+const FRESH_MS: i64 = 1_000;
+
+/// What was found of each prefix, by its hash, and when.
+#[derive(Debug, Default)]
+pub(super) struct Opened(Mutex<HashMap<u64, (i64, bool)>>);
+
+impl Opened {
+    /// Whether the texts are many and unopened. Texts without a page of ours say nothing.
+    pub async fn by_nobody(
+        &self,
+        store: &Store,
+        alike: &Alike,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let Alike { prefix, ids } = alike;
+        if ids.len() <= TEXTS {
+            return Ok(false);
+        }
+        let fresh = |at: i64| (0..FRESH_MS).contains(&(now - at));
+        if let Some((_, found)) = self.lock().get(prefix).filter(|(at, _)| fresh(*at)) {
+            return Ok(*found);
+        }
+        let count = ids.len().min(SAMPLE);
+        let sample = (0..count).map(|n| Uuid::from_u128(ids[n * ids.len() / count]).to_string());
+        let (tracked, by_people) = store.opened_of::<SAMPLE>(sample.collect()).await?;
+        let found = tracked > TEXTS && by_people * 100 < tracked * PERCENT;
+        let mut all = self.lock();
+        all.retain(|_, (at, _)| fresh(*at));
+        all.insert(*prefix, (now, found));
+        Ok(found)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, (i64, bool)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

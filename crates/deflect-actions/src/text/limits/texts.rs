@@ -1,0 +1,248 @@
+//! The texts of the last day, by all that they are counted by.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
+
+use message_text::E164;
+use uuid::Uuid;
+
+use super::{DAY_MS, Rule};
+use crate::{
+    store::{SentText, Store},
+    text::TextConfig,
+};
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 3_600_000;
+/// Shares of the day's money that are told, in percent.
+const ALARMS: [u8; 3] = [50, 80, 100];
+/// The guard of opened links looks back so far, ms.
+const OPEN_MS: i64 = 30 * MINUTE_MS;
+
+/// A message's id: a UUIDv7, so that ids are in order of time.
+type Id = u128;
+
+/// Texts, each once.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    by_id: BTreeMap<Id, Text>,
+    /// Under the hash of all that they are counted by, in order of time.
+    counted: BTreeSet<(u64, Id)>,
+    /// Digits in which numbers of one prefix agree.
+    digits: u8,
+    /// What they cost, in millionths.
+    spent: i64,
+    /// The share of the day's money, in percent, that was told last; 0: none.
+    alarmed: u8,
+    /// A text was taken back that may have been committed all the same.
+    doubts: bool,
+}
+
+/// What texts are counted by.
+#[derive(Debug, Clone, Copy, Hash)]
+enum By {
+    Number,
+    Prefix,
+    Line,
+    Country,
+    Client,
+}
+
+/// What is needed to forget a text, or to count it by another prefix.
+#[derive(Debug, Clone)]
+struct Text {
+    /// Hashes of number, line, country and client, where there is one.
+    keys: Box<[u64]>,
+    /// E.164, where it is not erased yet.
+    to: Option<Box<str>>,
+    cost: i64,
+}
+
+impl Texts {
+    /// Counts in what the outbox has, and forgets what is older than a day.
+    pub fn take_in(&mut self, news: &[SentText], store: &Store, config: &TextConfig, now: i64) {
+        self.count_by(config.limits.prefix_digits);
+        for text in news {
+            let Some(id) = id_of(&text.message_id) else { continue };
+            if self.by_id.contains_key(&id) {
+                continue;
+            }
+            let sealed = text.dest_enc.as_ref();
+            let to = sealed.and_then(|it| store.keys().seal().open(&text.message_id, it).ok());
+            self.insert(id, text, to, config);
+        }
+        let old = last_id_of(now - DAY_MS);
+        while let Some((&id, _)) = self.by_id.first_key_value().filter(|(id, _)| **id <= old) {
+            self.remove(id);
+        }
+    }
+
+    /// Counts a text in, or names the limit that forbids it; and the share of the day's money that
+    /// is to be told.
+    pub fn take(
+        &mut self,
+        text: &SentText,
+        config: &TextConfig,
+        to: &E164,
+        dest_key_prev: &str,
+        now: i64,
+    ) -> (Option<Rule>, Option<u8>) {
+        self.count_by(config.limits.prefix_digits);
+        let mut bites = self.bites(text, config, to, dest_key_prev, now);
+        let cost = self.spent + config.cost(text);
+        if bites.is_none() && config.limits.spend_day.is_some_and(|most| cost > most) {
+            bites = Some(Rule { rule: "spend_per_day", scope: "all", key: "day".to_owned() });
+        }
+        if let (None, Some(id)) = (&bites, id_of(&text.message_id)) {
+            self.insert(id, text, Some(to.as_str().to_owned()), config);
+        }
+        (bites, self.alarm(config, cost))
+    }
+
+    /// Forgets a text; whether it was committed is asked of the outbox.
+    pub fn release(&mut self, message_id: &str) {
+        if let Some(id) = id_of(message_id) {
+            self.remove(id);
+        }
+        self.doubts = true;
+    }
+
+    /// Whether the outbox must be asked about texts of our own; asked once.
+    pub fn take_doubts(&mut self) -> bool {
+        std::mem::take(&mut self.doubts)
+    }
+
+    /// Ids of texts to numbers that begin like `to`, as far as the guard looks back.
+    pub fn alike(&self, to: &E164, config: &TextConfig, now: i64) -> Alike {
+        let prefix = hash(By::Prefix, to.prefix(usize::from(config.limits.prefix_digits)));
+        Alike { prefix, ids: self.after(prefix, now - OPEN_MS).collect() }
+    }
+
+    fn bites(
+        &self,
+        new: &SentText,
+        config: &TextConfig,
+        to: &E164,
+        dest_key_prev: &str,
+        now: i64,
+    ) -> Option<Rule> {
+        let limits = &config.limits;
+        let rule = |rule, scope, key: &str| Some(Rule { rule, scope, key: key.to_owned() });
+        let reached = |by, key: &str, age, most: u32| {
+            self.after(hash(by, key), now - age).count() >= most as usize
+        };
+        // A later text is to the same number as an earlier one when its key, or its key under the
+        // previous epoch's secret, is the earlier one's.
+        let to_number = |age| {
+            let of = |key| self.after(hash(By::Number, key), now - age).count();
+            let before = if dest_key_prev == new.dest_key { 0 } else { of(dest_key_prev) };
+            of(&new.dest_key) + before
+        };
+        if to_number(HOUR_MS) >= limits.caller_hour as usize
+            || to_number(DAY_MS) >= limits.caller_day as usize
+        {
+            return rule("texts_per_caller", "caller", &new.dest_key);
+        }
+        let prefix = to.prefix(usize::from(limits.prefix_digits));
+        if reached(By::Prefix, prefix, HOUR_MS, limits.prefix_hour) {
+            return rule("texts_per_prefix", "prefix", prefix);
+        }
+        if reached(By::Line, &new.line, MINUTE_MS, limits.line_minute) {
+            return rule("texts_per_line", "line", &new.line);
+        }
+        let of_country = |most| reached(By::Country, &new.region, HOUR_MS, most);
+        if limits.country_hour.is_some_and(of_country) {
+            return rule("texts_per_country", "country", &new.region);
+        }
+        let of_client = |name: &&String| reached(By::Client, name, MINUTE_MS, limits.client_minute);
+        if let Some(name) = new.client.as_ref().filter(of_client) {
+            return rule("texts_per_client", "client", name);
+        }
+        None
+    }
+
+    /// The share that was passed since it was last told.
+    fn alarm(&mut self, config: &TextConfig, spent: i64) -> Option<u8> {
+        let most = config.limits.spend_day?;
+        let passed = |percent: &&u8| spent.saturating_mul(100) >= most * i64::from(**percent);
+        let now = ALARMS.iter().rev().find(passed).copied().unwrap_or(0);
+        let before = std::mem::replace(&mut self.alarmed, now);
+        (now > before).then_some(now)
+    }
+
+    fn insert(&mut self, id: Id, text: &SentText, to: Option<String>, config: &TextConfig) {
+        let client = text.client.as_ref().map(|name| hash(By::Client, name));
+        let keys = [
+            hash(By::Number, &text.dest_key),
+            hash(By::Line, &text.line),
+            hash(By::Country, &text.region),
+        ];
+        let text = Text {
+            keys: keys.into_iter().chain(client).collect(),
+            to: to.map(String::into_boxed_str),
+            cost: config.cost(text),
+        };
+        self.counted.extend(text.keys.iter().map(|key| (*key, id)));
+        self.counted.extend(prefix(&text, self.digits).map(|key| (key, id)));
+        self.spent += text.cost;
+        self.by_id.insert(id, text);
+    }
+
+    fn remove(&mut self, id: Id) {
+        let Some(text) = self.by_id.remove(&id) else { return };
+        for key in text.keys.iter().copied().chain(prefix(&text, self.digits)) {
+            self.counted.remove(&(key, id));
+        }
+        self.spent -= text.cost;
+    }
+
+    /// A reload may count by longer or shorter prefixes.
+    fn count_by(&mut self, digits: u8) {
+        let before = std::mem::replace(&mut self.digits, digits);
+        if before == digits {
+            return;
+        }
+        for (id, text) in &self.by_id {
+            if let Some(key) = prefix(text, before) {
+                self.counted.remove(&(key, *id));
+            }
+            self.counted.extend(prefix(text, digits).map(|key| (key, *id)));
+        }
+    }
+
+    /// Ids of texts under a hash that are younger than a moment, oldest first.
+    fn after(&self, key: u64, after_ms: i64) -> impl Iterator<Item = Id> {
+        self.counted.range((key, last_id_of(after_ms) + 1)..=(key, Id::MAX)).map(|(_, id)| *id)
+    }
+}
+
+fn prefix(text: &Text, digits: u8) -> Option<u64> {
+    let to = text.to.as_ref()?;
+    Some(hash(By::Prefix, &to[..to.len().min(usize::from(digits) + 1)]))
+}
+
+/// Texts to numbers that begin alike, oldest first.
+#[derive(Debug)]
+pub(super) struct Alike {
+    /// Hash of how they begin.
+    pub prefix: u64,
+    pub ids: Vec<Id>,
+}
+
+/// The last id of a moment.
+fn last_id_of(at_ms: i64) -> Id {
+    let at = u64::try_from(at_ms.max(0)).unwrap_or(0) & 0xffff_ffff_ffff;
+    ((u128::from(at) + 1) << 80) - 1
+}
+
+fn id_of(message_id: &str) -> Option<Id> {
+    Uuid::try_parse(message_id).ok().map(|id| id.as_u128())
+}
+
+fn hash(by: By, text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (by, text).hash(&mut hasher);
+    hasher.finish()
+}
