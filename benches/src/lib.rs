@@ -9,3 +9,5 @@ pub mod cores;
 pub mod engine;
 pub mod figure;
 pub mod generator;
+mod http;
+pub mod provider;

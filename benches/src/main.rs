@@ -62,7 +62,17 @@ enum What {
     Reload,
     /// Random callers of the full line, without a node.
     Flow,
-    /// All of them.
+    /// From the key that accepts a text to the provider's request.
+    Accept,
+    /// Texts a second through one node, with receipts, on SQLite.
+    Outbox,
+    /// The same through four nodes on the PostgreSQL of `CAROM_TEST_POSTGRES_URL`.
+    OutboxPostgres,
+    /// The page that a text leads to.
+    Landing,
+    /// Proof of a webhook.
+    Webhooks,
+    /// All of them that need no PostgreSQL.
     All,
 }
 
@@ -97,6 +107,10 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         What::Memory,
         What::Reload,
         What::Flow,
+        What::Accept,
+        What::Outbox,
+        What::Landing,
+        What::Webhooks,
     ];
     let what = if args.what.contains(&What::All) { &all[..] } else { &args.what };
     let mut figures = Vec::new();
@@ -126,6 +140,11 @@ fn measure(what: What, options: &Options, args: &Args) -> anyhow::Result<Vec<Fig
         What::Single => figure::single(options),
         What::Reload => figure::reload(options, args.reloads),
         What::Flow => figure::flow(args.callers),
+        What::Accept => figure::accept(options),
+        What::Outbox => figure::outbox(options),
+        What::OutboxPostgres => figure::outbox_postgres(options),
+        What::Landing => figure::landing(options),
+        What::Webhooks => figure::webhooks(),
         What::All => Ok(Vec::new()),
     }
 }

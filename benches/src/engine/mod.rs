@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -23,6 +23,12 @@ pub use account::Account;
 pub const MENU: &str = "+442079460001";
 /// The number whose flow goes straight to the PBX.
 pub const STRAIGHT: &str = "+442079460002";
+/// The number whose flow offers a text.
+pub const TEXT: &str = "+442079460003";
+/// Where nobody listens.
+pub const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
+/// Whoever knows it may ask for texts and read all.
+pub const API_TOKEN: &str = "token-of-the-bench";
 
 const START: Duration = Duration::from_secs(20);
 const STOP: Duration = Duration::from_secs(15);
@@ -33,16 +39,29 @@ const POLL: Duration = Duration::from_millis(50);
 pub struct Setup {
     /// The program.
     pub carom: PathBuf,
-    /// The core all of its threads are bound to.
-    pub core: usize,
-    /// The core to go back to after it was started.
-    pub own_core: usize,
+    /// The cores that its threads are bound to.
+    pub cores: Vec<usize>,
+    /// The cores to go back to after it was started.
+    pub own_cores: Vec<usize>,
     /// `[limits] calls`.
     pub calls: u32,
     /// `[limits] new_calls_per_second`.
     pub per_second: u32,
     /// Leave its folder when it has stopped.
     pub keep: bool,
+    /// Where the provider of texts is; `None`: nothing listens there.
+    pub provider: Option<SocketAddr>,
+    /// A database of several engines; `None`: a file of its own.
+    pub database: Option<Database>,
+}
+
+/// What engines share.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Its address.
+    pub url: String,
+    /// The file with their key; the first engine writes it.
+    pub key: PathBuf,
 }
 
 /// A running engine.
@@ -68,7 +87,7 @@ impl Engine {
         let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let config = write_files(folder.path(), setup, pbx, sip, http)?;
         let log = File::create(folder.path().join("log"))?;
-        super::cores::move_to(setup.core).context("the engine's core")?;
+        super::cores::move_to(&setup.cores).context("the engine's cores")?;
         let child = Command::new(&setup.carom)
             .arg("run")
             .arg("-c")
@@ -78,7 +97,7 @@ impl Engine {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn();
-        super::cores::move_to(setup.own_core).context("the generator's core")?;
+        super::cores::move_to(&setup.own_cores).context("the generator's cores")?;
         let child = child.with_context(|| {
             format!("{}: build it with `cargo build --release -p carom`", setup.carom.display())
         })?;
@@ -105,6 +124,11 @@ impl Engine {
     /// Where it takes calls.
     pub fn sip(&self) -> SocketAddr {
         self.sip
+    }
+
+    /// Where its HTTP side listens.
+    pub fn http(&self) -> SocketAddr {
+        self.http
     }
 
     /// What it has used so far.
@@ -219,17 +243,25 @@ fn write_files(
     fs::create_dir_all(folder.join("flows"))?;
     fs::write(folder.join("flows/menu.toml"), include_str!("menu.toml"))?;
     fs::write(folder.join("flows/straight.toml"), include_str!("straight.toml"))?;
+    fs::write(folder.join("flows/text.toml"), include_str!("text.toml"))?;
+    fs::write(folder.join("provider.token"), crate::provider::TOKEN)?;
+    fs::write(folder.join("api.token"), API_TOKEN)?;
     let prompts = folder.join("prompts/en-GB");
     fs::create_dir_all(&prompts)?;
     fs::write(prompts.join("first.wav"), prompt::tone(440.0, prompt::LONG_SECONDS))?;
     fs::write(prompts.join("second.wav"), prompt::tone(660.0, prompt::LONG_SECONDS))?;
     let config = folder.join("carom.toml");
+    let store = setup.database.as_ref().map_or(String::new(), |Database { url, key }| {
+        format!("\n[store]\nurl = \"{url}\"\naead_key = \"file:{}\"\n", key.display())
+    });
     let text = include_str!("carom.toml")
+        .replace("{account}", crate::provider::ACCOUNT)
+        .replace("{provider}", &setup.provider.unwrap_or(NOBODY).to_string())
         .replace("{sip}", &sip.to_string())
         .replace("{pbx}", &pbx.to_string())
         .replace("{http}", &http.to_string())
         .replace("{calls}", &setup.calls.to_string())
         .replace("{per_second}", &setup.per_second.to_string());
-    fs::write(&config, text)?;
+    fs::write(&config, text + &store)?;
     Ok(config)
 }

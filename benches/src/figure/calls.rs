@@ -14,8 +14,8 @@ use crate::{
 /// Later than this against the grid, a packet is late.
 const LATE_US: u32 = 5_000;
 
-pub(super) const MENU_CALL: Plan = Plan { number: MENU, rtp: true, hold: None };
-const BRIDGED_CALL: Plan = Plan { number: STRAIGHT, rtp: true, hold: None };
+pub(super) const MENU_CALL: Plan = Plan { number: MENU, rtp: true, hold: None, press: None };
+const BRIDGED_CALL: Plan = Plan { number: STRAIGHT, rtp: true, hold: None, press: None };
 
 /// A call that hears a prompt, sends RTP and presses one key.
 ///

@@ -23,14 +23,14 @@ pub fn memory(options: &Options, passing: u64) -> anyhow::Result<Vec<Figure>> {
     let calls = options.calls.unwrap_or(1_000);
     let mut bench = Bench::unlimited(options)?;
     bench.generator.pbx_talks(false);
-    let short = Plan { number: MENU, rtp: false, hold: Some(Duration::ZERO) };
+    let short = Plan { number: MENU, rtp: false, hold: Some(Duration::ZERO), press: None };
     // What is built once, at the first call, is no call's.
     bench.generator.dial(short, 50, 50.0);
     bench.generator.run_until(WIND_UP, |g| g.counts().dialled == 50 && g.running() == 0);
     bench.generator.run_for(FORGET);
     let start = bench.engine.account()?.pss_kib;
 
-    bench.bring_up(Plan { number: MENU, rtp: true, hold: None }, calls)?;
+    bench.bring_up(Plan { number: MENU, rtp: true, hold: None, press: None }, calls)?;
     let up = bench.engine.account()?.pss_kib;
     bench.bring_down()?;
     bench.generator.run_for(FORGET);

@@ -1,10 +1,14 @@
 //! The figures: what is measured, and what is to be reached.
 
+mod accept;
 mod calls;
 mod flow;
+mod landing;
 mod memory;
+mod outbox;
 mod reload;
 mod setup;
+mod webhooks;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -12,11 +16,15 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 pub use self::{
+    accept::accept,
     calls::{bridged, capacity, ivr, latency, single},
     flow::flow,
+    landing::landing,
     memory::memory,
+    outbox::{outbox, outbox_postgres},
     reload::reload,
     setup::setup,
+    webhooks::webhooks,
 };
 use crate::{
     engine::{Account, Engine, Setup},
@@ -45,6 +53,28 @@ pub struct Options {
     pub calls: Option<u64>,
     /// Leave the engine's folder.
     pub keep: bool,
+}
+
+impl Options {
+    /// An engine whose limits are never met, on its core.
+    fn setup(&self) -> Setup {
+        Setup {
+            carom: self.carom.clone(),
+            cores: vec![self.engine_core],
+            own_cores: vec![self.own_core],
+            calls: 1_000_000,
+            per_second: 1_000_000,
+            keep: self.keep,
+            provider: None,
+            database: None,
+        }
+    }
+
+    /// The same on both cores, which it shares with the bench.
+    fn shared(&self) -> Setup {
+        let cores = vec![self.engine_core, self.own_core];
+        Setup { cores: cores.clone(), own_cores: cores, ..self.setup() }
+    }
 }
 
 /// One figure and its goal.
@@ -115,15 +145,11 @@ impl Bench {
     /// # Errors
     /// One of them does not start.
     pub fn start(options: &Options, calls: u32, per_second: u32) -> anyhow::Result<Self> {
+        Self::with(Setup { calls, per_second, ..options.setup() })
+    }
+
+    fn with(setup: Setup) -> anyhow::Result<Self> {
         let mut generator = Generator::new()?;
-        let setup = Setup {
-            carom: options.carom.clone(),
-            core: options.engine_core,
-            own_core: options.own_core,
-            calls,
-            per_second,
-            keep: options.keep,
-        };
         let engine = Engine::start(&setup, generator.pbx_at()?)?;
         generator.aim(engine.sip())?;
         Ok(Self { engine, generator })
@@ -131,7 +157,7 @@ impl Bench {
 
     /// An engine whose limits are never met.
     fn unlimited(options: &Options) -> anyhow::Result<Self> {
-        Self::start(options, 1_000_000, 1_000_000)
+        Self::with(options.setup())
     }
 
     /// Brings up `count` calls and lets them settle.

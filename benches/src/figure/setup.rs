@@ -20,7 +20,7 @@ const SUSTAINED: f64 = 0.995;
 /// What SQLite itself runs on; all that hands it rows and asks it for callers is the engine's.
 const DATABASE: &str = "sqlx-sqlite-wor";
 
-const CALL: Plan = Plan { number: MENU, rtp: false, hold: Some(Duration::ZERO) };
+const CALL: Plan = Plan { number: MENU, rtp: false, hold: Some(Duration::ZERO), press: None };
 
 /// One rate, offered for a time.
 struct Offered {

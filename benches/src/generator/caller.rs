@@ -19,6 +19,13 @@ pub struct Plan {
     pub rtp: bool,
     /// From the answer to the BYE; `None`: until it is told to end.
     pub hold: Option<Duration>,
+    /// A key, so long after the answer.
+    pub press: Option<(Duration, u8)>,
+}
+
+/// Who makes a call: each call another.
+pub fn number_of(call: u32) -> String {
+    format!("+447400{:06}", call % 1_000_000)
 }
 
 /// What became of the calls.
@@ -68,6 +75,7 @@ pub(super) enum Do {
     /// Tell the call after this time.
     Repeat(Duration),
     HangUp(Duration),
+    Press(Duration, u8),
     /// Its RTP is over.
     Quiet,
 }
@@ -117,7 +125,7 @@ impl Call {
         ends: Ends,
     ) -> String {
         let number = self.number;
-        let from = format!("<sip:+447400{:06}@127.0.0.1>;tag=c{number}", number % 1_000_000);
+        let from = format!("<sip:{}@127.0.0.1>;tag=c{number}", number_of(number));
         let outgoing = Outgoing {
             method,
             uri,
@@ -194,6 +202,7 @@ impl Call {
             Some(hold) => todo.push(Do::HangUp(hold)),
             None => {}
         }
+        todo.extend(self.plan.press.map(|(wait, digit)| Do::Press(wait, digit)));
         todo
     }
 

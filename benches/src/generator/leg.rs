@@ -41,6 +41,8 @@ pub struct Leg {
     timestamp: u32,
     started: bool,
     key: Option<Key>,
+    /// When the first end packet of its last key went out, nanoseconds since 1970.
+    pub pressed_ns: Option<u64>,
     /// What came from the engine.
     pub heard: Heard,
 }
@@ -65,6 +67,7 @@ impl Leg {
             timestamp: number.wrapping_mul(7_919),
             started: false,
             key: None,
+            pressed_ns: None,
             heard: Heard::default(),
         })
     }
@@ -120,7 +123,9 @@ impl Leg {
         packet[HEADER..].copy_from_slice(&event);
         if end {
             self.key = None;
-            self.heard.key_ended(net::wall_ns());
+            let now = net::wall_ns();
+            self.pressed_ns = Some(now);
+            self.heard.key_ended(now);
         } else {
             self.key = Some(Key { digit, began, sent: sent + 1 });
         }

@@ -27,8 +27,9 @@ use self::{
     sip::Message,
 };
 pub use self::{
-    caller::{Counts, Plan},
+    caller::{Counts, Plan, number_of},
     heard::{Pacing, quantile},
+    net::wall_ns,
 };
 
 /// Turns of a frame: legs are spread over them.
@@ -61,6 +62,7 @@ pub struct Generator {
     counts: Counts,
     measuring: bool,
     sent: u64,
+    pressed: Vec<(u32, u64)>,
 }
 
 #[derive(Debug)]
@@ -111,6 +113,7 @@ impl Generator {
             counts: Counts::default(),
             measuring: false,
             sent: 0,
+            pressed: Vec::new(),
         })
     }
 
@@ -189,6 +192,12 @@ impl Generator {
             legs.flat_map(|leg| leg.heard.reactions_us.iter().copied()).collect();
         all.sort_unstable();
         all
+    }
+
+    /// Calls that are over and pressed a key: who, and when its first end packet went out, in
+    /// nanoseconds since 1970.
+    pub fn pressed(&self) -> impl Iterator<Item = (String, u64)> {
+        self.pressed.iter().map(|&(call, at)| (number_of(call), at))
     }
 
     /// What became of the calls so far.
@@ -298,9 +307,14 @@ impl Generator {
                 }
                 Do::Repeat(wait) => self.timers.push(Reverse((now + wait, number, Timer::Repeat))),
                 Do::HangUp(wait) => self.timers.push(Reverse((now + wait, number, Timer::HangUp))),
+                Do::Press(wait, digit) => {
+                    self.timers.push(Reverse((now + wait, number, Timer::Press(digit))));
+                }
                 Do::Quiet => {
                     self.running -= 1;
                     if let Some(leg) = self.calls[number as usize].leg.take() {
+                        let at = self.leg(Some(leg)).and_then(|leg| leg.pressed_ns);
+                        self.pressed.extend(at.map(|at| (number, at)));
                         self.close_leg(leg);
                     }
                 }
