@@ -1,12 +1,19 @@
 //! The provider and the database fail under callers: each gets the text or a person, and what
 //! happened is written once it can be (X-08, lesson 30).
 
-use std::{net::TcpListener, thread, time::Duration};
+use std::{
+    net::TcpListener,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 use carom_blackbox::{
     CONFIG, Cluster, Database, Engine, FLOW, Place, Run, Scenario, call, eventually,
     eventually_within, go_on_for,
+    twilio::{TOKEN, Twilio, post},
 };
+use deflect_actions::provider::twilio::signature;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 /// A text's prompts are short, so that many calls fit into a test.
@@ -120,6 +127,52 @@ fn x_08_postgresql_that_falls_silent_is_down_and_up_again_when_it_speaks() {
     site.all_is_written(&Database::at(cluster.url()), 5);
     site.calls(&["1"]);
     assert_eq!(site.ends()[0], "deflected");
+}
+
+#[test]
+fn receipts_told_while_postgresql_restarts_are_asked_for_again_and_each_counts_once() {
+    let place = Place::new();
+    let cluster = Cluster::start(&place);
+    let twilio = Twilio::start(&place);
+    let store = format!("\n[store]\nurl = \"{}\"\n", cluster.url());
+    let site = Site::new(&place, &(twilio.engine_config(&place) + &store));
+    site.calls(&["1"; 6]);
+    let told: Vec<(String, String)> = twilio
+        .taken()
+        .iter()
+        .map(|text| {
+            let url = text["status_callback"].as_str().unwrap();
+            (url.to_owned(), text["sid"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(told.len(), 6);
+    // As a provider that insists does: each receipt twice, again and again until it is taken.
+    let refused = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for (url, sid) in told.iter().chain(&told) {
+            let (place, refused) = (&place, &refused);
+            scope.spawn(move || {
+                let form = [("MessageSid", sid.as_str()), ("MessageStatus", "delivered")];
+                let owned = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                let path = url.split_once(":8080").unwrap().1;
+                eventually_within(Duration::from_secs(40), "the receipt is taken", || {
+                    let answer = post(place, path, &form, &signature(TOKEN, url, &owned));
+                    let taken = answer.starts_with("HTTP/1.1 204");
+                    assert!(taken || answer.starts_with("HTTP/1.1 503"), "{answer}");
+                    refused.fetch_add(usize::from(!taken), Ordering::Relaxed);
+                    // Taken, and told once more: it may have been committed by a server that fell.
+                    (taken && refused.load(Ordering::Relaxed) > 0).then_some(())
+                });
+            });
+        }
+        cluster.down();
+        go_on_for(1_000);
+        cluster.up();
+    });
+    let database = Database::at(cluster.url());
+    let delivered = "SELECT COUNT(*) FROM message WHERE state = 'delivered'";
+    eventually("all are delivered", || (database.number(delivered) == 6).then_some(()));
+    assert_eq!(database.number("SELECT COUNT(*) FROM receipt"), 6, "each counts once");
 }
 
 const ENDED: &str = "SELECT COUNT(*) FROM call WHERE end_reason IN ('deflected', 'forwarded')";
