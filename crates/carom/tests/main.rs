@@ -20,6 +20,7 @@ mod demo;
 mod digital;
 mod docs;
 mod drain;
+mod entries;
 mod events;
 mod failing;
 mod files;

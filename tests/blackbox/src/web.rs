@@ -10,6 +10,10 @@ use std::{
 
 use crate::go_on_for;
 
+/// The header by which a person's browser is known.
+pub const SAFARI: &str = "User-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) \
+                          AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/604.1\r\n";
+
 /// A form's fields.
 pub type Form = HashMap<String, String>;
 

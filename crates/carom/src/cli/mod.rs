@@ -4,7 +4,9 @@ mod call;
 mod callbacks;
 mod check;
 mod demo;
+mod entries;
 mod erase;
+
 mod espeak;
 mod flows;
 mod fragments;

@@ -8,6 +8,7 @@ use super::{
     CallArgs, CheckArgs, DemoArgs, GraphArgs, PromptsArgs, ReplayArgs, RunArgs, SimulateArgs,
     TestArgs,
     callbacks::CallbacksArgs,
+    entries::EntriesArgs,
     erase::EraseArgs,
     flows::FlowsArgs,
     hours::HoursArgs,
@@ -63,6 +64,8 @@ enum Command {
     Erase(EraseArgs),
     /// Encrypt anew, under a new key, what the store keeps encrypted.
     RotateKey(RotateKeyArgs),
+    /// Tracked places before a call: their addresses and QR codes.
+    Entries(EntriesArgs),
     /// Set or clear a flag that the rules test.
     Flag(FlagArgs),
     /// What is open now; close or open for once.
@@ -111,6 +114,7 @@ impl Cli {
             Command::OptOuts(args) => args.run(),
             Command::Erase(args) => args.run(),
             Command::RotateKey(args) => args.run(),
+            Command::Entries(args) => args.run(),
             Command::Flag(args) => args.run(),
             Command::Hours(args) => args.run(),
             Command::Prompts(args) => args.run(),

@@ -5,6 +5,7 @@
 mod business;
 mod control;
 mod destinations;
+mod entry;
 mod http;
 mod index;
 mod limits;
@@ -41,6 +42,7 @@ use ivr_runtime::{diagnose::Asked, flow::tables::TargetDraft, hours::Hours};
 pub use business::Business;
 pub use control::Control;
 pub use destinations::{destination, link};
+pub use entry::Entry;
 pub use http::{Http, Scope, Token};
 pub use limits::Limits;
 pub use listener::{Listener, Transport};
@@ -100,6 +102,8 @@ pub struct Config {
     pub senders: Vec<Sender>,
     /// The database.
     pub store: Store,
+    /// Tracked places that lead people on before they call, in file order.
+    pub entries: Vec<Entry>,
     /// The HTTP server.
     pub http: Http,
     /// The control socket.

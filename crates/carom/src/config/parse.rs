@@ -12,8 +12,8 @@ use ivr_runtime::{
 
 use super::{
     Config, Control, Http, Limits, Listener, Media, Privacy, Provider, ProviderKind, Transport,
-    Trunk, TrunkTransport, Tts, business, control, http, limits, listener, load, media, privacy,
-    provider, read::Table, sender, source, store, system, trunk,
+    Trunk, TrunkTransport, Tts, business, control, entry, http, limits, listener, load, media,
+    privacy, provider, read::Table, sender, source, store, system, trunk,
 };
 
 /// Reads the text of a `carom.toml`; paths in it are relative to `base`. `None` where nothing can
@@ -103,9 +103,10 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         let help = "add one, with `name` and `brand`";
         root.note(Code::E00, "business", "there is no `[business.X]`", help);
     }
+    let business_names = root.names_under("business");
+    let entries = named(root, "entry", |name, table| entry::read(name, table, &business_names));
     let providers = named(root, "provider", provider::read);
     let provider_names = root.names_under("provider");
-    let business_names = root.names_under("business");
     let senders = named(root, "sender", |name, table| {
         sender::read(name, table, &provider_names, &providers, &business_names)
     });
@@ -148,6 +149,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         businesses,
         providers,
         senders,
+        entries,
         store: store.unwrap_or_else(|| super::Store::at(base)),
         http,
         control: control.unwrap_or_else(|| Control::at(base)),

@@ -52,6 +52,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("carom_webhook_events_total", Counter, "Tries to tell a webhook an event, by outcome"),
     ("carom_webhook_events_lost_total", Counter, "Events that no webhook took for 3 days"),
     ("carom_destination_checks_total", Counter, "Questions whether somebody is there, by result"),
+    ("carom_entries_total", Counter, "Visits of entry points, by entry and who: person, program"),
     ("carom_link_fetches_total", Counter, "Fetches of pages of links, by who: person, program"),
     ("carom_link_up", Gauge, "1: the checks of the link pass; by link"),
     ("carom_links_redeemed_total", Counter, "Links that led somebody on, by link"),

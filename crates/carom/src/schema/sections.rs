@@ -117,6 +117,7 @@ pub(super) const CONFIG: &[Section] = &[
     in_config("target", "[target.X]", Form::Named, &["the file", "target", "x"]),
     in_config("hours", "[hours.X]", Form::Named, &["the file", "hours", "x"]),
     in_config("business", "[business.X]", Form::Named, &["the file", "business", "x"]),
+    in_config("entry", "[entry.X]", Form::Named, &["the file", "entry", "x"]),
     of_kinds(in_config("source", "[source.X]", Form::Named, &["the file", "source", "x"]), "kind"),
     in_config("system", "[system.X]", Form::Named, &["the file", "system", "x"]),
     Section {

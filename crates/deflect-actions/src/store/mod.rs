@@ -52,8 +52,8 @@ pub use reseal::Resealed;
 pub use retention::{Retention, Swept};
 pub use revision::{FlowServed, Revision};
 pub use rows::{
-    CallEnded, CallInput, CallProgress, CallStarted, ConsentRow, LocalTime, OfferRow, OutcomeRow,
-    Row, StepRow,
+    CallEnded, CallInput, CallProgress, CallStarted, ConsentRow, ContactRow, LocalTime, OfferRow,
+    OutcomeRow, Row, StepRow,
 };
 pub use told::ExternalCount;
 pub use voicemail::{VoicemailLeft, VoicemailView};

@@ -21,8 +21,23 @@ pub enum Row {
     Consent(ConsentRow),
     /// What the call machine was told.
     CallInput(CallInput),
+    /// Somebody came by an entry point.
+    Contact(ContactRow),
     /// Something for the webhooks that want to know it.
     Event(super::Event),
+}
+
+/// A person at an entry point, before any call: who it is, is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactRow {
+    /// UUIDv7; the destination may tell later what became of it.
+    pub contact_id: String,
+    /// The entry's name.
+    pub entry_point: String,
+    /// Whose it is.
+    pub business: String,
+    /// When, milliseconds UTC.
+    pub at_ms: i64,
 }
 
 /// When it was in the line's zone.

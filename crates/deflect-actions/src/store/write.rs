@@ -9,7 +9,10 @@ use sqlx::{AnyConnection, any::AnyArguments, query::Query};
 
 use super::{
     LinkSeen, NodeInfo, StoreError,
-    rows::{CallEnded, CallInput, CallProgress, CallStarted, OfferRow, OutcomeRow, Row, StepRow},
+    rows::{
+        CallEnded, CallInput, CallProgress, CallStarted, ContactRow, OfferRow, OutcomeRow, Row,
+        StepRow,
+    },
 };
 
 /// Rows of one statement: few sizes, so that prepared statements are found again.
@@ -64,6 +67,11 @@ static CONSENT: Bulk = Bulk::new(
      purpose, dest_key, dest_key_prev, at_ms) VALUES ",
     "(?,?,?,?,?,?,?,?,?,?,?)",
     " ON CONFLICT (consent_id) DO NOTHING",
+);
+static CONTACT: Bulk = Bulk::new(
+    "INSERT INTO precall_contact (contact_id, entry_point, business, at_ms) VALUES ",
+    "(?,?,?,?)",
+    " ON CONFLICT (contact_id) DO NOTHING",
 );
 static INPUT: Bulk = Bulk::new(
     "INSERT INTO call_input (call_id, seq, at_ms, input) VALUES ",
@@ -130,6 +138,7 @@ pub(super) async fn rows(
     write(conn, &OUTCOME, pick(|_, row| outcome_of(row).map(outcome))).await?;
     write(conn, &CONSENT, pick(|_, row| consent(row))).await?;
     write(conn, &INPUT, pick(|_, row| input(row))).await?;
+    write(conn, &CONTACT, pick(|_, row| contact(row))).await?;
     write(conn, &LINK_SEEN, merged_visits(rows)).await?;
     let ends = ends(rows);
     write(conn, &PROGRESS, merged_progress(rows, &ends).iter().map(progress).collect()).await?;
@@ -334,6 +343,12 @@ fn consent(row: &Row) -> Option<Vec<Value>> {
 fn input(row: &Row) -> Option<Vec<Value>> {
     let Row::CallInput(CallInput { call_id, seq, at_ms, input }) = row else { return None };
     Some(vec![text(call_id), number(*seq), number(*at_ms), text(input)])
+}
+
+fn contact(row: &Row) -> Option<Vec<Value>> {
+    let Row::Contact(row) = row else { return None };
+    let ContactRow { contact_id, entry_point, business, at_ms } = row;
+    Some(vec![text(contact_id), text(entry_point), text(business), number(*at_ms)])
 }
 
 /// The first fetch of each page, and the first by a person.

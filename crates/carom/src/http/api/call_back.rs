@@ -24,7 +24,7 @@ const TRIES: u8 = 3;
 pub(crate) struct Booked {
     pub(super) callback_id: Option<String>,
     /// When it is dialled, ms since 1970.
-    pub(super) due_ms: Option<i64>,
+    pub(crate) due_ms: Option<i64>,
     /// Why none is booked: `no_number`, `not_callable`, `no_flow`, `no_trunk`, `full`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) why: Option<&'static str>,
@@ -58,7 +58,7 @@ impl Booked {
 }
 
 /// Books the next slot of the call's flow, under `id`, once.
-pub(super) async fn call_back(
+pub(in crate::http) async fn call_back(
     site: &Site,
     id: Uuid,
     call_id: &str,

@@ -41,6 +41,8 @@ pub(super) struct Shown<'a> {
     pub path: &'a str,
     /// Ask how it went.
     pub ask: bool,
+    /// Offer to call back.
+    pub calls_back: bool,
     /// Said above everything else.
     pub notice: Option<Notice>,
 }
@@ -50,6 +52,8 @@ pub(super) struct Shown<'a> {
 pub(super) enum Notice {
     Invited,
     NotInvited,
+    CallBack,
+    NoCallBack,
     Thanks,
 }
 
@@ -78,6 +82,8 @@ pub(super) fn shown(shown: &Shown<'_>) -> Response {
         let said = match notice {
             Notice::Invited => words.invited,
             Notice::NotInvited => words.not_invited,
+            Notice::CallBack => words.will_call,
+            Notice::NoCallBack => words.will_not_call,
             Notice::Thanks => words.thanks,
         };
         let _ = write!(body, "<p role=\"status\"><strong>{said}</strong></p>");
@@ -107,6 +113,13 @@ pub(super) fn shown(shown: &Shown<'_>) -> Response {
         rating(&mut body, shown.path, words);
     }
     call(&mut body, shown.page.phone.as_deref(), words);
+    if shown.calls_back {
+        let _ = write!(
+            body,
+            "<form method=\"post\" action=\"{}/callback\"><button class=\"second\">{}</button></form>",
+            shown.path, words.call_back
+        );
+    }
     let to = shown.page.buttons.iter().flat_map(|button| {
         [Some(button.url.as_str()), button.app_url.as_deref()].into_iter().flatten()
     });

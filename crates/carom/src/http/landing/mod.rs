@@ -3,6 +3,8 @@
 //! GET shows a page and changes nothing that matters: programs that preview links fetch it too.
 //! A button, pressed, redeems the link and binds it to the browser.
 
+mod call_back;
+mod entry;
 mod guesses;
 mod html;
 mod people;
@@ -65,6 +67,8 @@ pub(super) fn routes() -> Router<Site> {
     Router::new()
         .route("/l/{token}", get(page).post(press::press))
         .route("/l/{token}/rating", post(rate))
+        .route("/l/{token}/callback", post(call_back::call_back_me))
+        .route("/e/{name}", get(entry::enter))
         .route("/.well-known/jwks.json", get(jwks))
 }
 
@@ -111,7 +115,8 @@ async fn page(
     let ask = link.redeemed_ms.is_some()
         && found.is_mine()
         && !site.store.is_rated(&link.link_id).await.unwrap_or(true);
-    let shown = html::shown(&Shown { page, path: &path(token), ask, notice: None });
+    let calls_back = call_back::is_offered(&site, &found, page);
+    let shown = html::shown(&Shown { page, path: &path(token), ask, calls_back, notice: None });
     bound(shown, &site, &found)
 }
 
@@ -164,7 +169,8 @@ async fn rate(
         }
     }
     let notice = Some(Notice::Thanks);
-    html::shown(&Shown { page, path: &path(&found.token), ask: false, notice })
+    let calls_back = call_back::is_offered(&site, &found, page);
+    html::shown(&Shown { page, path: &path(&found.token), ask: false, calls_back, notice })
 }
 
 /// `GET /.well-known/jwks.json`: the public half of the key that statements are signed with.

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    Found, address, bound, find,
+    Found, address, bound, call_back, find,
     html::{self, Notice, Shown},
     path, usable,
 };
@@ -121,7 +121,8 @@ async fn lead_on(
                 Notice::NotInvited
             };
             let path = path(&found.token);
-            html::shown(&Shown { page, path: &path, ask: false, notice: Some(notice) })
+            let calls_back = call_back::is_offered(site, found, page);
+            html::shown(&Shown { page, path: &path, ask: false, calls_back, notice: Some(notice) })
         }
     }
 }

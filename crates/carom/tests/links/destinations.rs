@@ -1,0 +1,103 @@
+//! Destinations that are asked, or write to the caller themselves.
+
+use carom_blackbox::{
+    eventually,
+    web::{SAFARI, Says},
+};
+use serde_json::Value;
+
+use super::Site;
+
+#[test]
+fn lp_01_lp_02_an_address_that_is_asked_is_what_is_sent_while_it_is_good() {
+    let site = Site::new();
+    let both = |rest: &str| format!("{{\"verified\":true,{rest}}}");
+    let free =
+        r#""available":true,"url":"https://chat.example.com/once/1","valid_for_seconds":300"#;
+    site.crm.says(Says::Json(both(free)));
+    site.calls("31");
+    let link = site.link();
+    let page = site.asks("GET", &link, SAFARI, "");
+    let pressed = site.asks("POST", &link, &page.cookie(), "to=0");
+    assert_eq!(pressed.header("location"), "https://chat.example.com/once/1");
+    let good_for = site.number("SELECT (expires_ms - created_ms) / 1000 FROM link");
+    assert!((285..=300).contains(&good_for), "the page ends with its address: {good_for} s");
+    let asked = site.crm.asked();
+    let asked = asked.iter().find(|request| request.path == "/free").unwrap();
+    assert_eq!((asked.method.as_str(), asked.form["topic"].as_str()), ("GET", "en-GB"));
+    for (says, reason) in
+        [(r#""available":false"#, "not_available"), (r#""available":"perhaps""#, "check_failed")]
+    {
+        site.crm.says(Says::Json(both(says)));
+        site.calls("3");
+        let sql = format!("SELECT COUNT(*) FROM offer WHERE reason = '{reason}'");
+        eventually(reason, || (site.number(&sql) == 1).then_some(()));
+    }
+}
+
+#[test]
+fn liveperson_is_asked_signed_and_leads_on_or_invites() {
+    let site = Site::new();
+    let both = |rest: &str| format!("{{\"verified\":true,{rest}}}");
+    site.crm.says(Says::Json(both(
+        r#""status":"Available","engagementDetails":{"urlToChat":"https://lp.example.com/1","validForSeconds":600}"#,
+    )));
+    site.calls("41");
+    let link = site.link();
+    let page = site.asks("GET", &link, SAFARI, "");
+    let pressed = site.asks("POST", &link, &page.cookie(), "to=0");
+    assert_eq!(pressed.header("location"), "https://lp.example.com/1");
+    let asked = site.crm.asked();
+    let asked =
+        asked.iter().find(|r| r.path == "/api/account/12345678/external/engagement").unwrap();
+    let body: Value = serde_json::from_str(&asked.body).unwrap();
+    assert_eq!(body["appType"], "IVR");
+    assert_eq!(
+        body["engagementAttributes"][0]["personal"]["contacts"][0]["phone"],
+        "+447700900456"
+    );
+    assert_eq!(asked.form["v"], "1.0");
+    assert!(asked.header("authorization").starts_with("OAuth oauth_consumer_key=\"ck\""));
+
+    site.crm.says(Says::Json(both(
+        r#""eligible":true,"callId":"lp-call-1","availableChannels":["sms"],"recommendedChannelName":"sms""#,
+    )));
+    site.calls("51");
+    let link = site.link();
+    let page = site.asks("GET", &link, SAFARI, "");
+    let invites = || {
+        let asked = site.crm.asked();
+        let invites = asked.iter().filter(|request| request.path.ends_with("/invite"));
+        invites.map(|request| request.body.clone()).collect::<Vec<_>>()
+    };
+    assert!(invites().is_empty(), "a program that looks at the page invites nobody");
+    site.crm.says(Says::Status(500));
+    let failed = site.asks("POST", &link, &page.cookie(), "to=0");
+    assert!(failed.body.contains("could not write to you"), "{}", failed.body);
+    site.crm.says(Says::Json(r#"{"callId":"lp-call-1"}"#.into()));
+    for _ in 0..2 {
+        let invited = site.asks("POST", &link, &page.cookie(), "to=0");
+        assert!(invited.body.contains("We are writing to you now"), "{}", invited.body);
+    }
+    assert_eq!(invites(), [r#"{"callId":"lp-call-1"}"#; 2], "one that failed, one that did not");
+}
+
+#[test]
+fn khoros_triggers_its_event_for_the_caller_when_the_button_is_pressed() {
+    let site = Site::new();
+    site.calls("6");
+    let link = site.link();
+    site.crm.says(Says::Json(r#"{"status":"ok"}"#.into()));
+    let page = site.asks("GET", &link, SAFARI, "");
+    let invited = site.asks("POST", &link, &page.cookie(), "to=0");
+    assert!(invited.body.contains("We are writing to you now"), "{}", invited.body);
+    let asked = site.crm.asked();
+    let asked = asked.last().unwrap();
+    assert_eq!(asked.path, "/rest/v1/broadcast/instant");
+    assert_eq!(asked.header("authorization"), "the-key");
+    let body: Value = serde_json::from_str(&asked.body).unwrap();
+    assert_eq!(body["audience"][0]["phoneNumber"], "+447700900456");
+    assert_eq!(body["payload"]["eventName"], "deflected");
+    assert_eq!(body["channel"]["channelName"], "whatsapp");
+    assert_eq!(body["metadata"]["params"]["topic"][0]["value"], "lost_parcel");
+}
