@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     const STREAM: &[u8] = b"Content-Type: auth/request\n\nContent-Type: api/response\n\
-        Content-Length: 12\n\na|b\n1|2\n\n\n+OKContent-Length: 59\nContent-Type: text/event-plain\n\n\
+        Content-Length: 13\n\na|b\n1|2\n\n\n+OKContent-Length: 58\nContent-Type: text/event-plain\n\n\
         Event-Name: CUSTOM\nCC-Agent: 1000%40default\nCC-Queue: 5%\n\n";
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
                 }
             }
             assert_eq!(found.len(), 3, "{cut}");
-            assert_eq!(found[1].body, "a|b\n1|2\n\n\n+", "bytes are counted, not lines");
+            assert_eq!(found[1].body, "a|b\n1|2\n\n\n+OK", "bytes are counted, not lines");
             let event = found[2].event();
             assert_eq!((event.get("cc-agent"), event.get("CC-Queue")), ("1000@default", "5%"));
         }
