@@ -22,6 +22,7 @@ mod migrate;
 mod node;
 mod opt_out;
 mod queries;
+mod reach;
 mod receipt;
 mod reseal;
 mod retention;
@@ -36,7 +37,7 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{AnyConnection, AnyPool};
 
-pub use callback::{CallbackDue, CallbackOrder, CallbackView, Reach, Slot};
+pub use callback::{CallbackDue, CallbackOrder, CallbackView, Slot};
 pub use calls::{CallRow, CallTimeLine};
 pub use contact::{Became, Contact};
 pub use db::StoreError;
@@ -48,6 +49,7 @@ pub use link::{LinkSeen, StoredLink, rating_id};
 pub use messages::{MessageDetail, MessageView, ReceiptView};
 pub use opt_out::OptOutView;
 pub use queries::{Cell, Report, UnknownQuery};
+pub use reach::Reach;
 pub use reseal::Resealed;
 pub use retention::{Retention, Swept};
 pub use revision::{FlowServed, Revision};
