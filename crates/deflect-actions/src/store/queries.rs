@@ -153,6 +153,7 @@ mod tests {
                 "net_savings",
                 "recall_by_arm",
                 "menu_use",
+                "presses_to_answer",
                 "drop_off",
                 "heat_map",
                 "intervals",
