@@ -10,7 +10,7 @@ const CONFIG: &str = include_str!("../../../config/carom.toml");
 const FLOW: &str = include_str!("../../../config/flows/main.toml");
 const EXAMPLE: &str = include_str!("fixtures/carom.toml");
 const MINIMAL: &str = include_str!("../../ivr-runtime/tests/fixtures/minimal.toml");
-const FULL: &str = include_str!("../../ivr-runtime/tests/fixtures/full.toml");
+const FULL: &str = include_str!("../../../config/full/flows/full.toml");
 
 #[test]
 fn damaged_configurations_load_or_are_told_what_is_wrong() {

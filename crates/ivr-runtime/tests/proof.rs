@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod common;
+mod full;
 
 use common::{Sounds, shipped_shared};
 use ivr_runtime::{
@@ -14,7 +15,6 @@ use ivr_runtime::{
 };
 
 const MINIMAL: &str = include_str!("fixtures/minimal.toml");
-const BIG: &str = include_str!("fixtures/big.toml");
 const SHIPPED: &str = include_str!("../../../config/flows/main.toml");
 
 #[test]
@@ -28,15 +28,16 @@ fn the_proof_of_the_shipped_flow_is_a_table() {
 }
 
 #[test]
-fn the_proof_of_the_full_flow_as_far_as_it_can_be_served_is_a_table() {
-    insta::assert_snapshot!(proof(BIG, &shipped_shared()).to_string());
+fn the_proof_of_the_full_flow_is_a_table() {
+    insta::assert_snapshot!(proof(full::FLOW, &full::shared()).to_string());
 }
 
 #[test]
 fn the_check_with_its_proof_of_the_full_flow_takes_200_ms_at_most() {
+    let shared = full::shared();
     let took = || {
         let begun = now();
-        let checked = load(BIG, "big.toml", &shipped_shared(), &Sounds);
+        let checked = load(full::FLOW, "full.toml", &shared, &Sounds);
         assert!(checked.findings.is_empty(), "{:#?}", checked.findings);
         begun.elapsed()
     };

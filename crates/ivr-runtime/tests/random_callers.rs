@@ -1,5 +1,7 @@
 //! Random callers through flows as files spell them.
 
+mod full;
+
 use std::sync::Arc;
 
 use ivr_runtime::{
@@ -33,6 +35,24 @@ fn ten_thousand_random_callers_of_the_shipped_flow_reach_an_end_or_a_person() {
         let tally = run_random(&shipped(), callers(), SEED, faults);
         assert!(tally.is_ok() && tally.calls == callers(), "faults {name}: {tally}");
         assert!(tally.state_bytes <= 4_096, "{} bytes", tally.state_bytes);
+    }
+}
+
+#[test]
+fn ten_thousand_random_callers_of_the_full_flow_reach_an_end_or_a_person() {
+    let checked = load(full::FLOW, "full.toml", &full::shared(), &AnyPrompt);
+    let flow = Arc::new(checked.flow.expect("full.toml loads"));
+    for (name, faults) in [("none", Faults::NONE), ("some", Faults::SOME), ("all", Faults::ALL)] {
+        let tally = run_random(&flow, callers(), SEED, faults);
+        println!("faults {name}: {tally}");
+        assert!(tally.is_ok() && tally.calls == callers(), "faults {name}: {tally}");
+        assert!(tally.state_bytes <= 4_096, "{} bytes", tally.state_bytes);
+        if name == "some" {
+            // It has callbacks and messages too, and random callers come to them.
+            for end in [EndReason::CallbackBooked, EndReason::Voicemail, EndReason::Deflected] {
+                assert!(tally.ends.contains_key(&end), "{end:?}: {tally}");
+            }
+        }
     }
 }
 

@@ -198,7 +198,7 @@ fn a_language_has_each_fragment_once_and_each_is_needed() {
         assert!(listed.iter().all(|(name, text)| name.starts_with("f-") && !text.is_empty()));
         let ways = Way::NAMED.map(|(_, way)| way);
         let used: BTreeSet<String> =
-            ways.into_iter().flat_map(|way| needed(language, way)).collect();
+            ways.into_iter().flat_map(|way| needed(language, way).iter().cloned()).collect();
         let spare: Vec<_> = names.difference(&used).collect();
         let missing: Vec<_> = used.difference(&names).collect();
         assert!(spare.is_empty() && missing.is_empty(), "{language:?}: {spare:?} {missing:?}");
@@ -225,21 +225,13 @@ proptest! {
             for way in Way::NAMED.map(|(_, way)| way).into_iter().chain([Way::Plain]) {
                 let Some(names) = say(language, way, &value) else { continue };
                 prop_assert!(!names.is_empty() && names.len() < 100);
-                let needed = NEEDED.with(|all| all[&(language, way)].clone());
+                let needed = needed(language, way);
                 for name in names {
                     prop_assert!(needed.contains(&name), "{:?} {:?} {}: {}", language, way, value, name);
                 }
             }
         }
     }
-}
-
-thread_local! {
-    static NEEDED: BTreeMap<(Language, Way), std::rc::Rc<BTreeSet<String>>> = {
-        let ways = Way::NAMED.map(|(_, way)| way).into_iter().chain([Way::Plain]);
-        let pairs = ways.flat_map(|way| Language::ALL.map(|language| (language, way)));
-        pairs.map(|pair| (pair, needed(pair.0, pair.1).into())).collect()
-    };
 }
 
 fn value() -> impl Strategy<Value = String> {

@@ -43,6 +43,7 @@ fn can_ask(tag: &str, index: &dyn PromptIndex) -> bool {
         PromptItem::Sound(name) => Some(name.clone()),
         _ => None,
     });
-    let names: Vec<String> = sounds.chain(speech::needed(language, Way::Phone)).collect();
+    let names: Vec<String> =
+        sounds.chain(speech::needed(language, Way::Phone).iter().cloned()).collect();
     names.iter().all(|name| index.has(tag, name).is_some())
 }

@@ -48,7 +48,7 @@ fn fragments(lint: &Lint<'_>, language: Language, way: Way, place: &impl Fn() ->
     let tag = language.tag();
     let needed = speech::needed(language, way);
     let mut missing = Vec::new();
-    for name in &needed {
+    for name in needed {
         match lint.prompts.has(tag, name) {
             None => missing.push(format!("`{name}`")),
             Some(facts) => {
