@@ -6,9 +6,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod common;
+mod full;
 mod judge;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use common::{Sounds, shipped_shared};
 use ivr_runtime::{
@@ -17,14 +21,18 @@ use ivr_runtime::{
 };
 use toml::{Table, Value};
 
-const FLOWS: [(&str, &str); 5] = [
+const FLOWS: [(&str, &str); 6] = [
     ("minimal", include_str!("fixtures/minimal.toml")),
     ("big", include_str!("fixtures/big.toml")),
     ("later", include_str!("fixtures/later.toml")),
     ("night", include_str!("fixtures/night.toml")),
+    ("bank", include_str!("fixtures/bank.toml")),
     ("shipped", include_str!("../../../config/flows/main.toml")),
 ];
-const EXITS: [&str; 15] = [
+const SEED: u64 = 20_261_129;
+const EXITS: [&str; 17] = [
+    "target",
+    "offer",
     "then",
     "no_input",
     "wrong",
@@ -61,6 +69,15 @@ enum Edit {
     Human { to: String },
 }
 
+/// A good flow, and what it takes from its configuration.
+struct Whole {
+    name: &'static str,
+    flow: Table,
+    shared: Shared,
+    /// The one target of the configuration.
+    shared_target: String,
+}
+
 /// What became of the broken flows.
 #[derive(Debug, Default)]
 struct Tally {
@@ -73,23 +90,23 @@ struct Tally {
 
 #[test]
 fn the_flows_trap_nobody_before_they_are_broken() {
-    for (name, text) in FLOWS {
-        let found = judge::traps(text, "exchange", true);
-        assert!(found.is_empty(), "{name}: {found:?}");
-        let checked = load(text, name, &shipped_shared(), &Sounds);
-        assert!(checked.flow.is_some(), "{name}: {:#?}", checked.findings);
+    for whole in wholes().into_iter().chain([full_line()]) {
+        let text = whole.flow.to_string();
+        let found = judge::traps(&text, &whole.shared_target, true, &whole.shared.sub_files);
+        assert!(found.is_empty(), "{}: {found:?}", whole.name);
+        let checked = load(&text, whole.name, &whole.shared, &Sounds);
+        assert!(checked.flow.is_some(), "{}: {:#?}", whole.name, checked.findings);
     }
 }
 
 #[test]
 fn no_flow_broken_in_one_place_traps_a_caller_and_passes() {
     let mut tally = Tally::default();
-    for (name, text) in FLOWS {
-        let flow: Table = text.parse().unwrap();
-        let edits = edits(&flow);
+    for whole in wholes() {
+        let edits = edits(&whole);
         let each = if is_long() { 1 } else { (edits.len() / 250).max(1) };
         for edit in edits.iter().step_by(each) {
-            try_one(name, &flow, std::slice::from_ref(edit), &mut tally);
+            try_one(whole.name, &whole, std::slice::from_ref(edit), &mut tally);
         }
     }
     finish("one change", &tally);
@@ -100,39 +117,89 @@ fn no_flow_broken_in_one_place_traps_a_caller_and_passes() {
 fn no_flow_broken_in_several_places_traps_a_caller_and_passes() {
     let mut tally = Tally::default();
     let each = if is_long() { 3_000 } else { 250 };
-    for (name, text) in FLOWS {
-        let flow: Table = text.parse().unwrap();
-        let edits = edits(&flow);
-        for seed in 0..each {
-            let mut dice = Dice(seed);
-            let count = 2 + dice.below(5);
-            let near = dice.below(2) == 0;
-            let around = &edits[dice.below(edits.len())];
-            let pick = |dice: &mut Dice| loop {
-                let edit = &edits[dice.below(edits.len())];
-                // Half of them break the ways of one place.
-                if !near || edit.place() == around.place() || dice.below(8) == 0 {
-                    return edit.clone();
-                }
-            };
-            let chosen: Vec<Edit> = (0..count).map(|_| pick(&mut dice)).collect();
-            try_one(&format!("{name}, seed {seed}"), &flow, &chosen, &mut tally);
-        }
+    for whole in wholes() {
+        break_in_several_places(&whole, 0..each, &mut tally);
     }
     finish("several changes", &tally);
     assert!(tally.trapping >= 300, "{tally:?}");
 }
 
-fn try_one(name: &str, flow: &Table, edits: &[Edit], tally: &mut Tally) {
-    for shared in [shipped_shared(), without_fallback()] {
-        let mut broken = flow.clone();
+#[test]
+fn the_full_flow_broken_in_one_place_traps_no_caller_and_passes() {
+    let (whole, mut tally) = (full_line(), Tally::default());
+    let mut edits = edits(&whole);
+    println!("{} ways to break it, seed {SEED}", edits.len());
+    if !is_long() {
+        let mut dice = Dice(SEED);
+        edits = (0..120).map(|_| edits.swap_remove(dice.below(edits.len()))).collect();
+        edits.extend(edits_of_kinds(&whole, &["wait"]).into_iter().step_by(2));
+    }
+    for edit in &edits {
+        try_one(whole.name, &whole, std::slice::from_ref(edit), &mut tally);
+    }
+    finish("one change of the full flow", &tally);
+    assert!(tally.broken >= 300 && tally.trapping >= 50, "{tally:?}");
+}
+
+#[test]
+fn the_full_flow_broken_in_several_places_traps_no_caller_and_passes() {
+    let (whole, mut tally) = (full_line(), Tally::default());
+    let count = if is_long() { 3_000 } else { 160 };
+    println!("seed {SEED}");
+    break_in_several_places(&whole, SEED..SEED + count, &mut tally);
+    finish("several changes of the full flow", &tally);
+    assert!(tally.broken >= 300 && tally.trapping >= 50, "{tally:?}");
+}
+
+fn break_in_several_places(whole: &Whole, seeds: Range<u64>, tally: &mut Tally) {
+    let edits = edits(whole);
+    for seed in seeds {
+        let mut dice = Dice(seed);
+        let count = 2 + dice.below(5);
+        let near = dice.below(2) == 0;
+        let around = &edits[dice.below(edits.len())];
+        let pick = |dice: &mut Dice| loop {
+            let edit = &edits[dice.below(edits.len())];
+            // Half of them break the ways of one place.
+            if !near || edit.place() == around.place() || dice.below(8) == 0 {
+                return edit.clone();
+            }
+        };
+        let chosen: Vec<Edit> = (0..count).map(|_| pick(&mut dice)).collect();
+        try_one(&format!("{}, seed {seed}", whole.name), whole, &chosen, tally);
+    }
+}
+
+fn wholes() -> Vec<Whole> {
+    let pin = include_str!("fixtures/pin.toml").to_owned();
+    let sub_files = BTreeMap::from([("pin.toml".to_owned(), pin)]);
+    let shared = Shared { sub_files, ..shipped_shared() };
+    let whole = |(name, text): (_, &str)| Whole {
+        name,
+        flow: text.parse().unwrap(),
+        shared: shared.clone(),
+        shared_target: "exchange".into(),
+    };
+    FLOWS.map(whole).into()
+}
+
+fn full_line() -> Whole {
+    let (flow, shared) = (full::FLOW.parse().unwrap(), full::shared());
+    Whole { name: "full", flow, shared, shared_target: "pbx".into() }
+}
+
+fn try_one(name: &str, whole: &Whole, edits: &[Edit], tally: &mut Tally) {
+    let without_fallback = Shared { fallback: None, ..whole.shared.clone() };
+    for shared in [&whole.shared, &without_fallback] {
+        let mut broken = whole.flow.clone();
         edits.iter().for_each(|edit| edit.apply(&mut broken));
-        if broken == *flow {
+        if broken == whole.flow {
             continue;
         }
         let text = broken.to_string();
-        let trapped = judge::traps(&text, "exchange", shared.fallback.is_some());
-        let checked = load(&text, "broken.toml", &shared, &Sounds);
+        let has_fallback = shared.fallback.is_some();
+        let trapped = judge::traps(&text, &whole.shared_target, has_fallback, &shared.sub_files);
+        let checked = load(&text, "broken.toml", shared, &Sounds);
         let errors = checked.findings.iter().filter(|f| f.severity == Severity::Error);
         let codes: BTreeSet<String> = errors.map(|f| f.code.to_string()).collect();
         tally.broken += 1;
@@ -162,20 +229,17 @@ fn finish(what: &str, tally: &Tally) {
     assert!(tally.missed.is_empty(), "{} pass and trap:\n{told}", tally.missed.len());
 }
 
-fn without_fallback() -> Shared {
-    Shared { fallback: None, ..shipped_shared() }
-}
-
 fn is_long() -> bool {
     std::env::var("CAROM_LONG").is_ok_and(|long| long == "1")
 }
 
 /// Every change there is, in order.
-fn edits(flow: &Table) -> Vec<Edit> {
+fn edits(whole: &Whole) -> Vec<Edit> {
+    let flow = &whole.flow;
     let mut places: Vec<String> = names(flow, "step");
     places.extend(names(flow, "target"));
     places.push("hangup".into());
-    places.push("exchange".into());
+    places.push(whole.shared_target.clone());
     let mut edits = vec![Edit::NoOperator];
     for to in names(flow, "target") {
         edits.push(Edit::Human { to });
@@ -214,6 +278,15 @@ fn edits(flow: &Table) -> Vec<Edit> {
     edits
 }
 
+/// Those of the steps of such kinds.
+fn edits_of_kinds(whole: &Whole, kinds: &[&str]) -> Vec<Edit> {
+    let steps = whole.flow["step"].as_table().unwrap();
+    let is_of = |name: &str| {
+        steps.get(name).is_some_and(|step| kinds.contains(&step["do"].as_str().unwrap()))
+    };
+    edits(whole).into_iter().filter(|edit| is_of(edit.place())).collect()
+}
+
 fn names(flow: &Table, kind: &str) -> Vec<String> {
     flow.get(kind).and_then(Value::as_table).into_iter().flatten().map(|(k, _)| k.clone()).collect()
 }
@@ -225,6 +298,9 @@ fn ways(table: &Value) -> Vec<String> {
         EXITS.into_iter().filter(|key| table.contains_key(*key)).map(str::to_owned).collect();
     if let Some(press) = table.get("press").and_then(Value::as_table) {
         ways.extend(press.keys().map(|key| format!("press.{key}")));
+    }
+    if let Some(on) = table.get("on").and_then(Value::as_table) {
+        ways.extend(on.keys().map(|exit| format!("on.{exit}")));
     }
     if let Some(case) = table.get("case").and_then(Value::as_array) {
         ways.extend((0..case.len()).map(|n| format!("case.{n}")));
@@ -240,6 +316,7 @@ fn may_have(table: &str, of: &Value, key: &str) -> bool {
         ("target", _) => ["if_busy", "if_no_answer", "if_fails"].contains(&key),
         (_, "text") => ["if_fails", "if_ambiguous", "if_opted_out", "if_limited"].contains(&key),
         (_, "lookup" | "action" | "opt-out" | "voicemail" | "callback") => key == "if_fails",
+        (_, "wait") => ["then", "if_fails"].contains(&key),
         (_, "agent") => ["if_busy", "if_no_answer", "if_timeout", "if_fails"].contains(&key),
         (_, "menu" | "answer" | "offer") => key == "wrong",
         _ => false,
@@ -276,7 +353,8 @@ impl Edit {
             }
             Self::Seal { name, to } => {
                 let of = flow["step"][name].as_table_mut().unwrap();
-                for key in ways(&Value::Table(of.clone())) {
+                let ways = ways(&Value::Table(of.clone())).into_iter();
+                for key in ways.filter(|key| !["target", "offer"].contains(&key.as_str())) {
                     lead(of, &key, Some(to));
                 }
                 if let Some(press) = of.get_mut("press").and_then(Value::as_table_mut) {
@@ -312,9 +390,9 @@ fn lead(of: &mut Table, key: &str, to: Option<&str>) {
         None => drop(of.remove(key)),
     };
     match key.split_once('.') {
-        Some(("press", key)) => {
-            if let Some(press) = of.get_mut("press").and_then(Value::as_table_mut) {
-                put(press, key);
+        Some((table @ ("press" | "on"), key)) => {
+            if let Some(of) = of.get_mut(table).and_then(Value::as_table_mut) {
+                put(of, key);
             }
         }
         Some((_, n)) => {

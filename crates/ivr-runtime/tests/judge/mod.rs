@@ -3,15 +3,20 @@
 //!
 //! A caller is trapped where
 //! * a step asks for a key, and no choice of keys makes sure that the call rings at an open
-//!   target, whatever the others do (an end after a failure is good where everybody of the way
+//!   target, or is in line at one, whatever the others do (an end after a failure is good where everybody of the way
 //!   out was tried, or `fallback = false` is written);
 //! * something failed or was closed, and the call ends without ringing, without that leave and
 //!   without the caller having been asked;
 //! * the call goes round without the caller.
 
+mod search;
+mod sub;
+mod wait;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use toml::{Table, Value};
+use wait::Place;
 
 /// What became of a target or step that a flow names and that is not there.
 const NOWHERE: &str = "(nowhere)";
@@ -32,6 +37,8 @@ struct Call {
     served: bool,
     /// It was closed: what follows is its `when_closed` route, which falls back to `[fallback]`.
     human_closed: bool,
+    /// The caller's place in line, kept until the call goes to a target.
+    line: Option<Place>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,6 +50,8 @@ enum At {
     /// The step does what the caller keyed in.
     Doing(String),
     Rings(String),
+    /// In line at the target of the `wait` step.
+    Waits(String),
     /// Everybody was tried.
     Apology,
     /// Over, by leave or not.
@@ -68,9 +77,14 @@ struct Judge<'a> {
 }
 
 /// Why callers are trapped; empty where none is. `shared` is a target of the configuration, and
-/// that of `[fallback]` where there is one.
-pub fn traps(text: &str, shared: &str, has_fallback: bool) -> BTreeSet<String> {
-    let flow: Table = text.parse().expect("TOML");
+/// that of `[fallback]` where there is one; `files` are those of sub-flows.
+pub fn traps(
+    text: &str,
+    shared: &str,
+    has_fallback: bool,
+    files: &BTreeMap<String, String>,
+) -> BTreeSet<String> {
+    let flow = sub::written_out(&text.parse().expect("TOML"), files);
     Judge { flow: &flow, shared, has_fallback }.traps()
 }
 
@@ -92,16 +106,20 @@ impl Judge<'_> {
             })
         };
         // Beside the start: a call whose time is used up is put through to the human target.
-        for start in [self.word("flow", None, "start"), Some(self.human())] {
-            let at = At::Named(start.unwrap_or(NOWHERE).to_owned());
+        // Who waited for that one meanwhile goes on to `[fallback]`.
+        let start = self.word("flow", None, "start").unwrap_or(NOWHERE);
+        let fallback = self.has_fallback.then_some((self.shared, true));
+        let starts = [Some((start, false)), Some((self.human(), false)), fallback];
+        for (start, human_failed) in starts.into_iter().flatten() {
             let call = Call {
-                at,
+                at: At::Named(start.to_owned()),
                 wants_text: Wants::No,
                 trouble: false,
                 unasked: false,
-                human_failed: false,
+                human_failed,
                 served: false,
                 human_closed: false,
+                line: None,
             };
             number(call, &mut calls);
         }
@@ -109,7 +127,7 @@ impl Judge<'_> {
             let follow = self.after(&calls[next.len()].clone());
             next.push(follow.into_iter().map(|call| number(call, &mut calls)).collect());
         }
-        let safe = self.safe(&calls, &next);
+        let safe = search::safe(&calls, &next);
         let mut found = BTreeSet::new();
         for (at, call) in calls.iter().enumerate() {
             match &call.at {
@@ -125,35 +143,10 @@ impl Judge<'_> {
                 _ => {}
             }
         }
-        if goes_round(&calls, &next) {
+        if search::goes_round(&calls, &next) {
             found.insert("the call goes round without the caller".to_owned());
         }
         found
-    }
-
-    /// The calls in which the caller can make sure of a person, or of all that may be asked.
-    fn safe(&self, calls: &[Call], next: &[Vec<usize>]) -> BTreeSet<usize> {
-        let mut safe = BTreeSet::new();
-        loop {
-            let before = safe.len();
-            for (at, call) in calls.iter().enumerate() {
-                let good = |to: &usize| safe.contains(to);
-                let is_safe = match &call.at {
-                    At::Rings(_) | At::Apology | At::Over { by_leave: true } => true,
-                    At::Over { by_leave: false } => false,
-                    At::Asking(_) => next[at].iter().any(good),
-                    At::Named(_) | At::Doing(_) => {
-                        !next[at].is_empty() && next[at].iter().all(good)
-                    }
-                };
-                if is_safe {
-                    safe.insert(at);
-                }
-            }
-            if safe.len() == before {
-                return safe;
-            }
-        }
     }
 
     /// Everything that can come next.
@@ -163,15 +156,16 @@ impl Judge<'_> {
             At::Rings(target) => ["if_busy", "if_no_answer", "if_fails"]
                 .map(|exit| self.target_fails(call, target, exit))
                 .into(),
-            At::Named(name) if self.table("target", name).is_some() => {
+            At::Waits(name) => {
+                self.table("step", name).map_or(Vec::new(), |step| self.wait(call, step))
+            }
+            At::Named(name) if self.is_target(name) => {
+                let call = &Call { line: None, ..call.clone() };
                 let mut after = vec![Call { at: At::Rings(name.clone()), ..call.clone() }];
                 if self.word("target", Some(name), "hours").is_some() {
                     after.push(self.target_fails(call, name, "when_closed"));
                 }
                 after
-            }
-            At::Named(name) if name == self.shared => {
-                vec![Call { at: At::Rings(name.clone()), ..call.clone() }]
             }
             At::Named(name) => match self.table("step", name) {
                 Some(step) => self.enter(call, name, step),
@@ -279,7 +273,8 @@ impl Judge<'_> {
                 }
                 after
             }
-            _ => Vec::new(),
+            "wait" => self.enter_line(call, name, step),
+            kind => panic!("the judge knows no step `{kind}`"),
         }
     }
 
@@ -360,8 +355,7 @@ impl Judge<'_> {
     /// As the flow says.
     fn go(&self, call: &Call, step: &Table, to: Option<&str>) -> Call {
         let at = self.place(to);
-        let is_target = |name: &str| self.table("target", name).is_some() || name == self.shared;
-        let served = call.served && !matches!(&at, At::Named(name) if is_target(name));
+        let served = call.served && !matches!(&at, At::Named(name) if self.is_target(name));
         let call = Call { at, served, ..call.clone() };
         self.excused(call, step)
     }
@@ -384,18 +378,21 @@ impl Judge<'_> {
     }
 
     fn is_there(&self, name: &str) -> bool {
-        self.table("step", name).is_some()
-            || self.table("target", name).is_some()
-            || name == self.shared
+        self.table("step", name).is_some() || self.is_target(name)
     }
 
-    /// A step's own exit, then the human target, then the fallback, then the apology.
+    fn is_target(&self, name: &str) -> bool {
+        self.table("target", name).is_some() || name == self.shared
+    }
+
+    /// A step's own exit, then the human target, then the fallback, then the apology; nobody is
+    /// sent back to the human target that failed since the caller last chose.
     fn fails(&self, call: &Call, step: &Table, exit: &str) -> Call {
         let mut call = Call { trouble: true, unasked: true, ..call.clone() };
         let may_end = step.get("fallback") == Some(&Value::Boolean(false));
         call.at = match word(step, exit) {
             Some("hangup") if may_end => At::Over { by_leave: true },
-            Some(name) if name != "hangup" => self.place(Some(name)),
+            Some(name) if !self.is_no_exit(&call, name) => self.place(Some(name)),
             _ if call.is_past_human() => self.last_resort(None),
             _ => self.place(Some(self.human())),
         };
@@ -432,13 +429,17 @@ impl Judge<'_> {
             table.is_some_and(|table| table.get("fallback") == Some(&Value::Boolean(false)));
         call.at = match own {
             Some("hangup") if may_end => At::Over { by_leave: true },
-            Some(own) if own != "hangup" => self.place(Some(own)),
+            Some(own) if !self.is_no_exit(&call, own) => self.place(Some(own)),
             _ if call.is_past_human() || (self.has_fallback && name == self.shared) => {
                 self.last_resort(Some(name))
             }
             _ => self.place(Some(self.human())),
         };
         call
+    }
+
+    fn is_no_exit(&self, call: &Call, own: &str) -> bool {
+        own == "hangup" || (own == self.human() && call.human_failed)
     }
 
     fn last_resort(&self, failed: Option<&str>) -> At {
@@ -468,26 +469,6 @@ impl Judge<'_> {
             Some(name) => table.get(name)?.get(key)?.as_str(),
             None => table.get(key)?.as_str(),
         }
-    }
-}
-
-/// A circle of calls in which the caller is never asked.
-fn goes_round(calls: &[Call], next: &[Vec<usize>]) -> bool {
-    // What has no way left but into what is settled is settled; the rest goes round.
-    let mut left: BTreeSet<usize> =
-        (0..calls.len()).filter(|at| !matches!(calls[*at].at, At::Asking(_))).collect();
-    loop {
-        let settled: Vec<usize> = left
-            .iter()
-            .copied()
-            .filter(|at| !next[*at].iter().any(|to| left.contains(to)))
-            .collect();
-        if settled.is_empty() {
-            return !left.is_empty();
-        }
-        settled.iter().for_each(|at| {
-            left.remove(at);
-        });
     }
 }
 
