@@ -6,9 +6,11 @@ use std::{
 };
 
 use carom_blackbox::{
-    CONFIG, Database, Engine, Place, Run, Scenario, call, eventually,
+    CONFIG, Database, Engine, Place, Run, Scenario, call, eventually, get,
     web::{Crm, Says},
 };
+
+use crate::privacy::{is_nowhere, look, look_into_files};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -93,6 +95,8 @@ if_fails    = "fallback"
 
 /// The last digit is not its check digit.
 const ACCOUNT: &str = "79921";
+/// Its last digit is.
+const CARD: &str = "4992739871643818";
 
 #[test]
 fn kh_11_a_premium_caller_by_the_lookup_goes_straight_to_their_person_unanswered() {
@@ -156,9 +160,6 @@ fn ex_11_ex_24_typed_digits_are_looked_up_and_a_confirmed_action_is_done_once() 
     assert!(asked[2].body.contains("\"from\":\"+447700900603\""), "{}", asked[2].body);
     assert!(asked[2].header("idempotency-key").contains(":pay:"), "{asked:?}");
 
-    // The account is a secret: it is in no file, no log and no row.
-    let told = site.engine.time_line() + &site.engine.log();
-    assert!(!told.contains(&luhn(ACCOUNT)), "{told}");
     let database = Database::of(&place);
     let inputs = "SELECT input FROM call_input ORDER BY call_id, seq";
     let inputs = eventually("inputs are written", || {
@@ -178,6 +179,61 @@ fn ex_11_ex_24_typed_digits_are_looked_up_and_a_confirmed_action_is_done_once() 
     keys[said_no] = "2@4s";
     assert_eq!(site.rings("+447700900605", &keys), "agents");
     assert_eq!(site.crm.asked().iter().filter(|request| request.path == "/pay").count(), 1);
+}
+
+#[test]
+fn ex_24_typed_secrets_are_in_no_file_log_page_or_answer_of_a_command_during_the_call_and_after() {
+    let place = Place::new();
+    let crm = Crm::start(Says::Json("{\"account\":{\"balance\":12.5}}".into()));
+    // Longer than what stands by chance in some random id.
+    let flow = FLOW.replace("min      = 5\nmax      = 5", "min      = 16\nmax      = 16");
+    let targets = ["agents", "premium", "partners"];
+    let mut site = Site::with(&place, &crm, CONFIG, &flow, &targets);
+    let keys: Vec<String> =
+        CARD.chars().zip(0..).map(|(key, n)| format!("{key}@{}ms", 700 + 250 * n)).collect();
+    let keys = keys.iter().flat_map(|key| ["--press", key.as_str()]);
+    let args: Vec<&str> =
+        ["--from", "+447700900607"].into_iter().chain(keys).chain(["--press", "1@7s"]).collect();
+    let uri = format!("sip:100@{}", place.engine());
+    let mut seen = Vec::new();
+    std::thread::scope(|scope| {
+        let ringing = scope.spawn(|| call(BIN, &place, &uri, &args));
+        eventually("it is looked up", || (crm.asked().len() == 2).then_some(()));
+        look(&site.engine, &mut seen);
+        let id = site.engine.calls()[0]["call"].as_str().unwrap().to_owned();
+        seen.push(("context while it runs".into(), get(&place, &format!("/v1/context/{id}"))));
+        assert!(ringing.join().unwrap().status.success());
+    });
+    site.engine.idle();
+    assert_eq!(crm.asked()[1].body, format!("{{\"account\":\"{CARD}\"}}"), "it was typed");
+    assert!(crm.asked()[2].body.contains(CARD), "and used");
+    let database = Database::of(&place);
+    eventually("it is written", || {
+        (database.number("SELECT COUNT(*) FROM call WHERE ended_ms IS NOT NULL") == 1).then_some(())
+    });
+    look(&site.engine, &mut seen);
+    let id = site.engine.calls()[0]["call"].as_str().unwrap().to_owned();
+    let replayed = site.engine.cli(&["replay", &id]);
+    seen.push(("replay".into(), replayed.out + &replayed.err));
+    for page in ["/metrics", "/readyz", &format!("/v1/context/{id}")] {
+        let told = get(&place, page);
+        assert!(told.starts_with("HTTP/1.1 200"), "{page}: {told}");
+        seen.push((page.to_owned(), told));
+    }
+    seen.push(("SIP to the PBX".into(), site.pbx.messages()));
+    seen.push(("log".into(), site.engine.log()));
+    site.engine.kill();
+    look_into_files(&place, &mut seen);
+    for file in ["carom.db", "carom.db-wal"] {
+        assert!(seen.iter().any(|(name, _)| name.ends_with(file)), "{file}");
+    }
+    let rows =
+        |(name, text): &(String, String)| name.contains("carom.db") && text.contains("judge");
+    assert!(seen.iter().any(rows), "the call is in the database");
+    // Whole, and each half of it.
+    for secret in [CARD, &CARD[..8], &CARD[8..]] {
+        is_nowhere(secret, &seen);
+    }
 }
 
 #[test]
@@ -255,7 +311,7 @@ fn kh_08_a_source_tells_how_long_it_takes_and_whether_anybody_is_there() {
     comes("agents"); // it says nothing, and nothing is guessed
     crm.says(Says::Reset);
     comes("nobody"); // the default, when what it told is too old
-    let page = carom_blackbox::get(&place, "/metrics");
+    let page = get(&place, "/metrics");
     assert!(page.contains("carom_source_up{source=\"queue\"} 0"), "{page}");
     assert!(site.engine.log().contains("source does not answer"));
 }
@@ -290,11 +346,37 @@ fn kh_08_a_queue_tells_us_itself() {
 fn a_header_of_the_invite_decides() {
     let place = Place::new();
     let site = Site::new(&place, Says::Json("{}".into()));
-    let carrier = Scenario::new("carrier-waits", place.carrier()).line("X-Partner: acme");
-    let before = site.pbx.messages().len();
-    carrier.call(&place).succeeds();
-    site.engine.idle();
-    assert!(site.pbx.messages()[before..].contains("INVITE sip:partners@"));
+    assert_eq!(site.is_rung_for(&["X-Partner: acme".to_owned()]), "partners");
+}
+
+#[test]
+fn what_the_carrier_says_of_the_caller_s_signature_decides() {
+    let place = Place::new();
+    let sort = "  { if = \"partner\", go = \"partners\" },\n";
+    let vouched = format!("  {{ if = \"vouched\", go = \"premium\" }},\n{sort}");
+    let flow = FLOW.replace(sort, &vouched);
+    let crm = Crm::start(Says::Json("{\"customer_type\":\"basic\"}".into()));
+    let targets = ["agents", "premium", "partners"];
+    let believed = Site::with(&place, &crm, CONFIG, &flow, &targets);
+    let asserted =
+        |more: &str| format!("P-Asserted-Identity: <sip:+447700900123{more}@x;user=phone>");
+    let passed = asserted(";verstat=TN-Validation-Passed");
+    for (lines, rung) in [
+        (vec![passed.clone()], "premium"),
+        (vec![passed.clone(), "Attestation-Info: A".to_owned()], "premium"),
+        (vec![passed.clone(), "Attestation-Info: B".to_owned()], "agents"),
+        (vec![asserted(";verstat=TN-Validation-Failed"), "Attestation-Info: A".into()], "agents"),
+        (vec![asserted("")], "agents"),
+    ] {
+        assert_eq!(believed.is_rung_for(&lines), rung, "{lines:?}");
+    }
+    drop(believed);
+
+    // Anyone can write it: only a trusted carrier is believed.
+    let place = Place::new();
+    let config = CONFIG.replace("trusted    = true", "trusted    = false");
+    let doubted = Site::with(&place, &crm, &config, &flow, &targets);
+    assert_eq!(doubted.is_rung_for(&[passed]), "agents");
 }
 
 /// The last digit made right.
@@ -323,7 +405,8 @@ impl<'a> Site<'a> {
         Self::with(place, &crm, CONFIG, FLOW, &["agents", "premium", "partners"])
     }
 
-    fn sorting(place: &'a Place, crm: &Crm, source: &str) -> Self {
+    /// A flow that sorts by what the source `queue` says.
+    pub fn sorting(place: &'a Place, crm: &Crm, source: &str) -> Self {
         let config = format!("{CONFIG}{source}");
         Self::with(place, crm, &config, QUEUES, &["agents", "nobody", "long", "short"])
     }
@@ -366,6 +449,19 @@ impl<'a> Site<'a> {
         let uri = format!("sip:100@{}", self.place.engine());
         let answer = call(BIN, self.place, &uri, &[&["--from", from], keys].concat());
         assert!(answer.status.success(), "{answer:?}");
+        self.rung_since(before)
+    }
+
+    /// Which address is rung for an INVITE with these lines.
+    fn is_rung_for(&self, lines: &[String]) -> String {
+        let before = self.pbx.messages().len();
+        let carrier = Scenario::new("carrier-waits", self.place.carrier());
+        let carrier = lines.iter().fold(carrier, |carrier, line| carrier.line(line));
+        carrier.call(self.place).succeeds();
+        self.rung_since(before)
+    }
+
+    fn rung_since(&self, before: usize) -> String {
         self.engine.idle();
         let messages = self.pbx.messages();
         let rung = messages[before..].lines().filter_map(|line| {

@@ -108,6 +108,9 @@ fn with_the_database_locked_callers_get_their_person_and_the_rows_come_later() {
     for caller in &callers {
         assert_eq!(line.invites(&pbx, caller.from).len(), 1, "{}", caller.from);
         assert_eq!(line.texts(caller.from), [""; 0], "{}: nothing is promised", caller.from);
+        // The store may still take it when it is free again.
+        let told: &[_] = if caller.from == "+447700900732" { &["may-still-arrive"] } else { &[] };
+        assert_eq!(told_of_texts(&line, caller.from), told, "{}", caller.from);
     }
     drop(locked);
     let written = "SELECT COUNT(*) FROM call WHERE ended_ms IS NOT NULL";
@@ -139,5 +142,13 @@ fn with_a_full_disk_no_text_is_promised_and_callers_get_their_person() {
     for caller in &callers {
         assert_eq!(line.invites(&pbx, caller.from).len(), 1, "{}", caller.from);
         assert_eq!(line.texts(caller.from), [""; 0], "{}", caller.from);
+        let told: &[_] = if caller.from == "+447700900741" { &["not-sent"] } else { &[] };
+        assert_eq!(told_of_texts(&line, caller.from), told, "{}", caller.from);
     }
+}
+
+/// What a caller heard of what became of a text.
+fn told_of_texts(line: &Line, from: &str) -> Vec<&'static str> {
+    let prompts = ["sent", "sent-stay-or-hang-up", "may-still-arrive", "not-sent"];
+    prompts.into_iter().filter(|name| line.heard_prompt(from, "en-GB", name)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use carom_blackbox::{Ear, Scenario, eventually};
+use carom_blackbox::{Ear, Scenario, eventually, twilio::Does, web::Says};
 use serde_json::json;
 
 use crate::full_line::{LINE, Line, caller};
@@ -99,17 +99,102 @@ fn answers_of_the_line_count_and_an_outage_is_told_first() {
 /// The PBX's queue takes the call after a while, and its line is kept while the offer plays.
 #[test]
 fn an_offer_on_a_bridged_call_keeps_the_place_in_line_whatever_the_caller_does() {
-    for (from, keys, texts) in
-        [("+447700900531", "0@3s 0@16s", 0), ("+447700900532", "0@3s 1@16s", 1)]
-    {
+    let cases = [
+        InLine {
+            from: "+447700900531",
+            keys: "0@3s 0@16s",
+            leaves: "22s",
+            offer: "declined",
+            then: &["queue_offer 0", "busy_choice hangup"],
+            end: "forwarded no_human agents",
+            ..IN_LINE
+        },
+        InLine {
+            from: "+447700900532",
+            keys: "0@3s 1@16s",
+            leaves: "28s",
+            offer: "accepted",
+            then: &["queue_offer 1", "queue_text next", "busy_choice hangup"],
+            heard: &["sent"],
+            texts: 1,
+            end: "deflected no_human agents",
+            ..IN_LINE
+        },
+        // No provider answers.
+        InLine {
+            from: "+447700900533",
+            keys: "0@3s 1@16s",
+            leaves: "34s",
+            fails: true,
+            offer: "accepted",
+            then: &["queue_offer 1", "queue_text error", "busy_choice hangup"],
+            heard: &["may-still-arrive"],
+            end: "forwarded no_human agents",
+            ..IN_LINE
+        },
+        InLine {
+            from: "+447700900534",
+            keys: "0@3s",
+            leaves: "15s",
+            offer: "hangup",
+            then: &["queue_offer hangup"],
+            end: "caller_hangup no_human agents",
+            ..IN_LINE
+        },
+    ];
+    thread::scope(|scope| {
+        for case in &cases {
+            scope.spawn(|| case.passes());
+        }
+    });
+}
+
+/// A caller in the PBX's queue, which nobody leaves for a person.
+struct InLine {
+    from: &'static str,
+    keys: &'static str,
+    leaves: &'static str,
+    /// Whether no provider takes the text.
+    fails: bool,
+    /// The answer to the offer.
+    offer: &'static str,
+    /// The steps from the offer on, each with its exit.
+    then: &'static [&'static str],
+    /// What is said of the text.
+    heard: &'static [&'static str],
+    /// Texts that came.
+    texts: usize,
+    end: &'static str,
+}
+
+const IN_LINE: InLine = InLine {
+    from: "",
+    keys: "",
+    leaves: "",
+    fails: false,
+    offer: "",
+    then: &[],
+    heard: &[],
+    texts: 0,
+    end: "",
+};
+
+impl InLine {
+    fn passes(&self) {
+        let from = self.from;
         let line = Line::open();
+        if self.fails {
+            line.twilio.always(Does::Reset);
+            line.twilio.hides_its_list(true);
+            line.web.says_to("/messages", "", Says::Status(503));
+        }
         let queue = Ear::at(line.place.pbx());
         // The target, and the first try of the line at it.
         let busy = Scenario::new("pbx-rejects", line.place.pbx()).key("status", "486 Busy Here");
         let busy = busy.args(&["-m", "2"]).listen(&line.place);
         let messages = thread::scope(|scope| {
             let line = &line;
-            let call = scope.spawn(move || line.ring(&[caller(from, keys).leaves("36s")]));
+            let call = scope.spawn(|| line.ring(&[caller(from, self.keys).leaves(self.leaves)]));
             busy.succeeds();
             let pbx = Scenario::new("pbx-answers", line.place.pbx()).ear(&queue);
             let pbx = pbx.listen_once(&line.place);
@@ -117,11 +202,18 @@ fn an_offer_on_a_bridged_call_keeps_the_place_in_line_whatever_the_caller_does()
             pbx.succeeds()
         });
         assert_eq!(messages.matches("\nINVITE sip:queue@").count(), 1, "one place: {messages}");
+        assert_eq!(messages.matches("\nBYE sip:").count(), 1, "left once: {messages}");
         let path = line.path(from);
         let offered = path.iter().position(|step| step.starts_with("queue_offer ")).unwrap();
-        assert!(path[offered + 1..].iter().any(|step| step.starts_with("busy_choice")), "{path:?}");
+        assert_eq!(path[offered..], *self.then, "{path:?}");
         assert!(line.heard_prompt(from, "en-GB", "queue-offer"), "{path:?}");
-        assert_eq!(line.texts(from).len(), texts, "{path:?}");
-        println!("{from}: {}", line.end(from));
+        let answer = format!("queue_offer {} -", self.offer);
+        assert_eq!(line.offers(from), ["early_offer declined -".to_owned(), answer]);
+        for prompt in ["sent", "not-sent", "may-still-arrive"] {
+            let told = self.heard.contains(&prompt);
+            assert_eq!(line.heard_prompt(from, "en-GB", prompt), told, "{from}: {prompt}");
+        }
+        assert_eq!(line.texts(from).len(), self.texts, "{path:?}");
+        assert_eq!(line.end(from), self.end, "{path:?}");
     }
 }

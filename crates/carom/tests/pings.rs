@@ -10,7 +10,10 @@ use std::{
 
 use carom_blackbox::{
     Ask, CONFIG, Engine, FORWARD, Place, Wire, eventually_within, get, header, respond,
+    web::{Crm, Says},
 };
+
+use crate::asks::Site;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 /// A request that nobody answers is given up after 32 s (RFC 3261 §17.1.2.2).
@@ -79,6 +82,37 @@ fn a_target_that_never_answered_options_may_be_one_that_ignores_them_and_is_call
     assert!(reply.starts_with("SIP/2.0 480"), "{reply}");
     assert_eq!((mute.invites(), fallback.invites()), (1, 1), "the fallback comes after it");
     engine.idle();
+}
+
+#[test]
+fn kh_08_a_source_of_kind_options_knows_that_nobody_is_there_while_its_target_says_503() {
+    let place = Place::new();
+    let desk = Peer::at(&place, 20, "486");
+    let crm = Crm::start(Says::Reset);
+    let site = Site::sorting(&place, &crm, &watching(place.ip(20)));
+    for (says, up, rung) in
+        [("200 OK", 1, "agents"), ("503 Full", 0, "nobody"), ("200 OK", 1, "agents")]
+    {
+        desk.says(says);
+        seen(&place, place.ip(20), up);
+        assert_eq!(site.rings("+447700900613", &[]), rung, "{says}");
+    }
+    assert_eq!(desk.invites(), 0);
+    drop(site);
+
+    // One that never said anything may ignore OPTIONS: nothing is known of it.
+    let place = Place::new();
+    let site = Site::sorting(&place, &crm, &watching(place.nobody()));
+    seen(&place, place.nobody(), 0);
+    assert_eq!(site.rings("+447700900614", &[]), "agents");
+}
+
+/// A source that watches who is at `ip`.
+fn watching(ip: Ipv4Addr) -> String {
+    format!(
+        "\n[target.desk]\nsip = \"sip:desk@{ip}:5060\"\nping_seconds = 1\n\
+         [source.queue]\nkind = \"options\"\ntarget = \"desk\"\n"
+    )
 }
 
 /// An engine that asks its targets every second; `more` replaces the first one's `next_sip`.

@@ -112,12 +112,7 @@ fn no_number_text_digit_or_token_is_in_logs_time_lines_metrics_or_the_database()
     look(&engine, &mut seen);
     seen.push(("log".to_owned(), engine.log()));
     engine.kill();
-    for file in fs::read_dir(place.folder().join("var")).unwrap() {
-        let path = file.unwrap().path();
-        if path.is_file() {
-            seen.push((path.display().to_string(), read(&path)));
-        }
-    }
+    look_into_files(&place, &mut seen);
     let has_rows = |name: &str, text: &str| name.contains("carom.db") && text.contains("accepted");
     assert!(seen.iter().any(|(name, text)| has_rows(name, text)), "the calls are in the database");
     let log = &engine.log();
@@ -125,17 +120,32 @@ fn no_number_text_digit_or_token_is_in_logs_time_lines_metrics_or_the_database()
     let basic = "QUMwMDAwMDAwMDAwMDAw";
     // Fewer digits stand by chance in some random id.
     for secret in CALLERS.into_iter().chain([BODY, DIGITS, &DIGITS[..8], TOKEN, ACCOUNT, basic]) {
-        for (name, text) in &seen {
-            let at = text.find(secret);
-            let around =
-                at.map(|at| text[at.saturating_sub(200)..].chars().take(400).collect::<String>());
-            assert_eq!(around, None, "{secret} in {name}");
+        is_nowhere(secret, &seen);
+    }
+}
+
+/// A secret is in nothing that was seen: names, and what is there.
+pub fn is_nowhere(secret: &str, seen: &[(String, String)]) {
+    for (name, text) in seen {
+        let at = text.find(secret);
+        let around =
+            at.map(|at| text[at.saturating_sub(200)..].chars().take(400).collect::<String>());
+        assert_eq!(around, None, "{secret} in {name}");
+    }
+}
+
+/// The files that a node makes: the database, and what is not yet in it.
+pub fn look_into_files(place: &Place, seen: &mut Vec<(String, String)>) {
+    for file in fs::read_dir(place.folder().join("var")).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            seen.push((path.display().to_string(), read(&path)));
         }
     }
 }
 
 /// All that the commands tell, each call's time line among it.
-fn look(engine: &Engine, seen: &mut Vec<(String, String)>) {
+pub fn look(engine: &Engine, seen: &mut Vec<(String, String)>) {
     let mut note = |args: &[&str]| {
         let Answer { out, err, .. } = engine.cli(args);
         seen.push((format!("carom {}", args.join(" ")), out + &err));

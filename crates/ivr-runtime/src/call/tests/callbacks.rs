@@ -105,6 +105,25 @@ fn a_number_that_may_not_be_called_is_asked_for_again_and_then_given_up() {
 }
 
 #[test]
+fn dp_06_the_day_and_the_time_that_are_booked_are_spoken() {
+    for (day, time, spoken) in [
+        (None, "15:30", "3 30 afternoon"),
+        (Some("2026-01-05"), "09:05", "weekday-1 the ord-5 month-1 9 oh 5 morning"),
+    ] {
+        let mut draft = booking(|_| {});
+        draft.flow.languages = vec!["en-GB".into()];
+        let outcome =
+            CallbackOutcome::Booked { day: day.map(str::to_owned), time: Some(time.into()) };
+        let mut phone = Phone::call_with(draft, british(), world(Some(outcome)));
+        phone.press('1').press('1').wait(1);
+        let heard = phone.heard();
+        let booked = heard.iter().position(|name| *name == "callback-booked").unwrap();
+        let spoken: Vec<_> = spoken.split(' ').map(|fragment| format!("f-{fragment}")).collect();
+        assert_eq!(heard[booked + 1..], spoken, "{day:?} {time}");
+    }
+}
+
+#[test]
 fn dp_06_full_hours_and_failures_lead_where_the_step_says() {
     for (outcome, seconds) in [
         (Some(CallbackOutcome::Full), 1),

@@ -4,6 +4,7 @@ mod agents;
 mod asks;
 mod bounds;
 mod callbacks;
+mod digital_only;
 mod emergencies;
 mod follow_ups;
 mod links;

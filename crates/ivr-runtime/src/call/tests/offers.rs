@@ -394,23 +394,40 @@ fn kh_04_an_offer_made_in_mid_call_is_the_same_and_its_record_names_the_stage() 
 }
 
 #[test]
-fn kh_05_every_call_hears_the_offer_or_says_why_not() {
-    let mut heard = 0;
+fn kh_05_all_but_the_control_group_and_those_a_rule_excludes_hear_the_offer() {
+    let visits = Fact::Field { field: "site_visits".into(), test: FieldTest::AtLeast(3.0) };
+    let (mut heard, mut held_out, mut excluded) = (0, 0, 0);
     for seed in 0..100 {
-        let mut draft = offering(|_, offer| offer.stage = "every-call".into());
+        let draft = offering(|_, offer| offer.stage = "every-call".into());
+        let mut draft = draft.rule("failed_there", visits.clone());
         draft.flow.holdout_percent = 10;
-        let textable = seed % 7 != 0;
-        let facts = Facts { caller_seed: seed, can_receive_text: Some(textable), ..facts() };
+        let rule = draft.rule_id("failed_there");
+        for step in &mut draft.flow.steps {
+            if let Does::Offer(offer) = &mut step.does {
+                offer.never_if.push(rule);
+            }
+        }
+        let mut facts = Facts { caller_seed: seed, ..facts() };
+        facts.fields.insert("site_visits".into(), (seed % 5).to_string());
         let mut phone = Phone::call_with(draft, facts, Obedient::default());
         phone.wait(1);
-        let [(stage, response, _, reason)] = &phone.offers()[..] else { panic!("seed {seed}") };
-        assert_eq!(stage, "every-call");
-        let suppressed = *response == OfferResponse::Suppressed;
-        assert_eq!(suppressed, reason.is_some(), "seed {seed}");
-        assert!(textable || suppressed, "seed {seed}");
-        heard += usize::from(!suppressed);
+        let control =
+            phone.0.records().any(|record| matches!(record, Record::Arm { holdout: true }));
+        let ruled_out = seed % 5 >= 3;
+        let (response, reason) = match (control, ruled_out) {
+            (true, _) => (OfferResponse::Suppressed, Some("holdout".to_owned())),
+            (false, true) => (OfferResponse::Suppressed, Some("never_if:failed_there".to_owned())),
+            (false, false) => (OfferResponse::Pending, None),
+        };
+        let is_heard = reason.is_none();
+        assert_eq!(phone.offers(), [("every-call".into(), response, None, reason)], "seed {seed}");
+        assert_eq!(phone.heard().contains(&"offer-text"), is_heard, "seed {seed}");
+        heard += usize::from(is_heard);
+        held_out += usize::from(control);
+        excluded += usize::from(ruled_out && !control);
     }
-    assert!((60..92).contains(&heard), "{heard}");
+    assert!((3..20).contains(&held_out), "{held_out} of 100 in a control group of 10 %");
+    assert!(heard > 40 && excluded > 25, "{heard} {excluded}");
 }
 
 #[test]
@@ -433,15 +450,4 @@ fn ex_17_who_just_failed_on_the_website_is_not_sent_there_again() {
         let phone = Phone::call_with(draft, facts, Obedient::default());
         assert_eq!(phone.suppressed(), why, "{seen:?}");
     }
-}
-
-#[test]
-fn kh_22_a_digital_only_line_still_puts_protected_calls_through() {
-    let mut draft = offering(|_, _| {});
-    (draft.flow.digital_only, draft.flow.operator_keys) = (true, Vec::new());
-    let facts = Facts { call_is: vec!["psap-callback".into()], ..facts() };
-    let mut phone = Phone::call_with(draft, facts, Obedient::default());
-    phone.wait(3);
-    assert_eq!(phone.forwards(), ["agents"]);
-    assert!(phone.heard().is_empty());
 }

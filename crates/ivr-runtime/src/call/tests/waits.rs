@@ -190,6 +190,73 @@ fn ic_01_the_operator_key_in_an_offer_leads_back_into_the_line() {
 }
 
 #[test]
+fn ic_01_who_stays_on_the_phone_keeps_the_place_and_is_not_asked_again_in_this_call() {
+    // By the key, by the operator's key, by silence.
+    for (keys, answer) in [
+        ("2", OfferResponse::Declined),
+        ("0", OfferResponse::Declined),
+        ("", OfferResponse::Timeout),
+    ] {
+        let mut phone = phone(FLOW, facts(), Obedient::default());
+        phone.wait(5);
+        keys.chars().for_each(|label| {
+            phone.press(label);
+        });
+        phone.wait(11);
+        // The queue drops the caller, who is long enough in line again for another offer. To who
+        // asked for the operator it is the person called: there its BYE ends the call.
+        if keys != "0" {
+            phone.0.input(Input::Target(TargetOutcome::Ended { by_caller: false }));
+        }
+        phone.wait(35);
+        assert_eq!(
+            phone.heard().iter().filter(|name| **name == "queue-offer").count(),
+            1,
+            "{keys}"
+        );
+        let answers: Vec<_> = phone.offers().into_iter().map(|offer| offer.1).collect();
+        assert_eq!(answers, [answer], "{keys}");
+        assert_eq!(phone.line().last(), Some(&"queue"), "{keys}: {:?}", phone.line());
+        assert!(!phone.has(&Output::StopForward), "{keys}");
+    }
+}
+
+#[test]
+fn kh_04_an_offer_while_waiting_behaves_as_elsewhere_and_its_record_names_the_stage() {
+    // The same offer, met first; that in line is far off.
+    let elsewhere = FLOW
+        .replace("start   = \"line\"", "start   = \"queue_offer\"")
+        .replace("\"in-queue\"", "\"every-call\"")
+        .replace("offer_after_seconds = 5", "offer_after_seconds = 100");
+    let untextable = || Facts { can_receive_text: Some(false), ..facts() };
+    for (facts, keys, seconds) in [
+        (facts(), "1", 10),
+        (facts(), "2", 1),
+        (facts(), "0", 1),
+        (facts(), "7", 30),
+        (facts(), "", 30),
+        (untextable(), "", 1),
+    ] {
+        let [told, asked] = [(FLOW, 5), (elsewhere.as_str(), 0)].map(|(flow, after)| {
+            let mut phone = phone(flow, facts.clone(), Obedient::default());
+            phone.wait(after);
+            keys.chars().for_each(|label| {
+                phone.press(label);
+            });
+            phone.wait(seconds);
+            let [(stage, response, key, reason)] = &phone.offers()[..] else {
+                panic!("{keys}: {:?}", phone.offers())
+            };
+            let heard: Vec<_> = phone.heard().into_iter().map(str::to_owned).collect();
+            let texts: Vec<_> = phone.texts().iter().map(|text| text.message.clone()).collect();
+            (stage.clone(), (*response, *key, reason.clone(), heard, texts, phone.end()))
+        });
+        assert_eq!((told.0.as_str(), asked.0.as_str()), ("in-queue", "every-call"));
+        assert_eq!(told.1, asked.1, "{keys}");
+    }
+}
+
+#[test]
 fn max_minutes_and_a_drain_take_no_place_away() {
     let short = FLOW.replace("human   = \"agents\"", "human = \"agents\"\nmax_minutes = 1");
     let short = short.replace("reinvite", "header:X-Agent");

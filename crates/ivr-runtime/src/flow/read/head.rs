@@ -23,6 +23,7 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
     let name = table.required_text("name").map(|text| text.value).unwrap_or_default();
     let start = table.required_text("start").and_then(|name| reader.step_to(&name));
     let human = table.required_text("human").and_then(|name| reader.target_to(&name));
+    let digital_only = digital_only(&table);
     let flow = Flow {
         name,
         rev,
@@ -36,8 +37,8 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
         human: human.unwrap_or(TargetId(0)),
         fallback: reader.shared.fallback.as_ref().and_then(|name| reader.names.target(name)),
         emergency_notice: table.flag("emergency_notice").unwrap_or(false),
-        digital_only: digital_only(&table),
-        operator_keys: operator_keys(&table),
+        digital_only,
+        operator_keys: operator_keys(&table, digital_only),
         // At most 100, so it fits.
         holdout_percent: table.number("holdout_percent", 0..=100).unwrap_or(0) as u8,
         ask_again_days: table.number("ask_again_days", 0..=365).unwrap_or(7),
@@ -175,9 +176,10 @@ fn digital_only(table: &Table<'_>) -> bool {
     acknowledged
 }
 
-fn operator_keys(table: &Table<'_>) -> Vec<Key> {
+/// Left out it is 0; none on a line that takes no calls.
+fn operator_keys(table: &Table<'_>, digital_only: bool) -> Vec<Key> {
     let Some(texts) = table.texts("operator_keys") else {
-        return "0".parse().into_iter().collect();
+        return "0".parse().into_iter().filter(|_| !digital_only).collect();
     };
     texts.iter().filter_map(|text| key(table, text)).collect()
 }
