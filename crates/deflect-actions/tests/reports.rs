@@ -21,6 +21,7 @@ on_both!(
     what_is_no_deflection_is_counted_as_none,
     ic_13_who_engaged_and_did_not_call_is_counted_where_the_caller_is_known,
     ex_31_each_destination_tells_how_far_people_got_and_who_called_again,
+    ic_05_who_left_the_line_after_opening_the_link_is_told_from_who_left_without,
     x_04_a_broken_promise_is_found_under_the_old_key_and_for_a_day,
 );
 
@@ -225,4 +226,43 @@ async fn ex_31_each_destination_tells_how_far_people_got_and_who_called_again(db
     };
     // Links, opened, engaged, solved, called again.
     assert_eq!(report.rows, [row("chat", [3, 2, 2, 1, 2]), row("orders", [1, 1, 0, 1, 0])]);
+}
+
+async fn ic_05_who_left_the_line_after_opening_the_link_is_told_from_who_left_without(db: Db) {
+    let opened = |id: &str, at_ms: Option<i64>| {
+        let at_ms = at_ms.map_or_else(|| "NULL".to_owned(), |at_ms| at_ms.to_string());
+        format!("UPDATE link SET first_human_ms = {at_ms} WHERE call_id = '{id}';")
+    };
+    let mut all = Vec::new();
+    // Texted, then back in line until the end.
+    for n in 0..6 {
+        let mut call = Past { clicked: true, ..texted(n) };
+        let (texted_ms, ended_ms) = (call.started + 9_000, call.ended.unwrap());
+        call.steps.push(("line", "wait", texted_ms + 500, ended_ms, "-"));
+        all.push(call);
+    }
+    // This one is put through to a person, and these were never in line after the text.
+    all[5].handled = "human";
+    all.extend([Past { clicked: true, ..texted(6) }, forwarded(7, "human")]);
+    let mut early = texted(8);
+    early.steps.push(("line", "wait", early.started, early.started + 8_000, "-"));
+    all.push(early);
+    let store = stored(&db, &all).await;
+    // Opened in line by two; by one after the call, and by one who then got a person.
+    let end = |n: usize| all[n].ended.unwrap();
+    let sql = [
+        opened(&all[0].id, Some(end(0) - 1_000)),
+        opened(&all[1].id, Some(end(1))),
+        opened(&all[2].id, Some(end(2) + 1)),
+        opened(&all[3].id, None),
+        opened(&all[4].id, None),
+    ];
+    db.execute(&sql.concat()).await.unwrap();
+    let asked = [MONDAY, MONDAY + 7 * DAY].map(Cell::Number);
+    let report = store.report("waited", &asked).await.unwrap();
+    assert_eq!(report.columns, ["how", "calls"]);
+    let expected = [("human", 1), ("left after opening", 2), ("left unopened", 3)];
+    let expected: Vec<_> =
+        expected.map(|(how, calls)| vec![Cell::Text(how.to_owned()), Cell::Number(calls)]).into();
+    same("waited", &report.rows, &expected);
 }

@@ -16,8 +16,9 @@ pub struct ReportArgs {
     #[command(flatten)]
     config: ConfigArg,
     /// `engaged`: who used the digital side and did not call afterwards; `destinations`: how far
-    /// people got at each.
-    #[arg(value_parser = ["engaged", "destinations"])]
+    /// people got at each; `waited`: who left the line with or without opening the link that was
+    /// texted to them there.
+    #[arg(value_parser = ["engaged", "destinations", "waited"])]
     what: String,
     /// So many days back.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
@@ -37,22 +38,30 @@ impl ReportArgs {
     /// The configuration has errors, or its store does not answer.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let snapshot = super::load(self.config.config.as_deref())?;
-        let store = super::past::store(&snapshot.config)?;
-        let window_ms = i64::from(self.window_days) * DAY_MS;
-        let until_ms = wall_ms() - window_ms;
-        let range = [until_ms - i64::from(self.days) * DAY_MS, until_ms, window_ms];
+        let range = self.range(wall_ms());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let report = runtime.block_on(store.report(&self.what, &range.map(Cell::Number)))?;
+        // The pool of the database lives in the runtime.
+        let report = runtime.block_on(async {
+            let store = super::past::store(&snapshot.config)?;
+            Ok::<_, anyhow::Error>(store.report(&self.what, &range).await?)
+        })?;
         if self.json {
             println!("{}", serde_json::to_string_pretty(&json(&report))?);
             return Ok(ExitCode::SUCCESS);
         }
         if report.rows.is_empty() {
-            println!("nothing of these days is old enough to judge");
+            println!(
+                "{}",
+                if self.judges() {
+                    "nothing of these days is old enough to judge"
+                } else {
+                    "nobody"
+                }
+            );
         }
         for row in &report.rows {
             let told = report.columns.iter().zip(row).map(|(name, cell)| match cell {
-                Cell::Text(text) => format!("{text:16}"),
+                Cell::Text(text) => format!("{text:18}"),
                 Cell::Number(number) => format!("{name} {number}"),
                 Cell::Share(share) => format!("{name} {share:.1}"),
                 Cell::Null => format!("{name} -"),
@@ -60,6 +69,24 @@ impl ReportArgs {
             println!("{}", told.collect::<Vec<_>>().join("  "));
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Whether later calls of the same people matter.
+    fn judges(&self) -> bool {
+        self.what != "waited"
+    }
+
+    /// From, to and, where later calls matter, the window.
+    fn range(&self, now_ms: i64) -> Vec<Cell> {
+        let days_ms = i64::from(self.days) * DAY_MS;
+        let range = if self.judges() {
+            let window_ms = i64::from(self.window_days) * DAY_MS;
+            let until_ms = now_ms - window_ms;
+            vec![until_ms - days_ms, until_ms, window_ms]
+        } else {
+            vec![now_ms - days_ms, now_ms]
+        };
+        range.into_iter().map(Cell::Number).collect()
     }
 }
 

@@ -121,3 +121,16 @@ WITH d AS (
 SELECT destination, COUNT(*) AS links, CAST(SUM(opened) AS BIGINT) AS opened, CAST(SUM(engaged) AS BIGINT) AS engaged,
   CAST(SUM(solved) AS BIGINT) AS solved, CAST(SUM(called_again) AS BIGINT) AS called_again
 FROM d GROUP BY destination ORDER BY links DESC, destination;
+
+-- query: waited (IC-05; who was in line again after the text; $1, $2: started from and to)
+WITH w AS (
+  SELECT c.handled, c.ended_ms,
+    (SELECT MIN(l.first_human_ms) FROM link l WHERE l.call_id = c.call_id) AS opened_ms
+  FROM v_eligible c WHERE c.started_ms >= $1 AND c.started_ms < $2
+    AND EXISTS (SELECT 1 FROM message m JOIN step s ON s.call_id = m.call_id
+      WHERE m.call_id = c.call_id AND m.purpose = 'link' AND m.accepted_ms IS NOT NULL
+        AND s.kind = 'wait' AND s.entered_ms >= m.created_ms)),
+h AS (
+  SELECT CASE WHEN handled <> 'no_human' THEN handled
+    WHEN opened_ms <= ended_ms THEN 'left after opening' ELSE 'left unopened' END AS how FROM w)
+SELECT how, COUNT(*) AS calls FROM h GROUP BY how ORDER BY how;
