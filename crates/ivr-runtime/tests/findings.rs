@@ -112,7 +112,7 @@ impl PromptIndex for Prompts {
         let good = PromptFacts { len_ms: 2_000, rate: 8_000, channels: 1 };
         match (language, name) {
             ("cy", name) if name != "apology" => None,
-            (_, "missing") => None,
+            (_, "missing" | "missing-again") => None,
             ("de-DE", name) if name.starts_with("f-") => None,
             ("es-ES", "f-ord-7" | "f-ord-8") => None,
             (_, "stereo") => Some(PromptFacts { channels: 2, ..good }),
@@ -132,6 +132,7 @@ impl PromptIndex for Prompts {
     fn transcript(&self, language: &str, name: &str) -> Option<String> {
         let said = match (language, name) {
             ("en-GB", "main") => "For orders press 1, for the rest press two or three.",
+            ("en-GB", "shorter") => "Press 2, or press 9 for the rest.",
             ("es-ES", "main") => "Para pedidos pulse 1. Para repetir pulse asterisco.",
             _ => return None,
         };

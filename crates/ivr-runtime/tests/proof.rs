@@ -5,10 +5,12 @@
 mod common;
 mod full;
 
+use std::collections::BTreeSet;
+
 use common::{Sounds, shipped_shared};
 use ivr_runtime::{
     flow::{
-        Shared, load,
+        PromptFacts, PromptIndex, Shared, load,
         model::{Does, Flow, Go, StepId},
     },
     proof::{Proof, Reach, prove},
@@ -72,6 +74,49 @@ fn going_round_is_told_with_the_way_round() {
         paths,
         ["welcome, prompt fails → agents, busy → text_me, said → agents, busy → text_me"]
     );
+}
+
+/// A sound called `sound-7` lasts seven seconds, any other one.
+struct Seconds;
+
+impl PromptIndex for Seconds {
+    fn in_folder(&self, _: &str, _: &str) -> Option<BTreeSet<String>> {
+        None
+    }
+
+    fn has(&self, _: &str, name: &str) -> Option<PromptFacts> {
+        let seconds = name.strip_prefix("sound-").map_or(1, |n| n.parse().unwrap());
+        Some(PromptFacts { len_ms: seconds * 1_000, rate: 8_000, channels: 1 })
+    }
+}
+
+#[test]
+fn the_longest_time_counts_the_prompts_of_each_try() {
+    let waited = |step: &str, again: &str| {
+        let text = format!(
+            "version = 1\n[flow]\nname = \"Test\"\nnumbers = [\"+442079460018\"]\n\
+             start = \"ask\"\nhuman = \"agents\"\n[target.agents]\n\
+             sip = \"sip:queue@192.0.2.7\"\nanswered_means = \"human\"\n\
+             [step.ask]\nplay = \"sound-5\"\nno_input = \"agents\"\n{step}\n{again}\n"
+        );
+        let checked = load(&text, "flow.toml", &Shared::default(), &Seconds);
+        let flow = checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings));
+        prove(&flow, &Seconds).unwrap().rows[0].silent_ms
+    };
+    // Three tries of eight seconds each.
+    let (menu, collect) = (
+        "do = \"menu\"\npress = { 1 = \"agents\" }",
+        "do = \"collect\"\nsave = \"order\"\nthen = \"agents\"",
+    );
+    for (again, prompts) in [
+        ("", 5 + 5 + 5),
+        ("play_again = [\"sound-2\"]", 5 + 2 + 2),
+        ("play_again = [\"sound-2\", [\"sound-9\", \"sound-20\"]]", 5 + 2 + 29),
+    ] {
+        for step in [menu, collect] {
+            assert_eq!(waited(step, again), (3 * 8 + prompts) * 1_000, "{step} {again}");
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test of how long something takes")]

@@ -146,6 +146,8 @@ pub(super) fn forms() -> Map<String, Value> {
     let sounds = json!({ "type": "array", "minItems": 1, "items": sound });
     let group = json!({ "$ref": "#/definitions/group" });
     let some = json!({ "type": "array", "minItems": 1, "items": { "anyOf": [sound, group] } });
+    let of_a_try = json!({ "$ref": "#/definitions/prompts" });
+    let by_try = json!({ "type": "array", "minItems": 1, "maxItems": 4, "items": of_a_try });
     let case = json!({
         "type": "object",
         "properties": { "if": text(), "go": text() },
@@ -168,6 +170,7 @@ pub(super) fn forms() -> Map<String, Value> {
             }),
         ),
         ("prompts", json!({ "anyOf": [sound, group, some] })),
+        ("prompts_by_try", by_try),
         ("cases", json!({ "type": "array", "items": case })),
         ("spans", json!({ "type": "string" })),
         ("holidays", json!({ "anyOf": [text(), { "type": "array", "items": text() }] })),

@@ -13,6 +13,7 @@ pub use self::{
     ask::{Action, Check, Collect, Lookup, Method, Request, Save},
     callback::{Callback, Deliver},
     link::{Account, Check as LinkCheck, Level, Link, LinkKind},
+    menu::{Menu, Offer},
     rule::{Bound, Fact, FieldTest, InLast, Rule},
     share::Share,
 };
@@ -25,6 +26,7 @@ mod agent;
 mod ask;
 mod callback;
 mod link;
+mod menu;
 mod rule;
 mod share;
 
@@ -224,8 +226,9 @@ impl Does {
     pub(crate) fn prompt_lists_mut(&mut self) -> Vec<&mut PromptList> {
         match self {
             Self::Say { play, .. } | Self::OptOut { play, .. } => vec![play],
-            Self::Menu(menu) | Self::Answer { menu, .. } => vec![&mut menu.play],
-            Self::Offer(offer) => vec![&mut offer.menu.play],
+            Self::Menu(menu) | Self::Answer { menu, .. } | Self::Offer(Offer { menu, .. }) => {
+                [&mut menu.play].into_iter().chain(&mut menu.play_again).collect()
+            }
             Self::Text(text) => {
                 let own = [&mut text.wait_prompt, &mut text.sent_prompt, &mut text.failed_prompt];
                 let ask = text.ask.iter_mut().flat_map(|ask| {
@@ -235,7 +238,8 @@ impl Does {
                 own.chain(ask).collect()
             }
             Self::Collect(collect) => {
-                [&mut collect.play].into_iter().chain(&mut collect.confirm).collect()
+                let asked = [&mut collect.play].into_iter().chain(&mut collect.play_again);
+                asked.chain(&mut collect.confirm).collect()
             }
             Self::Lookup(lookup) => lookup.wait_prompt.iter_mut().collect(),
             Self::Action(action) => {
@@ -258,54 +262,6 @@ impl Does {
             _ => None,
         }
     }
-}
-
-/// Keys shared by `menu`, `answer` and `offer`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Menu {
-    /// What is played.
-    pub play: PromptList,
-    /// Key → where to. Operator keys not listed here go to the flow's human.
-    pub press: BTreeMap<Key, Go>,
-    /// How often it is played, 1–5.
-    pub tries: u8,
-    /// From the end of the prompt to "no key", in ms.
-    pub timeout_ms: u32,
-    /// Plays the prompt again without counting a try.
-    pub repeat_key: Option<Key>,
-    /// After all tries in silence.
-    pub no_input: Go,
-    /// After all tries with wrong keys.
-    pub wrong: Go,
-    /// A key stops the prompt.
-    pub barge_in: bool,
-    /// Forgets keys typed ahead.
-    pub flush: bool,
-    /// Sets the call's intent when entered.
-    pub intent: Option<String>,
-}
-
-/// `do = "offer"`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Offer {
-    /// Prompt and keys.
-    pub menu: Menu,
-    /// Where in the call, e.g. `use-case`.
-    pub stage: String,
-    /// The link offered.
-    pub link: LinkId,
-    /// All must hold.
-    pub only_if: Vec<RuleId>,
-    /// None may hold.
-    pub never_if: Vec<RuleId>,
-    /// Suppressed with `no_intent` while the intent is unknown.
-    pub needs_intent: bool,
-    /// Ramp: percent of callers by day.
-    pub share: Share,
-    /// Keys of `press` that accept; the others decline.
-    pub accept: Vec<Key>,
-    /// Where a suppressed offer goes, without a sound.
-    pub if_not_offered: Go,
 }
 
 /// `do = "text"`.

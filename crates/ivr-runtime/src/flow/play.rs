@@ -105,6 +105,13 @@ pub(crate) fn items(play: &[PromptItem]) -> Vec<&PromptItem> {
     each.collect()
 }
 
+/// What is played at the `n`th try, counted from 1: first `play`, then one of `again` after the
+/// other, and the last of them from then on.
+pub(super) fn of_try<'a>(play: &'a PromptList, again: &'a [PromptList], n: u8) -> &'a PromptList {
+    let later = usize::from(n).checked_sub(2);
+    later.and_then(|nth| again.get(nth).or(again.last())).unwrap_or(play)
+}
+
 /// Notes which values of a step's clips have a sound.
 pub(crate) fn look_up_clips(does: &mut Does, languages: &[String], prompts: &dyn PromptIndex) {
     for list in does.prompt_lists_mut() {

@@ -9,7 +9,7 @@ use crate::{
     diagnose::{Code, Span},
     flow::{
         PromptFacts,
-        model::{Does, PromptItem, PromptList, Spoken, Step},
+        model::{Does, Offer, PromptItem, PromptList, Spoken, Step},
         play::items,
     },
     speech::Way,
@@ -54,8 +54,10 @@ pub(super) fn check(lint: &Lint<'_>) {
 pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
     let list = match &step.does {
         Does::Say { play, .. } | Does::OptOut { play, .. } => vec![("play", Some(play))],
-        Does::Menu(menu) | Does::Answer { menu, .. } => vec![("play", Some(&menu.play))],
-        Does::Offer(offer) => vec![("play", Some(&offer.menu.play))],
+        Does::Menu(menu) | Does::Answer { menu, .. } | Does::Offer(Offer { menu, .. }) => {
+            let again = menu.play_again.iter().map(|play| ("play_again", Some(play)));
+            [("play", Some(&menu.play))].into_iter().chain(again).collect()
+        }
         Does::Text(text) => vec![
             ("wait_prompt", text.wait_prompt.as_ref()),
             ("sent_prompt", text.sent_prompt.as_ref()),
@@ -70,7 +72,9 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
         Does::Voicemail(voicemail) => vec![("play", Some(&voicemail.play))],
         Does::Callback(callback) => vec![("play", Some(&callback.play))],
         Does::Collect(collect) => {
-            vec![("play", Some(&collect.play)), ("confirm", collect.confirm.as_ref())]
+            let again = collect.play_again.iter().map(|play| ("play_again", Some(play)));
+            let asked = [("play", Some(&collect.play))].into_iter().chain(again);
+            asked.chain([("confirm", collect.confirm.as_ref())]).collect()
         }
         Does::Lookup(lookup) => vec![("wait_prompt", lookup.wait_prompt.as_ref())],
         Does::Action(action) => {

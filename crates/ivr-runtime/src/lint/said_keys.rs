@@ -1,5 +1,7 @@
 //! W05: a prompt names a key that its menu does not have.
 
+use std::collections::BTreeSet;
+
 use super::{Lint, graph, prompts};
 use crate::{
     diagnose::Code,
@@ -63,7 +65,10 @@ fn of_menu(lint: &Lint<'_>, step: &Step, menu: &Menu) {
             || lint.flow.operator_keys.contains(key)
             || menu.repeat_key == Some(*key)
     };
-    for name in sounds(&menu.play) {
+    let lists = prompts::lists(step).into_iter();
+    let played = lists.flat_map(|(of, play)| sounds(play).into_iter().map(move |name| (of, name)));
+    let mut told = BTreeSet::new();
+    for (of, name) in played.filter(|(_, name)| told.insert(*name)) {
         for language in &lint.flow.languages {
             let Some(said) = lint.prompts.transcript(language, name) else { continue };
             for key in named_keys(&said).into_iter().filter(|key| !knows(key)) {
@@ -71,7 +76,7 @@ fn of_menu(lint: &Lint<'_>, step: &Step, menu: &Menu) {
                     "the prompt `{name}` in {language} names the key `{key}`, which does nothing here"
                 );
                 let help = format!("add `{key}` to `press`, or take another prompt");
-                lint.note(Code::W05, prompts::place(lint, step, "play", name), message, help);
+                lint.note(Code::W05, prompts::place(lint, step, of, name), message, help);
             }
         }
     }

@@ -187,9 +187,9 @@ impl From<'_> {
 
     fn playing(&mut self, id: StepId, does: &Does, n: u8) {
         let (play, own) = match does {
-            Does::Offer(offer) => (&offer.menu.play, Some(offer.if_not_offered)),
-            Does::Menu(menu) | Does::Answer { menu, .. } => (&menu.play, None),
-            Does::Collect(collect) => (&collect.play, None),
+            Does::Offer(offer) => (offer.menu.prompt(n), Some(offer.if_not_offered)),
+            Does::Menu(menu) | Does::Answer { menu, .. } => (menu.prompt(n), None),
+            Does::Collect(collect) => (collect.prompt(n), None),
             Does::OptOut { play, if_fails, .. } => (play, *if_fails),
             Does::Voicemail(voicemail) => (&voicemail.play, voicemail.if_fails),
             Does::Callback(callback) => (&callback.play, callback.if_fails),

@@ -108,6 +108,7 @@ impl Draft {
     pub fn menu(&self, play: &str, press: &[(char, &str)], no_input: &str) -> Menu {
         Menu {
             play: sound(play),
+            play_again: Vec::new(),
             press: press.iter().map(|(label, to)| (key(*label), self.go(to))).collect(),
             tries: 3,
             timeout_ms: 8_000,

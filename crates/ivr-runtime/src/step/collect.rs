@@ -131,7 +131,7 @@ impl Collecting {
 
     fn ask(&mut self, collect: &Collect, context: &mut Context<'_>) {
         self.gather = gather(collect);
-        self.prompt = context.play(&collect.play, true);
+        self.prompt = context.play(collect.prompt(self.tries), true);
         if self.prompt.is_none() {
             self.gather.listen(context.now);
         }

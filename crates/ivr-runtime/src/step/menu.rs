@@ -65,7 +65,7 @@ impl Running {
             Does::Offer(offer) => Some(offer::spoken(&step.name, offer, context)),
             _ => None,
         };
-        let phase = Phase::play(menu, context);
+        let phase = Phase::play(menu, 1, context);
         Ok(Self { tries: 1, phase, onset: None, offer })
     }
 
@@ -138,7 +138,9 @@ impl Running {
         let Phase::Playing(playback) = &self.phase else { return Turn::Stay };
         match played {
             Played::ToTheEnd => {
-                if matches!(step.does, Does::Answer { .. }) {
+                // The answer is `play`; what later tries play need not be.
+                let is_answer = *menu.prompt(self.tries) == menu.play;
+                if is_answer && matches!(step.does, Does::Answer { .. }) {
                     context.progress.answered_in_ivr = true;
                 }
             }
@@ -182,14 +184,14 @@ impl Running {
             return Turn::Stay;
         }
         if guarded(step, menu, context, key, *prompt_since, down_at) {
-            self.phase = Phase::play(menu, context);
+            self.phase = Phase::play(menu, self.tries, context);
             return Turn::Stay;
         }
         match meaning(menu, context, key) {
             Meaning::Go(go) => Turn::Leave(self.chosen(step, menu, context, key, go)),
             Meaning::Operator => Turn::Leave(self.operator(context, key)),
             Meaning::Repeat => {
-                self.phase = Phase::play(menu, context);
+                self.phase = Phase::play(menu, self.tries, context);
                 Turn::Stay
             }
             Meaning::Wrong => self.missed(menu, context, Exit::Wrong),
@@ -201,7 +203,7 @@ impl Running {
         context.keys.flush();
         if self.tries < menu.tries {
             self.tries += 1;
-            self.phase = Phase::play(menu, context);
+            self.phase = Phase::play(menu, self.tries, context);
             return Turn::Stay;
         }
         let (go, response) = match why {
@@ -222,10 +224,11 @@ impl Running {
         key: Key,
         go: Go,
     ) -> Leave {
+        let heard = menu.prompt(self.tries);
         let asked = |offer, context: &Context<'_>| Asked {
             key,
             step: step.name.clone(),
-            prompt: speak::for_record(&menu.play, context.facts),
+            prompt: speak::for_record(heard, context.facts),
             offer,
         };
         context.progress.pressed = Some(asked(self.offer, context));
@@ -282,8 +285,8 @@ impl Running {
 }
 
 impl Phase {
-    fn play(menu: &Menu, context: &mut Context<'_>) -> Self {
-        match context.play(&menu.play, menu.barge_in) {
+    fn play(menu: &Menu, tries: u8, context: &mut Context<'_>) -> Self {
+        match context.play(menu.prompt(tries), menu.barge_in) {
             Some(playback) => Self::Playing(playback),
             None => Self::listen(context.now, menu, context.now),
         }

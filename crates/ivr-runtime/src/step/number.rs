@@ -254,6 +254,7 @@ fn question(ask: &AskNumber, refused: bool) -> Collect {
     Collect {
         save: FIELD.to_owned(),
         play: first.iter().chain(&ask.other).cloned().collect::<PromptList>(),
+        play_again: Vec::new(),
         min: 1,
         max: 16,
         end_key: Some(Key::HASH),

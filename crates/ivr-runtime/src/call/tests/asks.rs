@@ -20,7 +20,7 @@ sip = "sip:other@pbx.example.net"
 answered_means = "human"
 "#;
 
-fn phone(flow: &str, world: Obedient) -> Phone {
+pub(super) fn phone(flow: &str, world: Obedient) -> Phone {
     let checked = load(&format!("{HEAD}{flow}"), "flow.toml", &Shared::default(), &AnyPrompt);
     let flow = checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings));
     let facts = Facts { country: "GB".into(), ..facts() };

@@ -72,6 +72,7 @@ fn an_emergency_number_typed_into_a_field_is_one_and_as_part_of_a_number_is_none
             Does::Collect(Collect {
                 save: "order".into(),
                 play: sound("type-it"),
+                play_again: Vec::new(),
                 min: 3,
                 max: 12,
                 end_key: Some(key('#')),

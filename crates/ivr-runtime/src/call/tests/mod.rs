@@ -17,6 +17,7 @@ mod steps;
 mod targets;
 mod texts;
 mod topics;
+mod tries;
 mod voicemails;
 mod waits;
 

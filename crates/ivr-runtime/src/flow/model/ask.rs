@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Go, Level, PromptList};
-use crate::key::Key;
+use crate::{flow::play, key::Key};
 
 /// `do = "collect"`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct Collect {
     pub save: String,
     /// What is played.
     pub play: PromptList,
+    /// As [`play_again`](super::Menu::play_again) of a menu.
+    pub play_again: Vec<PromptList>,
     /// Fewer digits are wrong.
     pub min: u8,
     /// So many end the input.
@@ -40,6 +42,13 @@ pub struct Collect {
     pub no_input: Go,
     /// After all tries with wrong digits.
     pub wrong: Go,
+}
+
+impl Collect {
+    /// What is played at the `n`th try, counted from 1.
+    pub fn prompt(&self, n: u8) -> &PromptList {
+        play::of_try(&self.play, &self.play_again, n)
+    }
 }
 
 /// `check`.

@@ -59,15 +59,18 @@ pub(super) fn collect(table: &Table<'_>, reader: &Reader<'_>) -> Collect {
         table.note(Code::E00, "confirm", message, "leave one out");
     }
     let confirm = confirm.then(|| read_back(&check, &save));
+    // At most 5, so it fits.
+    let tries = table.number_or("tries", 1..=5, Code::E05).map_or(3, |n| n as u8);
     Collect {
         save,
         play: prompts::play(table),
+        play_again: prompts::play_again(table, tries),
         min,
         max,
         end_key,
         timeout_ms: table.number("timeout_ms", 5_000..=60_000).unwrap_or(8_000),
         gap_ms: table.number("gap_ms", 1_000..=30_000).unwrap_or(4_000),
-        tries: table.number_or("tries", 1..=5, Code::E05).map_or(3, |n| n as u8),
+        tries,
         check,
         confirm,
         secret,

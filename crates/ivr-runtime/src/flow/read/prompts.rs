@@ -20,12 +20,39 @@ pub(super) fn list<'a>(table: &Table<'a>, key: &'a str) -> PromptList {
     table.takes(key, Takes::Form("prompts"));
     table.require(key, Code::E00);
     let Some(value) = table.value(key) else { return Vec::new() };
-    let list = prompts(table, value);
+    let list = prompts(table, key, value);
     let empty_list = value.get_ref().as_array().is_some_and(|list| list.iter().next().is_none());
     if empty_list {
         table.note(Code::E00, key, format!("`{key}` is empty"), "name a sound");
     }
     list
+}
+
+/// `play_again`: what each try after the first plays, in the form of [`play`]. No more than a
+/// step of so many `tries` can play.
+pub(super) fn play_again(table: &Table<'_>, tries: u8) -> Vec<PromptList> {
+    let key = "play_again";
+    table.takes(key, Takes::Form("prompts_by_try"));
+    let Some(value) = table.value(key) else { return Vec::new() };
+    let Some(list) = value.get_ref().as_array() else {
+        table.wrong_type(key, value, "a list, with the prompts of one try each");
+        return Vec::new();
+    };
+    let silent = |entry: &Spanned<DeValue<'_>>| {
+        entry.get_ref().as_array().is_some_and(|list| list.is_empty())
+    };
+    let nothing = list.iter().find(|entry| silent(entry));
+    if nothing.is_some() || list.is_empty() {
+        let place = nothing.unwrap_or(value).span();
+        let help = "name a sound, or leave it out";
+        table.notes().note(Code::E00, place, "a try of `play_again` plays nothing", help);
+    }
+    if let Some(unheard) = list.get(usize::from(tries.saturating_sub(1))) {
+        let message = format!("with `tries = {tries}` this is never played");
+        let help = "leave it out, or set `tries` to one more than there are entries";
+        table.notes().note(Code::E00, unheard.span(), message, help);
+    }
+    list.iter().map(|entry| prompts(table, key, entry)).collect()
 }
 
 /// A prompt of a text step: `default` where it is missing, nothing for `none`.
@@ -38,21 +65,21 @@ pub(super) fn prompt_or<'a>(table: &Table<'a>, key: &'a str, default: &str) -> O
     }
 }
 
-fn prompts(table: &Table<'_>, value: &Spanned<DeValue<'_>>) -> PromptList {
+fn prompts(table: &Table<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> PromptList {
     match value.get_ref() {
-        DeValue::Array(list) => list.iter().flat_map(|item| entry(table, item)).collect(),
-        _ => entry(table, value).into_iter().collect(),
+        DeValue::Array(list) => list.iter().flat_map(|item| entry(table, key, item)).collect(),
+        _ => entry(table, key, value).into_iter().collect(),
     }
 }
 
-fn entry(table: &Table<'_>, value: &Spanned<DeValue<'_>>) -> Option<PromptItem> {
+fn entry(table: &Table<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<PromptItem> {
     match value.get_ref() {
         DeValue::Table(group) => {
             let group = Table::new(table.notes(), "a group of prompts", group, value.span());
             group.takes("play", Takes::Form("sounds"));
             let play = match group.value("play") {
-                Some(list) if list.get_ref().as_array().is_some() => prompts(&group, list),
-                Some(one) if one.get_ref().as_str().is_some() => prompts(&group, one),
+                Some(list) if list.get_ref().as_array().is_some() => prompts(&group, "play", list),
+                Some(one) if one.get_ref().as_str().is_some() => prompts(&group, "play", one),
                 Some(other) => {
                     group.wrong_type("play", other, "a sound or a list of sounds");
                     Vec::new()
@@ -71,7 +98,7 @@ fn entry(table: &Table<'_>, value: &Spanned<DeValue<'_>>) -> Option<PromptItem> 
             group.unknown_keys();
             Some(PromptItem::Group { play, needs })
         }
-        _ => sound(table, &table.text_of("play", value)?),
+        _ => sound(table, &table.text_of(key, value)?),
     }
 }
 

@@ -93,13 +93,15 @@ fn menu(table: &Table<'_>, reader: &Reader<'_>, tries: u8) -> Menu {
     let no_input = reader.required_go(table, "no_input", Code::E04);
     let star = if table.has("repeat_key") { None } else { Some(Key::STAR) };
     let press = press(table, reader);
+    // At most 5, so it fits.
+    let tries = table.number_or("tries", 1..=5, Code::E05).map_or(tries, |n| n as u8);
     Menu {
         play: prompts::play(table),
+        play_again: prompts::play_again(table, tries),
         // A key that the menu itself uses is no repeat key unless it is said so.
         repeat_key: key_of(table, "repeat_key").or(star.filter(|key| !press.contains_key(key))),
         press,
-        // At most 5, so it fits.
-        tries: table.number_or("tries", 1..=5, Code::E05).map_or(tries, |n| n as u8),
+        tries,
         timeout_ms: table.number("timeout_ms", 5_000..=60_000).unwrap_or(8_000),
         no_input,
         wrong: reader.go(table, "wrong").unwrap_or(no_input),
