@@ -1,8 +1,15 @@
 //! In line: the PBX's own queue and ours, the one offer in it, and the person who ends it.
 
-use std::thread;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    thread,
+};
 
-use carom_blackbox::{CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, call, eventually};
+use carom_blackbox::{
+    CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, call, eventually, get, web::SAFARI,
+};
+use serde_json::json;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -110,6 +117,53 @@ fn ic_04_the_queue_is_left_only_when_the_text_was_accepted() {
 }
 
 #[test]
+fn ic_05_who_leaves_the_line_after_opening_the_link_is_told_from_who_leaves_without() {
+    let place = Place::new();
+    let queue = Ear::at(place.pbx());
+    place.beep();
+    let flow = FLOW
+        .replace("then     = \"hangup\"", "then = \"line\"\nkeep_waiting = true")
+        .replace("staffing =", "tracked = true\nstaffing =");
+    let config = format!("{CONFIG}public_url = \"http://{{engine}}:8080\"\n");
+    let engine = Engine::start_with(BIN, &place, &config, &flow);
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&queue).listen(&place);
+    let press = ["--press", "1@7s", "--hang-up-after", "22s"];
+    let database = Database::of(&place);
+    let opened = "SELECT COUNT(*) FROM link WHERE first_human_ms IS NOT NULL";
+    thread::scope(|scope| {
+        scope.spawn(|| ring(&place, "+447700900704", &press));
+        scope.spawn(|| ring(&place, "+447700900705", &press));
+        let path = eventually("texted", || {
+            let inbox = get(&place, "/sandbox");
+            let own = inbox.split_once("+447700900704")?.1;
+            Some(format!("/l/{}", own.split_once("/l/")?.1.get(..22)?))
+        });
+        browse(&place, &path);
+        eventually("opened", || (database.number(opened) == 1).then_some(()));
+        let ended = "SELECT COUNT(*) FROM call WHERE ended_ms IS NOT NULL";
+        assert_eq!(database.number(ended), 0, "both are in line still");
+    });
+    engine.idle();
+    let ends = "SELECT end_reason || ' ' || handled FROM call WHERE ended_ms IS NOT NULL";
+    let ends = eventually("written", || Some(database.texts(ends)).filter(|ends| ends.len() == 2));
+    assert_eq!(ends, ["deflected no_human"; 2]);
+    assert_eq!(pbx.messages().matches("\nINVITE sip:queue@").count(), 2, "each kept its place");
+    let report = |args: &[&str]| {
+        let told = engine.cli(&[&["report"], args].concat());
+        assert!(told.status.success(), "{args:?}: {told:?}");
+        told.out
+    };
+    let told: serde_json::Value = serde_json::from_str(&report(&["waited", "--json"])).unwrap();
+    let one = |how: &str| json!({ "how": how, "calls": 1 });
+    assert_eq!(told, json!([one("left after opening"), one("left unopened")]));
+    assert!(report(&["waited"]).contains("left after opening  calls 1"));
+    // The others judge what is older than their window.
+    for what in ["engaged", "destinations"] {
+        assert_eq!(report(&[what]), "nothing of these days is old enough to judge\n");
+    }
+}
+
+#[test]
 fn while_the_pbx_is_busy_it_is_tried_again_under_music() {
     let place = Place::new();
     let engine = start(&place);
@@ -141,4 +195,13 @@ fn ring(place: &Place, from: &str, args: &[&str]) {
     let uri = format!("sip:100@{}", place.engine());
     let answer = call(BIN, place, &uri, &[&["--from", from], args].concat());
     assert!(answer.out.contains("\"status\":200"), "{answer:?}");
+}
+
+/// A person opens a page.
+fn browse(place: &Place, path: &str) {
+    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{SAFARI}\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
 }
