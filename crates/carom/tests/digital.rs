@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, call, eventually, get};
+use carom_blackbox::{CONFIG, Database, Ear, Engine, FLOW, Place, Scenario, call, eventually, get};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -162,6 +162,37 @@ fn ic_12_the_digital_side_has_somebody_called_back_and_the_call_counts_as_escala
     }
     let (status, told) = book("", json!({"number": "+447700900458"}));
     assert_eq!((status, &told["error"]), (400, &json!("invalid_idempotency_key")));
+}
+
+#[test]
+fn ic_12_somebody_who_never_called_is_called_back() {
+    let config = CONFIG.replace(
+        "trusted    = true",
+        "trusted = true\noutbound = true\naddress = \"sip:{carrier}:5060\"\ncallback_from = \"+442079460018\"",
+    );
+    let site = Site::configured(FLOW, &config);
+    let body = json!({"number": "+447700900460"}).to_string();
+    let book = |key: &str| {
+        let key = format!("Idempotency-Key: {key}\r\n");
+        site.asks_with("callbacks", "POST", "/v1/callbacks", &key, &body)
+    };
+    // A callback that is refused leaves no call behind.
+    let refused = json!({"number": "+449098790000"}).to_string();
+    assert_eq!(site.asks("callbacks", "POST", "/v1/callbacks", &refused).0, 400);
+    let (agent, caller) = (Ear::at(site.place.pbx()), Ear::at(site.place.carrier()));
+    let pbx = Scenario::new("pbx-answers", site.place.pbx()).ear(&agent).listen_once(&site.place);
+    let carrier = Scenario::new("pbx-hangs-up", site.place.carrier()).ear(&caller).pause_ms(500);
+    let carrier = carrier.listen_once(&site.place);
+    assert_eq!(book("once").0, 201);
+    assert_eq!(book("once").0, 201);
+    let database = Database::of(&site.place);
+    database.execute("UPDATE callback SET due_ms = 0 WHERE state = 'booked'");
+    let rung = carrier.succeeds();
+    assert!(rung.contains("INVITE sip:+447700900460@"), "{rung}");
+    assert!(pbx.succeeds().contains("From: <sip:+447700900460@"), "the agent sees who it is");
+    eventually("done", || (database.texts("SELECT state FROM callback") == ["done"]).then_some(()));
+    let on_paper = "SELECT COUNT(*) FROM call WHERE end_reason = 'callback_booked'";
+    assert_eq!(database.number(on_paper), 1);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use deflect_actions::{
 };
 
 on_both!(
+    one_that_is_asked_for_twice_at_once_is_booked_once_and_both_hear_when,
+    ic_12_the_line_that_a_callback_names_is_the_one_it_is_for,
     dp_06_slots_fill_up_in_order_whoever_books_and_then_there_is_none,
     a_callback_has_one_claimer_until_its_lease_ends_and_is_tried_so_often,
     the_number_goes_when_it_is_over_or_the_caller_wants_it,
@@ -30,6 +32,8 @@ async fn order(store: &Store, n: u32, slots: &[i64]) -> CallbackOrder {
         callback_id: format!("cb-{n}"),
         call_id: call.call_id,
         business: "retail".to_owned(),
+        flow: "Front".to_owned(),
+        called: String::new(),
         step: "callback".to_owned(),
         number: mobile(n),
         target: "agents".to_owned(),
@@ -38,6 +42,35 @@ async fn order(store: &Store, n: u32, slots: &[i64]) -> CallbackOrder {
         in_all: 4,
         slots: slots.iter().map(|&from_ms| Slot { from_ms, until_ms: from_ms + HOUR_MS }).collect(),
     }
+}
+
+async fn one_that_is_asked_for_twice_at_once_is_booked_once_and_both_hear_when(db: Db) {
+    let (one, two) = (db.store_as("n1", "b1").await, db.store_as("n2", "b1").await);
+    // The hour has room for one: who comes second is not told that it is full.
+    let order = CallbackOrder { per_hour: 1, in_all: 1, ..order(&one, 1, &[100 * DAY_MS]).await };
+    let presses = [&one, &two, &one, &two].map(|store| {
+        let (store, order) = (store.clone(), order.clone());
+        tokio::spawn(async move { store.book_callback(&order).await.unwrap() })
+    });
+    for press in presses {
+        assert_eq!(press.await.unwrap(), Some(100 * DAY_MS));
+    }
+    assert_eq!(one.callbacks(9).await.unwrap().len(), 1);
+}
+
+async fn ic_12_the_line_that_a_callback_names_is_the_one_it_is_for(db: Db) {
+    let store = db.store().await;
+    let mut own = order(&store, 1, &[0]).await;
+    store.book_callback(&own).await.unwrap();
+    own =
+        CallbackOrder { call_id: "never-called".to_owned(), callback_id: "cb-2".to_owned(), ..own };
+    own.called = "+442079460019".to_owned();
+    store.book_callback(&own).await.unwrap();
+    let mut due = store.claim_callbacks(LEASE_MS, 9).await.unwrap();
+    due.sort_by(|a, b| a.callback_id.cmp(&b.callback_id));
+    let found: Vec<_> = due.iter().map(|due| (due.flow.as_str(), due.called.as_str())).collect();
+    let of_call = call(0, Some(&mobile(1))).did.unwrap();
+    assert_eq!(found, [("Front", of_call.as_str()), ("Front", "+442079460019")]);
 }
 
 async fn dp_06_slots_fill_up_in_order_whoever_books_and_then_there_is_none(db: Db) {

@@ -36,6 +36,8 @@ impl Switchboard {
             callback_id: Uuid::now_v7().to_string(),
             call_id: call.call_id.clone(),
             business: call.ledger.business.clone(),
+            flow: call.flow.name.clone(),
+            called: call.ledger.called.clone(),
             step: request.step,
             number,
             target: target.name.clone(),

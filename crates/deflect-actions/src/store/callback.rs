@@ -17,6 +17,10 @@ pub struct CallbackOrder {
     pub call_id: String,
     /// On whose behalf that call was taken.
     pub business: String,
+    /// The flow whose target is rung; it need not be that of the call.
+    pub flow: String,
+    /// The line that it is for; empty: that of the call.
+    pub called: String,
     /// The step that books it.
     pub step: String,
     /// Whom to call.
@@ -53,11 +57,11 @@ pub struct CallbackDue {
     pub target: String,
     /// How often it was tried before.
     pub tries: i64,
-    /// The flow of the call it was asked for in.
+    /// The flow whose target is rung.
     pub flow: String,
-    /// That call's trunk.
+    /// The trunk of the call it was asked for in.
     pub trunk: Option<String>,
-    /// The number called then.
+    /// The line that it is for.
     pub called: String,
     /// The language of that call.
     pub language: Option<String>,
@@ -119,7 +123,7 @@ impl CallbackOrder {
 
 impl Store {
     /// Books the first slot that has room, over all nodes, and returns when it is due; `None`:
-    /// there is none.
+    /// there is none. One of this id is booked once, whoever asks at the same time.
     ///
     /// # Errors
     /// When the database fails.
@@ -129,11 +133,15 @@ impl Store {
         let keys = self.keys().caller_keys(&order.business, &order.number, now);
         self.transaction(async |conn| {
             one_at_a_time(conn).await?;
+            if let Some(due) = due_ms(conn, &order.callback_id).await? {
+                return Ok(Some(due));
+            }
             let Some(due) = free_slot(conn, order).await? else { return Ok(None) };
             sqlx::query(
                 "INSERT INTO callback (callback_id, call_id, caller_key, caller_key_prev, \
-                 number_enc, target, due_ms, state, created_ms, step, max_tries) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, 'booked', $8, $9, $10)",
+                 number_enc, target, due_ms, state, created_ms, step, max_tries, \
+                 flow, called) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, 'booked', $8, $9, $10, $11, NULLIF($12, ''))",
             )
             .bind(order.callback_id.clone())
             .bind(order.call_id.clone())
@@ -145,6 +153,8 @@ impl Store {
             .bind(now)
             .bind(order.step.clone())
             .bind(i64::from(order.max_tries))
+            .bind(order.flow.clone())
+            .bind(order.called.clone())
             .execute(&mut *conn)
             .await?;
             self.tell_with(conn, &order.event(now, due)).await?;
@@ -179,8 +189,10 @@ impl Store {
         for row in claimed {
             let id: String = row.try_get("callback_id")?;
             let row = sqlx::query(
-                "SELECT b.callback_id, b.number_enc, b.target, b.tries, c.flow, c.trunk, c.did, \
-                 c.language, b.call_id, c.intent, b.step, b.due_ms FROM callback b LEFT JOIN call c ON c.call_id = b.call_id \
+                "SELECT b.callback_id, b.number_enc, b.target, b.tries, \
+                 COALESCE(b.flow, c.flow) AS flow, c.trunk, COALESCE(b.called, c.did) AS called, \
+                 c.language, b.call_id, c.intent, b.step, b.due_ms \
+                 FROM callback b LEFT JOIN call c ON c.call_id = b.call_id \
                  WHERE b.callback_id = $1",
             )
             .bind(id.clone())
@@ -211,7 +223,7 @@ impl Store {
             tries: row.try_get("tries")?,
             flow: row.try_get::<Option<String>, _>("flow")?.unwrap_or_default(),
             trunk: row.try_get("trunk")?,
-            called: row.try_get::<Option<String>, _>("did")?.unwrap_or_default(),
+            called: row.try_get::<Option<String>, _>("called")?.unwrap_or_default(),
             language: row.try_get("language")?,
             call_id: row.try_get("call_id")?,
             intent: row.try_get("intent")?,
@@ -433,6 +445,15 @@ async fn one_at_a_time(conn: &mut AnyConnection) -> Result<(), StoreError> {
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// When the callback of this id is due; `None`: there is none.
+pub(super) async fn due_ms(conn: &mut AnyConnection, id: &str) -> Result<Option<i64>, StoreError> {
+    let due = sqlx::query_scalar("SELECT due_ms FROM callback WHERE callback_id = $1")
+        .bind(id.to_owned())
+        .fetch_optional(conn)
+        .await?;
+    Ok(due)
 }
 
 async fn free_slot(

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Connection, Row};
 use super::{StoreError, db::Dialect};
 
 /// The steps, oldest first; their number is the version after them.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("../../migrations/0001_schema.sql"),
     include_str!("../../migrations/0002_event.sql"),
     include_str!("../../migrations/0003_attempts.sql"),
@@ -15,6 +15,7 @@ const STEPS: [&str; 9] = [
     include_str!("../../migrations/0007_opt_out_shown.sql"),
     include_str!("../../migrations/0008_contact_kind.sql"),
     include_str!("../../migrations/0009_event_sealed.sql"),
+    include_str!("../../migrations/0010_callback_flow.sql"),
 ];
 /// Any number that nobody else locks.
 const LOCK: i64 = 0x63_6172_6f6d;

@@ -3,7 +3,7 @@
 use message_text::E164;
 use sqlx::Row as _;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, callback};
 
 /// Where and on whose behalf somebody can be called back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +25,7 @@ impl Store {
     /// When the database fails.
     pub async fn callback_due_ms(&self, id: &str) -> Result<Option<i64>, StoreError> {
         let mut conn = self.conn().await?;
-        let due = sqlx::query_scalar("SELECT due_ms FROM callback WHERE callback_id = $1")
-            .bind(id.to_owned())
-            .fetch_optional(&mut *conn)
-            .await?;
-        Ok(due)
+        callback::due_ms(&mut conn, id).await
     }
 
     /// What a callback is booked by that the person of a call asks for later; `None`: there is no

@@ -118,6 +118,8 @@ pub(super) async fn book(site: &Site, wanted: Wanted<'_>) -> Result<Booked, Prob
         callback_id: id.clone(),
         call_id,
         business,
+        flow: flow.name.clone(),
+        called: called.to_owned(),
         step: step.map_or_else(String::new, |(name, _)| name.to_owned()),
         number,
         target: target.name.clone(),

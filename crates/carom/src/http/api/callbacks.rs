@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use deflect_actions::store::{OutcomeRow, Row};
+use deflect_actions::store::{CallStarted, OutcomeRow, Row};
 use message_text::E164;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -94,7 +94,13 @@ pub(crate) async fn callback(
     let business = snapshot.config.business(flow.business.as_deref());
     let business = business.map_or("", |business| business.key.as_str());
     let escalated = of_call.clone();
-    let call_id = of_call.unwrap_or_else(|| on_its_own(&site, &client, business, &person));
+    let (call_id, own) = match of_call {
+        Some(call_id) => (call_id, None),
+        None => {
+            let call = on_its_own(&site, &client, business, &person);
+            (call.call_id.clone(), Some(call))
+        }
+    };
     let wanted = Wanted {
         id: id.clone(),
         call_id,
@@ -107,6 +113,12 @@ pub(crate) async fn callback(
     };
     let Booked { due_ms, why, .. } = book(&site, wanted).await?;
     let Some(due_ms) = due_ms else { return Err(not_booked(why.unwrap_or_default())) };
+    if let Some(call) = own {
+        let ended = on_paper::ended(&call, "callback_booked");
+        for row in [Row::CallStarted(call), ended] {
+            let _ = site.writer.try_write(row);
+        }
+    }
     if let Some(call_id) = escalated {
         let outcome = OutcomeRow {
             outcome_id: format!("{id}-asked"),
@@ -134,15 +146,9 @@ fn not_booked(why: &'static str) -> Problem {
     }
 }
 
-/// Nobody called: the callback has a call of its own.
-fn on_its_own(site: &Site, client: &str, business: &str, person: &E164) -> String {
+/// Nobody called: the callback has a call of its own, which is written once it is booked.
+fn on_its_own(site: &Site, client: &str, business: &str, person: &E164) -> CallStarted {
     let keys = site.store.keys().caller_keys(business, person, wall_ms());
     let snapshot = site.snapshot.load();
-    let call = on_paper::started("api", Some(client), business, person, &snapshot, keys);
-    let id = call.call_id.clone();
-    let ended = on_paper::ended(&call, "callback_booked");
-    for row in [Row::CallStarted(call), ended] {
-        let _ = site.writer.try_write(row);
-    }
-    id
+    on_paper::started("api", Some(client), business, person, &snapshot, keys)
 }
