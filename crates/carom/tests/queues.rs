@@ -219,6 +219,26 @@ fn ic_04_a_person_whom_asterisk_tells_of_ends_the_wait_before_any_offer() {
 }
 
 #[test]
+fn ic_04_a_manager_that_is_lost_while_somebody_waits_may_hide_a_person_so_no_offer_is_made() {
+    let place = Place::new();
+    let asterisk = Asterisk::start(place.pbx(), SECRET);
+    asterisk.queue(1, 0, 10);
+    let engine = start(&place, AMI, "ami");
+    let up = || engine.metric(&place, "carom_source_up{source=\"queue\"}");
+    eventually("it is heard", || (up() == 1.0).then_some(()));
+    let (pbx, carrier) = ring(&place);
+    assert!(!engine.time_line().contains("not heard"), "{}", engine.time_line());
+    asterisk.restarts();
+    eventually("it is told", || engine.time_line().contains("ami is not heard").then_some(()));
+    carrier.succeeds();
+    pbx.succeeds();
+    engine.idle();
+    let line = engine.time_line();
+    assert!(line.contains("forwarded, unknown"), "{line}");
+    assert!(!line.contains("queue_offer"), "an agent may be there: {line}");
+}
+
+#[test]
 fn a_call_in_no_queue_is_taken_when_its_channel_is_bridged_to_another() {
     let place = Place::new();
     let asterisk = Asterisk::start(place.pbx(), SECRET);
@@ -268,6 +288,12 @@ fn ic_04_freeswitch_tells_its_agents_and_the_one_who_takes_the_call() {
     assert_eq!(goes_to(&place, &engine), "nobody");
     freeswitch.queue(3, 2);
     eventually("agents are back", || (told("agents_available") == 3.0).then_some(()));
+    // A list of some 400 KB.
+    freeswitch.queue(3, 10_000);
+    eventually("a crowd is told", || (told("callers_waiting") == 10_000.0).then_some(()));
+    freeswitch.queue(3, 2);
+    eventually("it is over", || (told("callers_waiting") == 2.0).then_some(()));
+    assert!(!engine.log().contains("does not answer"), "{}", engine.log());
     let (pbx, carrier) = ring(&place);
     freeswitch.session("5a0c-1", &call_id(&pbx));
     freeswitch.session("5a0c-2", "somebody-else");

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -34,6 +34,8 @@ pub struct Sources(Arc<Inner>);
 struct Inner {
     told: RwLock<BTreeMap<String, Told>>,
     asking: Mutex<BTreeMap<String, Asked>>,
+    /// Sources by which targets are told of persons, and that are not heard now.
+    deaf: Mutex<BTreeMap<String, HumanSignal>>,
     /// Who is told of persons who take calls.
     board: RwLock<Option<mpsc::WeakSender<Ask>>>,
 }
@@ -58,6 +60,11 @@ impl Sources {
                     task.abort();
                 }
                 self.change(|told| told.remove(name));
+                self.deaf().remove(name);
+                // What its calls wait for comes no more, or past another connection.
+                if let (Some(by), Some(board)) = (signal(before), self.board()) {
+                    tokio::spawn(async move { board.send(Ask::SignalLost(by)).await });
+                }
             }
             stays
         });
@@ -71,6 +78,9 @@ impl Sources {
                     Some(tokio::spawn(self.clone().ask(source.clone(), web.clone())))
                 }
                 SourceKind::Queue(settings) => {
+                    if let Some(by) = signal(source) {
+                        self.deaf().insert(source.name.clone(), by);
+                    }
                     Some(tokio::spawn(self.clone().follow(source.clone(), settings.clone())))
                 }
                 SourceKind::Options { .. } | SourceKind::Api => None,
@@ -82,6 +92,11 @@ impl Sources {
     /// What all of them told last.
     pub fn told(&self) -> BTreeMap<String, Told> {
         self.0.told.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a person may take a call now whom this signal does not tell of.
+    pub fn misses(&self, by: &HumanSignal) -> bool {
+        self.deaf().values().any(|deaf| deaf == by)
     }
 
     /// A source was told to us; `false`: there is none of that name that is told.
@@ -120,6 +135,19 @@ impl Sources {
         change(&mut self.0.told.write().unwrap_or_else(PoisonError::into_inner));
     }
 
+    fn deaf(&self) -> MutexGuard<'_, BTreeMap<String, HumanSignal>> {
+        self.0.deaf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on the source is not heard, and calls that wait for its signal are told.
+    async fn lose(&self, source: &Source) {
+        let Some(by) = signal(source) else { return };
+        let was_heard = self.deaf().insert(source.name.clone(), by.clone()).is_none();
+        if let Some(board) = self.board().filter(|_| was_heard) {
+            let _ = board.send(Ask::SignalLost(by)).await;
+        }
+    }
+
     fn board(&self) -> Option<mpsc::Sender<Ask>> {
         let board = self.0.board.read().unwrap_or_else(PoisonError::into_inner);
         board.as_ref().and_then(mpsc::WeakSender::upgrade)
@@ -135,10 +163,18 @@ impl Sources {
             while let Some(told) = news.recv().await {
                 match told {
                     News::Told(report) => {
+                        self.deaf().remove(&source.name);
                         was_up = state(&source, was_up, None);
                         self.take(&source, report);
                     }
-                    News::Down(why) => was_up = state(&source, was_up, Some(&why)),
+                    News::Down(why) => {
+                        self.deaf().remove(&source.name);
+                        was_up = state(&source, was_up, Some(&why));
+                    }
+                    News::Lost(why) => {
+                        was_up = state(&source, was_up, Some(&why));
+                        self.lose(&source).await;
+                    }
                     News::Person(call) => {
                         let Some(board) = self.board() else { continue };
                         let answered = Answered { call, by: by.clone(), reply: None };
@@ -210,6 +246,12 @@ fn wanted(source: &Source, flows: &[Arc<Flow>]) -> Source {
         settings.signals = targets.any(|target| Some(&target.human_signal) == signal.as_ref());
     }
     source
+}
+
+/// What a source tells persons by, where a target waits for that.
+fn signal(source: &Source) -> Option<HumanSignal> {
+    let SourceKind::Queue(Settings { signals: true, .. }) = &source.kind else { return None };
+    source.kind.signal()
 }
 
 /// What holds while a source has told nothing.

@@ -190,7 +190,8 @@ impl Switchboard {
             | TargetOutcome::NoAnswer { .. }
             | TargetOutcome::Failed { .. }
             | TargetOutcome::Ended { .. } => self.dial_failed(no),
-            TargetOutcome::Ringing => {}
+            // One that tells too late, or never, is waited for as any other.
+            TargetOutcome::Ringing | TargetOutcome::SignalLost => {}
         }
     }
 

@@ -90,6 +90,7 @@ impl Switchboard {
             quiet,
             agent,
             person: false,
+            unheard: false,
             pressed: Pressed::default(),
             state: TargetState::Calling,
         });
@@ -322,6 +323,7 @@ impl Switchboard {
         }
         self.agent_said(no, headers);
         self.tell(no, Input::Target(TargetOutcome::Answered { human }));
+        self.if_unheard(no);
     }
 
     /// What a voice bot says in the headers of a message, as far as the flow reads them.

@@ -126,6 +126,8 @@ pub struct TargetLeg {
     pub agent: Option<AgentRequest>,
     /// It was told from elsewhere that a person took the call.
     pub person: bool,
+    /// A person may have taken the call unheard of.
+    pub unheard: bool,
     /// Keys that may begin its feature code.
     pub pressed: Pressed,
     pub state: TargetState,

@@ -39,6 +39,7 @@ use std::{
     time::Duration,
 };
 
+use ivr_runtime::flow::model::HumanSignal;
 use rtp_media::{ports::PortPool, session::MediaEvent, worker::MediaPool};
 use sip_stack::{
     endpoint::{Endpoint, LegId, LoopGuard, Output, Path, PingId, Source},
@@ -93,6 +94,8 @@ pub enum Ask {
     StopDial(String),
     /// A person has taken a call.
     Answered(Answered),
+    /// Persons who take calls that wait for this signal are not told of, or were not for a while.
+    SignalLost(HumanSignal),
     /// A person on the call of this id wants its link sent.
     SendLink(String, oneshot::Sender<LinkOrder>),
     /// Gauges.
@@ -346,6 +349,7 @@ impl Switchboard {
             Ask::Dial(order) => self.dial(*order),
             Ask::StopDial(callback_id) => self.stop_dial(&callback_id),
             Ask::Answered(answered) => self.on_answered(answered),
+            Ask::SignalLost(by) => self.on_signal_lost(&by),
             Ask::SendLink(call_id, reply) => self.order_link(&call_id, reply),
             Ask::Gauges(reply) => {
                 let _ = reply.send(Gauges {

@@ -9,10 +9,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::Trouble;
+use super::{Trouble, esl};
 
-/// Bytes that may wait to be read as a message.
-pub(super) const LONGEST: usize = 256 * 1024;
+/// Bytes that may wait to be read as a message: the longest that there is, and what came after it.
+const LONGEST: usize = esl::frame::LONGEST + 256 * 1024;
 
 pub(super) struct Link {
     stream: TcpStream,

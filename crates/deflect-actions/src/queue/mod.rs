@@ -71,8 +71,10 @@ pub struct Report {
 pub enum News {
     /// The queue answered.
     Told(Report),
-    /// It does not answer, or can't be asked.
+    /// The PBX answers, but not for this queue.
     Down(String),
+    /// The PBX does not answer, or can't be asked: persons who take calls are not told of.
+    Lost(String),
     /// A person took a call.
     Person(Taken),
 }
@@ -124,7 +126,7 @@ pub async fn follow(settings: Settings, news: mpsc::Sender<News>) {
             again = AGAIN;
         }
         let pause = if matches!(trouble, Trouble::Refused(_)) { REFUSED } else { again };
-        if news.send(News::Down(trouble.to_string())).await.is_err() {
+        if news.send(News::Lost(trouble.to_string())).await.is_err() {
             return;
         }
         sleep(pause).await;

@@ -98,7 +98,9 @@ impl Call {
                     self.state.desk.push(Output::StopForward);
                     EndReason::CallerHangup
                 }
-                Stage::Queued | Stage::Talking => return self.end_forwarded(now, true),
+                Stage::Queued | Stage::Unheard | Stage::Talking => {
+                    return self.end_forwarded(now, true);
+                }
             },
             Phase::Saying(_) => self.done_in_flow().unwrap_or(EndReason::CallerHangup),
             Phase::Apologising(_) => EndReason::Apology,

@@ -48,6 +48,7 @@ impl Call {
             targets::Step::Stay => {}
             targets::Step::Answered { human } => self.target_answered(now, id, human),
             targets::Step::HumanAnswered => self.human_answered(now),
+            targets::Step::SignalLost => self.state.progress.maybe_human = true,
             targets::Step::Failed(failure) => self.target_failed(now, id, failure),
             targets::Step::Ended { by_caller: true } => self.hung_up(now),
             targets::Step::Ended { by_caller: false } => self.end_forwarded(now, false),

@@ -173,6 +173,9 @@ pub enum TargetOutcome {
     },
     /// The target's `human_signal` came.
     HumanAnswered,
+    /// Its `human_signal` can't be heard, or could not for a while: from now on a person may be
+    /// there whom nobody tells of.
+    SignalLost,
     /// 486 or 600.
     Busy {
         /// The target's code.

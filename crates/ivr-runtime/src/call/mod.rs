@@ -218,7 +218,7 @@ impl Call {
         let Phase::Forwarding(forwarding) = &self.state.phase else { return false };
         match forwarding.stage {
             Stage::Calling { .. } => false,
-            Stage::Queued | Stage::Talking => true,
+            Stage::Queued | Stage::Unheard | Stage::Talking => true,
         }
     }
 

@@ -37,8 +37,10 @@ impl Call {
 
     /// The text of the target that the caller is bridged to.
     fn agents_text<'f>(&self, flow: &'f Flow) -> Result<(StepId, &'f Text), &'static str> {
-        let Phase::Forwarding(Forwarding { target, stage: Stage::Queued | Stage::Talking }) =
-            &self.state.phase
+        let Phase::Forwarding(Forwarding {
+            target,
+            stage: Stage::Queued | Stage::Unheard | Stage::Talking,
+        }) = &self.state.phase
         else {
             return Err("not_bridged");
         };

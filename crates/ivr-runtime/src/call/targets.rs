@@ -24,6 +24,8 @@ pub(crate) enum Stage {
     Calling { until: Duration },
     /// Bridged to music, or to we do not know whom.
     Queued,
+    /// As queued, but a person may have come unheard of.
+    Unheard,
     /// Bridged to a person.
     Talking,
 }
@@ -38,6 +40,8 @@ pub(crate) enum Step {
     },
     /// A person took a queued call.
     HumanAnswered,
+    /// A person may have taken it.
+    SignalLost,
     /// It could not be reached.
     Failed(Failure),
     /// The bridge is over.
@@ -61,14 +65,20 @@ impl Forwarding {
     }
 
     pub fn handle_outcome(&mut self, target: &Target, outcome: TargetOutcome) -> Step {
-        use TargetOutcome::{Answered, Busy, Ended, Failed, HumanAnswered, NoAnswer, Ringing};
+        use TargetOutcome::{
+            Answered, Busy, Ended, Failed, HumanAnswered, NoAnswer, Ringing, SignalLost,
+        };
         match (self.stage, outcome) {
             (Stage::Calling { .. }, Answered { human }) => {
                 let human = human || is_person(target);
                 self.stage = if human { Stage::Talking } else { Stage::Queued };
                 Step::Answered { human }
             }
-            (Stage::Queued, HumanAnswered) => {
+            (Stage::Queued, SignalLost) => {
+                self.stage = Stage::Unheard;
+                Step::SignalLost
+            }
+            (Stage::Queued | Stage::Unheard, HumanAnswered) => {
                 self.stage = Stage::Talking;
                 Step::HumanAnswered
             }
@@ -82,13 +92,17 @@ impl Forwarding {
                 Step::Failed(Failure::Failed { status: None })
             }
             // A failure after the answer is an end.
-            (Stage::Queued | Stage::Talking, Busy { .. } | NoAnswer { .. } | Failed { .. }) => {
-                Step::Ended { by_caller: false }
-            }
+            (
+                Stage::Queued | Stage::Unheard | Stage::Talking,
+                Busy { .. } | NoAnswer { .. } | Failed { .. },
+            ) => Step::Ended { by_caller: false },
             (_, Ended { by_caller }) => Step::Ended { by_caller },
-            (Stage::Calling { .. }, Ringing | HumanAnswered)
+            (Stage::Calling { .. }, Ringing | HumanAnswered | SignalLost)
             | (Stage::Queued, Ringing | Answered { .. })
-            | (Stage::Talking, Ringing | Answered { .. } | HumanAnswered) => Step::Stay,
+            | (Stage::Unheard, Ringing | Answered { .. } | SignalLost)
+            | (Stage::Talking, Ringing | Answered { .. } | HumanAnswered | SignalLost) => {
+                Step::Stay
+            }
         }
     }
 
@@ -96,7 +110,7 @@ impl Forwarding {
     pub fn poll_timeout(&self) -> Option<Duration> {
         match self.stage {
             Stage::Calling { until } => Some(until),
-            Stage::Queued | Stage::Talking => None,
+            Stage::Queued | Stage::Unheard | Stage::Talking => None,
         }
     }
 }

@@ -179,7 +179,9 @@ impl Call {
 
     /// News of the target leg, whether the caller listens to it or to an offer meanwhile.
     pub(super) fn line_outcome(&mut self, now: Duration, outcome: TargetOutcome) {
-        use TargetOutcome::{Answered, Busy, Ended, Failed, HumanAnswered, NoAnswer, Ringing};
+        use TargetOutcome::{
+            Answered, Busy, Ended, Failed, HumanAnswered, NoAnswer, Ringing, SignalLost,
+        };
         let flow = Arc::clone(&self.flow);
         let Some(wait) = self.wait_of_place().cloned() else { return };
         let Some(target) = flow.targets.get(usize::from(wait.target.0)) else { return };
@@ -198,6 +200,7 @@ impl Call {
                 }
             }
             (Leg::Up, HumanAnswered) => self.person_takes_over(now),
+            (Leg::Up, SignalLost) => self.person_may_be_there(now),
             (Leg::Calling { .. }, Failed { status }) => {
                 place.leg = later;
                 self.state.route.target_failed(wait.target, status);
@@ -220,7 +223,7 @@ impl Call {
             }
             (_, Ended { by_caller: true }) => self.hung_up(now),
             (Leg::Gone { .. }, _)
-            | (Leg::Calling { .. }, HumanAnswered)
+            | (Leg::Calling { .. }, HumanAnswered | SignalLost)
             | (Leg::Up, Answered { .. }) => {}
         }
     }
@@ -234,17 +237,28 @@ impl Call {
 
     /// A person is there: whatever the caller hears gives way (decisions §3).
     fn person_takes_over(&mut self, now: Duration) {
+        self.give_way(now, Stage::Talking, "person_answered");
+        self.human_answered(now);
+    }
+
+    /// Nobody tells any more when a person is there: the caller is left in the queue, as at a
+    /// target that never tells.
+    fn person_may_be_there(&mut self, now: Duration) {
+        self.give_way(now, Stage::Unheard, "signal_lost");
+        self.state.progress.maybe_human = true;
+    }
+
+    /// The caller hears the target, and nothing else any more.
+    fn give_way(&mut self, now: Duration, stage: Stage, why: &str) {
         let listening = !matches!(self.state.phase, Phase::Waiting(_));
-        self.close_step(now, Exit::Next, OfferResponse::Timeout, Some("person_answered"));
+        self.close_step(now, Exit::Next, OfferResponse::Timeout, Some(why));
         if listening {
             self.state.desk.push(Output::StopPlay);
         }
         self.state.desk.push(Output::Rebridge);
         let Some(place) = self.state.place.take() else { return };
         self.state.progress.text_sent = false;
-        self.state.phase =
-            Phase::Forwarding(Forwarding { target: place.target, stage: Stage::Talking });
-        self.human_answered(now);
+        self.state.phase = Phase::Forwarding(Forwarding { target: place.target, stage });
     }
 
     /// The caller goes on to `id`: into the line of the same target the place comes along.

@@ -286,9 +286,10 @@ fn begins(outcome: TargetOutcome) -> bool {
         | TargetOutcome::Busy { .. }
         | TargetOutcome::NoAnswer { .. }
         | TargetOutcome::Failed { .. } => true,
-        TargetOutcome::Ringing | TargetOutcome::HumanAnswered | TargetOutcome::Ended { .. } => {
-            false
-        }
+        TargetOutcome::Ringing
+        | TargetOutcome::HumanAnswered
+        | TargetOutcome::SignalLost
+        | TargetOutcome::Ended { .. } => false,
     }
 }
 

@@ -65,7 +65,9 @@ impl Talking {
         context: &mut Context<'_>,
         input: &Input,
     ) -> Turn {
-        use TargetOutcome::{Answered, Busy, Ended, Failed, HumanAnswered, NoAnswer, Ringing};
+        use TargetOutcome::{
+            Answered, Busy, Ended, Failed, HumanAnswered, NoAnswer, Ringing, SignalLost,
+        };
         let Some(target) = target(context.flow, agent) else { return Turn::Stay };
         let outcome = match input {
             Input::AgentSaid(values) => {
@@ -99,7 +101,8 @@ impl Talking {
                 let own = agent.exit(Failure::Failed { status: None }, target);
                 Turn::Leave(Leave::failed(own, "broken_off"))
             }
-            (_, Ringing | HumanAnswered) | (Self::Connected { .. }, Answered { .. }) => Turn::Stay,
+            (_, Ringing | HumanAnswered | SignalLost)
+            | (Self::Connected { .. }, Answered { .. }) => Turn::Stay,
         }
     }
 

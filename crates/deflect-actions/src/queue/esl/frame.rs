@@ -3,8 +3,8 @@
 
 use bytes::BytesMut;
 
-/// A body may be no longer.
-const LONGEST: usize = 128 * 1024;
+/// A body may be no longer: some 250 bytes for each member that a queue lists.
+pub(in crate::queue) const LONGEST: usize = 4 * 1024 * 1024;
 /// Nor may the headers.
 const HEADERS: usize = 16 * 1024;
 

@@ -145,6 +145,38 @@ fn no_offer_and_no_text_plays_over_a_person() {
 }
 
 #[test]
+fn ic_04_once_a_person_may_be_there_unheard_of_nothing_plays_and_nothing_ends_the_wait() {
+    // Before the offer is due; while it plays; and while its text is sent.
+    for (lost_at, keys, left) in [(3, "", "line next"), (6, "", "queue_offer next"), (6, "1", "")] {
+        let mut phone = phone(FLOW, facts(), Obedient::default());
+        phone.0.world.targets.insert("agents".into(), None);
+        phone.0.input(Input::Target(TargetOutcome::Answered { human: false }));
+        phone.0.pass(Duration::from_secs(lost_at));
+        keys.chars().for_each(|label| {
+            phone.press_now(label);
+        });
+        phone.0.input(Input::Target(TargetOutcome::SignalLost));
+        assert_eq!(phone.line().last(), Some(&"queue"), "{lost_at} {keys}");
+        assert!(phone.path().iter().any(|step| step.contains(left)), "{:?}", phone.path());
+        let so_far = phone.line();
+        // Longer than the offer, `give_up_minutes` and `max_minutes` are waited for.
+        phone.wait(3_600);
+        assert_eq!(phone.line(), so_far, "{lost_at} {keys}");
+        phone.hang_up();
+        assert_eq!(phone.end(), Some((EndReason::Forwarded, Handled::Unknown)));
+    }
+}
+
+#[test]
+fn ic_04_a_person_who_is_told_of_after_all_is_one() {
+    let mut phone = phone(FLOW, facts(), Obedient::default());
+    phone.wait(3);
+    phone.0.input(Input::Target(TargetOutcome::SignalLost));
+    phone.wait(30).hang_up();
+    assert_eq!(phone.end(), Some((EndReason::Forwarded, Handled::Human)));
+}
+
+#[test]
 fn while_the_target_is_busy_the_caller_hears_music_and_it_is_tried_again_and_again() {
     let busy = target_says(&[("agents", TargetOutcome::Busy { status: 486 })]);
     let mut phone = phone(FLOW, Facts { withheld: true, ..facts() }, busy);
