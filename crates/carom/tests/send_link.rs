@@ -48,7 +48,7 @@ fn ex_30_an_agent_s_feature_code_sends_the_link_mid_call_and_is_heard_by_nobody(
     let place = Place::new();
     let engine = Engine::start_with(BIN, &place, CONFIG, FLOW);
     let (caller, agent) = (Ear::at(place.carrier()), Ear::at(place.pbx()));
-    let (carrier, pbx) = bridge(&place, &caller, &agent, 6_000, "+447700900123");
+    let (carrier, pbx) = bridge(&place, &caller, &agent, 9_000, "+447700900123");
     let to_agent = agent.meets();
     agent.presses(to_agent, STAR);
     agent.presses(to_agent, 7);
@@ -62,6 +62,14 @@ fn ex_30_an_agent_s_feature_code_sends_the_link_mid_call_and_is_heard_by_nobody(
         keys.extend(events.map(|packet| packet.payload[0]));
         keys.dedup();
         (keys == [STAR, 5]).then_some(())
+    });
+    // So does one that nothing follows.
+    agent.presses(to_agent, STAR);
+    eventually("a key on its own is relayed", || {
+        let events = caller.heard().into_iter().filter(|packet| packet.pt == 101);
+        keys.extend(events.map(|packet| packet.payload[0]));
+        keys.dedup();
+        (keys == [STAR, 5, STAR]).then_some(())
     });
     carrier.succeeds();
     pbx.succeeds();

@@ -49,6 +49,7 @@ impl Switchboard {
             self.act_on_hunt(no, acts);
         }
         self.reoffer_due(no);
+        self.on_keys_timeout(no);
         let Some(call) = self.calls.get_mut(&no) else { return };
         let waited = call.dial.as_ref().and_then(|dial| dial.until);
         if call.machine.is_none() && waited.is_some_and(|until| until <= now) {

@@ -39,6 +39,11 @@ pub struct Pressed {
 }
 
 impl Pressed {
+    /// When the keys that are held can't begin the code any more.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        (!self.held.is_empty()).then_some(self.last + APART)
+    }
+
     /// A key more; `true`: it completes the code. What can't belong to it any more is let go of.
     fn press(
         &mut self,
@@ -47,7 +52,7 @@ impl Pressed {
         code: &[Key],
         mut let_go: impl FnMut(Digit),
     ) -> bool {
-        if now > self.last + APART {
+        if self.poll_timeout().is_some_and(|until| until <= now) {
             self.held.drain(..).for_each(&mut let_go);
         }
         self.last = now;
@@ -95,10 +100,30 @@ impl Switchboard {
         let mut others = Vec::new();
         let complete =
             target.pressed.press(now, digit, &facts.feature_code, |key| others.push(key));
+        self.relay_held(no, others);
+        if complete {
+            self.tell(no, Input::SendLink);
+        }
+        self.reschedule(no);
+    }
+
+    /// Keys that nothing followed were meant for the caller.
+    pub(super) fn on_keys_timeout(&mut self, no: CallNo) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(target) = call.target.as_mut() else { return };
+        if target.pressed.poll_timeout().is_some_and(|until| until <= now) {
+            let held = std::mem::take(&mut target.pressed.held);
+            self.relay_held(no, held);
+        }
+    }
+
+    fn relay_held(&mut self, no: CallNo, keys: Vec<Digit>) {
+        let Some(call) = self.calls.get(&no) else { return };
         let session = call.caller.media.session;
         let events = call.caller.media.talk.current();
         let events = events.is_some_and(|agreed| agreed.telephone_event.is_some());
-        for digit in others {
+        for digit in keys {
             match events {
                 true => {
                     let duration_ms = RELAYED_MS;
@@ -106,9 +131,6 @@ impl Switchboard {
                 }
                 false => self.relay_key_as_info(no, Side::Caller, digit, RELAYED_MS),
             }
-        }
-        if complete {
-            self.tell(no, Input::SendLink);
         }
     }
 

@@ -257,9 +257,10 @@ impl Live {
         let hunt = self.target.as_ref().and_then(|target| target.hunt.poll_timeout());
         let waiting = self.dial.as_ref().and_then(|dial| dial.until);
         let facts = self.facts_due.or(waiting).filter(|_| self.machine.is_none());
+        let keys = self.target.as_ref().and_then(|target| target.pressed.poll_timeout());
         let target = self.target.as_ref().and_then(|target| target.media.reoffer_at);
         let offers = [self.caller.media.reoffer_at, target];
-        [machine, hunt, facts, self.closed_by].into_iter().chain(offers).flatten().min()
+        [machine, hunt, facts, keys, self.closed_by].into_iter().chain(offers).flatten().min()
     }
 
     /// Whether the caller hears the target as soon as it is there to be heard.
