@@ -32,7 +32,7 @@ async fn order(store: &Store, n: u32, slots: &[i64]) -> CallbackOrder {
         callback_id: format!("cb-{n}"),
         call_id: call.call_id,
         business: "retail".to_owned(),
-        flow: "Front".to_owned(),
+        flow: "main".to_owned(),
         called: String::new(),
         step: "callback".to_owned(),
         number: mobile(n),
@@ -64,13 +64,14 @@ async fn ic_12_the_line_that_a_callback_names_is_the_one_it_is_for(db: Db) {
     store.book_callback(&own).await.unwrap();
     own =
         CallbackOrder { call_id: "never-called".to_owned(), callback_id: "cb-2".to_owned(), ..own };
+    own.flow = "Front".to_owned();
     own.called = "+442079460019".to_owned();
     store.book_callback(&own).await.unwrap();
     let mut due = store.claim_callbacks(LEASE_MS, 9).await.unwrap();
     due.sort_by(|a, b| a.callback_id.cmp(&b.callback_id));
     let found: Vec<_> = due.iter().map(|due| (due.flow.as_str(), due.called.as_str())).collect();
     let of_call = call(0, Some(&mobile(1))).did.unwrap();
-    assert_eq!(found, [("Front", of_call.as_str()), ("Front", "+442079460019")]);
+    assert_eq!(found, [("main", of_call.as_str()), ("Front", "+442079460019")]);
 }
 
 async fn dp_06_slots_fill_up_in_order_whoever_books_and_then_there_is_none(db: Db) {
