@@ -93,7 +93,9 @@ fn dp_17_ex_12_the_agent_finds_at_one_address_what_the_caller_typed_and_the_crm_
         told["steps"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
     assert_eq!(steps, ["who", "account", "pin", "about"]);
     assert_eq!(told["intent"], "billing_dispute");
-    let known = json!({ "account": "***456", "customer_id": "c-17", "customer_type": "basic" });
+    let known = json!({
+        "account": "***456", "customer_id": "c-17", "customer_type": "basic", "site_visits": "0",
+    });
     assert_eq!(told["known"], known, "no secret, no whole number");
     pbx.succeeds();
     engine.idle();

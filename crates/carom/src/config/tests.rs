@@ -150,12 +150,8 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "44:8 N01 `kind = \"infobip\"` is not available yet | it takes `sandbox`, `twilio`, `telnyx`, `whatsapp-cloud`, `bandwidth`, `vonage`, `smpp`, `http`, `liveperson`, `khoros`",
         ),
         (
-            "[provider.sandbox]|[source.queue]\nkind = \"ami\"\n[provider.sandbox]",
-            "44:8 N01 `kind = \"ami\"` is not available yet | it takes `http`, `options`, `api`",
-        ),
-        (
             "[media]|[http]\nwebhooks = [{ url = \"https://x.example\", secret = \"env:HOME\", events = [\"call.end\"] }]\n[media]",
-            "19:73 E00 no event is called `call.end` | events are call.ended, callback.booked, voicemail.left, or `*` for all",
+            "19:73 E00 no event is called `call.end` | events are call.ended, callback.booked, voicemail.left, message.state, message.received, or `*` for all",
         ),
         // Secrets.
         (
