@@ -1,13 +1,13 @@
 //! The store's key is replaced: by a new one of the file, or by the first of those that the
 //! operator gave.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use deflect_actions::{
     keys::StoreKeys,
     store::{Resealed, Store, StoreError},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use super::parts::store_keys;
 use crate::{
@@ -39,6 +39,11 @@ enum NotRotated {
     Unreadable(u64),
 }
 
+/// One at a time: each must find what the one before it left.
+static ROTATION: Mutex<()> = Mutex::const_new(());
+/// A commit that sealed with the older key is over by then.
+const COMMITS: Duration = Duration::from_secs(5);
+
 /// Answers when all is done; `new_key`: the file gets a new one, else what it holds is gone by.
 pub(super) async fn rotate(
     snapshot: Arc<Snapshot>,
@@ -46,6 +51,11 @@ pub(super) async fn rotate(
     new_key: bool,
     reply: oneshot::Sender<Reply>,
 ) {
+    let Ok(_turn) = ROTATION.try_lock() else {
+        let why = "the key is being changed already; see the log and `audit`";
+        let _ = reply.send(Reply::Error(why.to_owned()));
+        return;
+    };
     let answer = match rotated(&snapshot, &store, new_key).await {
         Ok(done) => Reply::Done(format!(
             "{} value(s) are encrypted anew, {} were already",
@@ -76,7 +86,21 @@ async fn rotated(
     let both: StoreKeys = given.with_new()?;
     both.write(path)?;
     store.keys().seal().take(&both);
-    let done = reseal(store, "new key").await?;
+    let mut done = reseal(store, "new key").await?;
+    // What was sealed before the new key was taken may be committed only now.
+    loop {
+        tokio::time::sleep(COMMITS).await;
+        let late = store.reseal().await?;
+        done.unreadable = late.unreadable;
+        if late.renewed == 0 {
+            break;
+        }
+        done.renewed += late.renewed;
+    }
+    let others = store.other_nodes().await?;
+    if !others.is_empty() {
+        return Err(NotRotated::OtherNodes(others.join(", ")));
+    }
     if done.unreadable > 0 {
         return Err(NotRotated::Unreadable(done.unreadable));
     }
