@@ -1,7 +1,7 @@
 //! `GET /e/{name}`: a tracked place leads on, and is counted (KH-21).
 
 use axum::{
-    extract::{Path, State},
+    extract::{ConnectInfo, Path, State},
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -9,15 +9,23 @@ use deflect_actions::store::{ContactRow, Row};
 use uuid::Uuid;
 
 use super::{
+    address,
     html::{self, Refused},
     owner, people,
 };
-use crate::{http::Site, node::clock::wall_ms};
+use crate::{
+    http::{Site, patience::Peer},
+    node::clock::wall_ms,
+};
+
+/// Visits of one address in a minute that may be people's: many share one.
+const VISITS: u32 = 60;
 
 /// Whoever comes is led on at once; a person is a contact before any call, a program is none.
 pub(super) async fn enter(
     State(site): State<Site>,
     Path(name): Path<String>,
+    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
@@ -25,7 +33,12 @@ pub(super) async fn enter(
     let Some(entry) = snapshot.config.entries.iter().find(|entry| entry.name == name) else {
         return html::refused(Refused::Unknown, &owner(&site));
     };
-    let by_person = people::is_person(&method, &headers);
+    let mut by_person = people::is_person(&method, &headers);
+    // Whoever comes all the time is no person, whatever it says, and fills no tables.
+    let from = address(from.ip(), &headers);
+    if by_person && site.landing.0.visits.is_too_many(from, VISITS, wall_ms()) {
+        by_person = false;
+    }
     let contact = by_person.then(|| Uuid::now_v7().to_string());
     if let Some(contact_id) = &contact {
         let row = ContactRow {

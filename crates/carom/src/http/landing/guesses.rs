@@ -1,4 +1,4 @@
-//! Who tries tokens that are none is let wait.
+//! Who tries tokens that are none is let wait, and who comes all the time is not counted.
 
 use std::{
     collections::HashMap,
@@ -8,14 +8,14 @@ use std::{
 };
 
 /// Bad tokens of one address in a minute that are answered at once.
-const FREE: u32 = 20;
+pub(super) const FREE: u32 = 20;
 const MINUTE_MS: i64 = 60_000;
 /// Each further one is answered after so long.
 pub(super) const PAUSE: Duration = Duration::from_secs(2);
 /// Addresses remembered at most.
 const MOST: usize = 10_000;
 
-/// Bad tokens of the present minute, by address. Clones are the same.
+/// What addresses did in the present minute. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub struct Guesses(Arc<Mutex<Minute>>);
 
@@ -26,15 +26,15 @@ struct Minute {
 }
 
 impl Guesses {
-    /// A bad token; whether the address has had too many.
-    pub(super) fn bad(&self, from: IpAddr, now_ms: i64) -> bool {
+    /// One more of an address in this minute; whether they are too many.
+    pub(super) fn is_too_many(&self, from: IpAddr, free: u32, now_ms: i64) -> bool {
         let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if now_ms - minute.began_ms >= MINUTE_MS || minute.bad.len() >= MOST {
             *minute = Minute { began_ms: now_ms, bad: HashMap::new() };
         }
         let count = minute.bad.entry(network(from)).or_insert(0);
         *count = count.saturating_add(1);
-        *count > FREE
+        *count > free
     }
 }
 
@@ -59,10 +59,13 @@ mod tests {
         let one = "2001:db8::1".parse().unwrap();
         let same_house = "2001:db8::2".parse().unwrap();
         for _ in 0..10 {
-            assert!(!guesses.bad(one, 1_000_000) && !guesses.bad(same_house, 1_000_000));
+            assert!(
+                !guesses.is_too_many(one, FREE, 1_000_000)
+                    && !guesses.is_too_many(same_house, FREE, 1_000_000)
+            );
         }
-        assert!(guesses.bad(one, 1_050_000));
-        assert!(!guesses.bad("192.0.2.1".parse().unwrap(), 1_050_000));
-        assert!(!guesses.bad(one, 1_060_000), "a new minute");
+        assert!(guesses.is_too_many(one, FREE, 1_050_000));
+        assert!(!guesses.is_too_many("192.0.2.1".parse().unwrap(), FREE, 1_050_000));
+        assert!(!guesses.is_too_many(one, FREE, 1_060_000), "a new minute");
     }
 }

@@ -29,7 +29,7 @@ use deflect_actions::{
 use serde::Deserialize;
 
 use self::{
-    guesses::{Guesses, PAUSE},
+    guesses::{FREE, Guesses, PAUSE},
     html::{Notice, Owner, Refused, Shown},
 };
 use super::{Site, patience::Peer};
@@ -48,6 +48,8 @@ struct Inner {
     signer: Signer,
     destinations: Destinations,
     guesses: Guesses,
+    /// Of entry points.
+    visits: Guesses,
 }
 
 impl Desk {
@@ -58,7 +60,13 @@ impl Desk {
         signer: Signer,
         destinations: Destinations,
     ) -> Self {
-        Self(Arc::new(Inner { snapshot, signer, destinations, guesses: Guesses::default() }))
+        Self(Arc::new(Inner {
+            snapshot,
+            signer,
+            destinations,
+            guesses: Guesses::default(),
+            visits: Guesses::default(),
+        }))
     }
 }
 
@@ -198,7 +206,7 @@ async fn find(
         },
     };
     let (Some(token), Some(link)) = (token, link) else {
-        if site.landing.0.guesses.bad(from, wall_ms()) {
+        if site.landing.0.guesses.is_too_many(from, FREE, wall_ms()) {
             metrics::counter!("carom_link_guesses_total").increment(1);
             tokio::time::sleep(PAUSE).await;
             return Err(html::refused(Refused::Busy, &owner(site)));
