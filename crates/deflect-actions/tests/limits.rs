@@ -29,6 +29,7 @@ on_both!(
     a_rush_of_texts_to_one_number_passes_no_limit,
     the_texts_of_a_day_cost_so_much_and_it_is_told_before,
     what_a_provider_charged_counts_whatever_the_price_says,
+    what_a_text_of_our_own_cost_is_learnt_within_seconds,
     a_prefix_whose_texts_nobody_opens_is_paused,
     sms_pumping_from_one_prefix_gets_no_more_texts_than_its_limit,
     no_text_goes_to_premium_satellite_toll_free_or_short_numbers,
@@ -233,6 +234,14 @@ async fn what_a_provider_charged_counts_whatever_the_price_says(db: Db) {
     db.execute("UPDATE message SET price_micros = -995000").await.unwrap();
     let other = Desk { texts: desk.again(&db, "b2").await, ..desk };
     other.is_limited(&mobile(2), "spend_per_day").await;
+}
+
+async fn what_a_text_of_our_own_cost_is_learnt_within_seconds(db: Db) {
+    let desk = Desk::priced(&db, 1_000_000, 10_000).await;
+    desk.sends(&mobile(1)).await;
+    db.execute("UPDATE message SET price_micros = -995000").await.unwrap();
+    desk.clock.advance(10_000);
+    desk.is_limited(&mobile(2), "spend_per_day").await;
 }
 
 async fn a_prefix_whose_texts_nobody_opens_is_paused(db: Db) {

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Connection, Row};
 use super::{StoreError, db::Dialect};
 
 /// The steps, oldest first; their number is the version after them.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("../../migrations/0001_schema.sql"),
     include_str!("../../migrations/0002_event.sql"),
     include_str!("../../migrations/0003_attempts.sql"),
@@ -16,6 +16,7 @@ const STEPS: [&str; 10] = [
     include_str!("../../migrations/0008_contact_kind.sql"),
     include_str!("../../migrations/0009_event_sealed.sql"),
     include_str!("../../migrations/0010_callback_flow.sql"),
+    include_str!("../../migrations/0011_receipt_index.sql"),
 ];
 /// Any number that nobody else locks.
 const LOCK: i64 = 0x63_6172_6f6d;

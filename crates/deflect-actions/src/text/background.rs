@@ -28,6 +28,11 @@ impl TextService {
     pub fn start(&self) -> JoinHandle<()> {
         let service = self.clone();
         tokio::spawn(async move {
+            // A whole day's texts may take longer to read than an order waits.
+            let (store, now) = (&service.0.store, service.0.store.now_ms());
+            if let Err(error) = service.0.window.keep_up(store, &service.config(), now).await {
+                tracing::warn!(%error, "what was sent today is read with the first text");
+            }
             let attempts = Arc::new(Semaphore::new(ATTEMPTS));
             let mut looks: u64 = 0;
             loop {

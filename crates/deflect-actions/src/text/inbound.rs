@@ -32,26 +32,39 @@ impl TextService {
         text: &Inbound,
     ) -> Result<Option<String>, StoreError> {
         let Ok(from) = text.from.parse::<E164>() else { return Ok(None) };
+        let answer = self.heed(config, name, provider, text, &from).await?;
+        let now = self.0.store.now_ms();
+        Ok(answer.filter(|_| self.0.answers.may_go_to(&from, now)))
+    }
+
+    async fn heed(
+        &self,
+        config: &TextConfig,
+        name: &str,
+        provider: &Provider,
+        text: &Inbound,
+        from: &E164,
+    ) -> Result<Option<String>, StoreError> {
         let sender = sender(config, name, &text.to);
         let of = sender.and_then(|sender| sender.business.as_deref());
-        let last = self.0.store.last_text_to(&from, of).await?;
+        let last = self.0.store.last_text_to(from, of).await?;
         let word = Word::of(&text.text);
         if word != Some(Word::Stop)
             && let Some(open) = self.open(last.as_ref())
             && let Some(reply) = config.reply(open, &text.text)
-            && !self.0.store.is_opted_out(&open.business, &from, "").await?
+            && !self.0.store.is_opted_out(&open.business, from, "").await?
         {
             return self.take_reply(name, text, open, reply).await;
         }
         let Some(word) = word else {
-            return self.pass_on(config, (name, of), text, &from, last.as_ref()).await;
+            return self.pass_on(config, (name, of), text, from, last.as_ref()).await;
         };
         for business in self.0.store.keys().businesses().filter(|it| of.is_none_or(|of| of == *it))
         {
             match word {
-                Word::Stop => self.0.store.opt_out(business, &from, "", "text").await?,
+                Word::Stop => self.0.store.opt_out(business, from, "", "text").await?,
                 Word::Start => {
-                    self.0.store.opt_in(business, &from, None).await?;
+                    self.0.store.opt_in(business, from, None).await?;
                 }
                 Word::Help => {}
             }

@@ -5,6 +5,7 @@
 //! evidence. [`TextService::send`] never waits longer than the order allows, and what it began
 //! goes on when its caller is gone.
 
+mod answers;
 mod attempt;
 mod background;
 mod check;
@@ -47,6 +48,7 @@ struct Inner {
     store: Store,
     config: RwLock<Arc<TextConfig>>,
     window: limits::Window,
+    answers: answers::Answers,
     throttle: throttle::Throttle,
     scores: risk::Scores,
     health: health::Health,
@@ -65,6 +67,7 @@ impl TextService {
             store,
             config: RwLock::new(Arc::clone(&config)),
             window: limits::Window::default(),
+            answers: answers::Answers::default(),
             throttle: throttle::Throttle::default(),
             scores: risk::Scores::default(),
             health: health::Health::default(),

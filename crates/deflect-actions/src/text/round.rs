@@ -160,10 +160,16 @@ impl TextService {
         provider: &Provider,
         limit: Duration,
     ) -> Result<Accepted, Unsent> {
+        let until = Instant::now() + limit;
+        // Asked before the commit: nothing lies between that and the first byte.
+        let freely = sender.template.is_some()
+            && tokio::time::timeout(limit, self.may_write_freely(message, &sender.provider))
+                .await
+                .unwrap_or(false);
         let by =
             Writes { sender: &sender.name, provider: &sender.provider, channel: sender.channel };
         let writing = self.0.store.writing(&message.message_id, message.try_no, by);
-        match tokio::time::timeout(limit, writing).await {
+        match tokio::time::timeout_at(until, writing).await {
             Ok(Ok(Some(try_no))) => message.try_no = try_no,
             Ok(Ok(None)) => return Err(Unsent::Lost),
             Ok(Err(error)) => {
@@ -173,10 +179,13 @@ impl TextService {
             Err(_) => return Err(Unsent::Store),
         }
         let mut outbound = outbound(message, sender, self.0.store.now_ms());
-        if outbound.template.is_some() && self.may_write_freely(message, &sender.provider).await {
+        if freely {
             outbound.template = None;
         }
-        provider.send(outbound, limit).await.map_err(Unsent::Send)
+        provider
+            .send(outbound, until.saturating_duration_since(Instant::now()))
+            .await
+            .map_err(Unsent::Send)
     }
 
     /// Whether the person wrote to us there within the window in which WhatsApp takes free text.
@@ -232,6 +241,9 @@ impl TextService {
             ..this
         };
         metrics::counter!("carom_texts_accepted_total").increment(1);
+        if let Some(price) = accepted.price_micros {
+            self.0.window.charged(&message.message_id, price);
+        }
         self.insist(&message.message_id, &news).await;
         if accepted.state != State::Accepted {
             self.insist(&message.message_id, &News { state: accepted.state, ..this }).await;

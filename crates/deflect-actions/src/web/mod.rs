@@ -229,9 +229,11 @@ fn is_its_fault(why: &str) -> bool {
 
 /// The address may hold a number, so that it is not kept itself.
 fn key_of(ask: &Ask) -> [u8; 32] {
-    let mut hash = Sha256::new();
+    let system = ask.system.as_ref().map_or(0, System::number).to_string();
+    let by = [ask.url.as_str(), ask.token.as_deref().unwrap_or(""), system.as_str()];
     let read = ask.save.iter().flat_map(|(field, pointer)| [field.as_str(), pointer.as_str()]);
-    for part in [ask.url.as_str(), ask.token.as_deref().unwrap_or("")].into_iter().chain(read) {
+    let mut hash = Sha256::new();
+    for part in by.into_iter().chain(read) {
         hash.update(part.as_bytes());
         hash.update([0]);
     }

@@ -1,7 +1,14 @@
 //! A system of the business that wants to know who asks: by a client certificate, by a token of
 //! its authorization server (OAuth 2.0 client credentials, RFC 6749 §4.4), or by a signature.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Certificate, Client, Identity, RequestBuilder, Url};
@@ -64,7 +71,12 @@ pub enum BadCredentials {
 #[derive(Clone)]
 pub struct System(Arc<Inner>);
 
+/// Systems made so far.
+static MADE: AtomicU64 = AtomicU64::new(1);
+
 struct Inner {
+    /// No other has the same, even after a reload.
+    number: u64,
     credentials: Credentials,
     client: Client,
     token: Mutex<Option<Token>>,
@@ -101,7 +113,12 @@ impl System {
             builder = builder.tls_certs_only(trusted);
         }
         let client = builder.build().map_err(|_| BadCredentials::Client)?;
-        Ok(Self(Arc::new(Inner { credentials, client, token: Mutex::default() })))
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        Ok(Self(Arc::new(Inner { number, credentials, client, token: Mutex::default() })))
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.0.number
     }
 
     pub(super) fn client(&self) -> &Client {

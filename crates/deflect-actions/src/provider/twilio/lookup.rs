@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::{Twilio, request};
+use crate::http::body;
 
 #[derive(Deserialize)]
 struct Looked {
@@ -31,7 +32,7 @@ impl Twilio {
         if response.status() != StatusCode::OK {
             return None;
         }
-        let looked: Looked = response.json().await.ok()?;
+        let looked: Looked = serde_json::from_slice(&body(response).await?).ok()?;
         score(&looked.sms_pumping_risk?)
     }
 }

@@ -81,10 +81,17 @@ impl Window {
         let (bites, told) = self.lock().take(&text, config, to, &keys.1, now);
         if let Some(percent) = told {
             tracing::error!(percent, "the texts of a day cost that much of `spend_per_day`");
-            let percent = percent.to_string();
-            store.limit_hit(&order.call.call_id, "spend_per_day", "alarm", &percent).await?;
+            let (call, percent) = (&order.call.call_id, percent.to_string());
+            if let Err(error) = store.limit_hit(call, "spend_per_day", "alarm", &percent).await {
+                tracing::warn!(%error, "the alarm of `spend_per_day` is not recorded");
+            }
         }
         Ok(bites)
+    }
+
+    /// A provider tells what a text costs; the sign is its own.
+    pub fn charged(&self, message_id: &str, price_micros: i64) {
+        self.lock().charged(message_id, price_micros.abs());
     }
 
     /// The text was not committed, as far as is known.
@@ -93,7 +100,7 @@ impl Window {
     }
 
     /// Reads what others wrote since it was last read: at first all of the last day.
-    async fn keep_up(
+    pub async fn keep_up(
         &self,
         store: &Store,
         config: &TextConfig,
@@ -111,9 +118,17 @@ impl Window {
             }
             Some(Read { at_ms, .. }) => (at_ms - SOON_MS, false),
         };
-        // What this node wrote is counted already, but for what it is in doubt of.
-        let ours_too = read.is_none() || doubts;
-        let news = store.texts_since(since.max(now - DAY_MS), ours_too).await?;
+        // What this node wrote is counted already; now and then it is looked at for prices, and for
+        // what was in doubt.
+        let news = match store.texts_since(since.max(now - DAY_MS), whole).await {
+            Ok(news) => news,
+            Err(error) => {
+                if doubts {
+                    self.lock().doubt();
+                }
+                return Err(error);
+            }
+        };
         self.lock().take_in(&news, store, config, now);
         let whole_ms = if whole { now } else { read.map_or(now, |read| read.whole_ms) };
         *read = Some(Read { at_ms: now, whole_ms });

@@ -67,6 +67,10 @@ impl Texts {
         for text in news {
             let Some(id) = id_of(&text.message_id) else { continue };
             if self.by_id.contains_key(&id) {
+                // Its sender may be another than was thought, and its price told by now.
+                if text.sender.is_some() || text.price_micros.is_some() {
+                    self.costs(id, config.cost(text));
+                }
                 continue;
             }
             let sealed = text.dest_enc.as_ref();
@@ -101,11 +105,29 @@ impl Texts {
         (bites, self.alarm(config, cost))
     }
 
+    /// What a text costs, in millionths.
+    pub fn charged(&mut self, message_id: &str, micros: i64) {
+        if let Some(id) = id_of(message_id) {
+            self.costs(id, micros);
+        }
+    }
+
+    fn costs(&mut self, id: Id, micros: i64) {
+        if let Some(text) = self.by_id.get_mut(&id) {
+            self.spent += micros - std::mem::replace(&mut text.cost, micros);
+        }
+    }
+
     /// Forgets a text; whether it was committed is asked of the outbox.
     pub fn release(&mut self, message_id: &str) {
         if let Some(id) = id_of(message_id) {
             self.remove(id);
         }
+        self.doubts = true;
+    }
+
+    /// The outbox is to be asked about texts of our own.
+    pub fn doubt(&mut self) {
         self.doubts = true;
     }
 
