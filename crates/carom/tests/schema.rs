@@ -167,9 +167,16 @@ fn toml_files(folder: &Path) -> Vec<PathBuf> {
 
 fn kind_of(file: PathBuf) -> (&'static str, PathBuf) {
     let text = fs::read_to_string(&file).unwrap();
-    let is_flow = text.lines().any(|line| line.starts_with("[flow]") || line.starts_with("[step."))
-        || file.to_string_lossy().contains("ivr-runtime/tests/bad");
-    (if is_flow { "flow" } else { "config" }, file)
+    let begins = |with: &str| text.lines().any(|line| line.starts_with(with));
+    let is_bad_flow = || file.to_string_lossy().contains("ivr-runtime/tests/bad");
+    let kind = if begins("[sub]") {
+        "sub-flow"
+    } else if begins("[flow]") || begins("[step.") || is_bad_flow() {
+        "flow"
+    } else {
+        "config"
+    };
+    (kind, file)
 }
 
 /// What jsonschema finds in each file.

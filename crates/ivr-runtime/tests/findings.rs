@@ -132,7 +132,7 @@ impl PromptIndex for Prompts {
     fn transcript(&self, language: &str, name: &str) -> Option<String> {
         let said = match (language, name) {
             ("en-GB", "main") => "For orders press 1, for the rest press two or three.",
-            ("en-GB", "shorter") => "Press 2, or press 9 for the rest.",
+            ("en-GB", "apology") => "Press 2, or press 9 for the rest.",
             ("es-ES", "main") => "Para pedidos pulse 1. Para repetir pulse asterisco.",
             _ => return None,
         };

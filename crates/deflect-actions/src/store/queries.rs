@@ -160,7 +160,8 @@ mod tests {
                 "asa",
                 "failed_promise",
                 "engaged",
-                "destinations"
+                "destinations",
+                "waited"
             ]
         );
         for name in names {

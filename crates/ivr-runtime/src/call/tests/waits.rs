@@ -147,7 +147,9 @@ fn no_offer_and_no_text_plays_over_a_person() {
 #[test]
 fn ic_04_once_a_person_may_be_there_unheard_of_nothing_plays_and_nothing_ends_the_wait() {
     // Before the offer is due; while it plays; and while its text is sent.
-    for (lost_at, keys, left) in [(3, "", "line next"), (6, "", "queue_offer next"), (6, "1", "")] {
+    for (lost_at, keys, left) in
+        [(3, "", "line next"), (6, "", "queue_offer next"), (7, "1", "queue_text next")]
+    {
         // The world would send a person after 20 s.
         let targets = [("agents".into(), None)].into();
         let mut phone = phone(FLOW, facts(), Obedient { targets, ..Obedient::default() });
