@@ -5,11 +5,12 @@ use std::{
     collections::BTreeSet,
     io::{Read as _, Write as _},
     net::TcpStream,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
-use carom_blackbox::{CONFIG, Database, Ear, Engine, FLOW, Place, Scenario, call, eventually, get};
+use carom_blackbox::{
+    CONFIG, Database, Ear, Engine, FLOW, Place, Scenario, call, eventually, get,
+    judges::{self, Judges},
+};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -373,16 +374,5 @@ fn routes(row: &str) -> Vec<String> {
 
 /// What a validator of others says of a document.
 fn judge(document: &Value) -> Value {
-    let judges = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judges");
-    let scripts: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/judges");
-    assert!(Command::new(scripts.join("install")).arg(&judges).status().unwrap().success());
-    let mut node = Command::new("node")
-        .arg(scripts.join("openapi.js"))
-        .env("NODE_PATH", judges.join("node_modules"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    node.stdin.take().unwrap().write_all(document.to_string().as_bytes()).unwrap();
-    serde_json::from_slice(&node.wait_with_output().unwrap().stdout).unwrap()
+    judges::asked(Judges::below(env!("CARGO_TARGET_TMPDIR")).node("openapi.js"), document)
 }

@@ -3,11 +3,14 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
-    path::{Path, PathBuf},
-    process::Command,
+    path::Path,
 };
 
-use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, eventually, web::SAFARI};
+use carom_blackbox::{
+    CONFIG, Database, Engine, FLOW, Place, eventually,
+    judges::{self, Judges},
+    web::SAFARI,
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const ENTRIES: &str = r#"
@@ -81,16 +84,8 @@ fn kh_21_the_qr_code_of_an_entry_point_is_read_by_others_as_its_address() {
 }
 
 /// What jsQR sees in a file.
-fn read_by_another(file: &PathBuf) -> String {
-    let judges = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judges");
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/judges");
-    assert!(Command::new(scripts.join("install")).arg(&judges).status().unwrap().success());
-    let output = Command::new("node")
-        .arg(scripts.join("qr.js"))
-        .arg(file)
-        .env("NODE_PATH", judges.join("node_modules"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+fn read_by_another(file: &Path) -> String {
+    let mut judge = Judges::below(env!("CARGO_TARGET_TMPDIR")).node("qr.js");
+    judge.arg(file);
+    judges::printed(judge).trim().to_owned()
 }

@@ -4,15 +4,15 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use carom::{
     config::check,
     schema::{Kind, schema},
 };
+use carom_blackbox::judges::{self, Judges};
 use serde_json::{Value, json};
 
 use crate::docs::documented_keys;
@@ -183,18 +183,7 @@ fn kind_of(file: PathBuf) -> (&'static str, PathBuf) {
 fn judged(cases: &[(&str, PathBuf)]) -> Vec<Vec<String>> {
     let schemas: serde_json::Map<_, _> =
         KINDS.iter().map(|(name, kind, _)| ((*name).to_owned(), schema(*kind))).collect();
-    let asked = json!({ "schemas": schemas, "cases": cases }).to_string();
-    let judges = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judges");
-    let scripts = root().join("tests/judges");
-    assert!(Command::new(scripts.join("install")).arg(&judges).status().unwrap().success());
-    let mut child = Command::new(judges.join("python/bin/python"))
-        .arg(scripts.join("schema.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(asked.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    serde_json::from_slice(&output.stdout).unwrap()
+    let asked = json!({ "schemas": schemas, "cases": cases });
+    let judge = Judges::below(env!("CARGO_TARGET_TMPDIR")).python("schema.py");
+    serde_json::from_value(judges::asked(judge, &asked)).unwrap()
 }

@@ -4,12 +4,11 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    path::Path,
     process::{Command, Stdio},
 };
 
 use carom::config::check;
-use carom_blackbox::{Database, Engine, FLOW, Place, eventually, twilio::Twilio};
+use carom_blackbox::{Database, Engine, FLOW, Place, eventually, judges::Judges, twilio::Twilio};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const TELNYX: &str = r#"
@@ -208,12 +207,8 @@ fn smpp_binds_by_tls_to_a_centre_of_others_and_to_none_that_the_system_does_not_
         let done = Command::new("openssl").args(args).current_dir(folder).output().unwrap();
         assert!(done.status.success(), "{done:?}");
     }
-    let judges = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judges");
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/judges");
-    assert!(Command::new(scripts.join("install")).arg(&judges).status().unwrap().success());
-    let mut centre = Command::new("node")
-        .arg(scripts.join("centre.js"))
-        .env("NODE_PATH", judges.join("node_modules"))
+    let mut centre = Judges::below(env!("CARGO_TARGET_TMPDIR"))
+        .node("centre.js")
         .envs([("TLS_KEY", folder.join("leaf.key")), ("TLS_CERT", folder.join("leaf.pem"))])
         .stdout(Stdio::piped())
         .spawn()

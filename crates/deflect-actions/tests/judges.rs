@@ -7,7 +7,6 @@ mod common;
 use std::{
     env,
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::Duration,
@@ -17,7 +16,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{
     Db, TOKEN,
     centre::Centre,
-    eventually, mobile, order,
+    eventually,
+    judges::{judges, script},
+    mobile, order,
     personality::{Event, Personality, Says, pair},
     sender, wide,
 };
@@ -181,18 +182,6 @@ async fn node_smpp_takes_our_texts_and_we_its_receipts() {
     assert!(goodbye.contains("unbound"), "{goodbye}");
     child.kill().unwrap();
     child.wait().unwrap();
-}
-
-/// A folder with the judges, installed into the build's temporary one where they are not yet.
-fn judges() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judges");
-    let installed = Command::new(script("install")).arg(&folder).status().unwrap();
-    assert!(installed.success(), "the judges cannot be installed");
-    folder
-}
-
-fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/judges").join(name)
 }
 
 fn python(name: &str, asked: &Value) -> Value {

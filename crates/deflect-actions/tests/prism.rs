@@ -2,17 +2,19 @@
 //! their interfaces, which tests/judges/install installs.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
+mod common;
+
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
 };
 
+use common::judges::judges;
 use deflect_actions::provider::{
     Channel, Fill, OutboundMessage, Provider, Reference, SendError, Template,
     bandwidth::{Account, Bandwidth},
@@ -80,13 +82,6 @@ impl Prism {
         stream.read_to_string(&mut answer).unwrap();
         answer.split(' ').nth(1).unwrap().parse().unwrap()
     }
-}
-
-fn judges() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judges");
-    let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/judges/install");
-    assert!(Command::new(install).arg(&folder).status().unwrap().success());
-    folder
 }
 
 fn message<'a>(to: &'a E164, template: Option<&'a Template>) -> OutboundMessage<'a> {

@@ -12,6 +12,7 @@ mod database;
 mod ear;
 mod engine;
 mod freeswitch;
+pub mod judges;
 mod pbx_api;
 mod place;
 mod sipp;

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::node::{NodeArgs, clock};
+use super::{
+    list::ListArgs,
+    node::{NodeArgs, clock},
+};
 use crate::control::Request;
 
 /// Arguments of `carom callbacks`.
@@ -28,18 +31,6 @@ enum Command {
     },
 }
 
-#[derive(Debug, clap::Args)]
-struct ListArgs {
-    /// How many callbacks to list.
-    #[arg(long, default_value_t = 20)]
-    limit: u32,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    node: NodeArgs,
-}
-
 impl CallbacksArgs {
     /// `carom callbacks [list|cancel]`.
     ///
@@ -47,21 +38,17 @@ impl CallbacksArgs {
     /// No node runs, its store is down, or it knows no such callback.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            None => self.list.run(),
-            Some(Command::List(list)) => list.run(),
+            None => list(self.list),
+            Some(Command::List(args)) => list(args),
             Some(Command::Cancel { id, node }) => node.print(&Request::CancelCallback { id }),
         }
     }
 }
 
-impl ListArgs {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        let value = self.node.data(&Request::Callbacks { limit: self.limit })?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&value)?);
-            return Ok(ExitCode::SUCCESS);
-        }
-        for one in value.as_array().into_iter().flatten() {
+fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
+    args.run(
+        |limit| Request::Callbacks { limit },
+        |one| {
             let text = |key: &str| one[key].as_str().unwrap_or("-").to_owned();
             println!(
                 "{}  {}  {:8}  {}  {}  {} tries",
@@ -72,7 +59,6 @@ impl ListArgs {
                 text("target"),
                 one["tries"],
             );
-        }
-        Ok(ExitCode::SUCCESS)
-    }
+        },
+    )
 }

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::node::{NodeArgs, clock};
+use super::{
+    list::ListArgs,
+    node::{NodeArgs, clock},
+};
 use crate::control::Request;
 
 /// Arguments of `carom messages`.
@@ -50,18 +53,6 @@ enum Command {
     },
 }
 
-#[derive(Debug, clap::Args)]
-struct ListArgs {
-    /// How many messages to list.
-    #[arg(long, default_value_t = 20)]
-    limit: u32,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    node: NodeArgs,
-}
-
 impl MessagesArgs {
     /// `carom messages [list|show|retry|cancel]`.
     ///
@@ -69,8 +60,8 @@ impl MessagesArgs {
     /// No node runs, its store is down, it knows no such message, or may not do that with it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            None => self.list.run(),
-            Some(Command::List(list)) => list.run(),
+            None => list(self.list),
+            Some(Command::List(args)) => list(args),
             Some(Command::Show { id, json, node }) => {
                 let value = node.data(&Request::Message { message: id })?;
                 if json {
@@ -90,21 +81,16 @@ impl MessagesArgs {
     }
 }
 
-impl ListArgs {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        let value = self.node.data(&Request::Messages { limit: self.limit })?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&value)?);
-            return Ok(ExitCode::SUCCESS);
-        }
-        for message in value.as_array().into_iter().flatten() {
+fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
+    args.run(
+        |limit| Request::Messages { limit },
+        |message| {
             println!("{}", line(message));
             if let Some(body) = message["body"].as_str() {
                 println!("    {body}");
             }
-        }
-        Ok(ExitCode::SUCCESS)
-    }
+        },
+    )
 }
 
 fn line(message: &Value) -> String {

@@ -13,6 +13,7 @@ mod fragments;
 mod graph;
 mod hours;
 mod keys;
+mod list;
 mod messages;
 mod new;
 mod node;

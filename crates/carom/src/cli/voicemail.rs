@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 
-use super::node::{NodeArgs, clock};
+use super::{
+    list::ListArgs,
+    node::{NodeArgs, clock},
+};
 use crate::control::{Request, VoicemailAct};
 
 /// Arguments of `carom voicemail`.
@@ -47,18 +50,6 @@ enum Command {
     },
 }
 
-#[derive(Debug, clap::Args)]
-struct ListArgs {
-    /// How many messages to list.
-    #[arg(long, default_value_t = 20)]
-    limit: u32,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    node: NodeArgs,
-}
-
 impl VoicemailArgs {
     /// `carom voicemail [list|export|heard|delete]`.
     ///
@@ -67,8 +58,8 @@ impl VoicemailArgs {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let act = |id, act| Request::Voicemail { id, act };
         match self.command {
-            None => self.list.run(),
-            Some(Command::List(list)) => list.run(),
+            None => list(self.list),
+            Some(Command::List(args)) => list(args),
             Some(Command::Export { id, out, node }) => export(id, out, &node),
             Some(Command::Heard { id, node }) => node.print(&act(id, VoicemailAct::Heard)),
             Some(Command::Delete { id, node }) => node.print(&act(id, VoicemailAct::Delete)),
@@ -76,14 +67,10 @@ impl VoicemailArgs {
     }
 }
 
-impl ListArgs {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        let value = self.node.data(&Request::Voicemails { limit: self.limit })?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&value)?);
-            return Ok(ExitCode::SUCCESS);
-        }
-        for left in value.as_array().into_iter().flatten() {
+fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
+    args.run(
+        |limit| Request::Voicemails { limit },
+        |left| {
             let text = |key: &str| left[key].as_str().unwrap_or("-").to_owned();
             println!(
                 "{}  {}  {:4} s  {:5}  {} → {}  {} ({})",
@@ -96,9 +83,8 @@ impl ListArgs {
                 text("flow"),
                 text("step"),
             );
-        }
-        Ok(ExitCode::SUCCESS)
-    }
+        },
+    )
 }
 
 fn export(id: String, out: Option<PathBuf>, node: &NodeArgs) -> anyhow::Result<ExitCode> {

@@ -78,10 +78,7 @@ async fn rotated(
         return reseal(store, "re-encrypted under the given key").await;
     }
     let SecretRef::File(path) = reference else { return Err(NotRotated::NoFile) };
-    let others = store.other_nodes().await?;
-    if !others.is_empty() {
-        return Err(NotRotated::OtherNodes(others.join(", ")));
-    }
+    refuse_others(store).await?;
     // Written before it is used: whatever happens from here on, the file holds every key in use.
     let both: StoreKeys = given.with_new()?;
     both.write(path)?;
@@ -97,16 +94,18 @@ async fn rotated(
         }
         done.renewed += late.renewed;
     }
-    let others = store.other_nodes().await?;
-    if !others.is_empty() {
-        return Err(NotRotated::OtherNodes(others.join(", ")));
-    }
+    refuse_others(store).await?;
     if done.unreadable > 0 {
         return Err(NotRotated::Unreadable(done.unreadable));
     }
     both.newest().write(path)?;
     store.keys().seal().take(&both.newest());
     Ok(done)
+}
+
+async fn refuse_others(store: &Store) -> Result<(), NotRotated> {
+    let others = store.other_nodes().await?;
+    if others.is_empty() { Ok(()) } else { Err(NotRotated::OtherNodes(others.join(", "))) }
 }
 
 async fn reseal(store: &Store, what: &str) -> Result<Resealed, NotRotated> {

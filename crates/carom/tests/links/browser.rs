@@ -1,28 +1,18 @@
 //! The page in Chromium: with and without script, judged by axe-core for WCAG 2.2 AA.
 
-use std::{path::Path, process::Command};
-
-use carom_blackbox::web::{Crm, Says};
+use carom_blackbox::{
+    judges::{self, Judges},
+    web::{Crm, Says},
+};
 use serde_json::Value;
 
 use super::Site;
 
 /// What tests/judges/page.js tells of one page.
 fn judged(site: &Site, link: &str, pressing: &[&str]) -> Value {
-    let judges = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judges");
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/judges");
-    assert!(Command::new(scripts.join("install")).arg(&judges).status().unwrap().success());
-    let output = Command::new("node")
-        .arg(scripts.join("page.js"))
-        .arg(format!("http://{}:8080{link}", site.place.engine()))
-        .args(pressing)
-        .env("NODE_PATH", judges.join("node_modules"))
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    let wrong = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}\n{wrong}");
-    serde_json::from_str(&told).unwrap()
+    let mut judge = Judges::below(env!("CARGO_TARGET_TMPDIR")).node("page.js");
+    judge.arg(format!("http://{}:8080{link}", site.place.engine())).args(pressing);
+    serde_json::from_str(&judges::printed(judge)).unwrap()
 }
 
 #[test]

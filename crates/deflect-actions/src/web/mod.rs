@@ -151,7 +151,7 @@ async fn with_new_token(ask: &Ask, url: &Url, until: Instant) -> Result<Value, S
     if first != Err("status_401".to_owned()) {
         return first;
     }
-    system.forget(&refused).await;
+    system.forget(&refused, until).await;
     let token = system.token(until).await?;
     once(ask, url, token.as_deref(), until).await
 }

@@ -151,8 +151,11 @@ impl System {
     }
 
     /// The system did not take this token: it is asked for no more.
-    pub(super) async fn forget(&self, refused: &str) {
-        let mut kept = self.0.token.lock().await;
+    /// Whoever holds it longer than `until` is getting another.
+    pub(super) async fn forget(&self, refused: &str, until: Instant) {
+        let Ok(mut kept) = tokio::time::timeout_at(until, self.0.token.lock()).await else {
+            return;
+        };
         // Another may have got a new one meanwhile.
         if kept.as_ref().is_some_and(|token| token.value == refused) {
             *kept = None;

@@ -4,6 +4,7 @@
 
 pub mod centre;
 pub mod emulator;
+pub mod judges;
 pub mod personality;
 pub mod twilio;
 
