@@ -45,9 +45,11 @@ impl Store {
         reference: Option<Reference<'_>>,
     ) -> Result<Option<(String, i64)>, StoreError> {
         let mut conn = self.conn().await?;
+        // Two questions, each with an index: one with OR looks at all messages of the provider.
         let row = sqlx::query(
-            "SELECT message_id, try_no FROM message WHERE provider = $1 AND (provider_id = $2 \
-             OR (message_id = $3 AND try_no = $4 AND provider_id IS NULL))",
+            "SELECT message_id, try_no FROM message WHERE provider = $1 AND provider_id = $2 \
+             UNION ALL SELECT message_id, try_no FROM message WHERE message_id = $3 \
+             AND provider = $1 AND try_no = $4 AND provider_id IS NULL LIMIT 1",
         )
         .bind(provider.to_owned())
         .bind(provider_id.to_owned())
