@@ -333,7 +333,8 @@ fn the_documented_configuration_is_refused_by_the_names_of_what_is_not_available
     let lines = String::from_utf8(told.stdout).unwrap();
     let findings = lines.lines().map(|line| {
         let finding: serde_json::Value = serde_json::from_str(line).unwrap();
-        let word = |key: &str| finding[key].as_str().unwrap().to_owned();
+        let folder = place.folder().to_string_lossy();
+        let word = |key: &str| finding[key].as_str().unwrap().replace(&*folder, "[folder]");
         format!("{} line {}: {}", word("code"), finding["line"], word("message"))
     });
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {

@@ -67,6 +67,7 @@ mod systems;
 mod tcp;
 mod templates;
 mod texts;
+mod tls;
 mod visits;
 mod voicemail;
 mod waits;

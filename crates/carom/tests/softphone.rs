@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use carom_blackbox::{
-    Baresip, CONFIG, Engine, FLOW, Place, Softphone, eventually, go_on_for,
+    Authority, Baresip, CONFIG, Engine, FLOW, Place, Softphone, TLS_LISTENER, eventually,
+    go_on_for,
     sound::{self, likeness, tenths_of_tone},
 };
 
@@ -22,11 +23,16 @@ fn over_tcp_caller_and_pbx_hear_each_other_and_the_pbx_hears_keys() {
     bridge("tcp");
 }
 
+#[test]
+fn over_tls_caller_and_pbx_hear_each_other_and_the_pbx_hears_keys() {
+    bridge("tls");
+}
+
 /// The legs differ in codec; the PBX hangs up.
 fn bridge(transport: &str) {
     let place = Place::new();
     let engine = engine(&place, transport);
-    let mut pbx = pbx(&place).codec("PCMA").start(&place);
+    let mut pbx = secure(pbx(&place).codec("PCMA"), "pbx", transport).start(&place);
     let caller = forwarded(&place, &pbx, transport);
     go_on_for(1_000);
     for (key, so_far) in [('5', "5"), ('#', "5#"), ('9', "5#9")] {
@@ -108,14 +114,26 @@ fn a_caller_who_gives_up_while_the_pbx_rings_ends_both_legs() {
 }
 
 fn engine(place: &Place, transport: &str) -> Engine {
-    let via =
-        |text: &str| text.replace("@{pbx}:5060", &format!("@{{pbx}}:5060;transport={transport}"));
+    let port = if transport == "tls" { 5061 } else { 5060 };
+    let way = format!("@{{pbx}}:{port};transport={transport}");
+    let via = |text: &str| text.replace("@{pbx}:5060", &way);
     // baresip's media and its TCP come from 127.0.0.1, whatever its SDP says: as behind a NAT.
     let config = CONFIG
         .replace("sources    = [\"{carrier}/31\"]", "sources = [\"{carrier}/31\", \"127.0.0.1\"]")
         .replace("media_nets = [\"{carrier}/31\"]", "media_nets = [\"127.0.0.1\"]");
     assert_eq!(config.matches("127.0.0.1").count(), 2);
+    if transport == "tls" {
+        let authority = Authority::new(place);
+        authority.issues("pbx", &format!("IP:{}", place.pbx()), 2);
+        authority.issues("phone", &format!("IP:{}", place.carrier()), 2);
+        let config = config.replacen("[[trunk]]", &format!("{TLS_LISTENER}\n[[trunk]]"), 1);
+        return Engine::start_with(BIN, place, &via(&config), &via(FLOW));
+    }
     Engine::start_with(BIN, place, &via(&config), &via(FLOW))
+}
+
+fn secure(phone: Softphone, name: &'static str, transport: &str) -> Softphone {
+    if transport == "tls" { phone.tls(name) } else { phone }
 }
 
 fn pbx(place: &Place) -> Softphone {
@@ -124,7 +142,8 @@ fn pbx(place: &Place) -> Softphone {
 
 /// A caller whom the engine has answered.
 fn answered(place: &Place, transport: &str) -> Baresip {
-    let mut caller = Softphone::new(place.carrier(), CALLER_HZ).user("+447700900123").start(place);
+    let caller = Softphone::new(place.carrier(), CALLER_HZ).user("+447700900123");
+    let mut caller = secure(caller, "phone", transport).start(place);
     caller.dial(&format!("sip:100@{};transport={transport}", place.engine()));
     caller.saw("CALL_ESTABLISHED");
     go_on_for(1_500);

@@ -19,7 +19,7 @@ async fn a_datagram_to_nobody_is_reported_as_refused() {
         wires.send(&path, Bytes::from_static(b"hello"));
         let told = tokio::time::timeout(Duration::from_secs(5), incoming.recv()).await;
         match told.expect("told in time") {
-            Some(Incoming::Failed { path: Path { remote, .. }, error }) => {
+            Some(Incoming::Failed { path: Path { remote, .. }, error, .. }) => {
                 assert_eq!((remote, error), (nobody, TransportError::Refused));
             }
             other => panic!("{other:?}"),

@@ -26,6 +26,7 @@ pub struct Softphone {
     codec: &'static str,
     user: &'static str,
     answers: bool,
+    tls: Option<&'static str>,
 }
 
 /// A running baresip. Dropping it kills it.
@@ -42,7 +43,7 @@ impl Softphone {
     /// At port 5060 of `at`, UDP and TCP, speaking a tone of `hertz` all the time.
     #[must_use]
     pub fn new(at: Ipv4Addr, hertz: f64) -> Self {
-        Self { at, hertz, codec: "PCMU", user: "phone", answers: true }
+        Self { at, hertz, codec: "PCMU", user: "phone", answers: true, tls: None }
     }
 
     /// Speaks this codec only: `PCMU` (without being told) or `PCMA`.
@@ -57,6 +58,13 @@ impl Softphone {
         Self { user, ..self }
     }
 
+    /// Speaks TLS too, at port 5061, with `name.all.pem` of the place's folder as its certificate,
+    /// and trusts `ca.pem`.
+    #[must_use]
+    pub fn tls(self, name: &'static str) -> Self {
+        Self { tls: Some(name), ..self }
+    }
+
     /// Rings and does not answer.
     #[must_use]
     pub fn rings_only(self) -> Self {
@@ -66,7 +74,7 @@ impl Softphone {
     /// Starts it and waits until it can be told what to do.
     #[must_use]
     pub fn start(self, place: &Place) -> Baresip {
-        let Self { at, hertz, codec, user, answers } = self;
+        let Self { at, hertz, codec, user, answers, tls } = self;
         let name = format!("baresip-{at}");
         let folder = place.folder().join(&name);
         let answer = if answers { "auto" } else { "manual" };
@@ -74,7 +82,7 @@ impl Softphone {
             format!("<sip:{user}@{at}>;regint=0;answermode={answer};audio_codecs={codec}/8000/1\n");
         place.write(&format!("{name}/accounts"), &account);
         place.write(&format!("{name}/contacts"), "");
-        place.write(&format!("{name}/config"), &config(at, &folder));
+        place.write(&format!("{name}/config"), &(config(at, &folder) + &secure(place, tls)));
         sound::write(&folder.join("tone.wav"), &sound::tone(hertz, 60));
         let log = std::fs::File::create(folder.join("log")).unwrap();
         let mut child = Command::new("baresip")
@@ -207,6 +215,12 @@ fn config(at: Ipv4Addr, folder: &std::path::Path) -> String {
          ctrl_tcp_listen {at}:{CONTROL}\n\
          cons_listen {at}:{KEYBOARD}\n"
     )
+}
+
+fn secure(place: &Place, tls: Option<&str>) -> String {
+    let Some(name) = tls else { return String::new() };
+    let folder = place.folder().display();
+    format!("sip_certificate {folder}/{name}.all.pem\nsip_cafile {folder}/ca.pem\n")
 }
 
 /// Reads netstrings of JSON until the program ends.

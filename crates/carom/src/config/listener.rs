@@ -3,37 +3,52 @@
 use std::net::SocketAddr;
 
 use ivr_runtime::diagnose::Code;
+use sip_stack::transport::{Identity, IdentityError};
 
 use super::read::Table;
 
 /// A SIP socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
-    /// UDP or TCP.
+    /// UDP, TCP or TLS.
     pub transport: Transport,
     /// Where it is bound.
     pub bind: SocketAddr,
     /// Host and port that Via and Contact show; `bind` unless told otherwise.
     pub advertise: String,
+    /// Certificate and key of a TLS listener, and whom it trusts.
+    pub identity: Option<Identity>,
 }
 
-/// Transports that can be listened on now.
+/// Transports that can be listened on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// UDP.
     Udp,
     /// TCP.
     Tcp,
+    /// TLS.
+    Tls,
+}
+
+impl Listener {
+    /// Whether `other` is the same socket, whatever certificate it shows.
+    #[must_use]
+    pub fn is_socket(&self, other: &Self) -> bool {
+        let socket = |one: &Self| (one.transport, one.bind, one.advertise.clone());
+        socket(self) == socket(other)
+    }
 }
 
 const DEFAULT_BIND: &str = "127.0.0.1:5060";
+const DEFAULT_TLS_BIND: &str = "127.0.0.1:5061";
 
 pub(super) fn read(table: &Table<'_>) -> Option<Listener> {
-    let kinds = [("udp", Transport::Udp), ("tcp", Transport::Tcp)];
-    let transport = table.required("transport", |t| t.choice("transport", &kinds, &["tls"]));
-    table.not_yet("cert", "TLS");
-    table.not_yet("key", "TLS");
-    let bind: SocketAddr = table.parsed("bind").or_else(|| DEFAULT_BIND.parse().ok())?;
+    let kinds = [("udp", Transport::Udp), ("tcp", Transport::Tcp), ("tls", Transport::Tls)];
+    let transport = table.required("transport", |t| t.choice("transport", &kinds, &[]));
+    let identity = identity(table, transport);
+    let usual = if transport == Some(Transport::Tls) { DEFAULT_TLS_BIND } else { DEFAULT_BIND };
+    let bind: SocketAddr = table.parsed("bind").or_else(|| usual.parse().ok())?;
     let advertise = table.text("advertise").map(|host| with_port(&host.value, bind.port()));
     if bind.ip().is_unspecified() && advertise.is_none() {
         let message = format!(
@@ -43,7 +58,39 @@ pub(super) fn read(table: &Table<'_>) -> Option<Listener> {
         table.note(Code::E00, "bind", message, help);
     }
     let advertise = advertise.unwrap_or_else(|| bind.to_string());
-    Some(Listener { transport: transport?, bind, advertise })
+    Some(Listener { transport: transport?, bind, advertise, identity })
+}
+
+/// Certificate, key and authorities; looked at on every listener, so that what is wrong is told.
+fn identity(table: &Table<'_>, transport: Option<Transport>) -> Option<Identity> {
+    let is_tls = transport == Some(Transport::Tls);
+    let (cert, key, ca) = (table.pem("cert"), table.secret_value("key"), table.pem("ca"));
+    for name in ["cert", "key", "ca"] {
+        if !is_tls && transport.is_some() && table.has(name) {
+            let message = format!("`{name}` is for `transport = \"tls\"`");
+            table.note(Code::E00, name, message, "leave it out here");
+        }
+    }
+    if !is_tls {
+        return None;
+    }
+    for name in ["cert", "key"] {
+        table.require(name, Code::E00);
+    }
+    // A file that is named and cannot be read trusts nobody else instead.
+    if table.has("ca") && ca.is_none() {
+        return None;
+    }
+    let identity = Identity::from_pem(&cert?, key?.reveal().as_bytes(), ca.as_deref());
+    let told = |why: IdentityError| {
+        let name = match why {
+            IdentityError::NoCertificate | IdentityError::Unusable(_) => "cert",
+            IdentityError::NoKey => "key",
+            IdentityError::NoAuthority | IdentityError::NoSystem(_) => "ca",
+        };
+        table.note(Code::E00, name, format!("`{name}`: {why}"), "");
+    };
+    identity.map_err(told).ok()
 }
 
 /// Adds the port where `host` has none; a bare IPv6 address gets its brackets.

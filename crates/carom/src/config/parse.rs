@@ -15,6 +15,7 @@ use super::{
     Trunk, TrunkTransport, Tts, business, control, entry, http, limits, listener, load, media,
     privacy, provider, read::Table, sender, source, store, system, trunk,
 };
+use crate::switchboard::Way;
 
 /// Reads the text of a `carom.toml`; paths in it are relative to `base`. `None` where nothing can
 /// run with it.
@@ -131,6 +132,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     }
     for (target, place) in &drafts {
         tables::refuse_numbers(target, place, &limits.countries, root.notes());
+        refuse_unreachable_target(root.notes(), &listeners, target, place);
     }
     let drafts = drafts.into_iter().map(|(target, _)| target).collect();
     Some(Config {
@@ -205,14 +207,36 @@ fn refuse_same_address(notes: &Notes, listeners: &[(Listener, Span)]) {
     }
 }
 
-/// A trunk that is to be asked by TCP needs a socket of ours for it.
+/// A trunk that is to be asked by TCP or TLS needs a socket of ours for it.
 fn refuse_unreachable_trunks(notes: &Notes, listeners: &[Listener], trunks: &[(Trunk, Span)]) {
-    if listeners.iter().any(|listener| listener.transport == Transport::Tcp) {
-        return;
+    for (trunk, place) in trunks {
+        let (needed, word) = match trunk.transport {
+            TrunkTransport::Udp => continue,
+            TrunkTransport::Tcp | TrunkTransport::Auto => (Transport::Tcp, "tcp"),
+            TrunkTransport::Tls => (Transport::Tls, "tls"),
+        };
+        if !listeners.iter().any(|listener| listener.transport == needed) {
+            let by = word.to_uppercase();
+            let message = format!("`{}` is to be reached by {by}, and no listener is", trunk.name);
+            let help = format!("add a `[[listener]]` with `transport = \"{word}\"`");
+            notes.note(Code::E01, place.clone(), message, help);
+        }
     }
-    for (trunk, place) in trunks.iter().filter(|(t, _)| t.transport != TrunkTransport::Udp) {
-        let message = format!("`{}` is to be reached by TCP, and no listener is", trunk.name);
-        let help = "add a `[[listener]]` with `transport = \"tcp\"`";
+}
+
+/// A target that is asked by TLS needs a socket of ours for it.
+fn refuse_unreachable_target(
+    notes: &Notes,
+    listeners: &[Listener],
+    target: &TargetDraft,
+    place: &Span,
+) {
+    let by_tls = |uri: &String| Way::to(uri, &target.transport) == Way::Tls;
+    let listens = listeners.iter().any(|listener| listener.transport == Transport::Tls);
+    if !listens && target.addresses.iter().any(by_tls) {
+        let name = &target.name.value;
+        let message = format!("`{name}` is to be reached by TLS, and no listener is");
+        let help = "add a `[[listener]]` with `transport = \"tls\"`";
         notes.note(Code::E01, place.clone(), message, help);
     }
 }

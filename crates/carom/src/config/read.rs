@@ -58,15 +58,6 @@ impl<'a> Table<'a> {
         if self.require(key, Code::E00) { read(self) } else { None }
     }
 
-    /// Refuses a key whose feature is not built.
-    pub(super) fn not_yet(&self, key: &'a str, feature: &str) {
-        self.takes(key, Takes::Nothing);
-        if self.value(key).is_some() {
-            let message = format!("`{key}` ({feature}) is not available yet");
-            self.problem(Code::N01, &self.key_place(key), message, "leave it out for now");
-        }
-    }
-
     /// Refuses `true` for a feature that is not built.
     pub(super) fn not_yet_if_true(&self, key: &'a str, feature: &str) {
         if self.flag(key) == Some(true) {
@@ -180,6 +171,20 @@ impl<'a> Table<'a> {
             return self.secret_value(key);
         }
         Some(text.value.into())
+    }
+
+    /// The content of a PEM file, which may be written as a secret is.
+    pub(super) fn pem(&self, key: &'a str) -> Option<Vec<u8>> {
+        let text = self.text(key)?;
+        if text.value.starts_with("env:") {
+            return self.secret_value(key).map(|secret| secret.reveal().as_bytes().to_vec());
+        }
+        let path = self.base.join(text.value.strip_prefix("file:").unwrap_or(&text.value));
+        let told = |why| {
+            let message = format!("`{key}`: {} cannot be read: {why}", path.display());
+            self.note(Code::E01, key, message, "paths are relative to this file");
+        };
+        std::fs::read(&path).map_err(told).ok()
     }
 
     pub(super) fn secret_problem(&self, key: &str, why: &str) {

@@ -1,7 +1,5 @@
 //! `[system.X]`: systems of the business that want to know who asks.
 
-use std::fs;
-
 use deflect_actions::web::{BadCredentials, Credentials, Oauth, System};
 use ivr_runtime::diagnose::Code;
 
@@ -24,9 +22,9 @@ const TOGETHER: [&[&str]; 2] =
 
 pub(super) fn read(name: String, table: &Table<'_>) -> Option<NamedSystem> {
     let url = table.required("url", |t| t.web_address("url"));
-    let cert = pem(table, "client_cert");
+    let cert = table.pem("client_cert");
     let key = table.secret_value("client_key");
-    let ca = pem(table, "ca");
+    let ca = table.pem("ca");
     let token_url = table.web_address("token_url");
     let client_id = table.secret_or_text("client_id");
     let client_secret = table.secret_value("client_secret");
@@ -69,20 +67,6 @@ pub(super) fn read(name: String, table: &Table<'_>) -> Option<NamedSystem> {
             None
         }
     }
-}
-
-/// The content of a PEM file.
-fn pem<'a>(table: &Table<'a>, key: &'a str) -> Option<Vec<u8>> {
-    let path = table.path(key)?;
-    let content = match fs::read(&path) {
-        Ok(content) => content,
-        Err(why) => {
-            let message = format!("`{key}`: {} cannot be read: {why}", path.display());
-            table.note(Code::E01, key, message, "paths are relative to this file");
-            return None;
-        }
-    };
-    Some(content)
 }
 
 fn listed(keys: &[&str]) -> String {

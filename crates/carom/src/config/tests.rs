@@ -126,10 +126,6 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         ),
         // Not available yet, by name.
         (
-            "transport = \"tcp\"|transport = \"tls\"",
-            "8:13 N01 `transport = \"tls\"` is not available yet | it takes `udp`, `tcp`",
-        ),
-        (
             "[media]|[media]\nsrtp = \"optional\"",
             "19:8 N01 `srtp = \"optional\"` is not available yet | it takes `off`",
         ),
@@ -152,6 +148,27 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         (
             "[media]|[http]\nwebhooks = [{ url = \"https://x.example\", secret = \"env:HOME\", events = [\"call.end\"] }]\n[media]",
             "19:73 E00 no event is called `call.end` | events are call.ended, callback.booked, voicemail.left, message.state, message.received, or `*` for all",
+        ),
+        // TLS.
+        (
+            "[media]|[[listener]]\ntransport = \"tls\"\ncert = \"gone.pem\"\nkey = \"env:HOME\"\n[media]",
+            "20:8 E01 `cert`: gone.pem cannot be read: No such file or directory (os error 2) | paths are relative to this file",
+        ),
+        (
+            "[media]|[[listener]]\ntransport = \"tls\"\ncert = \"env:HOME\"\nkey = \"env:HOME\"\n[media]",
+            "20:8 E00 `cert`: there is no certificate in it (PEM, the listener's own first) | ",
+        ),
+        (
+            "transport = \"tcp\"|transport = \"tcp\"\nkey = \"env:HOME\"",
+            "9:7 E00 `key` is for `transport = \"tls\"` | leave it out here",
+        ),
+        (
+            "trusted    = true|transport = \"tls\"",
+            "11:1 E01 `local` is to be reached by TLS, and no listener is | add a `[[listener]]` with `transport = \"tls\"`",
+        ),
+        (
+            "[target.pbx]|[target.pbx]\ntransport = \"tls\"",
+            "26:18 E01 `pbx` is to be reached by TLS, and no listener is | add a `[[listener]]` with `transport = \"tls\"`",
         ),
         // Secrets.
         (

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use ivr_runtime::diagnose::Code;
-use sip_stack::Uri;
+use sip_stack::{
+    Uri,
+    endpoint::{Path, Transport},
+};
 
 use super::{net::Net, read::Table, secret::Secret};
 
@@ -52,6 +55,8 @@ pub enum TrunkTransport {
     Udp,
     /// TCP, where its Contact says nothing else.
     Tcp,
+    /// TLS, where its Contact says nothing else; what comes from it any other way is a stranger's.
+    Tls,
     /// The way its own requests came; TCP where a request is too large for a datagram, its Contact
     /// says nothing else, and TCP works.
     Auto,
@@ -89,6 +94,12 @@ impl Trunk {
         self.sources.iter().any(|net| net.contains(addr))
     }
 
+    /// Whether what comes this way is believed to be its: who is to speak by TLS is heard by
+    /// nothing else, for addresses of datagrams are easily forged.
+    pub fn may_speak_by(&self, path: &Path) -> bool {
+        self.transport != TrunkTransport::Tls || path.transport == Transport::Tls
+    }
+
     /// The country in which numbers of a call to `called` are read.
     pub fn country_of(&self, called: &str) -> &str {
         self.number_countries.get(called).unwrap_or(&self.country)
@@ -115,9 +126,10 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
     let transports = [
         ("udp", TrunkTransport::Udp),
         ("tcp", TrunkTransport::Tcp),
+        ("tls", TrunkTransport::Tls),
         ("auto", TrunkTransport::Auto),
     ];
-    let transport = table.choice("transport", &transports, &["tls"]);
+    let transport = table.choice("transport", &transports, &[]);
     let country = table.required("country", |t| t.country("country"));
     let mut number_countries = BTreeMap::new();
     for (number, facts) in table.tables("numbers") {

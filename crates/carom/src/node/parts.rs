@@ -7,10 +7,13 @@ use deflect_actions::{
     keys::{BusinessKeys, Keys, NumberKey, Seal, StoreKeys, secret_file},
     store::NodeInfo,
 };
-use sip_stack::endpoint::{EndpointConfig, HostPort, LoopGuard, Transport};
+use sip_stack::{
+    endpoint::{EndpointConfig, HostPort, LoopGuard, Transport},
+    transport::Listen,
+};
 
 use super::clock::wall_ms;
-use crate::config::{self, Config, SecretRef};
+use crate::config::{self, Config, Listener, SecretRef};
 
 /// How often one call may come by before it is taken for a loop.
 const PASSES: usize = 3;
@@ -74,14 +77,20 @@ pub fn node_info(config: &Config) -> anyhow::Result<NodeInfo> {
 
 /// The listeners as the transports want them.
 #[must_use]
-pub fn listeners(config: &Config) -> Vec<(Transport, SocketAddr)> {
-    config.listeners.iter().map(|listener| (transport(listener.transport), listener.bind)).collect()
+pub fn listeners(config: &Config) -> Vec<Listen> {
+    let listen = |listener: &Listener| Listen {
+        transport: transport(listener.transport),
+        at: listener.bind,
+        identity: listener.identity.clone(),
+    };
+    config.listeners.iter().map(listen).collect()
 }
 
 fn transport(transport: config::Transport) -> Transport {
     match transport {
         config::Transport::Udp => Transport::Udp,
         config::Transport::Tcp => Transport::Tcp,
+        config::Transport::Tls => Transport::Tls,
     }
 }
 

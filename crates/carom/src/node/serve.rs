@@ -329,7 +329,9 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             names.push(name);
         }
     };
-    differs("[[listener]]", old.listeners == new.listeners);
+    let sockets = old.listeners.iter().zip(&new.listeners);
+    let same = old.listeners.len() == new.listeners.len();
+    differs("[[listener]]", same && sockets.into_iter().all(|(old, new)| old.is_socket(new)));
     differs("[media]", old.media == new.media);
     differs("[store]", old.store == new.store);
     differs("[http]", old.http == new.http);

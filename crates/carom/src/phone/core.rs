@@ -155,7 +155,7 @@ impl Core {
             Incoming::Message { path, bytes, .. } => {
                 self.endpoint.handle_received(now, path, Source::Trusted, &bytes);
             }
-            Incoming::Failed { path, error } => {
+            Incoming::Failed { path, error, .. } => {
                 self.endpoint.handle_transport_error(now, path, error);
             }
         }

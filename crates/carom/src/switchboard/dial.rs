@@ -317,6 +317,7 @@ fn flow_of(
         transport: match trunk.transport {
             TrunkTransport::Udp => "udp",
             TrunkTransport::Tcp => "tcp",
+            TrunkTransport::Tls => "tls",
             TrunkTransport::Auto => "auto",
         }
         .to_owned(),

@@ -8,7 +8,7 @@ use ivr_runtime::{
 };
 use rtp_media::{session::KeyRelay, tone::Country, worker::Command};
 use sip_stack::{
-    b2bua,
+    Uri, b2bua,
     endpoint::{Cause, FALLBACK_AFTER, LARGE_REQUEST, LegId, OutgoingInvite, Path, Transport},
     message::{HeaderName, Headers, Response},
     offer_answer::AnswerKind,
@@ -400,7 +400,7 @@ impl Switchboard {
 }
 
 /// The way to a target, and the way to fall back to: what its URI asks for (RFC 3261 §19.1.1),
-/// else what its `transport` says.
+/// else what its `transport` says. By TLS the target must prove to be the host of the URI.
 pub(super) fn ways(
     wires: &Transports,
     uri: &str,
@@ -411,6 +411,13 @@ pub(super) fn ways(
     let by = |transport| wires.path(transport, remote);
     let (udp, tcp) = (by(Transport::Udp), by(Transport::Tcp));
     match Way::to(uri, transport) {
+        Way::Tls => {
+            let tls = by(Transport::Tls);
+            if let (Some(path), Ok(uri)) = (&tls, Uri::parse(uri)) {
+                wires.expect(path, uri.host);
+            }
+            (tls, None)
+        }
         Way::Udp => (udp, None),
         Way::Tcp => (tcp, None),
         Way::BySize if large && tcp.is_some() => (tcp, udp),

@@ -9,7 +9,7 @@ use std::{
 use ivr_runtime::flow::model::{Flow, TargetId};
 use sip_stack::endpoint::PingId;
 
-use super::{Switchboard, forward::ways, live::Live};
+use super::{Switchboard, forward::ways, live::Live, way::AUTO};
 
 /// Targets that a reload has brought are seen within this long.
 const LOOK: Duration = Duration::from_secs(30);
@@ -150,13 +150,18 @@ impl Switchboard {
         if let Some(at) = found {
             self.health.learn(at);
         }
-        let flows = self.snapshot.flows.iter().chain([&self.snapshot.no_flow]);
-        let of = flows.flat_map(|flow| &flow.targets).find(|t| t.addresses.contains(&uri));
-        let transport = of.map_or("auto", |target| &target.transport);
+        let transport = self.transport_of(&uri);
         let path = found.and_then(|remote| ways(&self.wires, &uri, transport, false, remote).0);
         let Some(path) = path else { return self.health.learn_answer(uri, None) };
         let ping = self.endpoint.options(now, &uri, path);
         self.pings.insert(ping, uri);
+    }
+
+    /// The `transport` of the target that has this address.
+    pub(super) fn transport_of(&self, uri: &String) -> &str {
+        let flows = self.snapshot.flows.iter().chain([&self.snapshot.no_flow]);
+        let of = flows.flat_map(|flow| &flow.targets).find(|t| t.addresses.contains(uri));
+        of.map_or(AUTO, |target| &target.transport)
     }
 
     pub(super) fn on_pong(&mut self, ping: PingId, status: Option<u16>) {

@@ -68,6 +68,7 @@ pub use self::{
     remote::{Invited, NoOffer, OfferedLink, Question, RemoteCalls},
     tasks::{Marks, Services, start_seed},
     timeline::{CallSummary, Entry, TimeLine},
+    way::Way,
 };
 use crate::{config::Snapshot, node::clock::Clock};
 
@@ -238,7 +239,8 @@ impl Switchboard {
                 }
                 self.endpoint.handle_received(now, path, source, &bytes);
             }
-            Incoming::Failed { path, error } => {
+            Incoming::Failed { path, error, detail } => {
+                self.note_failure(&path, &detail);
                 self.endpoint.handle_transport_error(now, path, error);
             }
         }
@@ -266,7 +268,7 @@ impl Switchboard {
 
     fn source(&self, path: &Path) -> Source {
         let ip = path.remote.ip();
-        if arrive::trunk_of(&self.snapshot, ip).is_some() {
+        if arrive::trunk_of(&self.snapshot, ip).is_some_and(|trunk| trunk.may_speak_by(path)) {
             Source::Trusted
         } else if self.health.is_target(ip) {
             Source::Target
@@ -323,7 +325,14 @@ impl Switchboard {
 
     fn answer(&mut self, ask: Ask) {
         match ask {
-            Ask::Serve(snapshot) => self.snapshot = snapshot,
+            Ask::Serve(snapshot) => {
+                for listener in &snapshot.config.listeners {
+                    if let Some(identity) = &listener.identity {
+                        self.wires.renew(listener.bind, identity);
+                    }
+                }
+                self.snapshot = snapshot;
+            }
             Ask::Drain => {
                 self.draining = true;
                 self.endpoint.set_draining(true);

@@ -22,7 +22,13 @@ use message_text::{E164, NumberProblem};
 use sha2::{Digest, Sha256};
 use sip_stack::Uri;
 
-use super::{Switchboard, frame::Frame, links, live::CallNo};
+use super::{
+    Switchboard,
+    frame::Frame,
+    links,
+    live::CallNo,
+    way::{AUTO, Way},
+};
 use crate::node::{LinkHealth, Mailbox, Sources, clock::wall_ms};
 
 /// A name is looked up this long.
@@ -31,8 +37,6 @@ const RESOLVE: Duration = Duration::from_secs(2);
 const ADDRESSES: usize = 3;
 /// An opt-out is waited for this long.
 const OPT_OUT: Duration = Duration::from_secs(3);
-/// Port of SIP over UDP and TCP (RFC 3261 §19.1.2).
-const SIP_PORT: u16 = 5060;
 
 /// What tasks work with.
 #[derive(Debug, Clone)]
@@ -140,8 +144,10 @@ impl Switchboard {
             return;
         };
         target.attempt += 1;
-        let attempt = target.attempt;
-        match Place::of(uri) {
+        let (attempt, id) = (target.attempt, usize::from(target.id.0));
+        let flow = self.calls.get(&no).map(|call| &call.flow);
+        let transport = flow.and_then(|flow| flow.targets.get(id)).map(|t| t.transport.as_str());
+        match Place::of(uri, transport.unwrap_or(AUTO)) {
             Place::Nowhere => self.on_resolved(no, attempt, Vec::new()),
             Place::At(addr) => self.on_resolved(no, attempt, vec![addr]),
             Place::Named(host, port) => {
@@ -161,7 +167,7 @@ impl Switchboard {
 
     /// Looks a target's address up for an OPTIONS.
     pub(super) fn find_target(&mut self, uri: String) {
-        match Place::of(&uri) {
+        match Place::of(&uri, self.transport_of(&uri)) {
             Place::Nowhere => self.ping(uri, None),
             Place::At(addr) => self.ping(uri, Some(addr)),
             Place::Named(host, port) => {
@@ -275,9 +281,9 @@ enum Place {
 }
 
 impl Place {
-    fn of(uri: &str) -> Self {
-        let Ok(uri) = Uri::parse(uri) else { return Self::Nowhere };
-        let port = uri.port.unwrap_or(SIP_PORT);
+    fn of(text: &str, transport: &str) -> Self {
+        let Ok(uri) = Uri::parse(text) else { return Self::Nowhere };
+        let port = uri.port.unwrap_or(Way::to(text, transport).default_port());
         match uri.ip() {
             Some(ip) => Self::At(SocketAddr::new(ip, port)),
             None => Self::Named(uri.host.to_owned(), port),

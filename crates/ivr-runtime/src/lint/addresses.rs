@@ -27,11 +27,11 @@ pub(crate) fn problem(address: &str) -> Option<(String, &'static str)> {
     const FORM: &str = "write it as `sip:queue@pbx.example.net` or `sip:192.0.2.1:5060`";
     let scheme_end = address.find(':').unwrap_or(0);
     let (scheme, rest) = address.split_at(scheme_end);
-    if scheme.eq_ignore_ascii_case("sips") || scheme.eq_ignore_ascii_case("tel") {
+    if scheme.eq_ignore_ascii_case("tel") {
         let message = format!("`{scheme}:` targets are not served");
         return Some((message, FORM));
     }
-    if !scheme.eq_ignore_ascii_case("sip") {
+    if !["sip", "sips"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return Some((format!("`{address}` is no SIP address"), FORM));
     }
     let rest = &rest[1..];
@@ -41,10 +41,10 @@ pub(crate) fn problem(address: &str) -> Option<(String, &'static str)> {
     };
     let (host, params) = host.split_at(host.find([';', '?']).unwrap_or(host.len()));
     if let Some(transport) = transport(params)
-        && !["udp", "tcp"].iter().any(|known| transport.eq_ignore_ascii_case(known))
+        && !["udp", "tcp", "tls"].iter().any(|known| transport.eq_ignore_ascii_case(known))
     {
         let message = format!("`transport={transport}` is not served");
-        return Some((message, "write `;transport=udp`, `;transport=tcp` or neither"));
+        return Some((message, "write `;transport=udp`, `tcp` or `tls`, or none of them"));
     }
     if !is_host_port(host) || user.is_some_and(|user| !is_user(user)) {
         return Some((format!("`{address}` is no SIP address"), FORM));

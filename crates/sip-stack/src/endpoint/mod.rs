@@ -308,7 +308,8 @@ impl Endpoint {
         headers.push(HeaderName::To, format!("<{request_uri}>"));
         headers.push(HeaderName::CallId, call_id);
         headers.push(HeaderName::CSeq, "1 OPTIONS");
-        headers.push(HeaderName::Contact, format!("<sip:{shown}>"));
+        let parameter = path.transport.parameter();
+        headers.push(HeaderName::Contact, format!("<sip:{shown}{parameter}>"));
         headers.push(HeaderName::Accept, ACCEPT);
         headers.push(HeaderName::UserAgent, &self.config.user_agent);
         self.start_client(now, key, path, User::Ping(ping), &request);

@@ -241,7 +241,7 @@ pub(super) fn stamp_via(request: &mut Request, path: Path) -> Option<Path> {
         request.headers_mut().set_first_value(HeaderName::Via, stamped);
     }
     let remote = match path.transport {
-        Transport::Tcp => source,
+        Transport::Tcp | Transport::Tls => source,
         Transport::Udp if asked => source,
         Transport::Udp => SocketAddr::new(source.ip(), port),
     };

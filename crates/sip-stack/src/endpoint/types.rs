@@ -30,12 +30,37 @@ pub enum Transport {
     Udp,
     /// A stream; nothing is repeated but a 2xx that waits for its ACK.
     Tcp,
+    /// A stream within TLS (RFC 3261 §26.2).
+    Tls,
 }
 
 impl Transport {
     /// Whether messages are not lost on the way.
     pub fn is_reliable(self) -> bool {
-        self == Self::Tcp
+        self != Self::Udp
+    }
+
+    /// Returns the port of a URI that names none (RFC 3261 §19.1.2).
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
+        }
+    }
+
+    /// Returns the transport of a name in a URI's parameter, in any case.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Udp, Self::Tcp, Self::Tls];
+        all.into_iter().find(|transport| transport.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// Returns the parameter of a URI that leads here by it; none says UDP.
+    pub(crate) fn parameter(self) -> &'static str {
+        match self {
+            Self::Udp => "",
+            Self::Tcp => ";transport=tcp",
+            Self::Tls => ";transport=tls",
+        }
     }
 
     /// Returns the spelling in a Via.
@@ -43,6 +68,7 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
     }
 }
@@ -52,7 +78,7 @@ impl Transport {
 pub struct Path {
     /// How.
     pub transport: Transport,
-    /// The listener's own address, as it is bound; also where a TCP connection was opened by us.
+    /// The listener's own address, as it is bound; also where a connection was opened by us.
     pub local: SocketAddr,
     /// The peer: a socket's, or a connection's.
     pub remote: SocketAddr,
@@ -72,7 +98,8 @@ pub enum Source {
 /// Why a path does not work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransportError {
-    /// Nobody listens there, or ICMP says that it cannot be reached.
+    /// Nobody listens there, ICMP says that it cannot be reached, or its certificate is not that of
+    /// whom we meant.
     Refused,
     /// The connection was closed.
     Closed,

@@ -50,6 +50,9 @@ pub struct Leg {
     path: Path,
     /// The connection that the peer came by is gone; its Contact says where it is.
     path_lost: bool,
+    /// The dialog is one of SIPS URIs: ours is one too (RFC 3261 §12.1.1, RFC 5630 §5.1.1).
+    #[serde(default)]
+    sips: bool,
     /// How the next hop is asked where its URI does not say; else as its messages came.
     #[serde(default)]
     prefer: Option<Transport>,
@@ -209,6 +212,7 @@ impl Leg {
     ) -> Self {
         let call_id: Arc<str> = invite.call_id().into();
         let mut leg = Self::blank(config, id, random, Arc::clone(&call_id), path);
+        leg.sips = path.transport == Transport::Tls && wire::asks_for_sips(&invite);
         let incoming = Incoming::new(id, call_id, txn, invite);
         leg.state = State::Incoming(Box::new(incoming));
         leg
@@ -225,6 +229,7 @@ impl Leg {
         let mut random = random;
         let call_id = format!("{:016x}{:016x}", random.number(), random.number());
         let mut leg = Self::blank(config, id, random, call_id.into(), invite.path);
+        leg.sips = wire::is_sips(&invite.request_uri);
         leg.start(now, config, invite);
         leg
     }
@@ -241,6 +246,7 @@ impl Leg {
             call_id,
             path,
             path_lost: false,
+            sips: false,
             prefer: None,
             large: Large::default(),
             shown: config.shown(path.transport, path.local),

@@ -45,16 +45,16 @@ impl Leg {
     fn way(&self, config: &EndpointConfig, dialog: &Dialog) -> Path {
         let Ok(uri) = Uri::parse(dialog.next_hop()) else { return self.path };
         let Some(ip) = uri.ip() else { return self.path };
-        let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
         let behind_nat = !dialog.is_routed() && private_behind_public(ip, self.path.remote.ip());
-        if behind_nat && !uri.params.has("transport") {
+        if behind_nat && !uri.params.has("transport") && !uri.is_sips() {
             return self.path;
         }
-        let transport = match uri.params.get("transport") {
-            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-            Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-            Some(_) | None => self.prefer.unwrap_or(self.path.transport),
+        let transport = match uri.params.get("transport").and_then(Transport::named) {
+            _ if uri.is_sips() => Transport::Tls,
+            Some(named) => named,
+            None => self.prefer.unwrap_or(self.path.transport),
         };
+        let remote = SocketAddr::new(ip, uri.port.unwrap_or(transport.default_port()));
         let same = transport == self.path.transport;
         let reuse = same && transport.is_reliable() && ip == self.path.remote.ip();
         if (reuse && !self.path_lost) || (same && behind_nat) {

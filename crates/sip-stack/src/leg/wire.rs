@@ -8,8 +8,9 @@ use super::{ExtraHeaders, Leg, Output, Purpose, route::Ways};
 use crate::{
     dialog::tagged,
     endpoint::{ACCEPT, ALLOW, EndpointConfig, LegId, Path},
-    message::{HeaderName, Request, Response},
+    message::{HeaderName, NameAddr, Request, Response},
     transaction::{ClientKey, ServerKey},
+    uri::Uri,
 };
 
 impl Leg {
@@ -20,8 +21,10 @@ impl Leg {
     }
 
     pub(super) fn contact(&self) -> String {
-        let parameter = if self.path.transport.is_reliable() { ";transport=tcp" } else { "" };
-        format!("<sip:{}{parameter}>", self.shown)
+        if self.sips {
+            return format!("<sips:{}>", self.shown);
+        }
+        format!("<sip:{}{}>", self.shown, self.path.transport.parameter())
     }
 
     /// Adds what every INVITE and UPDATE says of us.
@@ -116,6 +119,17 @@ pub(super) fn via_of(config: &EndpointConfig, path: Path, key: ClientKey) -> Str
     let rport = if path.transport.is_reliable() { "" } else { ";rport" };
     let transport = path.transport.as_str();
     format!("SIP/2.0/{transport} {shown}{rport};branch={}", key.branch())
+}
+
+pub(super) fn is_sips(uri: &str) -> bool {
+    Uri::parse(uri).is_ok_and(|uri| uri.is_sips())
+}
+
+/// Whether an INVITE begins a dialog of SIPS URIs (RFC 3261 §12.1.1).
+pub(super) fn asks_for_sips(invite: &Request) -> bool {
+    let first = |name| NameAddr::first(invite.headers(), name).ok();
+    let hop = first(HeaderName::RecordRoute).or_else(|| first(HeaderName::Contact));
+    is_sips(invite.uri()) || hop.is_some_and(|hop| hop.uri.is_sips())
 }
 
 /// Makes a response with our tag and nothing else.

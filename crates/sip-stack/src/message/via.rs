@@ -4,7 +4,10 @@ use super::{
     HeaderName, Headers, Malformed, Params,
     scan::{self, trim},
 };
-use crate::uri::{host_ip, host_port_parts};
+use crate::{
+    endpoint::Transport,
+    uri::{host_ip, host_port_parts},
+};
 
 /// One Via element (RFC 3261 §20.42, RFC 3581).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +68,8 @@ impl<'a> Via<'a> {
 
     /// Returns the port to answer to when nothing better is known (RFC 3261 §18.2.2).
     pub fn port_or_default(&self) -> u16 {
-        let secure = self.transport.eq_ignore_ascii_case("TLS");
-        self.port.unwrap_or(if secure { 5061 } else { 5060 })
+        let transport = Transport::named(self.transport).unwrap_or(Transport::Udp);
+        self.port.unwrap_or(transport.default_port())
     }
 }
 

@@ -1,9 +1,11 @@
-//! The driver: UDP and TCP sockets, one reading task each, under the endpoint.
+//! The driver: UDP, TCP and TLS sockets, one reading task each, under the endpoint.
 //!
 //! Sending never waits: a datagram goes out at once, a stream has a bounded queue. What does not
 //! work is reported as [`Incoming::Failed`], for the endpoint to act on.
 
-mod tcp;
+mod identity;
+mod stream;
+mod tls;
 mod udp;
 
 use std::{io, net::SocketAddr, sync::Arc};
@@ -11,6 +13,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 use bytes::Bytes;
 use tokio::{sync::mpsc, task::JoinSet};
 
+pub use self::identity::{Identity, IdentityError};
 use crate::endpoint::{Path, Transport, TransportError};
 
 /// Messages waiting for the endpoint at most; beyond it the sockets' own buffers fill.
@@ -34,7 +37,26 @@ pub enum Incoming {
         path: Path,
         /// Why.
         error: TransportError,
+        /// What the system or TLS says of it.
+        detail: String,
     },
+}
+
+/// A listener to bind.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// How.
+    pub transport: Transport,
+    /// Where; port 0 takes any free port.
+    pub at: SocketAddr,
+    /// Who it is; TLS needs one, the others none.
+    pub identity: Option<Identity>,
+}
+
+impl From<(Transport, SocketAddr)> for Listen {
+    fn from((transport, at): (Transport, SocketAddr)) -> Self {
+        Self { transport, at, identity: None }
+    }
 }
 
 /// The sockets of a node, sending side. When the last clone is dropped, nothing is listened to any
@@ -42,24 +64,27 @@ pub enum Incoming {
 #[derive(Debug, Clone)]
 pub struct Transports {
     udp: Arc<Vec<udp::Udp>>,
-    tcp: Arc<tcp::Tcp>,
+    streams: Arc<stream::Streams>,
     listeners: Arc<Vec<(Transport, SocketAddr)>>,
+    /// Where the listeners were to be bound, in the same order.
+    wanted: Arc<Vec<SocketAddr>>,
     /// What reads the sockets, ended with them.
     _readers: Arc<JoinSet<()>>,
 }
 
 impl Transports {
-    /// Binds all listeners and starts reading. Port 0 takes any free port.
+    /// Binds all listeners and starts reading.
     ///
     /// # Errors
     /// An address that cannot be bound, with its name.
-    pub async fn bind(
-        listeners: &[(Transport, SocketAddr)],
+    pub async fn bind<L: Clone + Into<Listen>>(
+        listeners: &[L],
     ) -> io::Result<(Self, mpsc::Receiver<Incoming>)> {
         let (incoming, received) = mpsc::channel(QUEUE);
         let (mut udp, mut bound, mut readers) = (Vec::new(), Vec::new(), JoinSet::new());
-        let tcp = tcp::Tcp::new(incoming.clone());
-        for (transport, at) in listeners {
+        let mut wanted = Vec::new();
+        let streams = stream::Streams::new(incoming.clone());
+        for Listen { transport, at, identity } in listeners.iter().cloned().map(L::into) {
             let named = |error: io::Error| {
                 let name = transport.as_str();
                 io::Error::new(error.kind(), format!("cannot listen on {name} {at}: {error}"))
@@ -67,17 +92,29 @@ impl Transports {
             let local = match transport {
                 Transport::Udp => {
                     let socket =
-                        udp::Udp::bind(*at, incoming.clone(), &mut readers).map_err(named)?;
+                        udp::Udp::bind(at, incoming.clone(), &mut readers).map_err(named)?;
                     let local = socket.local();
                     udp.push(socket);
                     local
                 }
-                Transport::Tcp => tcp.listen(*at, &mut readers).await.map_err(named)?,
+                Transport::Tcp | Transport::Tls => {
+                    streams.listen(transport, at, &mut readers).map_err(named)?
+                }
             };
-            bound.push((*transport, local));
+            if let Some(identity) = identity {
+                streams.tls().be(local, identity);
+            }
+            bound.push((transport, local));
+            wanted.push(at);
         }
-        let (udp, tcp, listeners) = (Arc::new(udp), Arc::new(tcp), Arc::new(bound));
-        Ok((Self { udp, tcp, listeners, _readers: Arc::new(readers) }, received))
+        let wires = Self {
+            udp: Arc::new(udp),
+            streams: Arc::new(streams),
+            listeners: Arc::new(bound),
+            wanted: Arc::new(wanted),
+            _readers: Arc::new(readers),
+        };
+        Ok((wires, received))
     }
 
     /// The listeners as bound.
@@ -104,13 +141,33 @@ impl Transports {
                     socket.send(path, &bytes);
                 }
             }
-            Transport::Tcp => self.tcp.send(*path, bytes),
+            Transport::Tcp | Transport::Tls => self.streams.send(*path, bytes),
+        }
+    }
+
+    /// The TLS listener that was to be bound at `at` shows another certificate from now on, or
+    /// trusts others; connections that are open go on.
+    pub fn renew(&self, at: SocketAddr, identity: &Identity) {
+        let listeners = self.listeners.iter().zip(&*self.wanted);
+        for ((_, local), _) in
+            listeners.filter(|((t, _), wanted)| *t == Transport::Tls && **wanted == at)
+        {
+            self.streams.tls().be(*local, identity.clone());
+        }
+    }
+
+    /// Who is at the end of a TLS path must prove to be `host`, the name or address of the URI that
+    /// led there (RFC 5922 §7.1); without this, it must prove its address. What is there as somebody
+    /// else is hung up on.
+    pub fn expect(&self, path: &Path, host: &str) {
+        if path.transport == Transport::Tls {
+            self.streams.expect(path, host);
         }
     }
 
     /// Closes the connection of a path where it has one.
     pub fn close(&self, path: &Path) {
-        self.tcp.close(path);
+        self.streams.close(path);
     }
 }
 
@@ -119,7 +176,11 @@ fn message(path: Path, bytes: Bytes) -> Incoming {
     Incoming::Message { path, bytes, at: std::time::Instant::now() }
 }
 
-fn failure(error: &io::Error) -> TransportError {
+fn failed(path: Path, why: &io::Error) -> Incoming {
+    Incoming::Failed { path, error: kind(why), detail: why.to_string() }
+}
+
+fn kind(error: &io::Error) -> TransportError {
     match error.kind() {
         io::ErrorKind::TimedOut => TransportError::Timeout,
         io::ErrorKind::ConnectionReset

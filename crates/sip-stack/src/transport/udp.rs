@@ -16,7 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Incoming, failure, message};
+use super::{Incoming, failed, message};
 use crate::endpoint::{Path, Transport, TransportError};
 
 /// The kernel's buffer each way, in bytes: bursts of a busy second.
@@ -76,8 +76,7 @@ impl Udp {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
-                let error = failure(&error);
-                let _ = self.incoming.try_send(Incoming::Failed { path: *path, error });
+                let _ = self.incoming.try_send(failed(*path, &error));
             }
         }
     }
@@ -110,7 +109,11 @@ async fn listen_to_icmp(
     };
     while let Ok(remote) = errors.async_io(Interest::ERROR, next).await {
         let path = Path { transport: Transport::Udp, local, remote };
-        let failed = Incoming::Failed { path, error: TransportError::Refused };
+        let failed = Incoming::Failed {
+            path,
+            error: TransportError::Refused,
+            detail: "ICMP: it cannot be reached".to_owned(),
+        };
         if incoming.send(failed).await.is_err() {
             return;
         }

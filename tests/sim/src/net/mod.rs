@@ -107,7 +107,7 @@ impl Net {
         }
     }
 
-    /// Adds an endpoint at `ip:port`, over UDP and TCP.
+    /// Adds an endpoint at `ip:port`, over UDP, TCP and TLS.
     pub fn endpoint(&mut self, at: &str) -> Station {
         let seed = self.random.number();
         self.endpoint_with(at, EndpointConfig::new("sim", seed))
@@ -116,11 +116,10 @@ impl Net {
     /// Adds an endpoint of this configuration; its listeners are added here.
     pub fn endpoint_with(&mut self, at: &str, config: EndpointConfig) -> Station {
         let addr = address(at);
-        let config = config.advertise(Transport::Udp, addr, addr.into()).advertise(
-            Transport::Tcp,
-            addr,
-            addr.into(),
-        );
+        let all = [Transport::Udp, Transport::Tcp, Transport::Tls];
+        let config = all
+            .into_iter()
+            .fold(config, |config, transport| config.advertise(transport, addr, addr.into()));
         self.add(addr, Some(Endpoint::new(config)))
     }
 
@@ -196,7 +195,16 @@ impl Net {
 
     /// A raw peer sends down a stream: the one there is between the two, else a new one.
     pub fn send_tcp(&mut self, from: Station, to: Station, text: &str) {
-        let mut path = self.path(Transport::Tcp, from, to);
+        self.send_down(Transport::Tcp, from, to, text);
+    }
+
+    /// The same of a stream within TLS.
+    pub fn send_tls(&mut self, from: Station, to: Station, text: &str) {
+        self.send_down(Transport::Tls, from, to, text);
+    }
+
+    fn send_down(&mut self, transport: Transport, from: Station, to: Station, text: &str) {
+        let mut path = self.path(transport, from, to);
         let theirs = |c: &&Connection| c.acceptor == path.local && c.opener == path.remote;
         if let Some(connection) = self.connections.iter().find(theirs) {
             path.remote = connection.ephemeral;
@@ -232,7 +240,7 @@ impl Net {
                 let seen = Path { local: path.remote, remote: path.local, ..path };
                 (path.remote, seen, self.link.carry(&mut self.random))
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 let (to, seen) = self.stream(path);
                 (to, seen, vec![self.link.delay])
             }
@@ -250,7 +258,7 @@ impl Net {
             let Some(station) = station else { continue };
             let text = match path.transport {
                 Transport::Udp => self.link.wear(&mut self.random, text),
-                Transport::Tcp => text.to_owned(),
+                Transport::Tcp | Transport::Tls => text.to_owned(),
             };
             self.flights.push(Reverse((self.now + way, self.carried.len())));
             self.carried.push(Some(Flight { station, path: seen, source, text }));

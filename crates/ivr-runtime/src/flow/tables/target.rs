@@ -25,7 +25,7 @@ pub struct TargetDraft {
     pub ring_seconds: u32,
     /// Between two OPTIONS, seconds; 0: none.
     pub ping_seconds: u32,
-    /// `udp`, `tcp` or `auto`.
+    /// `udp`, `tcp`, `tls` or `auto`.
     pub transport: String,
     /// Name of its hours.
     pub hours: Option<Text>,
@@ -94,7 +94,7 @@ pub fn target(name: Text, table: Table<'_>) -> Option<TargetDraft> {
     table.choice("mode", &[("bridge", ())], &["refer", "redirect"]);
     let means = [("human", AnsweredMeans::Human), ("queue", AnsweredMeans::Queue)];
     let answered_means = table.choice("answered_means", &means, &[]).unwrap_or_default();
-    let transports = [("udp", "udp"), ("tcp", "tcp"), ("auto", "auto")];
+    let transports = [("udp", "udp"), ("tcp", "tcp"), ("tls", "tls"), ("auto", "auto")];
     let usual = TargetDraft::default();
     let draft = TargetDraft {
         name,
@@ -102,7 +102,7 @@ pub fn target(name: Text, table: Table<'_>) -> Option<TargetDraft> {
         no_reply_ms: table.number("no_reply_ms", 100..=60_000).unwrap_or(usual.no_reply_ms),
         ping_seconds: table.number("ping_seconds", 0..=3_600).unwrap_or(usual.ping_seconds),
         ring_seconds: table.number("ring_seconds", 1..=600).unwrap_or(usual.ring_seconds),
-        transport: table.choice("transport", &transports, &["tls"]).unwrap_or("auto").to_owned(),
+        transport: table.choice("transport", &transports, &[]).unwrap_or("auto").to_owned(),
         hours,
         when_closed,
         answered_means,
