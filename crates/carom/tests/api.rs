@@ -336,6 +336,25 @@ fn kh_13_an_old_ivr_asks_and_has_the_text_sent_once() {
 }
 
 #[test]
+fn kh_02_a_wait_told_by_an_old_ivr_is_rounded_as_the_flow_says() {
+    let ten = OFFERS
+        .replace(
+            "source            = \"queue\"\nwait_over_seconds = 120",
+            "field = \"wait_minutes\"\nequals = [\"10\"]",
+        )
+        .replace("ask_again_days = 0", "round_wait = { to_minutes = 10, direction = \"nearest\" }");
+    let site = Site::with(&ten);
+    for (wait_seconds, eligible) in [(1, true), (899, true), (900, false)] {
+        let body = format!(
+            "{{\"number\":\"+447700900466\",\"called\":\"x\",\"intent\":\"orders\",\
+             \"wait_seconds\":{wait_seconds}}}"
+        );
+        let (status, told) = site.asks("deflect", "POST", "/v1/eligibility", &body);
+        assert_eq!((status, &told["eligible"]), (200, &Value::Bool(eligible)), "{told}");
+    }
+}
+
+#[test]
 fn kh_13_a_voicexml_ivr_sends_forms_and_reads_xml() {
     let site = Site::with(OFFERS);
     let body = "number=%2B447700900463&called=%2B442079460018&wait_seconds=200";

@@ -17,7 +17,7 @@ use message_text::E164;
 use super::file::{
     AgentDoes, AgentSays, CallbackIs, LinkSays, TargetIs, Test, TextIs, VoicemailIs,
 };
-use crate::{config::Snapshot, node::clock::wall_ms};
+use crate::{config::Snapshot, node::clock::wall_ms, switchboard::known_fields};
 
 const HOUR_MS: f64 = 3_600_000.0;
 
@@ -108,12 +108,8 @@ fn facts(snapshot: &Snapshot, test: &Test, flow: &Flow) -> Result<Facts, String>
     };
     let sources: BTreeMap<String, Told> =
         test.sources.iter().map(|(name, says)| (name.clone(), told(says))).collect();
-    let wait = test.sources.values().next().and_then(|says| says.wait_seconds);
-    let mut fields = BTreeMap::from([("caller_key".to_owned(), "rehearsed".to_owned())]);
-    if let Some(seconds) = wait {
-        fields.insert("wait_seconds".to_owned(), seconds.to_string());
-        fields.insert("wait_minutes".to_owned(), seconds.div_ceil(60).to_string());
-    }
+    let first = snapshot.config.sources.first().and_then(|source| sources.get(&source.name));
+    let fields = known_fields(Some("rehearsed"), first, flow.round_wait, start_ms);
     Ok(Facts {
         call_id: "rehearsed".into(),
         called,

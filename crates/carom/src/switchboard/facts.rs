@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use deflect_actions::store;
 use ivr_runtime::{
     call::{Bypass, Facts, History, Told},
-    flow::model::{Fact, Flow},
+    flow::model::{Fact, Flow, RoundWait},
     hours::OneOff,
 };
 use message_text::E164;
@@ -58,7 +58,12 @@ impl Switchboard {
             headers: asked_headers(&call.flow, &call.caller.invite),
             targets_up: self.health.targets_up(&call.flow),
             links_down: self.services.links.down(&call.flow),
-            fields: fields(call.ledger.caller_key(), first, call.ledger.started_ms),
+            fields: known_fields(
+                call.ledger.caller_key(),
+                first,
+                call.flow.round_wait,
+                call.ledger.started_ms,
+            ),
             sources,
             bypass,
             one_offs: marks.as_ref().map_or_else(Vec::new, |marks| one_offs_of(marks, &call.flow)),
@@ -139,17 +144,15 @@ fn asked_headers(flow: &Flow, invite: &Request) -> BTreeMap<String, String> {
 }
 
 /// The fields that are known from the start: the caller's hash, and what the first source told.
-pub(super) fn fields(
+pub fn known_fields(
     caller_key: Option<&str>,
     source: Option<&Told>,
+    round: RoundWait,
     now_ms: i64,
 ) -> BTreeMap<String, String> {
     let wait = source.and_then(|told| told.wait_at(now_ms));
     let known = [
         ("caller_key", caller_key.map(str::to_owned)),
-        ("wait_seconds", wait.map(|seconds| seconds.to_string())),
-        // Rounded up: nobody minds being early.
-        ("wait_minutes", wait.map(|seconds| seconds.div_ceil(60).to_string())),
         (
             "callers_waiting",
             source.and_then(|told| told.callers_at(now_ms)).map(|callers| callers.to_string()),
@@ -159,7 +162,8 @@ pub(super) fn fields(
             source.and_then(|told| told.agents_at(now_ms)).map(|agents| agents.to_string()),
         ),
     ];
-    known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    known.chain(wait.into_iter().flat_map(|seconds| round.fields(seconds))).collect()
 }
 
 /// How often the caller was on the pages of the business within the last hour (EX-17).

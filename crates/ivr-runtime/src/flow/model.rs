@@ -14,6 +14,7 @@ pub use self::{
     callback::{Callback, Deliver},
     link::{Account, Check as LinkCheck, Level, Link, LinkKind},
     menu::{Menu, Offer},
+    round_wait::{Direction, RoundWait},
     rule::{Bound, Fact, FieldTest, InLast, Rule},
     share::Share,
 };
@@ -27,6 +28,7 @@ mod ask;
 mod callback;
 mod link;
 mod menu;
+mod round_wait;
 mod rule;
 mod share;
 
@@ -96,6 +98,8 @@ pub struct Flow {
     pub max_minutes: u32,
     /// Steps a call may enter; then → human.
     pub max_steps: u32,
+    /// Minutes of an expected wait, as callers are told them.
+    pub round_wait: RoundWait,
     /// Steps, in file order.
     pub steps: Vec<Step>,
     /// Targets of the flow and of the configuration.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     flow::model::{
         AnsweredMeans, ConfirmNumber, Does, Fact, Flow, Go, HumanSignal, Level, Link, LinkId,
-        LinkKind, Menu, Offer, PromptItem, PromptList, Rule, RuleId, Sender, Step, StepId, Target,
-        TargetId, Text,
+        LinkKind, Menu, Offer, PromptItem, PromptList, RoundWait, Rule, RuleId, Sender, Step,
+        StepId, Target, TargetId, Text,
     },
     key::Key,
 };
@@ -57,6 +57,7 @@ impl Draft {
             ask_again_days: 7,
             max_minutes: 15,
             max_steps: 60,
+            round_wait: RoundWait::default(),
             steps: steps.iter().map(step).collect(),
             targets: targets.iter().map(|name| target(name)).collect(),
             links: vec![link],

@@ -340,12 +340,9 @@ impl RemoteCalls {
         let first = flow.languages.first().cloned().unwrap_or_default();
         let language = question.language.clone().filter(|it| flow.languages.contains(it));
         let wait = question.wait_seconds;
-        let mut fields = facts::fields(Some(&keys.0), None, now);
-        let told = wait.map(|seconds| ("wait_seconds".to_owned(), seconds.to_string()));
-        let minutes = wait.map(|s| ("wait_minutes".to_owned(), s.div_ceil(60).to_string()));
-        fields.extend(
-            visits.into_iter().chain(told).chain(minutes).chain(question.fields.iter().cloned()),
-        );
+        let mut fields = facts::known_fields(Some(&keys.0), None, flow.round_wait, now);
+        let told = wait.into_iter().flat_map(|seconds| flow.round_wait.fields(seconds));
+        fields.extend(visits.into_iter().chain(told).chain(question.fields.iter().cloned()));
         let mut sources = self.services.sources.told();
         if let (Some(seconds), Some(first)) = (wait, snapshot.config.sources.first()) {
             // The other IVR knows its queue better than we do.

@@ -3,7 +3,7 @@
 use super::Reader;
 use crate::{
     diagnose::{Code, Fix, Table, Takes, Text},
-    flow::model::{Flow, StepId, TargetId},
+    flow::model::{Direction, Flow, RoundWait, StepId, TargetId},
     key::Key,
 };
 
@@ -44,6 +44,7 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
         ask_again_days: table.number("ask_again_days", 0..=365).unwrap_or(7),
         max_minutes: table.number_or("max_minutes", 1..=240, Code::E05).unwrap_or(15),
         max_steps: table.number_or("max_steps", 1..=1_000, Code::E05).unwrap_or(60),
+        round_wait: round_wait(&table),
         steps: Vec::new(),
         targets: Vec::new(),
         links: Vec::new(),
@@ -55,6 +56,20 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
     };
     table.finish();
     flow
+}
+
+/// `{ to_minutes, direction }`.
+fn round_wait(table: &Table<'_>) -> RoundWait {
+    let plain = RoundWait::default();
+    let Some(round) = table.table("round_wait", "`round_wait`") else { return plain };
+    let directions =
+        [("up", Direction::Up), ("nearest", Direction::Nearest), ("down", Direction::Down)];
+    let read = RoundWait {
+        to_minutes: round.number("to_minutes", 1..=60).unwrap_or(plain.to_minutes),
+        direction: round.choice("direction", &directions, &[]).unwrap_or(plain.direction),
+    };
+    round.finish();
+    read
 }
 
 /// Exact called numbers.
