@@ -106,10 +106,11 @@ pub(super) fn faults(tag: &str, prompts: &Prompts, dir: &Path) -> Vec<String> {
     }
     let place = dir.join(tag).join("f-….wav");
     let mut found = Vec::new();
-    let missing = all.iter().filter(|name| prompts.set.find(tag, name).is_none()).count();
-    if missing > 0 {
+    let other = all.len() - own.len();
+    if other > 0 {
         let make = format!("carom prompts fragments --language {tag}");
-        found.push(format!("{}: {missing} fragments are missing: {make}", place.display()));
+        let told = format!("{other} fragments are those of the built-in voice: {make}");
+        found.push(format!("{}: {told}", place.display()));
     }
     let samples: Vec<i16> = own
         .iter()

@@ -237,6 +237,12 @@ fn list(language: Option<&str>, dir: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A language in which there is more than the fragments of values.
+fn speaks(prompts: &Prompts, fragments: &BTreeMap<&str, BTreeSet<String>>, language: &str) -> bool {
+    let own = fragments.get(language);
+    prompts.set.prompts(language).any(|prompt| own.is_none_or(|own| !own.contains(&*prompt.name)))
+}
+
 fn check(dir: &Path) -> anyhow::Result<ExitCode> {
     if !dir.is_dir() {
         bail!("{} is no folder", dir.display());
@@ -257,7 +263,7 @@ fn check(dir: &Path) -> anyhow::Result<ExitCode> {
         if prompts.transcript(language, name).is_none_or(str::is_empty) {
             found.push(format!("{}: has no transcript beside it", file.display()));
         }
-        for other in &languages {
+        for other in languages.iter().filter(|other| speaks(&prompts, &fragments, other)) {
             if prompts.set.find(other, name).is_none() {
                 found.push(format!("{}: is missing in {other}", file.display()));
             }
