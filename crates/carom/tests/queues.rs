@@ -1,12 +1,23 @@
 //! Queues of a PBX: what Asterisk's manager and FreeSWITCH's event socket tell of them, and the
 //! person who takes a call, whom the SIP leg says nothing of.
 
-use std::{io::Read as _, io::Write as _, net::TcpStream, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
 
 use carom_blackbox::{
     Asterisk, CONFIG, Database, Ear, Engine, Freeswitch, Place, Run, Scenario, call, eventually,
     eventually_within, go_on_for,
 };
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
+use tokio_rustls::TlsAcceptor;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -130,6 +141,79 @@ fn kh_08_asterisk_tells_free_members_callers_and_the_wait_and_no_one_guesses() {
         eventually("it is asked again", || (told("wait_seconds") == f64::from(hold)).then_some(()));
         assert_eq!(goes_to(&place, &engine), step);
     }
+}
+
+#[test]
+fn kh_08_asterisk_is_asked_by_tls_only_if_it_is_the_one_that_is_meant() {
+    let place = Place::new();
+    let asterisk = Asterisk::start(place.pbx(), SECRET);
+    asterisk.queue(0, 3, 41);
+    certify(&place);
+    secured(&place);
+    let by = |ca: &str| {
+        let ca = format!("ca = \"{ca}\"\nusername ");
+        let source = AMI.replace("ami://", "amis://").replace("username ", &ca);
+        start(&place, &source, "reinvite")
+    };
+    let engine = by("ca.pem");
+    let told =
+        |name: &str| engine.metric(&place, &format!("carom_source_{name}{{source=\"queue\"}}"));
+    eventually("the queue is told", || (told("callers_waiting") == 3.0).then_some(()));
+    assert_eq!(goes_to(&place, &engine), "nobody");
+    drop(engine);
+    let asked = asterisk.asked().len();
+    let engine = by("other.pem");
+    eventually("it is tried", || engine.log().contains("invalid peer certificate").then_some(()));
+    assert_eq!(asterisk.asked().len(), asked, "nothing is said to a stranger");
+}
+
+/// A certificate for the PBX's address, of an authority of our own.
+fn certify(place: &Place) {
+    place.write("leaf.cnf", &format!("subjectAltName=IP:{}\n", place.pbx()));
+    for command in [
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=judge -keyout ca.key -out ca.pem",
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=other -keyout other.key -out other.pem",
+        "req -newkey rsa:2048 -nodes -subj /CN=pbx -keyout leaf.key -out leaf.csr",
+        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile leaf.cnf \
+         -out leaf.pem",
+    ] {
+        let mut openssl = Command::new("openssl");
+        openssl.args(command.split_whitespace()).current_dir(place.folder());
+        let made = openssl.output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
+}
+
+/// TLS in front of the manager, on port 5039.
+fn secured(place: &Place) {
+    let pem = |file: &str| std::fs::read(place.folder().join(file)).unwrap();
+    let chain = CertificateDer::pem_slice_iter(&pem("leaf.pem")).map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_slice(&pem("leaf.key")).unwrap();
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let at = place.pbx();
+    let listener = TcpListener::bind((at, 5039)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((plain, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let Ok(mut secure) = acceptor.accept(plain).await else { return };
+                    let mut manager = tokio::net::TcpStream::connect((at, 5038)).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut secure, &mut manager).await;
+                });
+            }
+        });
+    });
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod provider;
 pub mod queue;
 pub mod store;
 pub mod text;
+pub mod tls;
 pub mod web;
 
 pub use clock::Clock;

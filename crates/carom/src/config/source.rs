@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use deflect_actions::queue::{self, Settings};
+use deflect_actions::{
+    queue::{self, Settings},
+    tls::Trust,
+};
 use ivr_runtime::{diagnose::Code, flow::model::HumanSignal};
 
 use super::{read::Table, secret::Secret};
@@ -144,7 +147,11 @@ fn settings(
         queue::Kind::Esl => ("esl", 8021),
     };
     let url = table.required("url", |t| t.text("url"));
+    let by_tls = kind == queue::Kind::Ami
+        && url.as_ref().is_some_and(|url| url.value.starts_with("amis://"));
+    let (scheme, usual) = if by_tls { ("amis", 5039) } else { (scheme, usual) };
     let at = url.as_ref().and_then(|url| host_and_port(&url.value, scheme, usual));
+    let trust = if kind == queue::Kind::Ami { trust(table, by_tls) } else { None };
     if let (Some(url), None) = (&url, &at) {
         let message = format!("`{}` is no address of that kind", url.value);
         let help = format!("write `\"{scheme}://HOST\"` or `\"{scheme}://HOST:{usual}\"`");
@@ -169,6 +176,7 @@ fn settings(
         kind,
         host,
         port,
+        tls: by_tls.then_some(trust.unwrap_or(Trust::Machine)),
         username: username.map(|name| name.reveal().to_owned()).unwrap_or_default(),
         secret: secret?.reveal().to_owned(),
         queue: name.value,
@@ -177,6 +185,22 @@ fn settings(
         // Known once the flows are.
         signals: false,
     })
+}
+
+/// `ca`: whose certificates are believed.
+fn trust(table: &Table<'_>, by_tls: bool) -> Option<Trust> {
+    let pem = table.pem("ca")?;
+    if !by_tls {
+        let help = "write `url = \"amis://HOST\"`";
+        table.note(Code::E00, "ca", "`ca` is for a connection by TLS", help);
+    }
+    match Trust::only(pem) {
+        Ok(trust) => Some(trust),
+        Err(why) => {
+            table.note(Code::E00, "ca", format!("`ca`: {why}"), "");
+            None
+        }
+    }
 }
 
 fn host_and_port(url: &str, scheme: &str, usual: u16) -> Option<(String, u16)> {

@@ -9,22 +9,32 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Trouble, esl};
+use super::{Settings, Trouble, esl};
+use crate::tls::Wire;
 
 /// Bytes that may wait to be read as a message: the longest that there is, and what came after it.
 const LONGEST: usize = esl::frame::LONGEST + 256 * 1024;
 
 pub(super) struct Link {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     buffer: BytesMut,
     within: Duration,
 }
 
 impl Link {
-    pub async fn open(host: &str, port: u16, within: Duration) -> Result<Self, Trouble> {
-        let stream = timeout(within, TcpStream::connect((host, port)));
+    pub async fn open(settings: &Settings) -> Result<Self, Trouble> {
+        let Settings { host, port, within, tls, .. } = settings;
+        let within = *within;
+        let stream = timeout(within, TcpStream::connect((host.as_str(), *port)));
         let stream = stream.await.map_err(|_| Trouble::Silent)?.map_err(Trouble::Connect)?;
         stream.set_nodelay(true).map_err(Trouble::Connect)?;
+        let stream: Box<dyn Wire> = match tls {
+            None => Box::new(stream),
+            Some(trust) => {
+                let secured = timeout(within, trust.connect(host, stream));
+                secured.await.map_err(|_| Trouble::Silent)?.map_err(Trouble::Connect)?
+            }
+        };
         Ok(Self { stream, buffer: BytesMut::with_capacity(4_096), within })
     }
 

@@ -13,6 +13,8 @@ use std::{fmt, time::Duration};
 
 use tokio::{sync::mpsc, time::sleep};
 
+use crate::tls::Trust;
+
 pub use ami::message::{Block, BlockError, Blocks};
 pub use esl::frame::{Frame, FrameError, Frames};
 
@@ -39,8 +41,10 @@ pub struct Settings {
     pub kind: Kind,
     /// Host name or address.
     pub host: String,
-    /// 5038 or 8021 as a rule.
+    /// 5038 or 8021 as a rule, 5039 of Asterisk by TLS.
     pub port: u16,
+    /// By TLS, and whom it believes.
+    pub tls: Option<Trust>,
     /// Name of the manager; empty for [`Kind::Esl`].
     pub username: String,
     /// Its password.

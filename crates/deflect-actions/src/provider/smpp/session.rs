@@ -4,30 +4,29 @@
 use std::{
     collections::HashMap,
     io,
-    pin::Pin,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU8, Ordering},
     },
     time::Duration,
 };
 
-use rustls::{ClientConfig, pki_types::ServerName};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep, sleep_until, timeout},
 };
-use tokio_rustls::TlsConnector;
 
 use super::{
     Settings, codes,
     pdu::{self, Body, Pdu, Short},
     text,
 };
-use crate::provider::{Class, Event, Inbound, Receipt, SendError, State as MessageState};
+use crate::{
+    provider::{Class, Event, Inbound, Receipt, SendError, State as MessageState},
+    tls::{Trust, Wire},
+};
 
 /// A centre that is not reached, or does not answer the bind, within this time is down.
 const REACH: Duration = Duration::from_secs(10);
@@ -84,9 +83,6 @@ pub struct Heard {
     /// Whether it is kept; else the centre tells it again.
     pub kept: oneshot::Sender<bool>,
 }
-
-trait Wire: AsyncRead + AsyncWrite + Send {}
-impl<T: AsyncRead + AsyncWrite + Send> Wire for T {}
 
 /// Sessions one after the other, until nobody wants to send any more.
 pub(super) async fn run(
@@ -147,7 +143,7 @@ pub(super) async fn check(settings: &Settings, limit: Duration) -> Result<(), Se
 }
 
 /// Connects and binds.
-async fn bind(settings: &Settings) -> Result<Pin<Box<dyn Wire>>, SendError> {
+async fn bind(settings: &Settings) -> Result<Box<dyn Wire>, SendError> {
     let down = |_| SendError::definite(Class::ProviderDown);
     let asking = async {
         let mut wire = connect(settings).await.map_err(down)?;
@@ -174,29 +170,13 @@ async fn bind(settings: &Settings) -> Result<Pin<Box<dyn Wire>>, SendError> {
     timeout(REACH, asking).await.unwrap_or_else(|_| Err(SendError::definite(Class::ProviderDown)))
 }
 
-async fn connect(settings: &Settings) -> io::Result<Pin<Box<dyn Wire>>> {
+async fn connect(settings: &Settings) -> io::Result<Box<dyn Wire>> {
     let stream = TcpStream::connect((settings.host.as_str(), settings.port)).await?;
     stream.set_nodelay(true)?;
     if !settings.tls {
-        return Ok(Box::pin(stream));
+        return Ok(Box::new(stream));
     }
-    let name = ServerName::try_from(settings.host.clone()).map_err(io::Error::other)?;
-    Ok(Box::pin(TlsConnector::from(tls()?).connect(name, stream).await?))
-}
-
-/// Trusts whom the system trusts.
-fn tls() -> io::Result<Arc<ClientConfig>> {
-    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    if let Some(config) = CONFIG.get() {
-        return Ok(Arc::clone(config));
-    }
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(ring)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_platform_verifier())
-        .map_err(io::Error::other)?
-        .with_no_client_auth();
-    Ok(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))
+    Trust::Machine.connect(&settings.host, stream).await
 }
 
 /// A message on its way.
@@ -212,7 +192,7 @@ type Answers = (mpsc::Sender<(u32, bool)>, mpsc::Receiver<(u32, bool)>);
 /// One bound session.
 struct Session<'a> {
     settings: &'a Settings,
-    wire: Pin<Box<dyn Wire>>,
+    wire: Box<dyn Wire>,
     tells: mpsc::Sender<Heard>,
     sequence: u32,
     pending: HashMap<u32, Pending>,
@@ -225,7 +205,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(settings: &'a Settings, wire: Pin<Box<dyn Wire>>, tells: mpsc::Sender<Heard>) -> Self {
+    fn new(settings: &'a Settings, wire: Box<dyn Wire>, tells: mpsc::Sender<Heard>) -> Self {
         Self {
             settings,
             wire,

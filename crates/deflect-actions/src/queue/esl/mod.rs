@@ -26,7 +26,7 @@ pub(super) async fn session(
     was_in: &mut bool,
 ) -> Result<Infallible, Trouble> {
     let mut session = Session {
-        link: Link::open(&settings.host, settings.port, settings.within).await?,
+        link: Link::open(settings).await?,
         settings,
         news,
         open: VecDeque::new(),
