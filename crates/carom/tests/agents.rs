@@ -1,6 +1,6 @@
 //! Voice bots: callers go to one over SIP and come back, with what it learned.
 
-use std::process::Command;
+use std::{io::ErrorKind, net::UdpSocket, process::Command};
 
 use carom_blackbox::{CONFIG, Ear, Engine, PCMA, Place, Scenario, eventually, fill};
 
@@ -94,6 +94,47 @@ fn a_bot_takes_the_caller_gives_him_back_and_says_what_came_of_it() {
     );
     assert!(line.contains("left by 1"), "{line}");
     assert_eq!(engine.calls()[0]["end"], "no_route", "{line}");
+}
+
+#[test]
+fn a_bot_hands_the_caller_back_by_refer_and_another_address_is_never_called() {
+    let flow = FLOW
+        .replace("save    = {", "save    = { wanted = \"Refer-To\",")
+        .replace(
+            "[rule.big]",
+            "[rule.to_agents]\nfield  = \"wanted\"\nequals = [\"agents\"]\n[rule.big]",
+        )
+        .replace(
+            "case      = [{ if = \"placed\"",
+            "case      = [{ if = \"to_agents\", go = \"agents\" }, { if = \"placed\"",
+        );
+    let place = Place::new();
+    place.beep();
+    let engine = Engine::start_with(BIN, &place, CONFIG, &flow);
+    let outcome = "\nX-Outcome: order placed\nX-Amount: 12.50";
+    let fraud = format!("sip:+3531190@{}:5071", place.carrier());
+    let elsewhere = UdpSocket::bind((place.carrier(), 5071)).unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let to_agents = format!("sip:queue@{}:5070;user=phone", place.carrier());
+    for (refer_to, expected, carrier) in [
+        (&fraud, "done (menu)", "carrier-hangs-up"),
+        (&to_agents, "calling agents", "carrier-waits"),
+    ] {
+        let (caller, bot) = (Ear::at(place.carrier()), Ear::at(place.pbx()));
+        let pbx = Scenario::new("pbx-refers", place.pbx()).ear(&bot).pause_ms(500);
+        let pbx = pbx.key("reason", outcome).key("refer_to", refer_to).listen_once(&place);
+        let carrier = Scenario::new(carrier, place.carrier()).ear(&caller).pause_ms(3_000);
+        let carrier = carrier.call(&place);
+        pbx.succeeds();
+        let line = eventually(expected, || {
+            Some(engine.time_line()).filter(|line| line.contains(expected))
+        });
+        assert!(line.contains("left by next, talked:"), "{line}");
+        carrier.succeeds();
+        engine.idle();
+    }
+    let called = elsewhere.recv(&mut [0; 1_500]);
+    assert_eq!(called.unwrap_err().kind(), ErrorKind::WouldBlock, "nobody calls what a bot names");
 }
 
 #[test]

@@ -7,7 +7,10 @@ mod common;
 
 use carom_sim::text;
 use common::Outgoing;
-use sip_stack::endpoint::{Cause, Event, Transport, TransportError};
+use sip_stack::{
+    endpoint::{Cause, EndedBy, Event, Transport, TransportError},
+    message::HeaderName,
+};
 
 #[test]
 fn an_invite_is_repeated_on_udp_and_times_out_as_408_after_32_s() {
@@ -104,6 +107,66 @@ fn a_2xx_after_the_time_limit_belongs_to_nothing() {
         _ => None,
     });
     assert_eq!(reason, "stray_response");
+}
+
+#[test]
+fn a_target_that_may_hands_the_call_back_by_refer_and_gets_the_bye_after_the_notify() {
+    let (mut scene, mut phone) = Outgoing::established_with(|invite| invite.takes_refer = true);
+    assert!(text::header(&scene.invite, "Allow").contains("REFER"));
+    let none = phone.request("REFER", "", "");
+    scene.send(&none);
+    scene.expect("400 REFER");
+    let refer =
+        phone.request("REFER", "Refer-To: <sip:premium@10.0.0.9>\r\nX-Outcome: done\r\n", "");
+    scene.send(&refer);
+    scene.expect("202 REFER");
+    let notify = scene.expect("NOTIFY").text;
+    assert_eq!(text::header(&notify, "Event"), "refer");
+    assert_eq!(text::header(&notify, "Subscription-State"), "terminated;reason=noresource");
+    assert_eq!(text::header(&notify, "Content-Type"), "message/sipfrag;version=2.0");
+    assert_eq!(text::body(&notify), "SIP/2.0 200 OK\r\n");
+    let said = scene.net.event(scene.carom, |event| match event {
+        Event::Ended { by: EndedBy::Peer, request: Some(refer), .. } => {
+            Some(refer.headers().first(HeaderName::from("X-Outcome")).unwrap().to_owned())
+        }
+        _ => None,
+    });
+    assert_eq!(said, "done");
+    scene.net.run_ms(400);
+    assert!(scene.sent("BYE").is_empty(), "not before the NOTIFY is answered");
+    assert!(scene.sent("INVITE").len() == 1, "nobody is called");
+    scene.ok(&notify);
+    let bye = scene.expect("BYE").text;
+    scene.ok(&bye);
+    scene.net.run_ms(40_000);
+    assert_eq!(scene.left(), (0, 0, false));
+}
+
+#[test]
+fn a_refer_whose_notify_is_never_answered_or_not_wanted_ends_with_our_bye_or_the_peers() {
+    for (wanted, byes) in [("", 1), ("Refer-Sub: false\r\n", 1)] {
+        let (mut scene, mut phone) = Outgoing::established_with(|invite| invite.takes_refer = true);
+        let refer = phone.request("REFER", &format!("Refer-To: <sip:x@10.0.0.9>\r\n{wanted}"), "");
+        scene.send(&refer);
+        scene.expect("202 REFER");
+        scene.net.run_ms(40_000);
+        assert!(scene.sent("BYE").len() >= byes, "{wanted}");
+        assert_eq!(scene.sent("NOTIFY").is_empty(), !wanted.is_empty(), "{wanted}");
+        scene.net.run_ms(80_000);
+        assert_eq!(scene.left(), (0, 0, false), "{wanted}");
+    }
+    let (mut scene, mut phone) = Outgoing::established_with(|invite| invite.takes_refer = true);
+    let refer = phone.request("REFER", "Refer-To: <sip:x@10.0.0.9>\r\n", "");
+    scene.send(&refer);
+    scene.expect("202 REFER");
+    let notify = scene.expect("NOTIFY").text;
+    let bye = phone.request("BYE", "", "");
+    scene.send(&bye);
+    scene.expect("200 BYE");
+    scene.ok(&notify);
+    scene.net.run_ms(80_000);
+    assert!(scene.sent("BYE").is_empty(), "its own came first");
+    assert_eq!(scene.left(), (0, 0, false));
 }
 
 #[test]

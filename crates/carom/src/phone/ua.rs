@@ -94,6 +94,7 @@ impl Phone {
                 headers: Vec::new(),
                 sdp,
                 max_forwards: 70,
+                takes_refer: false,
                 auth: None,
             },
         );

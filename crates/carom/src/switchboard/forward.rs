@@ -1,6 +1,6 @@
 //! Setting up the target leg: the hunt's acts become INVITEs, and their fate goes back to it.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use ivr_runtime::{
     call::{AgentRequest, Input, TargetOutcome},
@@ -241,6 +241,7 @@ impl Switchboard {
             headers,
             sdp: Some(sdp),
             max_forwards: b2bua::max_forwards(&call.caller.invite),
+            takes_refer: target.agent.is_some(),
             // The caller's trunk may want to know us; the target that is rung first may not.
             auth: call
                 .dial
@@ -324,22 +325,6 @@ impl Switchboard {
         self.agent_said(no, headers);
         self.tell(no, Input::Target(TargetOutcome::Answered { human }));
         self.if_unheard(no);
-    }
-
-    /// What a voice bot says in the headers of a message, as far as the flow reads them.
-    pub(super) fn agent_said(&mut self, no: CallNo, headers: &Headers) {
-        let Some(target) = self.calls.get(&no).and_then(|call| call.target.as_ref()) else {
-            return;
-        };
-        let Some(agent) = &target.agent else { return };
-        let values = agent.save.iter().filter_map(|save| {
-            let value = headers.first(HeaderName::from(save.header.as_str()))?;
-            Some((save.field.clone(), save.is.read(value)?))
-        });
-        let values: BTreeMap<String, String> = values.collect();
-        if !values.is_empty() {
-            self.tell(no, Input::AgentSaid(values));
-        }
     }
 
     pub(super) fn on_target_failed(

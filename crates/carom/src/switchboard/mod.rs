@@ -4,6 +4,7 @@
 
 mod act;
 mod admission;
+mod agent;
 mod answered;
 mod arrive;
 mod backlog;
@@ -59,7 +60,7 @@ pub use self::{
     answered::Answered,
     callback::{refused, slots},
     dial::{DialOrder, Dialled},
-    facts::{one_off, one_offs},
+    facts::{known_fields, one_off, one_offs},
     feature::LinkOrder,
     known::Known,
     local_time::local_time,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     dialog::tagged,
-    leg::ExtraHeaders,
+    leg::{ExtraHeaders, Leg},
     message::{HeaderName, Method, ParseError, Request, Response},
     transaction::{ServerKey, origin},
 };
@@ -35,9 +35,12 @@ impl Endpoint {
 
     fn refusal(&self, leg: Option<LegId>, request: &Request) -> Option<(u16, ExtraHeaders)> {
         let method = request.method();
-        if !is_allowed(method) {
+        let legs = leg.and_then(|leg| self.legs.get(&leg));
+        let refers = *method == Method::Refer && legs.is_some_and(Leg::takes_refer);
+        if !refers && !is_allowed(method) {
             let status = if matches!(method, Method::Other(_)) { 501 } else { 405 };
-            return Some((status, vec![(HeaderName::Allow, ALLOW.to_owned())]));
+            let allow = legs.map_or(ALLOW, Leg::allow);
+            return Some((status, vec![(HeaderName::Allow, allow.to_owned())]));
         }
         let uri = request.parsed_uri();
         if !uri.is_ok_and(|uri| uri.is_sip() || is_service_urn(request.uri())) {

@@ -241,6 +241,9 @@ pub struct OutgoingInvite {
     pub sdp: Option<Bytes>,
     /// Max-Forwards.
     pub max_forwards: u8,
+    /// The target may hand the call back by REFER (RFC 3515), which ends the leg as its BYE would:
+    /// the address in it is nobody's business here.
+    pub takes_refer: bool,
     /// What to answer a 401 or 407 with.
     pub auth: Option<Credentials>,
 }
@@ -292,7 +295,7 @@ pub enum Cause {
 /// Who ended a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EndedBy {
-    /// The peer's BYE.
+    /// The peer's BYE, or its REFER where one is taken.
     Peer,
     /// A command.
     Us,
@@ -434,7 +437,7 @@ pub enum Event {
         by: EndedBy,
         /// The peer's Reason header.
         reason: Option<String>,
-        /// The peer's BYE.
+        /// The peer's BYE or REFER.
         request: Option<Request>,
     },
     /// The outcome of an OPTIONS.

@@ -11,6 +11,7 @@ mod large;
 mod offer;
 mod outgoing;
 mod over;
+mod refer;
 mod route;
 mod session;
 mod wire;
@@ -61,6 +62,9 @@ pub struct Leg {
     shown: HostPort,
     random: Random,
     auth: Option<Auth>,
+    /// The peer may hand the call back.
+    #[serde(default)]
+    takes_refer: bool,
     acks: Acks,
     /// Our INVITE, as long as answers to it may come.
     tail: Option<Tail>,
@@ -92,6 +96,8 @@ pub enum Purpose {
     Reoffer(ReofferMethod),
     /// An INFO.
     Info,
+    /// A NOTIFY: what became of a REFER.
+    Notify,
     /// The end.
     Bye,
 }
@@ -252,6 +258,7 @@ impl Leg {
             shown: config.shown(path.transport, path.local),
             random,
             auth: None,
+            takes_refer: false,
             acks: Acks::default(),
             tail: None,
             open: Vec::new(),
@@ -259,6 +266,11 @@ impl Leg {
             state: State::Moving,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// Whether the peer may hand the call back by REFER.
+    pub fn takes_refer(&self) -> bool {
+        self.takes_refer
     }
 
     /// Returns the Call-ID.
@@ -363,7 +375,7 @@ impl Leg {
             }
             State::Over(over) if *request.method() == Method::Bye => {
                 // The ACK that our own BYE waited for is not coming, and neither is needed.
-                over.unacked = None;
+                over.await_nothing();
                 self.respond(config, txn, &request, 200);
             }
             State::Over(_) | State::Moving => self.respond(config, txn, &request, 481),
@@ -428,7 +440,8 @@ impl Leg {
                     self.broken(now, config);
                 }
             }
-            (Purpose::Bye, _) => {}
+            (Purpose::Notify, status) if status >= 200 => self.notified(now, config),
+            (Purpose::Notify | Purpose::Bye, _) => {}
         }
     }
 
@@ -449,6 +462,7 @@ impl Leg {
                 self.outputs.push_back(Output::Abandon(key));
                 self.broken(now, config);
             }
+            Purpose::Notify => self.notified(now, config),
             Purpose::Reoffer(_) | Purpose::Info | Purpose::Bye => {}
         }
     }

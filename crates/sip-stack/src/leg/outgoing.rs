@@ -56,6 +56,7 @@ impl Outgoing {
 impl Leg {
     pub(super) fn start(&mut self, now: Duration, config: &EndpointConfig, invite: OutgoingInvite) {
         self.auth = invite.auth.clone().map(Auth::new);
+        self.takes_refer = invite.takes_refer;
         let (key, via) = self.via(config, invite.path);
         let local = format!("{};tag={}", invite.from, self.id);
         let request = self.invite_request(config, &invite, &via, &local);

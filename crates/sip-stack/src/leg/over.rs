@@ -17,6 +17,9 @@ pub(super) struct Over {
     pub(super) dialog: Option<Dialog>,
     /// Our 2xx that must be acknowledged before a BYE may go (RFC 3261 §15).
     pub(super) unacked: Option<Unacked>,
+    /// Our NOTIFY, which a BYE must not overtake.
+    #[serde(default)]
+    notifying: bool,
     /// The Reason of the BYE that waits for that.
     reason: Option<String>,
     until: Duration,
@@ -26,7 +29,14 @@ pub(super) struct Over {
 impl Over {
     /// Nothing is owed but the final responses of what is under way.
     pub(super) fn quiet(now: Duration) -> Self {
-        Self { dialog: None, unacked: None, reason: None, until: now + LIMIT, expired: false }
+        Self {
+            dialog: None,
+            unacked: None,
+            notifying: false,
+            reason: None,
+            until: now + LIMIT,
+            expired: false,
+        }
     }
 
     /// A dialog that ended, kept to number and route what must still be sent in it.
@@ -44,12 +54,22 @@ impl Over {
         Self { unacked: Some(unacked), reason, until: now + 2 * LIMIT, ..Self::of(now, dialog) }
     }
 
+    /// A BYE has to wait until our NOTIFY is answered.
+    pub(super) fn notifying(now: Duration, dialog: Dialog) -> Self {
+        Self { notifying: true, until: now + 2 * LIMIT, ..Self::of(now, dialog) }
+    }
+
+    /// The peer's own BYE has come: ours need not.
+    pub(super) fn await_nothing(&mut self) {
+        (self.unacked, self.notifying) = (None, false);
+    }
+
     pub(super) fn extend(&mut self, now: Duration) {
         self.until = now + LIMIT;
     }
 
     pub(super) fn is_quiet(&self) -> bool {
-        self.unacked.is_none()
+        self.unacked.is_none() && !self.notifying
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Duration> {
@@ -76,7 +96,15 @@ impl Leg {
         }
     }
 
-    /// The BYE that waited for an ACK.
+    /// Our NOTIFY is answered, or will not be.
+    pub(super) fn notified(&mut self, now: Duration, config: &EndpointConfig) {
+        let State::Over(over) = &mut self.state else { return };
+        if std::mem::take(&mut over.notifying) {
+            self.late_bye(now, config);
+        }
+    }
+
+    /// The BYE that waited for an ACK, or for an answer to our NOTIFY.
     pub(super) fn late_bye(&mut self, now: Duration, config: &EndpointConfig) {
         let State::Over(over) = &mut self.state else { return };
         over.extend(now);

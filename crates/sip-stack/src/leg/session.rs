@@ -90,6 +90,7 @@ impl Leg {
             Method::Update => self.peer_update(config, txn, request),
             Method::Info => self.take_info(config, txn, &request),
             Method::Options => self.answer_options(config, txn, &request),
+            Method::Refer => self.peer_refer(now, config, txn, request),
             // What is not in Allow has been answered with 405 before.
             _ => self.respond(config, txn, &request, 481),
         }
@@ -184,7 +185,7 @@ impl Leg {
     }
 
     /// Takes the session out of the leg; an offer of the peer that waits is refused (§15.1.2).
-    fn leave_session(&mut self, config: &EndpointConfig) -> Option<Session> {
+    pub(super) fn leave_session(&mut self, config: &EndpointConfig) -> Option<Session> {
         let mut session = match std::mem::replace(&mut self.state, State::Moving) {
             State::Session(session) => *session,
             other => {

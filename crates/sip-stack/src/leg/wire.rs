@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{ExtraHeaders, Leg, Output, Purpose, route::Ways};
 use crate::{
     dialog::tagged,
-    endpoint::{ACCEPT, ALLOW, EndpointConfig, LegId, Path},
+    endpoint::{ACCEPT, ALLOW, ALLOW_REFER, EndpointConfig, LegId, Path},
     message::{HeaderName, NameAddr, Request, Response},
     transaction::{ClientKey, ServerKey},
     uri::Uri,
@@ -27,11 +27,16 @@ impl Leg {
         format!("<sip:{}{}>", self.shown, self.path.transport.parameter())
     }
 
+    /// The methods that the peer may use.
+    pub fn allow(&self) -> &'static str {
+        if self.takes_refer { ALLOW_REFER } else { ALLOW }
+    }
+
     /// Adds what every INVITE and UPDATE says of us.
     pub(super) fn introduce(&self, config: &EndpointConfig, request: &mut Request) {
         let headers = request.headers_mut();
         headers.push(HeaderName::Contact, self.contact());
-        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Allow, self.allow());
         headers.push(HeaderName::UserAgent, &config.user_agent);
     }
 
@@ -75,7 +80,7 @@ impl Leg {
     ) {
         let mut response = bare(self.id, request, 200);
         let headers = response.headers_mut();
-        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Allow, self.allow());
         headers.push(HeaderName::Accept, ACCEPT);
         headers.push(HeaderName::Server, &config.user_agent);
         self.push_response(txn, &response);
@@ -101,7 +106,7 @@ impl Leg {
         tag(self.id, &mut response);
         let headers = response.headers_mut();
         headers.push(HeaderName::Contact, self.contact());
-        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Allow, self.allow());
         headers.push(HeaderName::Server, &config.user_agent);
         for (name, value) in extra {
             headers.push(name, value);

@@ -38,7 +38,12 @@ impl Outgoing {
 
     /// The call is answered, and what was said so far has been read.
     pub fn established() -> (Self, Phone) {
-        let mut scene = Self::udp();
+        Self::established_with(|_| ())
+    }
+
+    /// The same with a changed INVITE.
+    pub fn established_with(change: impl FnOnce(&mut OutgoingInvite)) -> (Self, Phone) {
+        let mut scene = Self::with(false, change);
         scene.answer("bob");
         let ack = scene.net.expect(scene.bob, "ACK");
         let mut phone = Phone::called("10.0.0.3:5060", &scene.invite, "bob");
@@ -112,6 +117,7 @@ pub fn invite_to(path: Path) -> OutgoingInvite {
         headers: Vec::new(),
         sdp: Some(Bytes::from_static(SDP.as_bytes())),
         max_forwards: 70,
+        takes_refer: false,
         auth: None,
     }
 }

@@ -181,6 +181,7 @@ impl Crowd {
             headers: Vec::new(),
             sdp: offer.then(|| Bytes::from_static(SDP.as_bytes())),
             max_forwards: 70,
+            takes_refer: false,
             auth: None,
         };
         let leg = self.net.with(station, |endpoint, now| endpoint.invite(now, invite));

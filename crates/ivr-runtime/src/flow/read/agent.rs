@@ -17,7 +17,7 @@ const TYPES: [(&str, FieldType); 5] = [
     ("flag", FieldType::Flag),
 ];
 /// Headers that a bot's outcome can't stand in: they are the protocol's own.
-const OF_SIP: [&str; 12] = [
+const OF_SIP: [&str; 11] = [
     "Call-ID",
     "Contact",
     "Content-Length",
@@ -26,7 +26,6 @@ const OF_SIP: [&str; 12] = [
     "From",
     "Max-Forwards",
     "Record-Route",
-    "Refer-To",
     "Route",
     "To",
     "Via",
