@@ -1,8 +1,18 @@
 //! What callers leave: on the disk, in the store, fetched, and gone when its time is over.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    process::Command,
+};
 
-use carom_blackbox::{CONFIG, Database, Ear, Engine, PCMA, Place, Run, Scenario, eventually};
+use carom_blackbox::{
+    CONFIG, Database, Ear, Engine, PCMA, Place, Run, Scenario, eventually,
+    web::{Crm, Says},
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -115,6 +125,81 @@ fn a_folder_that_takes_nothing_sends_the_caller_to_a_person() {
     drop((carrier, pbx));
     assert!(engine.time_line().contains("left by error, disk"), "{}", engine.time_line());
     assert_eq!(Database::of(&place).number("SELECT COUNT(*) FROM voicemail"), 0);
+}
+
+#[test]
+fn the_webhook_tells_where_the_sound_is_and_a_token_of_scope_read_fetches_it() {
+    let place = Place::new();
+    place.beep();
+    let crm = Crm::start(Says::Status(204));
+    for (file, secret) in
+        [("hook", "hook secret"), ("reads", "good-for-reading"), ("tells", "other")]
+    {
+        place.write(file, secret);
+    }
+    let http = format!(
+        "\npublic_url = \"http://{{engine}}:8080\"\n\
+         tokens = [{{ name = \"mail\", secret = \"file:reads\", scope = \"read\" }}, \
+         {{ name = \"crm\", secret = \"file:tells\", scope = \"report\" }}]\n\
+         webhooks = [{{ url = \"{}\", secret = \"file:hook\", events = [\"voicemail.left\"] }}]\n",
+        crm.url()
+    );
+    let engine = Engine::start_with(BIN, &place, &format!("{CONFIG}{http}"), FLOW);
+    let (caller, carrier) = ring(&place);
+    let to = after_the_tone(&caller);
+    caller.speaks(to, PCMA, 0x2a, 3 * SPEECH);
+    caller.presses(to, 11);
+    carrier.succeeds();
+    engine.idle();
+
+    let told = eventually("the webhook is told", || crm.asked().pop());
+    let told: serde_json::Value = serde_json::from_str(&told.body).unwrap();
+    let url = told["sound_url"].as_str().unwrap();
+    let (base, path) = url.split_at(format!("http://{}:8080", place.engine()).len());
+    assert_eq!(base, format!("http://{}:8080", place.engine()));
+    for bearer in ["", "Authorization: Bearer other\r\n"] {
+        assert_eq!(fetch(&place, path, bearer).0, 401, "{bearer}");
+    }
+    let reads = "Authorization: Bearer good-for-reading\r\n";
+    let (status, wav) = fetch(&place, path, reads);
+    let [file] = files(&place).try_into().unwrap();
+    assert_eq!((status, &wav), (200, &fs::read(file).unwrap()));
+    let copy = place.folder().join("fetched.wav");
+    fs::write(&copy, &wav).unwrap();
+    let asked = |what: &str| {
+        let told = Command::new("soxi").arg(what).arg(&copy).output().unwrap();
+        String::from_utf8(told.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!([asked("-c"), asked("-r"), asked("-b")], ["1", "8000", "16"]);
+    let seconds: f64 = asked("-D").parse().unwrap();
+    assert_eq!((seconds * 1_000.0).floor() as i64, told["length_ms"].as_i64().unwrap());
+
+    let list = fetch(&place, "/v1/voicemails", reads).1;
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    assert_eq!(
+        (&list[0]["voicemail_id"], &list[0]["sound"]),
+        (&told["voicemail_id"], &path.into())
+    );
+    assert!(!list.to_string().contains("+447"), "no number: {list}");
+    let id = told["voicemail_id"].as_str().unwrap();
+    assert!(engine.cli(&["voicemail", "delete", id]).status.success());
+    assert_eq!(fetch(&place, path, reads).0, 404);
+    // That of another node is asked for there.
+    let database = Database::of(&place);
+    database.execute(&format!("UPDATE voicemail SET file = 'x' WHERE voicemail_id = '{id}'"));
+    database.execute("UPDATE call SET node_id = 'another'");
+    assert_eq!(fetch(&place, path, reads).0, 421);
+}
+
+/// Status and body.
+fn fetch(place: &Place, path: &str, headers: &str) -> (u16, Vec<u8>) {
+    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), answer.split_off(end + 4))
 }
 
 fn start(place: &Place) -> Engine {

@@ -30,6 +30,7 @@ async fn leave(store: &Store, n: u32) -> String {
         step: "box".to_owned(),
         file: format!("/var/voicemail/{id}.wav"),
         length_ms: 2_500,
+        sound_url: None,
     };
     store.keep_voicemail(&left).await.unwrap();
     id

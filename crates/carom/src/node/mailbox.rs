@@ -62,7 +62,8 @@ impl Mailbox {
         Self { folder, days, store }
     }
 
-    /// Keeps a message, on the disk and in the store, or nothing of it.
+    /// Keeps a message, on the disk and in the store, or nothing of it; webhooks fetch its sound at
+    /// `public_url`.
     ///
     /// # Errors
     /// It can't be kept.
@@ -71,10 +72,13 @@ impl Mailbox {
         call_id: &str,
         step: &str,
         samples: Vec<i16>,
+        public_url: Option<&str>,
     ) -> Result<VoicemailLeft, NotKept> {
         let voicemail_id = Uuid::now_v7().to_string();
         let file = self.folder.join(format!("{voicemail_id}.wav"));
+        let sound_url = public_url.map(|base| format!("{base}/v1/voicemails/{voicemail_id}/sound"));
         let left = VoicemailLeft {
+            sound_url,
             voicemail_id,
             call_id: call_id.to_owned(),
             step: step.to_owned(),

@@ -45,9 +45,11 @@ impl Switchboard {
             return self.tell(no, Input::Voice(VoiceOutcome::Nothing));
         }
         let call_id = call.call_id.clone();
+        let public_url = call.snapshot.config.http.public_url.clone();
         let (mailbox, done) = (self.services.mailbox.clone(), self.done.clone());
         tokio::spawn(async move {
-            let outcome = match mailbox.keep(&call_id, &step, samples).await {
+            let outcome = match mailbox.keep(&call_id, &step, samples, public_url.as_deref()).await
+            {
                 Ok(left) => VoiceOutcome::Kept {
                     length_ms: u32::try_from(left.length_ms).unwrap_or(u32::MAX),
                 },

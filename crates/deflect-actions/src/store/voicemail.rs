@@ -23,6 +23,8 @@ pub struct VoicemailLeft {
     pub file: String,
     /// How long it is.
     pub length_ms: i64,
+    /// Where webhooks fetch the sound, with a token.
+    pub sound_url: Option<String>,
 }
 
 /// A message that was left.
@@ -63,15 +65,10 @@ impl VoicemailLeft {
             ("step", json!(self.step)),
             ("length_ms", json!(self.length_ms)),
         ];
-        let data = data.map(|(name, value)| (name.to_owned(), value));
+        let sound = self.sound_url.as_ref().map(|url| ("sound_url", json!(url)));
+        let data = data.into_iter().chain(sound).map(|(name, value)| (name.to_owned(), value));
         let subject = self.voicemail_id.clone();
-        Event {
-            kind: "voicemail.left",
-            subject,
-            at_ms,
-            data: data.into_iter().collect(),
-            text: None,
-        }
+        Event { kind: "voicemail.left", subject, at_ms, data: data.collect(), text: None }
     }
 }
 
@@ -112,6 +109,17 @@ impl Store {
         let rows =
             sqlx::query(AssertSqlSafe(sql)).bind(i64::from(limit)).fetch_all(&mut *conn).await?;
         rows.iter().map(view).collect()
+    }
+
+    /// The message of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn voicemail(&self, id: &str) -> Result<Option<VoicemailView>, StoreError> {
+        let sql = format!("{COLUMNS} WHERE v.voicemail_id = $1");
+        let mut conn = self.conn().await?;
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(id.to_owned());
+        query.fetch_optional(&mut *conn).await?.as_ref().map(view).transpose()
     }
 
     /// The messages whose id begins so, two at most: enough to know whether it is one.

@@ -17,6 +17,7 @@ mod openapi;
 mod opt_outs;
 mod outcomes;
 mod routes;
+mod voicemails;
 
 use axum::{
     Json,

@@ -61,6 +61,9 @@ fn described(operation: &Operation, problem: &Value, generator: &mut SchemaGener
             answer["content"] =
                 content(&json!(schema(generator)), operation.forms, "application/xml");
         }
+        if let Some(kind) = operation.sends.filter(|_| *status == 200) {
+            answer["content"] = json!({ kind: {} });
+        }
         answers.insert(status.to_string(), answer);
     }
     answers.insert("401".to_owned(), json!({ "description": "A token of the scope is needed" }));

@@ -15,6 +15,7 @@ use super::{
     messages::{self, MessageQueued, MessageTold, MessageWanted},
     opt_outs::{self, OptOut},
     outcomes::{self, Outcome},
+    voicemails::{self, VoicemailTold},
 };
 use crate::{
     config::Scope,
@@ -45,6 +46,8 @@ pub(crate) struct Operation {
     pub key: Key,
     /// Status, what it says, and the body that comes with it.
     pub answers: Vec<(u16, &'static str, Option<Made>)>,
+    /// Type of the body that comes with 200, where it is no JSON.
+    pub sends: Option<&'static str>,
     /// Who answers.
     pub route: MethodRouter<Site>,
 }
@@ -68,7 +71,7 @@ impl Operation {
         route: MethodRouter<Site>,
     ) -> Self {
         let (body, forms, key, answers) = (None, false, Key::Pointless, Vec::new());
-        Self { path, method, scope, summary, body, forms, key, answers, route }
+        Self { path, method, scope, summary, body, forms, key, answers, sends: None, route }
     }
 
     fn post(
@@ -104,6 +107,10 @@ impl Operation {
     fn tells<T: JsonSchema>(mut self, status: u16, what: &'static str) -> Self {
         self.answers.push((status, what, Some(SchemaGenerator::subschema_for::<T>)));
         self
+    }
+
+    fn sends(self, kind: &'static str, what: &'static str) -> Self {
+        Self { sends: Some(kind), ..self.says(200, what) }
     }
 
     fn says(mut self, status: u16, what: &'static str) -> Self {
@@ -233,6 +240,20 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
             post(calls::send_link),
         )
         .says(202, "It is on its way"),
+        Op::get(
+            "/v1/voicemails",
+            Some(Scope::Read),
+            "The newest 100 messages that callers left",
+            get(voicemails::list),
+        )
+        .tells::<Vec<VoicemailTold>>(200, "Newest first"),
+        Op::get(
+            "/v1/voicemails/{id}/sound",
+            Some(Scope::Read),
+            "The sound of a message; of the node that has it",
+            get(voicemails::sound),
+        )
+        .sends("audio/wav", "Mono, 8 kHz, 16 bit"),
         Op::post(
             "/api/account/{account}/eligibility",
             Scope::Deflect,
