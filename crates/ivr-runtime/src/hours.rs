@@ -9,6 +9,7 @@ mod one_off;
 mod openings;
 mod quiet;
 mod spans;
+mod zones;
 
 pub use holidays::{HolidayProblem, Holidays, parse_holidays};
 pub use ical::{Fault, IcalError, RuleFault};
@@ -18,6 +19,7 @@ pub use openings::{Opening, openings, told};
 pub use quiet::{QuietHours, Waking};
 pub(crate) use spans::minute_of_day;
 pub use spans::{SpanProblem, parse_spans};
+pub use zones::zones_of;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,14 +1,11 @@
 //! The date and time of a call as its line has them, for the reports.
 //!
 //! The line's zone is that of the called number's country. Where a country has several it is one
-//! that the flow's hours name, else the one that most of its people live by: `zones.txt`, by the
-//! `zone.tab` of the tz database, has it first.
+//! that the flow's hours name, else the one that most of its people live by.
 
 use deflect_actions::store::LocalTime;
-use ivr_runtime::hours::{Hours, Schedule};
+use ivr_runtime::hours::{Hours, Schedule, zones_of};
 use jiff::{Timestamp, tz::TimeZone};
-
-const ZONES: &str = include_str!("zones.txt");
 
 /// The moment `at_ms` on the line `called`, a number of `country`; `hours` are its flow's.
 pub fn local_time(at_ms: i64, hours: &[Hours], called: &str, country: &str) -> LocalTime {
@@ -36,15 +33,9 @@ fn zone_of<'a>(hours: &'a [Hours], called: &str, country: &str) -> &'a str {
             Schedule::ByCalledNumber(_) => None,
         })
     };
-    let mut of_country = zones(country);
+    let mut of_country = zones_of(country);
     let named = of_hours().find(|zone| of_country.clone().any(|own| own == *zone));
     named.or_else(|| of_country.next()).or_else(|| of_hours().next()).unwrap_or("UTC")
-}
-
-/// The zones of a country, the main one first.
-fn zones(country: &str) -> impl Iterator<Item = &'static str> + Clone {
-    let line = ZONES.lines().find_map(|line| line.strip_prefix(country)?.strip_prefix(' '));
-    line.unwrap_or_default().split_ascii_whitespace()
 }
 
 #[cfg(test)]
@@ -76,14 +67,6 @@ mod tests {
                 .map(|schedule| Hours { name: "office".into(), schedule })
                 .collect();
             assert_eq!(zone_of(&hours, called, country), zone, "{called} {hours:?}");
-        }
-    }
-
-    #[test]
-    fn the_main_zone_of_every_country_is_known_to_the_tz_database() {
-        for line in ZONES.lines() {
-            let main = zones(&line[..2]).next().unwrap();
-            assert!(TimeZone::get(main).is_ok(), "{line}");
         }
     }
 
