@@ -114,6 +114,9 @@ impl<'a> Emitter<'a> {
                     Some(json!({ "type": "array", "minItems": 1, "items": { "enum": words } }))
                 }
                 Takes::Number(range) => Some(number(range)),
+                Takes::Numbers(range) => {
+                    Some(json!({ "type": "array", "minItems": 1, "items": number(range) }))
+                }
                 Takes::Decimal => Some(json!({ "type": "number" })),
                 Takes::Flag => Some(json!({ "type": "boolean" })),
                 Takes::Table => Some(below(&[key])),

@@ -42,6 +42,8 @@ pub enum Takes {
     WordList(Vec<String>),
     /// A whole number.
     Number(RangeInclusive<u32>),
+    /// A list of whole numbers, not empty.
+    Numbers(RangeInclusive<u32>),
     /// A number, whole or with decimals.
     Decimal,
     /// `true` or `false`.

@@ -157,7 +157,16 @@ impl<'a> Table<'a> {
     /// A whole number in `range`; `code` is noted where it is outside.
     pub fn number_or(&self, key: &'a str, range: RangeInclusive<u32>, code: Code) -> Option<u32> {
         self.takes(key, Takes::Number(range.clone()));
-        let value = self.value(key)?;
+        self.number_of(key, self.value(key)?, range, code)
+    }
+
+    fn number_of(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        range: RangeInclusive<u32>,
+        code: Code,
+    ) -> Option<u32> {
         let Some(integer) = value.get_ref().as_integer() else {
             self.wrong_type(key, value, "a whole number");
             return None;
@@ -175,6 +184,21 @@ impl<'a> Table<'a> {
     /// A whole number in `range`.
     pub fn number(&self, key: &'a str, range: RangeInclusive<u32>) -> Option<u32> {
         self.number_or(key, range, Code::E00)
+    }
+
+    /// A list of whole numbers in `range`, not empty; those that are not in it are left out.
+    pub fn numbers(&self, key: &'a str, range: &RangeInclusive<u32>) -> Option<Vec<u32>> {
+        self.takes(key, Takes::Numbers(range.clone()));
+        let value = self.value(key)?;
+        let Some(list) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, "a list of whole numbers, such as `[1, 2]`");
+            return None;
+        };
+        if list.is_empty() {
+            self.note(Code::E00, key, format!("`{key}` is empty"), "");
+        }
+        let number = |item| self.number_of(key, item, range.clone(), Code::E00);
+        Some(list.iter().filter_map(number).collect())
     }
 
     /// A number, whole or with decimals.

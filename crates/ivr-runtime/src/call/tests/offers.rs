@@ -1,5 +1,6 @@
 use super::*;
 use crate::flow::{
+    AnyPrompt, Shared, load,
     model::{Does, Fact, FieldTest, RuleId, Share},
     rules::Truth,
 };
@@ -377,6 +378,56 @@ fn dp_22_a_share_grows_by_dates_and_keeps_the_callers_it_had() {
     let (tenth, half) = (count(0), count(14));
     assert!((70..130).contains(&tenth) && (450..550).contains(&half), "{tenth} {half}");
     assert!((0..1_000).filter(|seed| offered(13, *seed)).all(|seed| offered(20, seed)));
+}
+
+#[test]
+fn dp_22_a_list_of_shares_grows_step_by_step_from_its_day_on() {
+    const RAMP: &str = r#"
+version = 1
+[flow]
+name = "Ramp"
+default = true
+start = "ask"
+human = "agents"
+[target.agents]
+sip = "sip:agents@127.0.0.1:5080"
+answered_means = "human"
+[link.chat]
+url = "https://help.example.com/chat"
+[step.ask]
+do = "offer"
+link = "chat"
+share = SHARE
+play = "offer.wav"
+press = { 1 = "text_me" }
+accept = ["1"]
+no_input = "agents"
+if_not_offered = "agents"
+[step.text_me]
+do = "text"
+link = "chat"
+message = "Example: {link}"
+then = "hangup"
+if_fails = "agents"
+"#;
+    const DAY_MS: i64 = 86_400_000;
+    let share = |keys: &str| {
+        let flow = RAMP.replace("SHARE", keys);
+        let checked = load(&flow, "ramp.toml", &Shared::default(), &AnyPrompt);
+        let flow = checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings));
+        flow.steps.iter().find_map(|step| match &step.does {
+            Does::Offer(offer) => Some(offer.share.clone()),
+            _ => None,
+        })
+    };
+    let day = "2026-12-01T00:00:00Z".parse::<jiff::Timestamp>().expect("a day").as_millisecond();
+    let weekly = share("[10, 25, 50]\nshare_from = \"2026-12-01\"").expect("an offer");
+    let at = |day_no: i64| weekly.at(day + day_no * DAY_MS);
+    assert_eq!([-1, 0, 6, 7, 13, 14, 1_000].map(at), [0, 10, 10, 25, 25, 50, 50]);
+    assert_eq!(weekly.at(day - 1), 0, "to the millisecond");
+    let daily = share("[1, 100]\nshare_from = \"2026-12-01\"\nshare_step_days = 1");
+    let table = share("{ \"2026-12-01\" = 1, \"2026-12-02\" = 100 }");
+    assert_eq!(daily, table);
 }
 
 #[test]
