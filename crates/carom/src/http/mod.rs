@@ -41,7 +41,7 @@ use self::patience::{Patient, Peer};
 pub use self::{api::Invites, guard::Tokens, landing::Desk as Landing};
 use crate::{
     config::{Scope, Snapshot},
-    node::Sources,
+    node::{Sources, rating},
     switchboard::{Ask, Marks, RemoteCalls},
 };
 
@@ -83,6 +83,11 @@ impl Site {
     /// What operators have set; `None` while the store can't say.
     fn marks(&self) -> Option<Arc<Marks>> {
         self.marks.read().ok().and_then(|marks| marks.clone())
+    }
+
+    /// Something became of a call that may be the moment to ask how it went (EX-15).
+    async fn ask_how_it_went(&self, call_id: &str) {
+        rating::ask_when_due(&self.store, &self.snapshot.load().flows, call_id).await;
     }
 }
 

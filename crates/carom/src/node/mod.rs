@@ -13,6 +13,7 @@ pub mod on_paper;
 mod opt_outs;
 mod outbox;
 mod parts;
+pub mod rating;
 mod run;
 mod serve;
 mod sources;

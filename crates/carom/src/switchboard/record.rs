@@ -459,6 +459,9 @@ pub fn in_words(record: &Record) -> Option<String> {
             let due = jiff::Timestamp::from_millisecond(*due_ms).unwrap_or_default();
             format!("{name} follows at {due:.0}")
         }
+        Record::FollowUp { name, why_not: None, .. } => {
+            format!("{name} follows when a link has been opened")
+        }
         Record::FollowUp { name, why_not, .. } => {
             format!("{name} does not follow: {}", why_not.as_deref().unwrap_or("unknown"))
         }

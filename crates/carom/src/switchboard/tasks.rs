@@ -29,7 +29,7 @@ use super::{
     live::CallNo,
     way::{AUTO, Way},
 };
-use crate::node::{LinkHealth, Mailbox, Sources, clock::wall_ms};
+use crate::node::{LinkHealth, Mailbox, Sources, clock::wall_ms, rating};
 
 /// A name is looked up this long.
 const RESOLVE: Duration = Duration::from_secs(2);
@@ -198,14 +198,16 @@ impl Switchboard {
     pub(super) fn follow_up(&mut self, no: CallNo, text: TextRequest, due_ms: i64, until_ms: i64) {
         let Some(call) = self.calls.get(&no) else { return };
         let Ok(order) = order(&Frame::of(call), text) else { return };
-        let texts = self.services.texts.clone();
-        let by = Arc::clone(&call.snapshot.texts);
+        let (texts, store) = (self.services.texts.clone(), self.services.store.clone());
+        let (by, snapshot) = (Arc::clone(&call.snapshot.texts), Arc::clone(&call.snapshot));
         tokio::spawn(async move {
             let (call, step) = (order.call.call_id.clone(), order.step.clone());
             let outcome = texts.follow_up(by, order, due_ms, until_ms).await;
             if outcome != text::TextOutcome::Queued {
                 tracing::info!(call, step, ?outcome, "no follow-up");
             }
+            // A link may have been opened during the call.
+            rating::ask_when_due(&store, &snapshot.flows, &call).await;
         });
     }
 

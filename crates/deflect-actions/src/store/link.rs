@@ -198,23 +198,4 @@ impl Store {
         let opened = sealed.and_then(|text| self.keys().seal().open(message_id, &text).ok());
         Ok(opened.and_then(|number| number.parse().ok()))
     }
-
-    /// Whether somebody has said how it went on a page of this link.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn is_rated(&self, link_id: &str) -> Result<bool, StoreError> {
-        let mut conn = self.conn().await?;
-        let found = sqlx::query("SELECT 1 FROM outcome WHERE outcome_id = $1")
-            .bind(rating_id(link_id))
-            .fetch_optional(&mut *conn)
-            .await?;
-        Ok(found.is_some())
-    }
-}
-
-/// A page is rated once.
-#[must_use]
-pub fn rating_id(link_id: &str) -> String {
-    format!("{link_id}-rated")
 }

@@ -22,6 +22,7 @@ mod migrate;
 mod node;
 mod opt_out;
 mod queries;
+mod rating;
 mod reach;
 mod receipt;
 mod reseal;
@@ -45,10 +46,11 @@ pub use erase::Erased;
 pub use event::{Event, Subscription};
 pub use history::History;
 pub use hours::{HOURS_PREFIX, HoursChange, LONGEST_ONE_OFF, OneOff};
-pub use link::{LinkSeen, StoredLink, rating_id};
+pub use link::{LinkSeen, StoredLink};
 pub use messages::{MessageDetail, MessageView, ReceiptView};
 pub use opt_out::OptOutView;
 pub use queries::{Cell, Report, UnknownQuery};
+pub use rating::{Question, rating_rows};
 pub use reach::Reach;
 pub use reseal::Resealed;
 pub use retention::{Retention, Swept};
@@ -65,6 +67,7 @@ pub(crate) use event::Waiting;
 pub(crate) use history::LINE_MS;
 pub(crate) use limits::SentText;
 pub(crate) use message::LastText;
+pub(crate) use rating::RATING;
 
 use crate::{Clock, keys::Keys};
 

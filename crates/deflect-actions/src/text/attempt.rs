@@ -82,6 +82,7 @@ impl TextService {
             Err(_) => return TextOutcome::Ambiguous,
         }
         let mut outgoing = Outgoing {
+            call_id: order.call.call_id.clone(),
             message_id,
             business: order.call.business.clone(),
             purpose: order.purpose.clone(),

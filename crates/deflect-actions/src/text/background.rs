@@ -7,7 +7,7 @@ use tokio::{sync::Semaphore, task::JoinHandle, time::Instant};
 use super::{TextService, attempt::LEASE_SLACK};
 use crate::{
     provider::{Class, Failure},
-    store::{StoreError, message::FOLLOW_UP},
+    store::{RATING, StoreError, message::FOLLOW_UP},
 };
 
 /// Between two looks at the queue.
@@ -87,12 +87,16 @@ impl TextService {
         let config = self.config();
         let store = &self.0.store;
         if store.is_opted_out(&message.business, &message.to, &message.topic).await? {
-            if message.purpose == FOLLOW_UP {
+            if [FOLLOW_UP, RATING].contains(&message.purpose.as_str()) {
                 store.cancel(id, Class::OptedOut.as_str()).await?;
                 return Ok(());
             }
             let failure = Failure::of(Class::OptedOut);
             self.conclude(&message, super::attempt::Tried::Failed(failure)).await;
+            return Ok(());
+        }
+        if message.purpose == RATING && store.is_rated(&message.call_id).await? {
+            store.cancel(id, "rated").await?;
             return Ok(());
         }
         let until = Instant::now() + lease() - LEASE_SLACK;

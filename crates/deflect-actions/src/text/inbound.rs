@@ -1,4 +1,5 @@
-//! Texts to our senders: STOP, START and HELP are heeded at once; an answer to one of our texts is
+//! Texts to our senders: STOP, START and HELP are heeded at once; a digit after the question
+//! how it went is a rating (EX-15); an answer to one of our texts is
 //! told to whom it concerns, everything else to whoever wants to know (EX-25).
 
 use std::time::Duration;
@@ -49,6 +50,12 @@ impl TextService {
         let of = sender.and_then(|sender| sender.business.as_deref());
         let last = self.0.store.last_text_to(from, of).await?;
         let word = Word::of(&text.text);
+        if let Some(rating) = reply::rating(&text.text)
+            && let Some(question) = self.question(from, of).await?
+        {
+            self.0.store.rate((&question.0, &question.1), rating).await?;
+            return Ok(None);
+        }
         if word != Some(Word::Stop)
             && let Some(open) = self.open(last.as_ref())
             && let Some(reply) = config.reply(open, &text.text)
@@ -111,6 +118,16 @@ impl TextService {
         if let Err(error) = provider.send(answer, REPLY).await {
             tracing::warn!(%error, sender = sender.name, "a text was not answered");
         }
+    }
+
+    /// The question how it went that a text may answer (EX-15).
+    async fn question(
+        &self,
+        from: &E164,
+        of: Option<&str>,
+    ) -> Result<Option<(String, String)>, StoreError> {
+        let since_ms = self.0.store.now_ms() - OPEN_MS;
+        self.0.store.question_to(from, of, since_ms).await
     }
 
     /// The conversation that a text may go on with.

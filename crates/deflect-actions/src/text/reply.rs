@@ -51,6 +51,13 @@ pub fn plain(text: &str) -> String {
     words.join(" ")
 }
 
+/// The rating, 1 to 5, that a text begins with, as `4` or `5, thank you`.
+pub(super) fn rating(text: &str) -> Option<i16> {
+    let text = plain(text);
+    let rating = text.split(' ').next()?.parse().ok()?;
+    (1..=5).contains(&rating).then_some(rating)
+}
+
 /// Whether a text means STOP, whatever else one would like it to mean.
 #[must_use]
 pub fn means_stop(text: &str) -> bool {
@@ -158,6 +165,23 @@ mod tests {
         assert_eq!(Word::of("HELP?"), Some(Word::Help));
         assert_eq!(Word::of("please do not stop"), None);
         assert_eq!(Word::of(""), None);
+    }
+
+    #[test]
+    fn ex_15_a_rating_is_a_digit_from_1_to_5_at_the_beginning() {
+        for (text, expected) in [
+            ("4", Some(4)),
+            (" 5! ", Some(5)),
+            ("1, it was bad", Some(1)),
+            ("0", None),
+            ("6", None),
+            ("10", None),
+            ("five", None),
+            ("call me at 5", None),
+            ("", None),
+        ] {
+            assert_eq!(rating(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -17,10 +17,10 @@ use crate::{
     step::{destinations, text},
 };
 
-/// A follow-up that could not be sent for so long after its time is not sent any more.
-const WORTH: Duration = Duration::from_secs(4 * 3_600);
 /// Purpose of the message and of its consent; never `link`, which is what a caller asked for.
 const PURPOSE: &str = "follow_up";
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 /// The same follow-up goes to the same number once in so many minutes.
 const ONCE_IN_MINUTES: u32 = 24 * 60;
 
@@ -29,14 +29,21 @@ impl Call {
     pub(super) fn follow_up(&mut self, now: Duration) {
         let flow = std::sync::Arc::clone(&self.flow);
         let agreed = std::mem::take(&mut self.state.progress.agreed);
+        let mut asked_how = false;
         for after in &flow.after_call {
             let given = agreed.iter().find(|(name, _)| *name == after.needs_consent);
             let Some((_, asked)) = given else { continue };
             let name = after.name.clone();
-            let record = match due(after, asked, &mut self.context(now)) {
+            let due = match asked_how && after.asks_rating {
+                true => Err("asked_already".to_owned()),
+                false => due(after, asked, &mut self.context(now)),
+            };
+            let record = match due {
                 Ok((text, Waking { from_ms, until_ms })) => {
+                    asked_how |= after.asks_rating;
                     self.state.desk.push(Output::FollowUp { text, due_ms: from_ms, until_ms });
-                    Record::FollowUp { name, due_ms: Some(from_ms), why_not: None }
+                    let due_ms = Some(from_ms).filter(|_| !after.asks_rating);
+                    Record::FollowUp { name, due_ms, why_not: None }
                 }
                 Err(why) => Record::FollowUp { name, due_ms: None, why_not: Some(why) },
             };
@@ -53,11 +60,22 @@ fn due(
 ) -> Result<(TextRequest, Waking), String> {
     let at_ms = context.at_ms();
     let country = wanted(context.flow, after, context, at_ms)?;
-    let (links, not_after_ms) = destinations::unasked(&after.links, context)?;
+    let (links, not_after_ms) = match after.links.as_slice() {
+        [] => (Vec::new(), None),
+        links => destinations::unasked(links, context)?,
+    };
     let (flow, facts) = (context.flow, &*context.facts);
     let message = text::said(facts, &after.message).ok_or("message_missing")?;
-    let wait_ms = i64::from(after.delay_minutes) * 60_000;
-    let waking = after.quiet_hours.waking(at_ms + wait_ms, &country, WORTH).ok_or("no_hour")?;
+    let waking = match after.asks_rating {
+        false => after.waking(at_ms, &country).ok_or("no_hour")?,
+        // Nobody knows when a link is opened: until then it waits for longer than one may be.
+        true => {
+            after.waking(at_ms, &country).ok_or("no_hour")?;
+            let opened_ms = i64::from(longest_link_hours(flow)) * HOUR_MS;
+            let at_ms = at_ms + opened_ms + i64::from(after.delay_minutes) * 60_000 + 2 * DAY_MS;
+            Waking { from_ms: at_ms, until_ms: at_ms + 1 }
+        }
+    };
     let until_ms = not_after_ms.map_or(waking.until_ms, |end| end.min(waking.until_ms));
     if until_ms <= waking.from_ms {
         return Err("link_ends_before".into());
@@ -76,7 +94,7 @@ fn due(
         path: destinations::names(flow, &context.progress.path),
         message,
         language: facts.language.clone(),
-        purpose: PURPOSE.into(),
+        purpose: if after.asks_rating { TextRequest::RATING } else { PURPOSE }.into(),
         pressed: Some(asked.key),
         asked_in: asked.step.clone(),
         prompt: asked.prompt.clone(),
@@ -88,6 +106,11 @@ fn due(
         repeat_after_minutes: ONCE_IN_MINUTES,
     };
     Ok((request, Waking { until_ms, ..waking }))
+}
+
+/// Links of the flow can be opened for so many hours at most.
+fn longest_link_hours(flow: &Flow) -> u32 {
+    flow.links.iter().map(|link| link.expires_hours).max().unwrap_or(0)
 }
 
 /// The country of the number it goes to, or what speaks against it.

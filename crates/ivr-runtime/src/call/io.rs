@@ -325,6 +325,11 @@ impl FetchRequest {
     pub const REFERENCE: &str = "reference";
 }
 
+impl TextRequest {
+    /// Purpose of the text that asks how it went: it waits until a link of the call is opened.
+    pub const RATING: &str = "rating";
+}
+
 /// A voice bot that takes the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentRequest {

@@ -1,10 +1,10 @@
-//! E11: a follow-up needs a consent that some step sets. W11: its quiet hours are not written
+//! E11: a follow-up needs a consent that some step sets, a question a page that is opened. W11: its quiet hours are not written
 //! down, or are none.
 
 use super::Lint;
 use crate::{
     diagnose::{Code, nearest},
-    flow::model::{AfterCall, Does},
+    flow::model::{AfterCall, Does, Link, LinkId, Step},
 };
 
 pub(super) fn check(lint: &Lint<'_>) {
@@ -20,6 +20,7 @@ pub(super) fn check(lint: &Lint<'_>) {
     for after in &lint.flow.after_call {
         consent(lint, after, &given);
         quiet(lint, after);
+        page(lint, after);
     }
 }
 
@@ -36,6 +37,21 @@ fn consent(lint: &Lint<'_>, after: &AfterCall, given: &[&str]) {
     };
     let message = format!("no step sets the consent `{needed}`: nobody is ever sent this");
     lint.note(Code::E11, lint.place("after_call", &after.name, "needs_consent"), message, help);
+}
+
+/// A question waits for the opening of a page of ours.
+fn page(lint: &Lint<'_>, after: &AfterCall) {
+    let flow = lint.flow;
+    let has_page = |links: &[LinkId]| {
+        let mut known = links.iter().filter_map(|id| flow.links.get(usize::from(id.0)));
+        links.len() > 1 || known.any(Link::has_page)
+    };
+    let opens = |step: &Step| matches!(&step.does, Does::Text(text) if has_page(&text.links));
+    if after.asks_rating && !flow.steps.iter().any(opens) {
+        let message = "no text of this flow leads to a page of ours: nobody is ever asked this";
+        let help = "give a link that is texted `tracked = true`, or a kind other than `static`";
+        lint.note(Code::E11, lint.place("after_call", &after.name, "asks"), message, help);
+    }
 }
 
 fn quiet(lint: &Lint<'_>, after: &AfterCall) {

@@ -34,6 +34,8 @@ pub(crate) enum OutcomeKind {
     Engaged,
     /// A rating, in `csat`.
     Rated,
+    /// The person has left what the link led to.
+    Closed,
 }
 
 impl OutcomeKind {
@@ -45,6 +47,7 @@ impl OutcomeKind {
             Self::CallbackRequested => "callback_requested",
             Self::Engaged => "engaged",
             Self::Rated => "rated",
+            Self::Closed => "closed",
         }
     }
 }
@@ -115,6 +118,7 @@ pub(crate) async fn outcome(
         source: client,
     };
     site.store.learn_outcome(&row).await?;
+    site.ask_how_it_went(&row.call_id).await;
     Ok(match booked {
         Some(booked) => Json(booked).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),

@@ -24,7 +24,7 @@ use axum::{
 use deflect_actions::{
     destination::Destinations,
     link::{Page, Signer, Token},
-    store::{LinkSeen, OutcomeRow, Row, StoredLink, rating_id},
+    store::{LinkSeen, Row, StoredLink, rating_rows},
 };
 use serde::Deserialize;
 
@@ -108,8 +108,8 @@ async fn page(
         Err(refused) => return refused,
     };
     let Found { token, link, .. } = &found;
+    let by_person = people::is_person(&method, &headers);
     if method == Method::GET {
-        let by_person = people::is_person(&method, &headers);
         let seen = LinkSeen { link_id: link.link_id.clone(), at_ms: wall_ms(), by_person };
         let _ = site.writer.try_write(Row::LinkSeen(seen));
         let who = if by_person { "person" } else { "program" };
@@ -119,10 +119,11 @@ async fn page(
         Ok(page) => page,
         Err(refused) => return *refused,
     };
-    // Who comes back has been there: the moment to ask, once.
-    let ask = link.redeemed_ms.is_some()
-        && found.is_mine()
-        && !site.store.is_rated(&link.link_id).await.unwrap_or(true);
+    // Who comes back has been there: the moment to ask, and no text does so any more (EX-15).
+    let ask = link.redeemed_ms.is_some() && found.is_mine() && is_unasked(&site, link).await;
+    if ask && by_person {
+        ask_no_more(&site, link, "asked_on_page").await;
+    }
     let calls_back = call_back::is_offered(&site, &found, page);
     let shown = html::shown(&Shown { page, path: &path(token), ask, calls_back, notice: None });
     bound(shown, &site, &found)
@@ -154,31 +155,30 @@ async fn rate(
     let (Some(rating), Some(call_id), true) = (rating, &found.link.call_id, may_rate) else {
         return html::keep_to_itself(StatusCode::BAD_REQUEST.into_response());
     };
-    let link_id = &found.link.link_id;
-    let row = |outcome_id: String, kind: &str, csat| {
-        Row::Outcome(OutcomeRow {
-            outcome_id,
-            call_id: call_id.clone(),
-            kind: kind.to_owned(),
-            csat,
-            at_ms: wall_ms(),
-            source: "page".to_owned(),
-        })
-    };
-    if !site.store.is_rated(link_id).await.unwrap_or(true) {
-        let _ = site.writer.try_write(row(rating_id(link_id), "rated", Some(rating)));
-        let solved = match rating {
-            4.. => Some("resolved"),
-            ..=2 => Some("unresolved"),
-            _ => None,
-        };
-        if let Some(solved) = solved {
-            let _ = site.writer.try_write(row(format!("{link_id}-solved"), solved, None));
+    if is_unasked(&site, &found.link).await {
+        for row in rating_rows(&found.link.link_id, call_id, rating, wall_ms(), "page") {
+            let _ = site.writer.try_write(Row::Outcome(row));
         }
+        ask_no_more(&site, &found.link, "rated").await;
     }
     let notice = Some(Notice::Thanks);
     let calls_back = call_back::is_offered(&site, &found, page);
     html::shown(&Shown { page, path: &path(&found.token), ask: false, calls_back, notice })
+}
+
+/// Whether nobody has asked how it went yet; where that is not known, nobody asks.
+async fn is_unasked(site: &Site, link: &StoredLink) -> bool {
+    match &link.call_id {
+        Some(call_id) => !site.store.is_asked(call_id).await.unwrap_or(true),
+        None => false,
+    }
+}
+
+async fn ask_no_more(site: &Site, link: &StoredLink, why: &str) {
+    let Some(call_id) = &link.call_id else { return };
+    if let Err(error) = site.store.ask_no_more(call_id, why).await {
+        tracing::warn!(%error, "a question that is asked already stays in the outbox");
+    }
 }
 
 /// `GET /.well-known/jwks.json`: the public half of the key that statements are signed with.

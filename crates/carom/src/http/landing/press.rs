@@ -81,6 +81,9 @@ async fn redeem(site: &Site, found: &Found, button: &Button) -> Result<bool, Res
         Ok(true) => {
             metrics::counter!("carom_links_redeemed_total", "link" => button.link.clone())
                 .increment(1);
+            if let Some(call_id) = &found.link.call_id {
+                site.ask_how_it_went(call_id).await;
+            }
             Ok(true)
         }
         // Pressed twice; or another browser was faster by a moment.

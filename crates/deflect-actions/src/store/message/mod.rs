@@ -48,6 +48,7 @@ pub(crate) struct Letter {
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
     pub message_id: String,
+    pub call_id: String,
     pub business: String,
     /// `link`, `follow_up`, or what the step names.
     pub purpose: String,

@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::FOLLOW_UP;
 use crate::{
     provider::State,
-    store::{Store, StoreError, db::Dialect},
+    store::{RATING, Store, StoreError, db::Dialect},
 };
 
 impl Store {
@@ -124,8 +124,8 @@ impl Store {
         self.transaction(async |conn| {
             let late = sqlx::query(
                 "UPDATE message SET \
-                 state = CASE WHEN purpose = $3 THEN 'canceled' ELSE 'failed' END, \
-                 failed_ms = CASE WHEN purpose = $3 THEN NULL ELSE $1 END, \
+                 state = CASE WHEN purpose IN ($3, $4) THEN 'canceled' ELSE 'failed' END, \
+                 failed_ms = CASE WHEN purpose IN ($3, $4) THEN NULL ELSE $1 END, \
                  error_class = COALESCE(error_class, 'expired'), final_ms = $1, \
                  erase_after_ms = $2 WHERE state = 'queued' AND valid_until_ms <= $1 \
                  RETURNING message_id, state",
@@ -133,6 +133,7 @@ impl Store {
             .bind(now)
             .bind(erase)
             .bind(FOLLOW_UP)
+            .bind(RATING)
             .fetch_all(&mut *conn)
             .await?;
             let silent = sqlx::query(

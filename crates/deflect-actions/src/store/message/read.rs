@@ -50,7 +50,7 @@ impl Store {
     pub(crate) async fn outgoing(&self, id: &str) -> Result<Option<Outgoing>, StoreError> {
         let mut conn = self.conn().await?;
         let row = sqlx::query(
-            "SELECT c.business, COALESCE(c.intent, '') AS topic, m.purpose, m.dest_enc, \
+            "SELECT m.call_id, c.business, COALESCE(c.intent, '') AS topic, m.purpose, m.dest_enc, \
              m.body_enc, m.sender, m.attempt, m.try_no, m.write_ms, m.created_ms, \
              m.valid_until_ms FROM message m \
              JOIN call c ON c.call_id = m.call_id WHERE m.message_id = $1",
@@ -62,6 +62,7 @@ impl Store {
         let Some((to, letter)) = self.opened(id, &row)? else { return Ok(None) };
         Ok(Some(Outgoing {
             message_id: id.to_owned(),
+            call_id: row.try_get("call_id")?,
             business: row.try_get("business")?,
             purpose: row.try_get("purpose")?,
             topic: row.try_get("topic")?,

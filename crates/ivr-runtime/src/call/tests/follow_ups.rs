@@ -39,6 +39,32 @@ fn ic_06_by_day_it_comes_after_its_delay() {
 }
 
 #[test]
+fn ex_15_the_question_how_it_went_waits_for_longer_than_a_link_can_be_opened() {
+    let mut draft = asking();
+    let after = &mut draft.flow.after_call[0];
+    (after.asks_rating, after.links, after.delay_minutes) = (true, Vec::new(), 120);
+    // It is one question, whoever else would ask it too.
+    let again = AfterCall { name: "again".into(), ..after.clone() };
+    draft.flow.after_call.push(again);
+    draft.flow.links[0].expires_hours = 48;
+    let noon = Facts { start_ms: ARRIVAL_MS + 12 * HOUR_MS, ..facts() };
+    let mut phone = Phone::call_with(draft, noon, Obedient::default());
+    phone.press('1').wait(5).press('5').wait(20);
+    let follow_ups = follow_ups(&phone);
+    let [(text, due_ms, until_ms)] = follow_ups.as_slice() else { panic!("{follow_ups:?}") };
+    assert_eq!((text.purpose.as_str(), text.links.len()), (TextRequest::RATING, 0));
+    assert!(*due_ms >= ARRIVAL_MS + (12 + 48 + 2) * HOUR_MS, "{due_ms}");
+    assert!(due_ms < until_ms);
+    let told = phone
+        .0
+        .records()
+        .any(|record| matches!(record, Record::FollowUp { due_ms: None, why_not: None, .. }));
+    assert!(told, "when is not known");
+    let why: Vec<_> = phone.0.records().filter_map(why_not).collect();
+    assert_eq!(why, ["asked_already"]);
+}
+
+#[test]
 fn ic_06_a_caller_who_hangs_up_after_the_yes_gets_it_too() {
     let mut phone = Phone::call(asking());
     phone.press('1').wait(5).press('5').wait_ms(500).hang_up();
@@ -127,6 +153,7 @@ fn asking() -> Draft {
         needs_consent: "follow_up".into(),
         only_if: Vec::new(),
         never_if: Vec::new(),
+        asks_rating: false,
         delay_minutes: 30,
         quiet_hours: QuietHours::default(),
         via: Vec::new(),

@@ -1,11 +1,14 @@
 //! What is sent after a call.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{LinkId, RuleId};
-use crate::hours::QuietHours;
+use crate::hours::{QuietHours, Waking};
+
+/// What could not be sent for so long after its time is not sent any more.
+const WORTH: Duration = Duration::from_secs(4 * 3_600);
 
 /// `[after_call.X]`: a message after a call in which the caller said yes to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,14 +23,31 @@ pub struct AfterCall {
     pub only_if: Vec<RuleId>,
     /// None may hold then.
     pub never_if: Vec<RuleId>,
-    /// From the end of the call, minutes.
+    /// It is the question how it went (EX-15): it follows the first opening of a link of the call,
+    /// not the call, and a digit from 1 to 5 answers it.
+    #[serde(default)]
+    pub asks_rating: bool,
+    /// From the end of the call, or from that opening, minutes.
     pub delay_minutes: u32,
     /// When it waits.
     pub quiet_hours: QuietHours,
     /// Sender names in the order tried.
     pub via: Vec<String>,
-    /// The link in it; several make one page.
+    /// The link in it; several make one page. A question needs none.
     pub links: Vec<LinkId>,
     /// Text by language; one entry under `""` serves all languages.
     pub message: BTreeMap<String, String>,
+}
+
+impl AfterCall {
+    /// When it may be sent to a number of `country`, `delay_minutes` after `at_ms` or when the quiet
+    /// hours are over; `None`: no such time is known.
+    pub fn waking(&self, at_ms: i64, country: &str) -> Option<Waking> {
+        self.waking_at(at_ms + i64::from(self.delay_minutes) * 60_000, country)
+    }
+
+    /// The same without the delay.
+    pub fn waking_at(&self, at_ms: i64, country: &str) -> Option<Waking> {
+        self.quiet_hours.waking(at_ms, country, WORTH)
+    }
 }

@@ -7,20 +7,27 @@ use crate::{
     hours::{QuietHours, is_zone, minute_of_day},
 };
 
+/// A person has used what the link leads to by then (EX-15).
+const ASKED_AFTER_MINUTES: u32 = 120;
+
 /// Reads `[after_call.X]`.
 pub(super) fn after_call(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> AfterCall {
     let rules = |key| reader.rules_to(&table.texts(key).unwrap_or_default());
     table.require("needs_consent", Code::E11);
+    let asks_rating = table.choice("asks", &[("rating", ())], &[]).is_some();
+    let delay_minutes = if asks_rating { ASKED_AFTER_MINUTES } else { 30 };
+    let leads_on = !asks_rating || table.has("link") || table.has("links");
     let after = AfterCall {
         name: name.value,
         when_intent: table.texts_owned("when_intent"),
         needs_consent: table.text("needs_consent").map(|text| text.value).unwrap_or_default(),
         only_if: rules("only_if"),
         never_if: rules("never_if"),
-        delay_minutes: table.number("delay_minutes", 0..=10_080).unwrap_or(30),
+        asks_rating,
+        delay_minutes: table.number("delay_minutes", 0..=10_080).unwrap_or(delay_minutes),
         quiet_hours: quiet_hours(table).unwrap_or_default(),
         via: steps::via(table, reader),
-        links: steps::links(table, reader),
+        links: if leads_on { steps::links(table, reader) } else { Vec::new() },
         message: message(table),
     };
     table.unknown_keys();
