@@ -53,6 +53,38 @@ fn ten_thousand_random_callers_of_each_shipped_flow_reach_an_end_or_a_person() {
     }
 }
 
+#[test]
+fn parts_fail_as_often_as_they_are_told_to() {
+    let of = |faults: &[&str]| {
+        let faults = faults.iter().flat_map(|fault| ["--fail", *fault]);
+        let args: Vec<&str> = ["simulate", "--random", "2000"].into_iter().chain(faults).collect();
+        let told = play(&[&args[..], &["-c", "config/carom.toml"]].concat(), "");
+        let text = String::from_utf8(told.stdout).unwrap();
+        assert!(told.status.success(), "{text}{}", String::from_utf8_lossy(&told.stderr));
+        let count =
+            |what: &str| counts(&text).iter().find(|(of, _)| of == what).map_or(0, |(_, n)| *n);
+        (count("deflected"), count("apology"))
+    };
+    let (well, apologies) = of(&["all=0"]);
+    assert!(well > 100, "{well}");
+    assert_eq!(apologies, 0, "nothing fails");
+    let (half, _) = of(&["all=0", "provider=0.5"]);
+    let (none, _) = of(&["all=0", "provider=1"]);
+    assert!(none < half && half < well, "{none} {half} {well}");
+    let (_, apologies) = of(&["all=0", "target=1"]);
+    assert!(apologies > 100, "no target takes a call: {apologies}");
+    for (fault, why) in [
+        ("provder=0.1", "there is no part `provder`: prompt, provider,"),
+        ("provider", "write it as PART=CHANCE"),
+        ("provider=1.5", "a chance is from 0 to 1"),
+        ("provider=0.001", "in steps of 0.01"),
+    ] {
+        let told = play(&["simulate", "--random", "1", "--fail", fault], "");
+        let text = String::from_utf8(told.stderr).unwrap();
+        assert!(!told.status.success() && text.contains(why), "{fault}: {text}");
+    }
+}
+
 /// A configuration with two flows.
 fn two_flows() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

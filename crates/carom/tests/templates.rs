@@ -30,6 +30,12 @@ fn lp_06_each_template_loads_without_a_warning_is_proved_and_passes_its_tests() 
         let (good, told) = carom(&config, &["check", "--proof", file.to_str().unwrap()]);
         assert!(good && told.starts_with("0 errors, 0 warnings; 1 flow ("), "{told}");
         assert!(told.contains("begin"), "the proof: {told}");
+        assert!(told.contains("no caller is trapped"), "{name}: {told}");
+        for fault in ["all=0", "all=1"] {
+            let random = ["simulate", "--random", "500", "--fail", fault, file.to_str().unwrap()];
+            let (good, told) = carom(&config, &random);
+            assert!(good && !told.contains("LOST"), "{name} {fault}: {told}");
+        }
     }
     // All together, with their tests; each step is gone through by some.
     let (good, told) = carom(&config, &["check"]);

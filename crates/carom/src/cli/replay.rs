@@ -95,7 +95,8 @@ async fn read(store: &Store, like: &str) -> anyhow::Result<(CallTimeLine, Record
     });
     let visits = visits.collect();
     let inputs = inputs.collect::<anyhow::Result<_>>()?;
-    Ok((line, Recorded { facts, inputs, visits }))
+    let target = line.call.forward_target.clone();
+    Ok((line, Recorded { facts, inputs, visits, target }))
 }
 
 fn arrival(at_ms: i64, row: &str) -> Option<(i64, Facts)> {
@@ -126,9 +127,22 @@ fn as_table(line: &CallTimeLine, recorded: &Recorded, again: &Replayed) -> Strin
         table.push_str(format!("{mark} {was:<32} {is}").trim_end());
         table.push('\n');
     }
+    let called =
+        |target: &Option<String>| target.as_deref().map_or("-".to_owned(), |it| format!("→ {it}"));
+    if recorded.target.is_some() || again.target.is_some() {
+        let elsewhere = again
+            .differs_at
+            .is_some_and(|at| at == again.visits.len() && at == recorded.visits.len());
+        let mark = if elsewhere { '>' } else { ' ' };
+        let (was, is) = (called(&recorded.target), called(&again.target));
+        table.push_str(&format!("{mark} {was:<32} {is}\n"));
+    }
     table.push_str(&format!("  {:<32} {}\n", end_of(line), end_again(again)));
     table.push_str(&match again.differs_at {
         None => "the call goes the way it went\n".to_owned(),
+        Some(at) if at == again.visits.len() && at == recorded.visits.len() => {
+            "the call goes to another target\n".to_owned()
+        }
         Some(at) => format!("the call goes another way from its step {} on\n", at + 1),
     });
     table
@@ -140,8 +154,8 @@ fn as_json(line: &CallTimeLine, recorded: &Recorded, again: &Replayed) -> serde_
     };
     json!({
         "call": line.call.call_id,
-        "recorded": { "steps": told(&recorded.visits), "end": end_of(line) },
-        "replayed": { "steps": told(&again.visits), "end": end_again(again) },
+        "recorded": { "steps": told(&recorded.visits), "target": recorded.target, "end": end_of(line) },
+        "replayed": { "steps": told(&again.visits), "target": again.target, "end": end_again(again) },
         "differs_at": again.differs_at,
     })
 }

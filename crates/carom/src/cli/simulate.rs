@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::bail;
 use ivr_runtime::{
-    call::{Facts, FetchOutcome, History},
+    call::{Facts, FetchOutcome, History, TextRequest},
     flow::model::Flow,
     key::Key,
     sim::{Faults, Heard, Obedient, Player, run_random},
@@ -35,6 +35,11 @@ pub struct SimulateArgs {
     /// Run so many random callers instead of playing in the terminal.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     random: Option<u64>,
+    /// How often a part fails for random callers, `PART=CHANCE` with a chance from 0 to 1:
+    /// `provider=0.1`. Parts are prompt, provider, target, store, lookup, facts, hang-up, answer
+    /// and drain, or all; those that are not named fail now and then.
+    #[arg(long, value_name = "FAULT", value_parser = fault, requires = "random")]
+    fail: Vec<(String, u8)>,
     /// Seed of the random callers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -50,6 +55,8 @@ pub struct SimulateArgs {
 #[derive(Debug, Clone)]
 struct Caller(Option<E164>);
 
+/// Every part that can fail.
+const ALL: &str = "all";
 /// Numbers without a country are read in this one.
 const COUNTRY: &str = "GB";
 
@@ -65,13 +72,42 @@ impl SimulateArgs {
             bail!("the flow has errors:\n{report}");
         };
         match self.random {
-            Some(callers) => Ok(random(&snapshot.flows, callers, self.seed)),
+            Some(callers) => Ok(random(&snapshot.flows, callers, self.seed, faults(&self.fail))),
             None => {
                 let world = Obedient { fetched: answers(self.answer), ..Obedient::default() };
                 play(&snapshot, choose(&snapshot.flows)?, &self.from, world)
             }
         }
     }
+}
+
+/// A part and its share in per cent.
+fn fault(text: &str) -> Result<(String, u8), String> {
+    let form = "write it as PART=CHANCE, such as provider=0.1";
+    let (part, chance) = text.split_once('=').ok_or(form)?;
+    if part != ALL && !Faults::PARTS.contains(&part) {
+        return Err(format!("there is no part `{part}`: {}, {ALL}", Faults::PARTS.join(", ")));
+    }
+    let chance: f64 = chance.parse().map_err(|_| form)?;
+    let percent = chance * 100.0;
+    if !(0.0..=1.0).contains(&chance) || (percent - percent.round()).abs() > 1e-9 {
+        return Err("a chance is from 0 to 1, in steps of 0.01".to_owned());
+    }
+    Ok((part.to_owned(), percent.round() as u8))
+}
+
+/// Those that are named, in their order; the others as ever.
+fn faults(named: &[(String, u8)]) -> Faults {
+    let mut faults = Faults::SOME;
+    for (part, percent) in named {
+        let all = Faults::PARTS.into_iter().filter(|one| part == ALL || part == one);
+        for one in all {
+            if let Some(share) = faults.share_of(one) {
+                *share = *percent;
+            }
+        }
+    }
+    faults
 }
 
 fn answer(text: &str) -> Result<(String, String, String), String> {
@@ -90,13 +126,13 @@ fn answers(given: Vec<(String, String, String)>) -> BTreeMap<String, FetchOutcom
 }
 
 /// Each flow in turn.
-fn random(flows: &[Arc<Flow>], callers: u64, seed: u64) -> ExitCode {
+fn random(flows: &[Arc<Flow>], callers: u64, seed: u64, faults: Faults) -> ExitCode {
     let mut lost = 0;
     for flow in flows {
         if flows.len() > 1 {
             println!("flow {}", flow.name);
         }
-        let tally = run_random(flow, callers, seed, Faults::SOME);
+        let tally = run_random(flow, callers, seed, faults);
         print!("{tally}");
         lost += tally.lost.len();
     }
@@ -199,8 +235,14 @@ fn tell(snapshot: &Snapshot, heard: &[Heard]) {
             }
             Heard::FollowUp { text, due_ms } => {
                 let url = text.links.first().map_or("", |link| link.url.as_str());
-                let due = jiff::Timestamp::from_millisecond(*due_ms).unwrap_or_default();
-                println!("  ✉ at {due:.0}: {}", text.message.replace("{link}", url));
+                let due = match text.purpose.as_str() {
+                    TextRequest::RATING => "when a link has been opened".to_owned(),
+                    _ => {
+                        let due = jiff::Timestamp::from_millisecond(*due_ms).unwrap_or_default();
+                        format!("at {due:.0}")
+                    }
+                };
+                println!("  ✉ {due}: {}", text.message.replace("{link}", url));
             }
             Heard::Asked { step } => println!("  ? {step} asks"),
             Heard::Agent { target } => println!("  ⇄ with {target}"),

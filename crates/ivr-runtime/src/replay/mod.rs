@@ -79,16 +79,21 @@ pub struct Recorded {
     pub inputs: Vec<(Duration, Input)>,
     /// The steps it went through.
     pub visits: Vec<Visit>,
+    /// The last target that was called.
+    pub target: Option<String>,
 }
 
 /// A call as it went again.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Replayed {
     /// The steps it went through.
     pub visits: Vec<Visit>,
+    /// The last target that was called.
+    pub target: Option<String>,
     /// How it ended; `None`: it was still going on when all that is recorded was played.
     pub end: Option<EndReason>,
-    /// Index of the first step that is another than in the record, or is left otherwise.
+    /// Index of the first step that is another than in the record, or is left otherwise; one past
+    /// the last where only the target is another.
     pub differs_at: Option<usize>,
 }
 
@@ -103,7 +108,7 @@ pub fn replay(flow: &Arc<Flow>, recorded: &Recorded) -> Replayed {
         stage.plan(*at + AFTER_DEADLINES, topic(input), input.clone());
     }
     let last = recorded.inputs.last().map_or(Duration::ZERO, |(at, _)| *at);
-    let mut again = Replayed { visits: Vec::new(), end: None, differs_at: None };
+    let mut again = Replayed::default();
     for _ in 0..EVENTS {
         again.take(stage.take_outputs());
         if again.end.is_some() || stage.now > last + ALONE || !stage.step() {
@@ -115,7 +120,11 @@ pub fn replay(flow: &Arc<Flow>, recorded: &Recorded) -> Replayed {
         stage.input(Input::HungUp);
         again.take(stage.take_outputs());
     }
-    again.differs_at = first_difference(&recorded.visits, &again.visits);
+    let elsewhere = match (&recorded.target, &again.target) {
+        (Some(was), Some(is)) => (was != is).then_some(again.visits.len()),
+        _ => None,
+    };
+    again.differs_at = first_difference(&recorded.visits, &again.visits).or(elsewhere);
     again
 }
 
@@ -124,6 +133,9 @@ impl Replayed {
         for output in outputs {
             match output {
                 Output::Record(Record::End { reason, .. }) => self.end = Some(reason),
+                Output::Record(Record::ForwardStarted { target, .. }) => {
+                    self.target = Some(target);
+                }
                 Output::Record(record) => note(&mut self.visits, &record),
                 _ => {}
             }

@@ -8,10 +8,11 @@ const SEED: u64 = 20_261_129;
 
 fn recorded(flow: &Arc<Flow>, seed: u64, faults: Faults) -> (Recorded, Option<EndReason>) {
     let (facts, told, outputs) = record_one(flow, seed, faults);
-    let (mut visits, mut end) = (Vec::new(), None);
+    let (mut visits, mut end, mut target) = (Vec::new(), None, None);
     for output in outputs {
         match output {
             Output::Record(Record::End { reason, .. }) => end = Some(reason),
+            Output::Record(Record::ForwardStarted { target: called, .. }) => target = Some(called),
             Output::Record(record) => note(&mut visits, &record),
             _ => {}
         }
@@ -27,7 +28,7 @@ fn recorded(flow: &Arc<Flow>, seed: u64, faults: Faults) -> (Recorded, Option<En
         Entry::Told(input) => (*at, input),
         Entry::Arrived { .. } => panic!("{stored:?}"),
     });
-    (Recorded { facts: *arrived, inputs: inputs.collect(), visits }, end)
+    (Recorded { facts: *arrived, inputs: inputs.collect(), visits, target }, end)
 }
 
 #[test]

@@ -50,6 +50,26 @@ impl Faults {
         drain: 5,
     };
 
+    /// What the parts are called, for who chooses their shares.
+    pub const PARTS: [&str; 9] =
+        ["prompt", "provider", "target", "store", "lookup", "facts", "hang-up", "answer", "drain"];
+
+    /// The share of a part of [`PARTS`](Self::PARTS).
+    pub fn share_of(&mut self, part: &str) -> Option<&mut u8> {
+        Some(match part {
+            "prompt" => &mut self.prompt,
+            "provider" => &mut self.text,
+            "target" => &mut self.target,
+            "store" => &mut self.store,
+            "lookup" => &mut self.fetch,
+            "facts" => &mut self.facts,
+            "hang-up" => &mut self.hang_up,
+            "answer" => &mut self.answer,
+            "drain" => &mut self.drain,
+            _ => return None,
+        })
+    }
+
     /// Nothing works but the signalling.
     pub const ALL: Self = Self {
         prompt: 60,
