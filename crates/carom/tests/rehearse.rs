@@ -15,6 +15,16 @@ fn the_shipped_flow_keeps_its_own_tests_and_says_what_they_leave_out() {
 }
 
 #[test]
+fn the_full_service_line_keeps_its_tests_with_secrets_that_are_good_for_nothing() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let mut tries = Command::new("config/full/try");
+    let told = tries.arg("test").env("CAROM", BIN).current_dir(root).output().unwrap();
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success(), "{text}{}", String::from_utf8_lossy(&told.stderr));
+    assert!(text.contains("22 tests, 0 failed\nRetail service line: 32 of 33 steps"), "{text}");
+}
+
+#[test]
 fn a_test_that_fails_says_what_was_expected_and_what_came() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wrong.flowtest.toml");
