@@ -13,7 +13,7 @@ use carom_blackbox::{
     web::{Crm, Says},
 };
 
-use crate::asks::Site;
+use crate::sources::sorting;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 /// A request that nobody answers is given up after 32 s (RFC 3261 §17.1.2.2).
@@ -89,7 +89,7 @@ fn kh_08_a_source_of_kind_options_knows_that_nobody_is_there_while_its_target_sa
     let place = Place::new();
     let desk = Peer::at(&place, 20, "486");
     let crm = Crm::start(Says::Reset);
-    let site = Site::sorting(&place, &crm, &watching(place.ip(20)));
+    let site = sorting(&place, &crm, &watching(place.ip(20)));
     for (says, up, rung) in
         [("200 OK", 1, "agents"), ("503 Full", 0, "nobody"), ("200 OK", 1, "agents")]
     {
@@ -102,7 +102,7 @@ fn kh_08_a_source_of_kind_options_knows_that_nobody_is_there_while_its_target_sa
 
     // One that never said anything may ignore OPTIONS: nothing is known of it.
     let place = Place::new();
-    let site = Site::sorting(&place, &crm, &watching(place.nobody()));
+    let site = sorting(&place, &crm, &watching(place.nobody()));
     seen(&place, place.nobody(), 0);
     assert_eq!(site.rings("+447700900614", &[]), "agents");
 }
