@@ -176,17 +176,25 @@ impl Engine {
     pub fn add_files(&self, flows: usize, prompts: usize) -> anyhow::Result<()> {
         let folder = self.config.parent().context("no folder")?;
         for n in 0..prompts {
-            let tone = prompt::tone(300.0 + n as f32, 2);
-            fs::write(folder.join(format!("prompts/en-GB/more-{n}.wav")), tone)?;
+            write_tone(folder, n, 0)?;
         }
         for n in 0..flows {
-            let own = (n..prompts).step_by(flows).map(|n| format!("\"more-{n}.wav\""));
-            let play = own.collect::<Vec<_>>().join(", ");
-            let flow = include_str!("menu.toml")
-                .replace("default        = true", &format!("numbers = [\"+442079470{n:03}\"]"))
-                .replace("\"Menu\"", &format!("\"More {n}\""))
-                .replace("\"first.wav\"", &format!("[{play}]"));
-            fs::write(folder.join(format!("flows/more-{n}.toml")), flow)?;
+            write_flow(folder, n, (flows, prompts), 0)?;
+        }
+        Ok(())
+    }
+
+    /// Changes every one of those flows, and one in ten of those prompts; `round` begins with 1.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn change_files(&self, flows: usize, prompts: usize, round: u32) -> anyhow::Result<()> {
+        let folder = self.config.parent().context("no folder")?;
+        for n in (round as usize % 10..prompts).step_by(10) {
+            write_tone(folder, n, round)?;
+        }
+        for n in 0..flows {
+            write_flow(folder, n, (flows, prompts), round)?;
         }
         Ok(())
     }
@@ -231,6 +239,31 @@ impl Drop for Engine {
             eprintln!("the engine's folder: {}", folder.keep().display());
         }
     }
+}
+
+fn write_tone(folder: &Path, n: usize, round: u32) -> anyhow::Result<()> {
+    let tone = prompt::tone(300.0 + n as f32 + round as f32 / 7.0, 2);
+    Ok(fs::write(folder.join(format!("prompts/en-GB/more-{n}.wav")), tone)?)
+}
+
+fn write_flow(
+    folder: &Path,
+    n: usize,
+    (flows, prompts): (usize, usize),
+    round: u32,
+) -> anyhow::Result<()> {
+    let mut own: Vec<_> =
+        (n..prompts).step_by(flows).map(|n| format!("\"more-{n}.wav\"")).collect();
+    let first = round as usize % own.len().max(1);
+    own.rotate_left(first);
+    let flow = include_str!("menu.toml")
+        .replace("default        = true", &format!("numbers = [\"+442079470{n:03}\"]"))
+        .replace("\"Menu\"", &format!("\"More {n}\""))
+        .replace("\"first.wav\"", &format!("[{}]", own.join(", ")));
+    // As editors do: a reload never reads half a file.
+    let (file, part) = (format!("flows/more-{n}.toml"), format!("flows/more-{n}.part"));
+    fs::write(folder.join(&part), format!("# Round {round}.\n{flow}"))?;
+    Ok(fs::rename(folder.join(part), folder.join(file))?)
 }
 
 fn write_files(

@@ -1,6 +1,6 @@
 //! Figures of the flow runtime, without a node: the shipped full line and its random callers.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use ivr_runtime::{
@@ -13,24 +13,26 @@ use ivr_runtime::{
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
-use super::{Figure, ms};
+use super::{Figure, heap::live_bytes, ms};
 
 const FULL: &str = include_str!("../../../config/full/flows/full.toml");
 /// The same callers each time.
 const SEED: u64 = 1;
-/// Calls whose memory is weighed, each after some events.
-const WEIGHED: u32 = 20_000;
+/// Calls whose memory is weighed, each after some events …
+const WEIGHED: u32 = 200_000;
+/// … and at most so many.
+const MOST_EVENTS: u32 = 60;
 /// Times that the file is checked and proved.
 const CHECKS: u32 = 20;
 
-/// Random callers of the full line on one thread: time of all and of one decision, memory of a
-/// call, time of a check with its proof.
+/// Random callers of the full line on one thread: time of all and of one decision, memory of the
+/// largest call, time of a check with its proof.
 ///
 /// # Errors
 /// The flow does not load, or a caller was lost.
 pub fn flow(callers: u64) -> anyhow::Result<Vec<Figure>> {
     let flow = Arc::new(read()?);
-    let (state, largest) = weigh(&flow)?;
+    let (mean, largest) = weigh(&flow);
     let lint = lint()?;
     let began = on_cpu();
     let tally = run_random(&flow, callers, SEED, Faults::SOME);
@@ -42,33 +44,25 @@ pub fn flow(callers: u64) -> anyhow::Result<Vec<Figure>> {
         "ends": tally.ends.iter().map(|(end, n)| (end.as_str(), n)).collect::<Vec<_>>(),
         "most_steps": tally.most_steps,
     });
-    let states =
-        json!({ "mean_bytes": state, "largest_as_json_bytes": largest.max(tally.state_bytes) });
+    let states = json!({ "states": WEIGHED, "mean_bytes": mean });
     let million = took.as_secs_f64() * 1e6 / callers as f64;
     Ok(vec![
         Figure::at_most("1,000,000 random callers", 60.0, "s", million).with(details),
         Figure::at_most("decision, with its world and its judge", 5.0, "µs", decision_us),
-        Figure::at_most("call state, with its heap", 4_096.0, "bytes", state).with(states),
+        Figure::at_most("largest call state met, with its heap", 4_096.0, "bytes", largest as f64)
+            .with(states),
         Figure::at_most("lint with proof", 200.0, "ms", lint),
     ])
 }
 
-/// Bytes of memory that a call takes, the allocator's share included, and the largest as JSON.
-fn weigh(flow: &Arc<Flow>) -> anyhow::Result<(f64, usize)> {
-    let before = resident()?;
-    let calls: Vec<_> = (0..WEIGHED)
-        .map(|n| sample(flow, u64::from(n), Faults::SOME, 1 + n % 25).state().clone())
-        .collect();
-    let bytes = resident()?.saturating_sub(before) as f64 / f64::from(WEIGHED);
-    let largest = calls.iter().map(|state| serde_json::to_vec(state).map_or(0, |json| json.len()));
-    Ok((bytes, largest.max().unwrap_or(0)))
-}
-
-/// Bytes of this process in memory.
-fn resident() -> anyhow::Result<u64> {
-    let pages = fs::read_to_string("/proc/self/statm")?;
-    let resident = pages.split(' ').nth(1).context("/proc/self/statm")?;
-    Ok(resident.parse::<u64>()? * rustix::param::page_size() as u64)
+/// Bytes that calls take as they are met, with all on the heap that is theirs: the mean, and the
+/// most.
+fn weigh(flow: &Arc<Flow>) -> (f64, usize) {
+    let met = |n: u32| sample(flow, u64::from(n), Faults::SOME, 1 + n % MOST_EVENTS);
+    let bytes = (0..WEIGHED).map(|n| live_bytes(met(n)));
+    let (sum, most) =
+        bytes.fold((0, 0), |(sum, most): (usize, usize), one| (sum + one, most.max(one)));
+    (sum as f64 / f64::from(WEIGHED), most)
 }
 
 /// Milliseconds that a check and its proof take.

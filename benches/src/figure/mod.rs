@@ -3,6 +3,7 @@
 mod accept;
 mod calls;
 mod flow;
+mod heap;
 mod landing;
 mod memory;
 mod outbox;

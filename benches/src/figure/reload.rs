@@ -1,8 +1,11 @@
 //! What a reload of many flows and prompts does to the packets of running calls.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 use serde_json::json;
 
 use super::{Bench, Figure, Options, calls::MENU_CALL, ms};
@@ -16,7 +19,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Calls that hear a prompt while everything is read again, so many times.
+/// Calls that hear a prompt while everything is read again, changed, so many times.
 ///
 /// # Errors
 /// The measurement failed, or a reload.
@@ -30,8 +33,14 @@ pub fn reload(options: &Options, reloads: u32) -> anyhow::Result<Vec<Figure>> {
     bench.generator.measure(true);
     let mut took_ms = Vec::new();
     let pause = PAUSE / reloads.clamp(1, 10);
-    for _ in 0..reloads {
-        bench.generator.run_for(pause);
+    for round in 1..=reloads {
+        let Bench { engine, generator, .. } = &mut bench;
+        let changed = thread::scope(|scope| {
+            let changing = scope.spawn(|| engine.change_files(FLOWS, PROMPTS, round));
+            generator.run_for(pause);
+            changing.join()
+        });
+        changed.map_err(|_| anyhow!("the files are not changed"))??;
         let mut child = bench.engine.reload()?;
         let began = Instant::now();
         let ended = loop {
