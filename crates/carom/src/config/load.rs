@@ -232,6 +232,7 @@ fn shared(config: &Config) -> Shared {
         regions: sender.regions.clone(),
         channel: sender.channel.as_str().to_owned(),
         media: sender.media,
+        business: sender.business.clone(),
     });
     let businesses = config.businesses.iter().map(|business| flow::Business {
         key: business.key.clone(),
@@ -450,9 +451,12 @@ fn no_flow(
     report: &mut CheckReport,
 ) -> Option<Arc<Flow>> {
     let target = &config.fallback;
+    // Nobody knows whom it is for; it texts nobody, so that the first business will do.
+    let business = config.businesses.first().map(|business| business.key.as_str());
+    let business = business.map_or_else(String::new, |key| format!("business = {key:?}\n"));
     let flow_text = format!(
         "version = 1\n[flow]\nname = \"no flow\"\ndefault = true\nstart = \"forward\"\n\
-         human = {target:?}\n[step.forward]\ndo = \"set\"\nthen = {target:?}\n"
+         human = {target:?}\n{business}[step.forward]\ndo = \"set\"\nthen = {target:?}\n"
     );
     let checked = flow::load(&flow_text, name, shared, &flow::AnyPrompt);
     for fault in checked.findings.iter().filter(|f| f.severity == Severity::Error) {

@@ -13,9 +13,6 @@ impl Node {
     /// Sends the text, with a consent row that says who wanted it.
     pub(super) async fn text_by_hand(&self, wanted: TextOrdered) -> Reply {
         let snapshot = self.snapshot.load_full();
-        let Some(business) = snapshot.config.businesses.first() else {
-            return Reply::Error("there is no `[business.X]`".into());
-        };
         let to = match wanted.to.parse::<E164>() {
             Ok(to) => to,
             Err(NumberProblem::Withheld | NumberProblem::Short | NumberProblem::Invalid) => {
@@ -27,6 +24,14 @@ impl Node {
         if let Some(name) = wanted.via.iter().find(|name| !known(name)) {
             return Reply::Error(format!("there is no `[sender.{name}]`"));
         }
+        // Whose the first of the named senders is.
+        let first = wanted.via.first();
+        let mut senders = snapshot.texts.senders.iter();
+        let of = senders.find(|sender| Some(&sender.name) == first);
+        let of = of.and_then(|sender| sender.business.as_deref());
+        let Some(business) = snapshot.config.business(of) else {
+            return Reply::Error("there is no `[business.X]`".into());
+        };
         let keys = self.services.caller_keys(&business.key, &to);
         let call = on_paper::started("trunk", None, &business.key, &to, &snapshot, keys);
         let ended = on_paper::ended(&call, "test_call");

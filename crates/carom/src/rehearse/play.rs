@@ -97,9 +97,11 @@ fn facts(snapshot: &Snapshot, test: &Test, flow: &Flow) -> Result<Facts, String>
         failed_promise: test.failed_promise,
         opted_out: test.opted_out,
     };
+    let business = snapshot.config.business(flow.business.as_deref());
+    let business = business.map_or("", |business| business.key.as_str());
     let textable = caller
         .as_ref()
-        .is_some_and(|caller| snapshot.texts.against(caller, &called, &[]).is_none());
+        .is_some_and(|caller| snapshot.texts.against(caller, business, &called, &[]).is_none());
     let told = |says: &super::file::SourceSays| Told {
         wait_seconds: says.wait_seconds,
         agents_available: says.agents_available,

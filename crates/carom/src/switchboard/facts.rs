@@ -50,7 +50,8 @@ impl Switchboard {
             withheld: who.withheld || who.caller.is_none(),
             caller_seed: seed(who.caller.as_ref().map_or(&*call.call_id, E164::as_str)),
             can_receive_text: Some(who.caller.as_ref().is_some_and(|caller| {
-                !who.withheld && call.snapshot.texts.against(caller, &who.called, &[]).is_none()
+                let (texts, business) = (&call.snapshot.texts, &call.ledger.business);
+                !who.withheld && texts.against(caller, business, &who.called, &[]).is_none()
             })),
             call_is: who.call_is.clone(),
             country: who.called_country.clone(),

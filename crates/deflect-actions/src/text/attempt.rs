@@ -110,8 +110,8 @@ impl TextService {
     ) -> Result<(), StoreError> {
         let store = &self.0.store;
         let failed = store.failed_like(&order.call.call_id, &order.step, &cleared.dest_key).await?;
-        let first =
-            config.senders_for(cleared.to.region(), &order.via).first().map(|(s, _)| s.channel);
+        let senders = config.senders_for(&order.call.business, cleared.to.region(), &order.via);
+        let first = senders.first().map(|(sender, _)| sender.channel);
         let new = NewMessage {
             message_id: cleared.message_id.clone(),
             idem_key: match &order.ordered {

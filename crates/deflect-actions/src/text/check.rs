@@ -77,14 +77,22 @@ fn number(order: &TextOrder, config: &TextConfig) -> Result<E164, TextOutcome> {
         Err(why) => return refuse(problem(*why)),
     };
     let called = order.call.did.as_deref().unwrap_or("");
-    config.against(to, called, &order.via).map_or_else(|| Ok(to.clone()), refuse)
+    config
+        .against(to, &order.call.business, called, &order.via)
+        .map_or_else(|| Ok(to.clone()), refuse)
 }
 
 impl TextConfig {
-    /// Why `to` is not texted whatever the text, in one word; asked of a caller to `called`
-    /// before anything is offered. `via` empty means all senders.
+    /// Why `to` is not texted by `business` whatever the text, in one word; asked of a caller to
+    /// `called` before anything is offered. `via` empty means all senders of the business.
     #[must_use]
-    pub fn against(&self, to: &E164, called: &str, via: &[String]) -> Option<&'static str> {
+    pub fn against(
+        &self,
+        to: &E164,
+        business: &str,
+        called: &str,
+        via: &[String],
+    ) -> Option<&'static str> {
         let own = |number: &String| number == to.as_str();
         let sender = || self.senders.iter().any(|sender| own(&sender.from));
         if to.as_str() == called || self.own_numbers.iter().any(own) || sender() {
@@ -101,7 +109,7 @@ impl TextConfig {
         if !self.allows(to.region()) {
             return Some("country_not_allowed");
         }
-        self.senders_for(to.region(), via).is_empty().then_some("no_sender")
+        self.senders_for(business, to.region(), via).is_empty().then_some("no_sender")
     }
 }
 

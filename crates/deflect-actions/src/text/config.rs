@@ -54,7 +54,8 @@ pub struct Sender {
     pub provider: String,
     /// The number or id.
     pub from: String,
-    /// Whose it is: STOP and HELP to it are about that brand; `None`: of all.
+    /// Whose it is: only texts of that business come from it, and STOP and HELP to it are about
+    /// that brand; `None`: of all.
     pub business: Option<String>,
     /// Countries it serves, ISO codes.
     pub regions: Vec<String>,
@@ -113,13 +114,18 @@ impl Default for TextLimits {
 }
 
 impl TextConfig {
-    /// The senders that serve `region`, in the order of `via`; `via` empty means all.
+    /// The senders of `business`, and those of all, that serve `region`, in the order of `via`;
+    /// `via` empty means all.
     pub(super) fn senders_for<'a>(
         &'a self,
+        business: &str,
         region: &str,
         via: &[String],
     ) -> Vec<(&'a Sender, &'a Provider)> {
-        let serves = |sender: &&Sender| sender.regions.iter().any(|served| served == region);
+        let serves = |sender: &&Sender| {
+            sender.business.as_deref().is_none_or(|own| own == business)
+                && sender.regions.iter().any(|served| served == region)
+        };
         let named = |name: &String| self.senders.iter().find(|sender| sender.name == *name);
         let with_provider = |sender: &'a Sender| {
             self.providers.get(&sender.provider).map(|provider| (sender, provider))
@@ -132,8 +138,15 @@ impl TextConfig {
     }
 
     /// What a text of so many parts will cost by the sender that is tried first, in millionths.
-    pub(super) fn price(&self, region: &str, via: &[String], segments: usize) -> i64 {
-        let first = self.senders_for(region, via).first().and_then(|(s, _)| s.price_micros);
+    pub(super) fn price(
+        &self,
+        business: &str,
+        region: &str,
+        via: &[String],
+        segments: usize,
+    ) -> i64 {
+        let senders = self.senders_for(business, region, via);
+        let first = senders.first().and_then(|(s, _)| s.price_micros);
         first.unwrap_or(0).saturating_mul(i64::try_from(segments).unwrap_or(1))
     }
 

@@ -75,7 +75,7 @@ impl TextService {
     /// The senders that have not had their turn and may have more luck after a failure of `class`.
     fn rest(&self, message: &Outgoing, class: Class) -> Vec<String> {
         let config = self.config();
-        let all = config.senders_for(message.to.region(), &message.letter.via);
+        let all = config.senders_for(&message.business, message.to.region(), &message.letter.via);
         let had = all.iter().position(|(sender, _)| Some(&sender.name) == message.sender.as_ref());
         let Some(had) = had else { return Vec::new() };
         let channel = all[had].0.channel;

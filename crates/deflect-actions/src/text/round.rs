@@ -82,7 +82,7 @@ impl TextService {
     ) -> Tried {
         let mut round = Round::default();
         let via = message.letter.via.clone();
-        for (sender, provider) in config.senders_for(message.to.region(), &via) {
+        for (sender, provider) in config.senders_for(&message.business, message.to.region(), &via) {
             if round.closed.contains(&sender.channel) {
                 continue;
             }

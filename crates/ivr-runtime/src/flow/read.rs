@@ -20,7 +20,7 @@ mod targets;
 pub(crate) use ask::whole;
 
 use self::{head::head, names::Names};
-use super::{Shared, model::Flow};
+use super::{Sender, Shared, model::Flow};
 use crate::diagnose::{Code, Notes, Table, Text};
 
 /// Kinds of table that are known, and refused.
@@ -31,6 +31,8 @@ struct Reader<'a> {
     names: Names,
     shared: &'a Shared,
     notes: &'a Notes,
+    /// Those that texts of this flow may come from.
+    senders: Vec<Sender>,
 }
 
 /// Reads the file; `None` where there is no `[flow]` to begin with.
@@ -58,9 +60,10 @@ pub(super) fn flow(root: &Table<'_>, shared: &Shared, rev: String) -> Option<Flo
         }
     }
     let names = Names::collect(&tables, &drafts, &hours, notes)?;
-    let reader = Reader { names, shared, notes };
+    let mut reader = Reader { names, shared, notes, senders: Vec::new() };
     let table = root.table("flow", "`[flow]`")?;
     let mut flow = head(table, &reader, rev);
+    reader.senders.clone_from(&flow.senders);
     flow.hours = hours;
     flow.targets = drafts.iter().map(|draft| targets::resolve(draft, &reader)).collect();
     let Tables { links, rules, steps, after_call } = tables;

@@ -53,6 +53,20 @@ pub struct Sender {
     pub channel: String,
     /// Its channel carries pictures.
     pub media: bool,
+    /// `X` of the `[business.X]` whose it is; `None`: any may use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business: Option<String>,
+}
+
+impl Sender {
+    /// Whether texts of a business may come from it; `None`: there is only one.
+    #[must_use]
+    pub fn serves(&self, business: Option<&str>) -> bool {
+        match (self.business.as_deref(), business) {
+            (Some(own), Some(business)) => own == business,
+            _ => true,
+        }
+    }
 }
 
 /// A system of the business, as far as flows are concerned.

@@ -336,7 +336,7 @@ impl RemoteCalls {
         let history = self.services.store.history(business, number, "", since, HISTORY).await;
         let untextable = history.as_ref().is_some_and(|history| history.untextable);
         let visits = facts::visits(history.as_ref());
-        let textable = snapshot.texts.against(number, &question.called, &[]).is_none();
+        let textable = snapshot.texts.against(number, business, &question.called, &[]).is_none();
         let first = flow.languages.first().cloned().unwrap_or_default();
         let language = question.language.clone().filter(|it| flow.languages.contains(it));
         let wait = question.wait_seconds;

@@ -66,7 +66,7 @@ impl Window {
             return Ok(Some(Rule { rule: "open_rate", scope: "prefix", key: prefix }));
         }
         let segments = message_text::segments(&order.text).count;
-        let micros = config.price(to.region(), &order.via, segments);
+        let micros = config.price(&order.call.business, to.region(), &order.via, segments);
         let text = SentText {
             message_id: message_id.to_owned(),
             dest_key: keys.0.clone(),

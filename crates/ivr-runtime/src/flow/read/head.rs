@@ -3,7 +3,10 @@
 use super::Reader;
 use crate::{
     diagnose::{Code, Fix, Table, Takes, Text},
-    flow::model::{Direction, Flow, RoundWait, StepId, TargetId},
+    flow::{
+        Sender,
+        model::{Direction, Flow, RoundWait, StepId, TargetId},
+    },
     key::Key,
 };
 
@@ -24,6 +27,9 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
     let start = table.required_text("start").and_then(|name| reader.step_to(&name));
     let human = table.required_text("human").and_then(|name| reader.target_to(&name));
     let digital_only = digital_only(&table);
+    let business = business(&table, reader);
+    let senders = reader.shared.senders.iter().filter(|one| one.serves(business.as_deref()));
+    let senders: Vec<Sender> = senders.cloned().collect();
     let flow = Flow {
         name,
         rev,
@@ -31,7 +37,7 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
         extensions,
         prefixes,
         default,
-        business: business(&table, reader),
+        business,
         languages: languages(&table),
         start: start.unwrap_or(StepId(0)),
         human: human.unwrap_or(TargetId(0)),
@@ -51,8 +57,8 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
         rules: Vec::new(),
         hours: Vec::new(),
         after_call: Vec::new(),
-        senders: reader.shared.senders.clone(),
-        media_intents: media_intents(&table, reader),
+        media_intents: media_intents(&table, &senders),
+        senders,
     };
     table.finish();
     flow
@@ -166,9 +172,8 @@ fn languages(table: &Table<'_>) -> Vec<String> {
 }
 
 /// Topics that need a picture, which some sender must be able to carry.
-fn media_intents(table: &Table<'_>, reader: &Reader<'_>) -> Vec<String> {
+fn media_intents(table: &Table<'_>, senders: &[Sender]) -> Vec<String> {
     let Some(intents) = table.texts("media_intents") else { return Vec::new() };
-    let senders = &reader.shared.senders;
     if !senders.is_empty() && !senders.iter().any(|sender| sender.media) {
         let message = "no sender carries the pictures that these topics need";
         let help = "add a sender with `channel = \"whatsapp\"` or `media = true`";

@@ -6,6 +6,7 @@ use super::{Reader, agent::agent, ask, head::key, message::message, prompts, sha
 use crate::{
     diagnose::{Code, Table, Takes, Text},
     flow::{
+        Sender,
         model::{self, AskNumber, ConfirmNumber, Deliver, Does, Go, Menu, Offer, Step},
         numbers,
     },
@@ -224,7 +225,7 @@ fn text(table: &Table<'_>, reader: &Reader<'_>) -> model::Text {
 
 /// Left out: all senders, in file order.
 pub(super) fn via(table: &Table<'_>, reader: &Reader<'_>) -> Vec<String> {
-    let known = &reader.shared.senders;
+    let known = &reader.senders;
     let Some(names) = table.texts("via") else {
         return known.iter().map(|sender| sender.name.clone()).collect();
     };
@@ -232,7 +233,16 @@ pub(super) fn via(table: &Table<'_>, reader: &Reader<'_>) -> Vec<String> {
         table.note(Code::E10, "via", "`via` is empty", "leave it out for all senders");
     }
     for name in &names {
-        if !known.iter().any(|sender| sender.name == name.value) {
+        let is = |sender: &&Sender| sender.name == name.value;
+        if known.iter().any(|sender| is(&sender)) {
+            continue;
+        }
+        if let Some(other) = reader.shared.senders.iter().find(is) {
+            let of = other.business.as_deref().unwrap_or_default();
+            let message = format!("`[sender.{}]` is of business `{of}`", other.name);
+            let help = "name a sender of the flow's business, or one without `business`";
+            table.notes().note(Code::E10, name.span.clone(), message, help);
+        } else {
             reader.unknown("sender", name, known.iter().map(|sender| sender.name.as_str()));
         }
     }
