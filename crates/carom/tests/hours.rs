@@ -79,7 +79,9 @@ fn kh_07_hours_closed_by_the_operator_are_closed_for_the_next_call_and_after_a_r
 
     let database = Database::of(&place);
     let audit = "SELECT who || ' ' || what FROM audit ORDER BY at_ms, audit_id";
-    assert_eq!(database.texts(audit), ["operator hours close", "operator hours clear"]);
+    let me = crate::operator::me();
+    let expected = ["hours close", "hours clear"].map(|what| format!("{me} {what}"));
+    assert_eq!(database.texts(audit), expected);
     let detail = database.texts("SELECT detail FROM audit WHERE what = 'hours close'");
     assert!(detail[0].starts_with("london {") && detail[0].contains("fire alarm"), "{detail:?}");
     assert_eq!(site.engine.status()["flags"], serde_json::json!([]), "none of it is a flag");

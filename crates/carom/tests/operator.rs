@@ -1,12 +1,18 @@
 //! What an operator does by hand to the opt-outs, the outbox and the store's key.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, call, eventually};
 use serde_json::Value;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const CALLER: &str = "+447700900456";
+
+/// The user whom these tests run as, by name.
+pub fn me() -> String {
+    let id = Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8(id.stdout).unwrap().trim().to_owned()
+}
 
 /// A node, and a caller who took the text.
 fn texted(place: &Place) -> (Engine, Database) {
@@ -52,12 +58,69 @@ fn x_05_opt_outs_are_added_listed_imported_and_taken_back_by_brand_and_topic() {
     let database = Database::of(&place);
     let audit =
         database.texts("SELECT who || ' ' || what || ' ' || detail FROM audit ORDER BY at_ms");
+    let user = me();
     let expected = [
-        "operator opt-out add * orders",
-        "operator opt-out import 2 entries",
-        "operator opt-out remove example ",
+        format!("{user} opt-out add * orders"),
+        format!("{user} opt-out import 2 entries"),
+        format!("{user} opt-out remove example "),
     ];
     assert_eq!(audit, expected);
+}
+
+#[test]
+fn x_05_a_long_list_is_imported_whole_or_not_at_all_and_holds_nobody_up() {
+    const LINES: usize = 10_000;
+    let place = Place::new();
+    let mut engine = Engine::start_with(BIN, &place, CONFIG, FLOW);
+    let database = Database::of(&place);
+    let list = place.folder().join("list.csv");
+    let mut lines = "number,business\n".to_owned();
+    (0..LINES).for_each(|n| lines.push_str(&format!("+4477{:08},example\n", 11_000_000 + n)));
+    let count = "SELECT COUNT(*) FROM opt_out";
+    let args = ["opt-outs", "import", list.to_str().unwrap()];
+
+    fs::write(&list, lines.clone() + "+447700900123,nobody\n").unwrap();
+    let refused = engine.cli(&args);
+    let line = format!("line {}: there is no `[business.nobody]`", LINES + 2);
+    assert!(refused.err.contains(&line), "{refused:?}");
+    assert_eq!(database.number(count), 0);
+
+    // Killed amid it, it is all there or nothing of it.
+    fs::write(&list, &lines).unwrap();
+    std::thread::scope(|scope| {
+        let import = scope.spawn(|| {
+            Command::new(BIN).args(args).arg("-c").arg(engine.config()).output().unwrap()
+        });
+        eventually("it is being written", || {
+            let wal = fs::metadata(place.folder().join("var/carom.db-wal"));
+            (wal.is_ok_and(|wal| wal.len() > 1 << 20) || import.is_finished()).then_some(())
+        });
+        let id = engine.id().to_string();
+        assert!(Command::new("kill").args(["-9", &id]).status().unwrap().success());
+        let told = import.join().unwrap();
+        assert!(!told.status.success(), "killed too late: {told:?}");
+    });
+    engine.restart();
+    let there = database.number(count);
+    assert!(there == 0 || there == i64::try_from(LINES).unwrap(), "{there} of {LINES}");
+
+    std::thread::scope(|scope| {
+        let import = scope.spawn(|| engine.cli(&args));
+        let mut answers = 0;
+        while !import.is_finished() {
+            assert!(engine.cli(&["hours"]).status.success());
+            answers += 1;
+        }
+        let told = import.join().unwrap();
+        assert!(told.out.contains("10000 imported"), "{told:?}");
+        assert!(answers > 1, "nobody else was answered meanwhile");
+    });
+    assert_eq!(database.number(count), i64::try_from(LINES).unwrap(), "each once");
+    // What does not fit is not begun.
+    let many = "number\n".to_owned() + &"+447711000000\n".repeat(200_001);
+    fs::write(&list, many).unwrap();
+    let refused = engine.cli(&args);
+    assert!(refused.err.contains("more than 200000 entries at once"), "{refused:?}");
 }
 
 #[test]
@@ -82,6 +145,8 @@ fn a_number_is_forgotten_at_once_and_its_opt_out_is_not() {
     assert!(listed.contains("  -         Example  any topic"), "{listed}");
     let audit = database.texts("SELECT what || ' ' || detail FROM audit WHERE what = 'erase'");
     assert_eq!(audit, ["erase * GB", "erase * GB"]);
+    let who = database.texts("SELECT DISTINCT who FROM audit");
+    assert_eq!(who, [me()], "the user at the other end of the socket");
     let uri = format!("sip:+442079460018@{}", place.engine());
     let args = ["--from", CALLER, "--press", "1@1500ms", "--hang-up-after", "4s"];
     let _ = call(BIN, &place, &uri, &args);
@@ -116,8 +181,8 @@ fn a_message_is_shown_and_one_that_has_arrived_is_not_sent_again_nor_taken_back(
         let states = database.texts("SELECT state FROM message ORDER BY message_id");
         (states == ["failed", "delivered"]).then_some(())
     });
-    let audit = database.texts("SELECT what || ' ' || detail FROM audit");
-    assert_eq!(audit, [format!("message retry {id}")]);
+    let audit = database.texts("SELECT who || ' ' || what || ' ' || detail FROM audit");
+    assert_eq!(audit, [format!("{} message retry {id}", me())]);
 }
 
 #[test]
@@ -140,7 +205,8 @@ fn the_stores_key_is_replaced_while_the_node_works_and_over_a_restart() {
     engine.restart();
     assert!(readable(&engine), "the restarted node reads by the new key");
     let audit = database.texts("SELECT who || ' ' || what || ' ' || detail FROM audit");
-    assert_eq!(audit, ["operator store key rotated new key: 2 renewed, 0 unreadable"]);
+    let rotated = "store key rotated new key: 2 renewed, 0 unreadable";
+    assert_eq!(audit, [format!("{} {rotated}", me())]);
     // Nothing is under another key: that is told, too.
     let again = engine.cli(&["rotate-key", "--reencrypt"]);
     assert!(again.out.contains("0 value(s) are encrypted anew, 2 were already"), "{again:?}");

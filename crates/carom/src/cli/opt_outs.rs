@@ -8,8 +8,8 @@ use message_text::E164;
 use super::node::{NodeArgs, clock};
 use crate::control::{OptOutEntry, Request};
 
-/// Entries in one request; all of them fit the longest line.
-const AT_ONCE: usize = 200;
+/// Lines of a list at most: they go in one request, and into the store in one transaction.
+const MOST: usize = 200_000;
 /// Columns that an import knows.
 const COLUMNS: [&str; 3] = ["number", "business", "topic"];
 
@@ -93,7 +93,7 @@ impl OptOutsArgs {
             Some(Command::Add(one)) => {
                 let entries = vec![entry(one.number, one.of)];
                 let via = "operator".to_owned();
-                one.node.print(&Request::AddOptOuts { entries, via, dry: false })
+                one.node.print(&Request::AddOptOuts { entries, via })
             }
             Some(Command::Remove(one)) => {
                 let entry = entry(one.number, one.of);
@@ -104,13 +104,10 @@ impl OptOutsArgs {
                 let text = fs::read_to_string(&file).with_context(|| format!("{name}"))?;
                 let entries = read(&text, &of, country.as_deref().unwrap_or(""))
                     .with_context(|| format!("{name}: nothing was imported"))?;
-                for dry in [true, false] {
-                    for entries in entries.chunks(AT_ONCE) {
-                        let (entries, via) = (entries.to_vec(), "import".to_owned());
-                        node.data(&Request::AddOptOuts { entries, via, dry })?;
-                    }
-                }
-                println!("{} imported", entries.len());
+                let (count, via) = (entries.len(), "import".to_owned());
+                let told = node.data(&Request::AddOptOuts { entries, via });
+                told.with_context(|| format!("{name}: nothing was imported"))?;
+                println!("{count} imported");
                 Ok(ExitCode::SUCCESS)
             }
         }
@@ -141,7 +138,7 @@ impl ListArgs {
 }
 
 fn entry(number: String, of: OfArgs) -> OptOutEntry {
-    OptOutEntry { number, business: of.business, topic: of.topic }
+    OptOutEntry { number, business: of.business, topic: of.topic, line: None }
 }
 
 /// Entries of a CSV text; what a line leaves open is that of the command line.
@@ -171,7 +168,11 @@ fn read(text: &str, of: &OfArgs, country: &str) -> anyhow::Result<Vec<OptOutEntr
             number: parsed.to_string(),
             business: cell(column("business")).map(str::to_owned).or_else(|| of.business.clone()),
             topic: cell(column("topic")).map(str::to_owned).or_else(|| of.topic.clone()),
+            line: Some(line),
         });
+        if entries.len() > MOST {
+            bail!("line {line}: more than {MOST} entries at once: split the file");
+        }
     }
     Ok(entries)
 }

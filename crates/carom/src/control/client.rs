@@ -11,6 +11,8 @@ use super::{Reply, Request};
 
 /// A node that says nothing for so long is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A long list is written meanwhile.
+const PATIENCE_FOR_LISTS: Duration = Duration::from_secs(300);
 /// All that is encrypted is written anew meanwhile.
 const PATIENCE_FOR_KEYS: Duration = Duration::from_secs(3_600);
 
@@ -46,6 +48,7 @@ impl Client {
     pub fn ask(&mut self, request: &Request) -> io::Result<Reply> {
         let patience = match request {
             Request::RotateKey { .. } => PATIENCE_FOR_KEYS,
+            Request::AddOptOuts { .. } => PATIENCE_FOR_LISTS,
             _ => PATIENCE,
         };
         self.stream.get_ref().set_read_timeout(Some(patience))?;

@@ -71,8 +71,6 @@ pub enum Request {
         entries: Vec<OptOutEntry>,
         /// `operator`, `import`.
         via: String,
-        /// Only says whether it could be done.
-        dry: bool,
     },
     /// Somebody wants texts again.
     RemoveOptOut {
@@ -157,6 +155,9 @@ pub struct OptOutEntry {
     pub business: Option<String>,
     /// Of what; `None`: of anything.
     pub topic: Option<String>,
+    /// Line of the file that it is from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
 }
 
 /// What is done with a message that a caller left.

@@ -10,8 +10,10 @@ use tokio::{
 
 use super::{Asked, Inbox, Reply, Request, user_name};
 
-/// Longest request line, in bytes.
-const MAX_LINE: u64 = 64 * 1024;
+/// Longest request line, in bytes: a long list of opt-outs.
+const MAX_LINE: u64 = 64 << 20;
+/// Longer ones are read beside what else is to do.
+const SHORT_LINE: usize = 64 * 1024;
 
 /// Binds the socket at `path` with mode 0600 and serves it until the inbox closes.
 ///
@@ -50,9 +52,9 @@ async fn converse(stream: UnixStream, inbox: Inbox) {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        let reply = match serde_json::from_str::<Request>(&line) {
+        let reply = match read_request(line).await {
             Ok(request) => ask(&inbox, request, user.clone()).await,
-            Err(error) => Reply::Error(format!("not a request: {error}")),
+            Err(why) => Reply::Error(format!("not a request: {why}")),
         };
         let Ok(mut bytes) = serde_json::to_vec(&reply) else { return };
         bytes.push(b'\n');
@@ -60,6 +62,15 @@ async fn converse(stream: UnixStream, inbox: Inbox) {
             return;
         }
     }
+}
+
+async fn read_request(line: String) -> Result<Request, String> {
+    let long = line.len() > SHORT_LINE;
+    let read = move || serde_json::from_str(&line).map_err(|error| error.to_string());
+    if !long {
+        return read();
+    }
+    tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?
 }
 
 async fn ask(inbox: &Inbox, request: Request, user: String) -> Reply {

@@ -93,7 +93,7 @@ impl Stage {
                 let (reply, line) = oneshot::channel();
                 asks.send(Ask::TimeLine(newest.call, reply)).await.ok()?;
                 let (summary, mut line) = line.await.ok()??;
-                self.node.add_messages(&summary.call, &mut line).await;
+                self.node.desk().add_messages(&summary.call, &mut line).await;
                 return Some((summary, line));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -6,12 +6,12 @@ use deflect_actions::{
 };
 use message_text::{E164, NumberProblem};
 
-use super::{Node, on_paper};
+use super::{desk::Desk, on_paper};
 use crate::control::{Reply, TextOrdered};
 
-impl Node {
+impl Desk {
     /// Sends the text, with a consent row that says who wanted it.
-    pub(super) async fn text_by_hand(&self, wanted: TextOrdered) -> Reply {
+    pub(super) async fn text_by_hand(&self, wanted: TextOrdered, who: &str) -> Reply {
         let snapshot = self.snapshot.load_full();
         let to = match wanted.to.parse::<E164>() {
             Ok(to) => to,
@@ -32,6 +32,9 @@ impl Node {
         let Some(business) = snapshot.config.business(of) else {
             return Reply::Error("there is no `[business.X]`".into());
         };
+        if let Err(error) = self.services.store.audit(who, "text", &to.masked()).await {
+            return Reply::Error(format!("not sent: the store does not answer: {error}"));
+        }
         let keys = self.services.caller_keys(&business.key, &to);
         let call = on_paper::started("trunk", None, &business.key, &to, &snapshot, keys);
         let ended = on_paper::ended(&call, "test_call");

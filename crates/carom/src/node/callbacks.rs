@@ -14,7 +14,10 @@ use ivr_runtime::{
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{clock::wall_ms, run::Node, serve::data};
+use super::{
+    clock::wall_ms,
+    desk::{Desk, data},
+};
 use crate::{
     config::Snapshot,
     control::Reply,
@@ -220,7 +223,7 @@ fn hours<'a>(snapshot: &'a Snapshot, due: &CallbackDue) -> Option<&'a Hours> {
     flow.hours.get(usize::from(target.hours?.0))
 }
 
-impl Node {
+impl Desk {
     pub(super) async fn callbacks(&self, limit: u32) -> Reply {
         match self.services.store.callbacks(limit).await {
             Ok(list) => {
@@ -243,9 +246,11 @@ impl Node {
         }
     }
 
-    pub(super) async fn cancel_callback(&self, like: &str) -> Reply {
+    pub(super) async fn cancel_callback(&self, like: &str, who: &str) -> Reply {
         match self.services.store.cancel_callback(like).await {
-            Ok(Some(id)) => Reply::Done(format!("{id} is canceled")),
+            Ok(Some(id)) => {
+                self.audited(who, "callback cancel", &id, format!("{id} is canceled")).await
+            }
             Ok(None) => {
                 Reply::Error(format!("no booked callback, or more than one, begins with `{like}`"))
             }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     clock::wall_ms,
-    run::{Node, refresh_marks},
-    serve::data,
+    desk::{Desk, data},
+    run::refresh_marks,
 };
 use crate::{
     config::Snapshot,
@@ -21,8 +21,6 @@ use crate::{
 
 /// Bytes of a reason.
 const LONGEST_REASON: usize = 200;
-/// Who has the control socket.
-const OPERATOR: &str = "operator";
 
 /// One line of `carom hours list`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +64,7 @@ pub struct OneOffView {
     pub at_ms: i64,
 }
 
-impl Node {
+impl Desk {
     /// All hours that are served, and changes to others.
     pub(super) fn hours(&self) -> Reply {
         let Some(marks) = self.services.marks() else {
@@ -76,7 +74,7 @@ impl Node {
     }
 
     /// Closes or opens hours for once.
-    pub(super) async fn change_hours(&self, order: HoursOrder) -> Reply {
+    pub(super) async fn change_hours(&self, order: HoursOrder, who: &str) -> Reply {
         let snapshot = self.snapshot.load_full();
         let known = match served(&snapshot, &order.hours) {
             Ok(known) => known,
@@ -88,7 +86,7 @@ impl Node {
             Err(why) => return Reply::Error(why),
         };
         let store = &self.services.store;
-        let changed = store.change_hours(&order.hours, &change, OPERATOR).await;
+        let changed = store.change_hours(&order.hours, &change, who).await;
         refresh_marks(store, &self.services.marks).await;
         match changed {
             Ok(()) => Reply::Done(told(&order.hours, &change, zone, wall_ms())),
@@ -97,7 +95,7 @@ impl Node {
     }
 
     /// Takes back what was closed or opened for once.
-    pub(super) async fn clear_hours(&self, hours: &str) -> Reply {
+    pub(super) async fn clear_hours(&self, hours: &str, who: &str) -> Reply {
         let store = &self.services.store;
         refresh_marks(store, &self.services.marks).await;
         let Some(marks) = self.services.marks() else {
@@ -111,7 +109,7 @@ impl Node {
                 Err(why) => Reply::Error(why),
             };
         }
-        let cleared = store.clear_hours(hours, OPERATOR).await;
+        let cleared = store.clear_hours(hours, who).await;
         refresh_marks(store, &self.services.marks).await;
         match cleared {
             Ok(()) => Reply::Done(format!(

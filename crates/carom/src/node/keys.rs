@@ -1,13 +1,13 @@
 //! The store's key is replaced: by a new one of the file, or by the first of those that the
 //! operator gave.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use deflect_actions::{
     keys::StoreKeys,
     store::{Resealed, Store, StoreError},
 };
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 
 use super::parts::store_keys;
 use crate::{
@@ -45,37 +45,32 @@ static ROTATION: Mutex<()> = Mutex::const_new(());
 const COMMITS: Duration = Duration::from_secs(5);
 
 /// Answers when all is done; `new_key`: the file gets a new one, else what it holds is gone by.
-pub(super) async fn rotate(
-    snapshot: Arc<Snapshot>,
-    store: Store,
-    new_key: bool,
-    reply: oneshot::Sender<Reply>,
-) {
+/// It may take minutes.
+pub(super) async fn rotate(snapshot: &Snapshot, store: &Store, new_key: bool, who: &str) -> Reply {
     let Ok(_turn) = ROTATION.try_lock() else {
         let why = "the key is being changed already; see the log and `audit`";
-        let _ = reply.send(Reply::Error(why.to_owned()));
-        return;
+        return Reply::Error(why.to_owned());
     };
-    let answer = match rotated(&snapshot, &store, new_key).await {
+    match rotated(snapshot, store, new_key, who).await {
         Ok(done) => Reply::Done(format!(
             "{} value(s) are encrypted anew, {} were already",
             done.renewed, done.current
         )),
         Err(why) => Reply::Error(why.to_string()),
-    };
-    let _ = reply.send(answer);
+    }
 }
 
 async fn rotated(
     snapshot: &Snapshot,
     store: &Store,
     new_key: bool,
+    who: &str,
 ) -> Result<Resealed, NotRotated> {
     let reference = &snapshot.config.store.aead_key;
     let given = store_keys(reference)?;
     if !new_key {
         store.keys().seal().take(&given);
-        return reseal(store, "re-encrypted under the given key").await;
+        return reseal(store, "re-encrypted under the given key", who).await;
     }
     let SecretRef::File(path) = reference else { return Err(NotRotated::NoFile) };
     refuse_others(store).await?;
@@ -83,7 +78,7 @@ async fn rotated(
     let both: StoreKeys = given.with_new()?;
     both.write(path)?;
     store.keys().seal().take(&both);
-    let mut done = reseal(store, "new key").await?;
+    let mut done = reseal(store, "new key", who).await?;
     // What was sealed before the new key was taken may be committed only now.
     loop {
         tokio::time::sleep(COMMITS).await;
@@ -108,9 +103,9 @@ async fn refuse_others(store: &Store) -> Result<(), NotRotated> {
     if others.is_empty() { Ok(()) } else { Err(NotRotated::OtherNodes(others.join(", "))) }
 }
 
-async fn reseal(store: &Store, what: &str) -> Result<Resealed, NotRotated> {
+async fn reseal(store: &Store, what: &str, who: &str) -> Result<Resealed, NotRotated> {
     let done = store.reseal().await?;
     let detail = format!("{what}: {} renewed, {} unreadable", done.renewed, done.unreadable);
-    store.audit("operator", "store key rotated", &detail).await?;
+    store.audit(who, "store key rotated", &detail).await?;
     Ok(done)
 }

@@ -3,6 +3,7 @@
 mod by_hand;
 mod callbacks;
 pub mod clock;
+mod desk;
 mod hours;
 mod keys;
 mod links;

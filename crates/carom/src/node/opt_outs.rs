@@ -1,22 +1,16 @@
 //! Who wants no texts, and who is to be forgotten, by the operator's word.
 
-use deflect_actions::store::Erased;
+use deflect_actions::{
+    keys::Keys,
+    store::{Erased, OptOutOrder},
+};
 use message_text::E164;
 use serde_json::json;
 
-use super::{run::Node, serve::data};
+use super::desk::{Desk, data};
 use crate::control::{OptOutEntry, Reply};
 
-const OPERATOR: &str = "operator";
-
-/// An entry that names what is there.
-struct Checked<'a> {
-    number: E164,
-    businesses: Vec<&'a str>,
-    topic: Option<&'a str>,
-}
-
-impl Node {
+impl Desk {
     pub(super) async fn opt_outs(&self, business: Option<&str>, limit: u32) -> Reply {
         let brand = match business.map(|name| self.businesses(Some(name))) {
             None => None,
@@ -40,63 +34,54 @@ impl Node {
         }
     }
 
+    /// All of them or none.
     pub(super) async fn add_opt_outs(
         &self,
-        entries: &[OptOutEntry],
+        entries: Vec<OptOutEntry>,
         via: &str,
-        dry: bool,
+        who: &str,
     ) -> Reply {
-        let checked: Result<Vec<_>, _> = entries.iter().map(|entry| self.checked(entry)).collect();
-        let checked = match checked {
-            Ok(checked) => checked,
-            Err(why) => return Reply::Error(why),
-        };
-        if dry {
-            return Reply::Done("they could be added".into());
-        }
-        let store = &self.services.store;
-        for one in &checked {
-            for business in &one.businesses {
-                let added = store.opt_out(business, &one.number, one.topic.unwrap_or(""), via);
-                if let Err(error) = added.await {
-                    return Reply::Error(format!("not all recorded: {error}"));
-                }
-            }
-        }
-        let what = format!("opt-out {}", if via == OPERATOR { "add" } else { via });
-        let detail = match entries {
+        let what = format!("opt-out {}", if via == "operator" { "add" } else { via });
+        let detail = match entries.as_slice() {
             [one] => scope(one),
             _ => format!("{} entries", entries.len()),
         };
-        match store.audit(OPERATOR, &what, &detail).await {
-            Ok(()) => Reply::Done(format!("{} recorded", checked.len())),
-            Err(error) => Reply::Error(format!("recorded, but not audited: {error}")),
+        let (store, keys) = (&self.services.store, self.services.store.keys().clone());
+        // A hash of each: of many that takes its time.
+        let hashed = tokio::task::spawn_blocking(move || {
+            let all: Result<Vec<_>, String> =
+                entries.iter().map(|entry| orders(&keys, entry)).collect();
+            all.map(|all| (all.len(), all.concat()))
+        });
+        let (count, orders) = match hashed.await {
+            Ok(Ok(checked)) => checked,
+            Ok(Err(why)) => return Reply::Error(why),
+            Err(error) => return Reply::Error(format!("nothing was recorded: {error}")),
+        };
+        match store.opt_out_all(orders, via, (who, &what, &detail)).await {
+            Ok(()) => Reply::Done(format!("{count} recorded")),
+            Err(error) => Reply::Error(format!("nothing was recorded: {error}")),
         }
     }
 
-    pub(super) async fn remove_opt_out(&self, entry: &OptOutEntry) -> Reply {
-        let one = match self.checked(entry) {
-            Ok(one) => one,
+    pub(super) async fn remove_opt_out(&self, entry: &OptOutEntry, who: &str) -> Reply {
+        let store = &self.services.store;
+        let orders = match orders(store.keys(), entry) {
+            Ok(orders) => orders,
             Err(why) => return Reply::Error(why),
         };
-        let (store, mut ended) = (&self.services.store, 0);
-        for business in &one.businesses {
-            match store.opt_in(business, &one.number, one.topic).await {
-                Ok(n) => ended += n,
-                Err(error) => return Reply::Error(format!("not all recorded: {error}")),
-            }
-        }
-        if ended == 0 {
-            return Reply::Error("there is no such opt-out".into());
-        }
-        match store.audit(OPERATOR, "opt-out remove", &scope(entry)).await {
-            Ok(()) => Reply::Done(format!("{ended} taken back")),
-            Err(error) => Reply::Error(format!("taken back, but not audited: {error}")),
+        let any_topic = entry.topic.is_none();
+        let audited = (who, "opt-out remove", scope(entry));
+        let by = (audited.0, audited.1, audited.2.as_str());
+        match store.opt_in_all(orders, any_topic, by).await {
+            Ok(0) => Reply::Error("there is no such opt-out".into()),
+            Ok(ended) => Reply::Done(format!("{ended} taken back")),
+            Err(error) => Reply::Error(format!("nothing was taken back: {error}")),
         }
     }
 
     /// Blanks what is known of a number; its opt-outs stay.
-    pub(super) async fn erase(&self, number: &str, business: Option<&str>) -> Reply {
+    pub(super) async fn erase(&self, number: &str, business: Option<&str>, who: &str) -> Reply {
         let (number, businesses) = match (parsed(number), self.businesses(business)) {
             (Ok(number), Ok(businesses)) => (number, businesses),
             (Err(why), _) | (_, Err(why)) => return Reply::Error(why),
@@ -116,29 +101,38 @@ impl Node {
             }
         }
         let detail = format!("{} {}", business.unwrap_or("*"), number.region());
-        if let Err(error) = store.audit(OPERATOR, "erase", &detail).await {
-            return Reply::Error(format!("erased, but not audited: {error}"));
-        }
         let Erased { calls, messages, links, callbacks, voicemails, contacts } = all;
-        Reply::Done(format!(
+        let told = format!(
             "erased from {calls} call(s), {messages} message(s), {links} link(s), {callbacks} \
              callback(s), {voicemails} voicemail(s), {contacts} contact(s); opt-outs are kept"
-        ))
-    }
-
-    fn checked<'a>(&'a self, entry: &'a OptOutEntry) -> Result<Checked<'a>, String> {
-        let businesses = self.businesses(entry.business.as_deref())?;
-        let topic = entry.topic.as_deref();
-        Ok(Checked { number: parsed(&entry.number)?, businesses, topic })
+        );
+        self.audited(who, "erase", &detail, told).await
     }
 
     fn businesses<'a>(&'a self, name: Option<&'a str>) -> Result<Vec<&'a str>, String> {
-        let mut known = self.services.store.keys().businesses();
-        match name {
-            None => Ok(known.collect()),
-            Some(name) if known.any(|known| known == name) => Ok(vec![name]),
-            Some(name) => Err(format!("there is no `[business.{name}]`")),
-        }
+        businesses(self.services.store.keys(), name)
+    }
+}
+
+/// What an entry means, by business.
+fn orders(keys: &Keys, entry: &OptOutEntry) -> Result<Vec<OptOutOrder>, String> {
+    let at = |why: String| match entry.line {
+        Some(line) => format!("line {line}: {why}"),
+        None => why,
+    };
+    let businesses = businesses(keys, entry.business.as_deref()).map_err(at)?;
+    let number = parsed(&entry.number).map_err(at)?;
+    let topic = entry.topic.as_deref().unwrap_or_default();
+    let order = |business| OptOutOrder::new(keys, business, &number, topic);
+    Ok(businesses.into_iter().map(order).collect())
+}
+
+fn businesses<'a>(keys: &'a Keys, name: Option<&'a str>) -> Result<Vec<&'a str>, String> {
+    let mut known = keys.businesses();
+    match name {
+        None => Ok(known.collect()),
+        Some(name) if known.any(|known| known == name) => Ok(vec![name]),
+        Some(name) => Err(format!("there is no `[business.{name}]`")),
     }
 }
 

@@ -6,13 +6,13 @@ use deflect_actions::{
 };
 use serde_json::{Value, json};
 
-use super::{run::Node, serve::data};
+use super::desk::{Desk, data};
 use crate::control::Reply;
 
 /// Messages named where a beginning fits more than one.
 const MATCHES: u32 = 5;
 
-impl Node {
+impl Desk {
     pub(super) async fn show_message(&self, like: &str) -> Reply {
         let id = match self.message_like(like).await {
             Ok(id) => id,
@@ -25,7 +25,12 @@ impl Node {
         }
     }
 
-    pub(super) async fn retry_message(&self, like: &str, allow_duplicate: bool) -> Reply {
+    pub(super) async fn retry_message(
+        &self,
+        like: &str,
+        allow_duplicate: bool,
+        who: &str,
+    ) -> Reply {
         let id = match self.message_like(like).await {
             Ok(id) => id,
             Err(why) => return Reply::Error(why),
@@ -37,24 +42,17 @@ impl Node {
             Err(why) => return not_done(&why),
         };
         let what = if allow_duplicate { "message retry, duplicate" } else { "message retry" };
-        self.noted(what, &id, told).await
+        self.audited(who, what, &id, told).await
     }
 
-    pub(super) async fn cancel_message(&self, like: &str) -> Reply {
+    pub(super) async fn cancel_message(&self, like: &str, who: &str) -> Reply {
         let id = match self.message_like(like).await {
             Ok(id) => id,
             Err(why) => return Reply::Error(why),
         };
         match self.services.texts.cancel_by_hand(&id).await {
-            Ok(()) => self.noted("message cancel", &id, format!("{id} is taken back")).await,
+            Ok(()) => self.audited(who, "message cancel", &id, format!("{id} is taken back")).await,
             Err(why) => not_done(&why),
-        }
-    }
-
-    async fn noted(&self, what: &str, id: &str, told: String) -> Reply {
-        match self.services.store.audit("operator", what, id).await {
-            Ok(()) => Reply::Done(told),
-            Err(error) => Reply::Error(format!("{told}, but it is not audited: {error}")),
         }
     }
 

@@ -2,19 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deflect_actions::store::HOURS_PREFIX;
-use ivr_runtime::{diagnose::nearest, flow::model::Fact};
-use serde_json::json;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
     time::Instant,
 };
 
-use super::{
-    keys,
-    run::{Node, record_flows, refresh_marks},
-};
+use super::run::{Node, record_flows};
 use crate::{
     config::Config,
     control::{Asked, Reply, Request},
@@ -24,8 +17,6 @@ use crate::{
 /// How often a draining node looks whether it is done.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Bytes in the name of a flag.
-const LONGEST_FLAG: usize = 64;
 /// Bytes in the name of who has flows served.
 const LONGEST_AUTHOR: usize = 64;
 /// Who that is where a signal asked for it.
@@ -112,7 +103,8 @@ impl Node {
         self.gauges().await.is_none_or(|gauges| gauges.calls == 0)
     }
 
-    /// Answers one request; returns whether it asks the node to stop.
+    /// Has one request answered; returns whether it asks the node to stop. Whatever waits for the
+    /// store or a provider does so beside this loop, which signals come to.
     async fn reply(&self, asked: Asked) -> bool {
         let Asked { request, user, reply } = asked;
         let drain = request == Request::Drain;
@@ -125,40 +117,13 @@ impl Node {
                     Err(why) => Reply::Error(why),
                 }
             }
-            Request::Calls { limit } => self.calls(limit).await,
-            Request::Call { call } => self.call(&call).await,
-            Request::Messages { limit } => self.messages(limit).await,
-            Request::Message { message } => self.show_message(&message).await,
-            Request::RetryMessage { message, allow_duplicate } => {
-                self.retry_message(&message, allow_duplicate).await
-            }
-            Request::CancelMessage { message } => self.cancel_message(&message).await,
-            Request::OptOuts { business, limit } => self.opt_outs(business.as_deref(), limit).await,
-            Request::AddOptOuts { entries, via, dry } => {
-                self.add_opt_outs(&entries, &via, dry).await
-            }
-            Request::RemoveOptOut { entry } => self.remove_opt_out(&entry).await,
-            Request::Erase { number, business } => self.erase(&number, business.as_deref()).await,
-            Request::RotateKey { new_key } => {
-                // It may take minutes, and calls and signals go on.
-                tokio::spawn(keys::rotate(
-                    self.snapshot.load_full(),
-                    self.services.store.clone(),
-                    new_key,
-                    reply,
-                ));
+            request => {
+                let desk = self.desk();
+                tokio::spawn(async move {
+                    let _ = reply.send(desk.answer(request, &user).await);
+                });
                 return false;
             }
-            Request::Text(wanted) => self.text_by_hand(wanted).await,
-            Request::Callbacks { limit } => self.callbacks(limit).await,
-            Request::CancelCallback { id } => self.cancel_callback(&id).await,
-            Request::Voicemails { limit } => self.voicemails(limit).await,
-            Request::Voicemail { id, act } => self.voicemail(&id, act).await,
-            Request::Flag { name, on } => self.flag(&name, on).await,
-            Request::Hours => self.hours(),
-            Request::ChangeHours(order) => self.change_hours(order).await,
-            Request::ClearHours { hours } => self.clear_hours(&hours).await,
-            Request::Status => self.status().await,
         };
         let _ = reply.send(answer);
         drain
@@ -200,102 +165,6 @@ impl Node {
         }
         Ok(told)
     }
-
-    async fn calls(&self, limit: u32) -> Reply {
-        let (reply, calls) = oneshot::channel();
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let _ = self.asks.send(Ask::Calls(limit, reply)).await;
-        let Ok(mut calls) = calls.await else {
-            return Reply::Error("the node is stopping".into());
-        };
-        if calls.len() < limit {
-            self.add_calls_of_before(&mut calls, limit).await;
-        }
-        data(&calls)
-    }
-
-    async fn call(&self, like: &str) -> Reply {
-        let id = match self.call_like(like).await.as_slice() {
-            [id] => id.clone(),
-            [] => return Reply::Error(format!("no call begins with `{like}`")),
-            ids => {
-                return Reply::Error(format!(
-                    "more than one call begins with `{like}`: {}",
-                    ids.join(", ")
-                ));
-            }
-        };
-        let (reply, line) = oneshot::channel();
-        let _ = self.asks.send(Ask::TimeLine(id.clone(), reply)).await;
-        if let Ok(Some(found)) = line.await {
-            let (summary, mut line) = found;
-            self.add_messages(&summary.call, &mut line).await;
-            return data(&(summary, line));
-        }
-        match self.stored_call(&id).await {
-            Ok(Some(found)) => data(&found),
-            Ok(None) => Reply::Error(format!("no call has the id `{id}` any more")),
-            Err(error) => Reply::Error(format!("the store does not tell: {error}")),
-        }
-    }
-
-    async fn flag(&self, name: &str, on: bool) -> Reply {
-        let unfit =
-            name.trim().is_empty() || name.len() > LONGEST_FLAG || name.contains(char::is_control);
-        if on && unfit {
-            return Reply::Error(format!("{name:?} is no name of a flag"));
-        }
-        if name.starts_with(HOURS_PREFIX) {
-            return Reply::Error(format!(
-                "{name:?} is no name of a flag; see `carom hours --help`"
-            ));
-        }
-        let set = self.services.store.set_flag(name, on, "operator").await;
-        refresh_marks(&self.services.store, &self.services.marks).await;
-        match set {
-            Ok(()) => {
-                let is = if on { "set" } else { "clear" };
-                Reply::Done(format!("flag {name} is {is}{}", self.untested(name)))
-            }
-            Err(error) => Reply::Error(format!("not recorded: {error}")),
-        }
-    }
-
-    /// What to say of a flag that changes nothing: most often its name is mistyped.
-    fn untested(&self, name: &str) -> String {
-        let snapshot = self.snapshot.load();
-        let rules = snapshot.flows.iter().flat_map(|flow| &flow.rules);
-        let tested: Vec<&str> = rules
-            .filter_map(|rule| match &rule.fact {
-                Fact::Flag(flag) => Some(flag.as_str()),
-                _ => None,
-            })
-            .collect();
-        if tested.contains(&name) {
-            return String::new();
-        }
-        let near = nearest(name, tested)
-            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        format!(", but no flow that is served tests it{near}")
-    }
-
-    async fn status(&self) -> Reply {
-        let snapshot = self.snapshot.load();
-        let gauges = self.gauges().await.unwrap_or_default();
-        let figures = self.services.writer.figures();
-        let resting = self.services.texts.resting_senders().into_iter().map(|sender| {
-            json!({ "sender": sender.name, "why": sender.why, "until_ms": sender.until_ms })
-        });
-        Reply::Data(json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "gauges": gauges,
-            "flags": self.services.marks().map(|marks| marks.flags.clone()),
-            "flows": snapshot.flows.iter().map(|flow| &flow.name).collect::<Vec<_>>(),
-            "resting_senders": resting.collect::<Vec<_>>(),
-            "store_up": self.services.store.is_up().await,
-            "rows": { "written": figures.written, "waiting": figures.waiting, "lost": figures.lost },
-        }))
-    }
 }
 
 fn checked_author(author: &str) -> Result<(), String> {
@@ -311,13 +180,6 @@ fn checked_author(author: &str) -> Result<(), String> {
 async fn heard(signal: &mut Signal) {
     if signal.recv().await.is_none() {
         std::future::pending::<()>().await;
-    }
-}
-
-pub(super) fn data(value: &impl serde::Serialize) -> Reply {
-    match serde_json::to_value(value) {
-        Ok(value) => Reply::Data(value),
-        Err(error) => Reply::Error(error.to_string()),
     }
 }
 

@@ -4,9 +4,8 @@ use std::{cmp::Reverse, collections::HashSet, time::Duration};
 
 use deflect_actions::store::{CallRow, CallTimeLine, MessageView, StoreError};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
-use super::{run::Node, serve::data};
+use super::desk::{Desk, data};
 use crate::{
     config::ProviderKind,
     control::Reply,
@@ -18,7 +17,7 @@ const MATCHES: u32 = 5;
 /// What a time line waits for the store.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-impl Node {
+impl Desk {
     pub(super) async fn messages(&self, limit: u32) -> Reply {
         match self.services.store.messages(limit).await {
             Ok(messages) => {
@@ -75,9 +74,8 @@ impl Node {
     /// Ids of calls that begin with `like`, a few at most; one that is `like` itself is the only
     /// one. The store knows SIP Call-IDs, too.
     pub(super) async fn call_like(&self, like: &str) -> Vec<String> {
-        let (reply, calls) = oneshot::channel();
-        let _ = self.asks().send(Ask::Calls(usize::MAX, reply)).await;
-        let here = calls.await.unwrap_or_default().into_iter().map(|call| call.call);
+        let here = self.ask(|reply| Ask::Calls(usize::MAX, reply)).await.unwrap_or_default();
+        let here = here.into_iter().map(|call| call.call);
         let mut ids: Vec<String> = here.filter(|id| id.starts_with(like)).collect();
         let asked = self.services.store.calls_like(like, MATCHES);
         if let Ok(Ok(stored)) = tokio::time::timeout(PATIENCE, asked).await {

@@ -3,10 +3,10 @@
 use deflect_actions::store::VoicemailView;
 use serde_json::{Value, json};
 
-use super::{run::Node, serve::data};
+use super::desk::{Desk, data};
 use crate::control::{Reply, VoicemailAct};
 
-impl Node {
+impl Desk {
     pub(super) async fn voicemails(&self, limit: u32) -> Reply {
         match self.services.store.voicemails(limit).await {
             Ok(list) => data(&list.iter().map(|left| self.left(left)).collect::<Vec<_>>()),
@@ -14,7 +14,7 @@ impl Node {
         }
     }
 
-    pub(super) async fn voicemail(&self, like: &str, act: VoicemailAct) -> Reply {
+    pub(super) async fn voicemail(&self, like: &str, act: VoicemailAct, who: &str) -> Reply {
         let store = &self.services.store;
         let found = match store.voicemails_like(like).await {
             Ok(found) => found,
@@ -31,16 +31,18 @@ impl Node {
             VoicemailAct::Heard => store.voicemail_heard(id).await.map(|()| "is marked as heard"),
             VoicemailAct::Delete => store.erase_voicemail(id).await.map(|()| "is deleted"),
         };
-        match done {
-            Ok(what) if act == VoicemailAct::Delete && self.is_here(left) => {
-                match self.services.mailbox.erase_due().await {
-                    Ok(()) => Reply::Done(format!("{id} {what}")),
-                    Err(error) => Reply::Error(format!("{id} is not erased yet: {error}")),
-                }
-            }
-            Ok(what) => Reply::Done(format!("{id} {what}")),
-            Err(error) => Reply::Error(format!("not recorded: {error}")),
+        let told = match done {
+            Ok(what) => format!("{id} {what}"),
+            Err(error) => return Reply::Error(format!("not recorded: {error}")),
+        };
+        if act == VoicemailAct::Delete
+            && self.is_here(left)
+            && let Err(error) = self.services.mailbox.erase_due().await
+        {
+            return Reply::Error(format!("{id} is not erased yet: {error}"));
         }
+        let what = if act == VoicemailAct::Delete { "voicemail delete" } else { "voicemail heard" };
+        self.audited(who, what, id, told).await
     }
 
     fn is_here(&self, left: &VoicemailView) -> bool {

@@ -48,7 +48,7 @@ pub use history::History;
 pub use hours::{HOURS_PREFIX, HoursChange, LONGEST_ONE_OFF, OneOff};
 pub use link::{LinkSeen, StoredLink};
 pub use messages::{MessageDetail, MessageView, ReceiptView};
-pub use opt_out::OptOutView;
+pub use opt_out::{OptOutOrder, OptOutView};
 pub use queries::{Cell, Report, UnknownQuery};
 pub use rating::{Question, rating_rows};
 pub use reach::Reach;

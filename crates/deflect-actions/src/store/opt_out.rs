@@ -1,9 +1,13 @@
 //! Who wants no texts.
 
 use message_text::E164;
-use sqlx::Row;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit::audit};
+use crate::keys::Keys;
+
+/// Rows of one statement.
+const AT_ONCE: usize = 200;
 
 /// An opt-out in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +22,28 @@ pub struct OptOutView {
     pub since_ms: i64,
     /// Country and last two digits, where they are known.
     pub to_masked: Option<String>,
+}
+
+/// Who wants no texts of what, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OptOutOrder {
+    opt_key: String,
+    brand: String,
+    topic: String,
+    shown: String,
+}
+
+impl OptOutOrder {
+    /// `number` and the texts of a business; `topic` empty: any.
+    #[must_use]
+    pub fn new(keys: &Keys, business: &str, number: &E164, topic: &str) -> Self {
+        Self {
+            opt_key: keys.opt_key(business, number),
+            brand: keys.brand(business).to_owned(),
+            topic: topic.to_owned(),
+            shown: number.masked(),
+        }
+    }
 }
 
 impl Store {
@@ -74,6 +100,64 @@ impl Store {
         Ok(())
     }
 
+    /// Records that these want no texts, all or none, and who said so: by whom, what, of whom.
+    /// `via` as with [`Self::opt_out`].
+    ///
+    /// # Errors
+    /// When the database fails; then nothing is recorded.
+    pub async fn opt_out_all(
+        &self,
+        mut orders: Vec<OptOutOrder>,
+        via: &str,
+        (who, what, detail): (&str, &str, &str),
+    ) -> Result<(), StoreError> {
+        // One statement may not touch a row twice.
+        orders.sort();
+        orders.dedup();
+        let now_ms = self.now_ms();
+        self.transaction(async |conn| {
+            for some in orders.chunks(AT_ONCE) {
+                let sql = insert(some.len());
+                let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(some.len() == AT_ONCE);
+                query = query.bind(via.to_owned()).bind(now_ms);
+                for OptOutOrder { opt_key, brand, topic, shown } in some {
+                    for text in [opt_key, brand, topic, shown] {
+                        query = query.bind(text.clone());
+                    }
+                }
+                query.execute(&mut *conn).await?;
+            }
+            audit(conn, now_ms, who, what, detail).await
+        })
+        .await
+    }
+
+    /// Records that these want texts again, of the topic or of any, all or none, and who said so.
+    /// Returns how many opt-outs that ended; where it ended none, nothing is recorded.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing is recorded.
+    pub async fn opt_in_all(
+        &self,
+        orders: Vec<OptOutOrder>,
+        any_topic: bool,
+        (who, what, detail): (&str, &str, &str),
+    ) -> Result<u64, StoreError> {
+        let now_ms = self.now_ms();
+        self.transaction(async |conn| {
+            let mut ended = 0;
+            for order in orders {
+                let topic = (!any_topic).then_some(order.topic);
+                ended += revoke(conn, (order.opt_key, order.brand), topic, now_ms).await?;
+            }
+            if ended > 0 {
+                audit(conn, now_ms, who, what, detail).await?;
+            }
+            Ok(ended)
+        })
+        .await
+    }
+
     /// Records that `number` wants texts again: of the topic, or of all (`None`; START). Returns
     /// how many opt-outs that ended.
     ///
@@ -85,18 +169,9 @@ impl Store {
         number: &E164,
         topic: Option<&str>,
     ) -> Result<u64, StoreError> {
+        let key = (self.keys().opt_key(business, number), self.keys().brand(business).to_owned());
         let mut conn = self.conn().await?;
-        let done = sqlx::query(
-            "UPDATE opt_out SET revoked_ms = $3 WHERE opt_key = $1 AND brand = $2 \
-             AND topic = COALESCE($4, topic) AND revoked_ms IS NULL",
-        )
-        .bind(self.keys().opt_key(business, number))
-        .bind(self.keys().brand(business).to_owned())
-        .bind(self.now_ms())
-        .bind(topic.map(str::to_owned))
-        .execute(&mut *conn)
-        .await?;
-        Ok(done.rows_affected())
+        revoke(&mut conn, key, topic.map(str::to_owned), self.now_ms()).await
     }
 
     /// The opt-outs that hold, of one brand or of all, newest first.
@@ -129,4 +204,42 @@ impl Store {
         };
         rows.iter().map(view).collect()
     }
+}
+
+/// Ends the opt-outs of a key and brand: of a topic, or of any (`None`).
+async fn revoke(
+    conn: &mut AnyConnection,
+    (opt_key, brand): (String, String),
+    topic: Option<String>,
+    now_ms: i64,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "UPDATE opt_out SET revoked_ms = $3 WHERE opt_key = $1 AND brand = $2 \
+         AND topic = COALESCE($4, topic) AND revoked_ms IS NULL",
+    )
+    .bind(opt_key)
+    .bind(brand)
+    .bind(now_ms)
+    .bind(topic)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Inserts so many, but those that are there. $1: `via`, $2: now; then key, brand, topic and what is
+/// shown of each. Both databases call the columns of `VALUES` so.
+fn insert(count: usize) -> String {
+    let row = |n: usize| {
+        let at = 3 + 4 * n;
+        format!("(${at}, ${}, ${}, ${})", at + 1, at + 2, at + 3)
+    };
+    let rows: Vec<String> = (0..count).map(row).collect();
+    format!(
+        "INSERT INTO opt_out (opt_key, brand, topic, via, since_ms, shown) \
+         SELECT v.column1, v.column2, v.column3, $1, $2, v.column4 FROM (VALUES {}) AS v \
+         WHERE NOT EXISTS (SELECT 1 FROM opt_out o WHERE o.opt_key = v.column1 \
+         AND o.brand = v.column2 AND o.topic = v.column3 AND o.revoked_ms IS NULL) \
+         ON CONFLICT (opt_key, brand, topic, since_ms) DO UPDATE SET revoked_ms = NULL",
+        rows.join(", ")
+    )
 }

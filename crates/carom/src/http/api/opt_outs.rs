@@ -1,6 +1,8 @@
 //! `POST /v1/optouts`, `POST /v1/optouts/remove`: who wants no texts, told by other systems.
 
 use axum::{Extension, extract::State, http::StatusCode};
+use deflect_actions::store::OptOutOrder;
+use message_text::E164;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -31,6 +33,17 @@ impl OptOut {
             }
         }
     }
+
+    fn of(&self, site: &Site, number: &E164) -> Result<Vec<OptOutOrder>, Problem> {
+        let keys = site.store.keys();
+        let order = |business: String| OptOutOrder::new(keys, &business, number, &self.topic);
+        Ok(self.businesses(site)?.into_iter().map(order).collect())
+    }
+
+    /// Whose it was is not audited: the opt-out itself is kept under a hash.
+    fn scope(&self) -> String {
+        format!("{} {}", self.business.as_deref().unwrap_or("*"), self.topic)
+    }
 }
 
 /// 204: from now on no text goes there.
@@ -40,10 +53,9 @@ pub(crate) async fn add(
     Body(order): Body<OptOut>,
 ) -> Result<StatusCode, Problem> {
     let number = number(&order.number)?;
-    for business in order.businesses(&site)? {
-        site.store.opt_out(&business, &number, &order.topic, "api").await?;
-    }
-    audit(&site, &client, "opt-out add", &order).await?;
+    let orders = order.of(&site, &number)?;
+    let by = (client.as_str(), "opt-out add", order.scope());
+    site.store.opt_out_all(orders, "api", (by.0, by.1, &by.2)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -54,16 +66,8 @@ pub(crate) async fn remove(
     Body(order): Body<OptOut>,
 ) -> Result<StatusCode, Problem> {
     let number = number(&order.number)?;
-    let topic = Some(order.topic.as_str()).filter(|topic| !topic.is_empty());
-    for business in order.businesses(&site)? {
-        site.store.opt_in(&business, &number, topic).await?;
-    }
-    audit(&site, &client, "opt-out remove", &order).await?;
+    let orders = order.of(&site, &number)?;
+    let by = (client.as_str(), "opt-out remove", order.scope());
+    site.store.opt_in_all(orders, order.topic.is_empty(), (by.0, by.1, &by.2)).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Whose it was is not written: the opt-out itself is kept under a hash.
-async fn audit(site: &Site, who: &str, what: &str, order: &OptOut) -> Result<(), Problem> {
-    let business = order.business.as_deref().unwrap_or("*");
-    Ok(site.store.audit(who, what, &format!("{business} {}", order.topic)).await?)
 }
