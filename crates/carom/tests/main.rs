@@ -48,6 +48,7 @@ mod phone;
 mod pings;
 mod privacy;
 mod prompts_cli;
+mod protection;
 mod queues;
 mod ratings;
 mod receipts;

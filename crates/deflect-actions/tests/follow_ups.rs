@@ -5,9 +5,10 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{Db, config, eventually, mobile, order, service, twilio::FakeTwilio};
+use common::{Db, config, ended, eventually, mobile, order, service, twilio::FakeTwilio};
 use deflect_actions::{
     Clock,
+    store::{Row, Writer},
     text::{TextConfig, TextOrder, TextOutcome, TextService},
 };
 
@@ -18,6 +19,7 @@ on_both!(
     ic_06_who_opts_out_meanwhile_gets_none,
     ic_06_what_nobody_could_send_in_time_is_taken_back,
     ic_06_the_same_call_and_the_same_day_bring_no_second,
+    ic_06_what_a_node_promised_before_it_died_is_kept_once,
 );
 
 const HOUR_MS: i64 = 3_600_000;
@@ -139,6 +141,55 @@ async fn ic_06_the_same_call_and_the_same_day_bring_no_second(db: Db) {
     }
     assert_eq!(in_an_hour(&texts, 1).await, TextOutcome::Queued, "another call of the same day");
     assert_eq!(db.number("SELECT COUNT(*) FROM message").await, Some(1));
+}
+
+async fn ic_06_what_a_node_promised_before_it_died_is_kept_once(db: Db) {
+    let clock = Clock::default();
+    let by = config(&["http://127.0.0.1:9".into()]);
+    let first = node(&db, "n1", "b1", &clock, &by).await;
+    let (writer, now) = (Writer::start(first.store().clone()), clock.now_ms());
+    let (due_ms, until_ms) = (now + HOUR_MS, now + 2 * HOUR_MS);
+    for n in 1..=3 {
+        let later = follow_up(&order(first.store(), &mobile(n)));
+        writer.try_write(Row::CallStarted(later.call.clone())).unwrap();
+        writer.try_write(first.promise(&later, due_ms, until_ms).unwrap()).unwrap();
+        writer.try_write(ended(&later.call, "no_human", "answered_in_ivr")).unwrap();
+        if n == 3 {
+            // This one got as far as the outbox.
+            assert!(writer.flush(Duration::from_secs(5)).await);
+            let outcome = first.follow_up(Arc::new(by.clone()), later, due_ms, until_ms).await;
+            assert_eq!(outcome, TextOutcome::Queued);
+        }
+    }
+    assert!(writer.flush(Duration::from_secs(5)).await);
+    let promised = "SELECT COUNT(*) FROM follow_up";
+    let queued = "SELECT COUNT(*) FROM message WHERE state = 'queued' AND next_try_ms = ";
+    let queued = format!("{queued}{due_ms}");
+    assert_eq!((db.number(promised).await, db.number(&queued).await), (Some(3), Some(1)));
+    let open = "SELECT COUNT(*) FROM follow_up WHERE order_enc LIKE '%447%' OR dest_key LIKE '+%'";
+    assert_eq!(db.number(open).await, Some(0));
+    first.store().erase_number("retail", &mobile(2)).await.unwrap();
+    assert_eq!(db.number(promised).await, Some(2), "nothing follows for who was forgotten");
+
+    // While it lives nobody takes its place.
+    let other = node(&db, "n3", "b1", &clock, &by).await.start();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!((db.number(promised).await, db.number(&queued).await), (Some(1), Some(1)));
+    other.abort();
+    drop((first, writer));
+    clock.advance(HOUR_MS / 2);
+    let workers = [
+        node(&db, "n2", "b1", &clock, &by).await.start(),
+        node(&db, "n1", "b2", &clock, &by).await.start(),
+    ];
+    eventually("it is in the outbox", async || {
+        db.number(promised).await == Some(0) && db.number(&queued).await == Some(2)
+    })
+    .await;
+    let consents = "SELECT COUNT(*) FROM consent WHERE purpose = 'follow_up' AND pressed = '5'";
+    assert_eq!(db.number(consents).await, Some(2));
+    assert_eq!(db.number("SELECT COUNT(*) FROM call").await, Some(3));
+    workers.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 async fn node(db: &Db, name: &str, boot: &str, clock: &Clock, by: &TextConfig) -> TextService {

@@ -122,6 +122,7 @@ async fn a_number_that_a_provider_calls_risky_gets_no_text(db: Db) {
     let mut config = config(&[base]);
     config.risk = Some(RiskCheck { provider: "twilio1".to_owned(), refuse_from: 75 });
     let store = db.store().await;
+    let by = config.clone();
     let texts = TextService::new(store, config);
     let send = async |n| {
         let mut order = order(texts.store(), &mobile(n));
@@ -141,6 +142,19 @@ async fn a_number_that_a_provider_calls_risky_gets_no_text(db: Db) {
     let hits = db.hits().await;
     assert!(hits.iter().all(|hit| hit.contains(" risk_score caller ")), "{hits:?}");
     assert_eq!(hits.len(), 2);
+    // Another node, and a new start of this one, ask for none of it again, until it is too old.
+    for (node, boot) in [("n2", "b1"), ("n1", "b2")] {
+        let store = db.store_with(node, boot, texts.store().clock().clone()).await;
+        let other = TextService::new(store, by.clone());
+        let mut order = order(other.store(), &mobile(1));
+        order.step.clone_from(&order.call.call_id);
+        assert_eq!(other.send(order).await, limited);
+    }
+    assert_eq!(twilio.looked_up(), 3);
+    texts.store().clock().advance(31 * 24 * HOUR_MS);
+    twilio.scores(mobile(1).as_str(), Some(10));
+    assert_eq!(send(1).await, accepted());
+    assert_eq!(twilio.looked_up(), 4);
 }
 
 async fn whatsapp_writes_freely_to_who_wrote_within_a_day_and_else_by_its_template(db: Db) {

@@ -231,6 +231,15 @@ async fn ex_28_a_sender_whose_texts_are_taken_for_spam_is_paused(db: Db) {
     }
     assert_eq!(texts.resting_senders()[0].why, "blocked");
     assert_eq!(texts.send(order(texts.store(), &mobile(21))).await, accepted(two));
+    // All nodes know, and so does the next start of this one.
+    for (node, boot) in [("n2", "b1"), ("n1", "b2")] {
+        let store = db.store_with(node, boot, texts.store().clock().clone()).await;
+        let other = TextService::new(store, TextConfig::default());
+        let worker = other.start();
+        eventually("it rests there", async || other.resting_senders() == texts.resting_senders())
+            .await;
+        worker.abort();
+    }
     texts.store().clock().advance(31 * 60_000);
     assert_eq!(
         texts.send(order(texts.store(), &mobile(22))).await,

@@ -43,6 +43,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
         Counter,
         "Texts that did not arrive and went to the next sender, by the first",
     ),
+    ("carom_limit_hits_total", Counter, "Texts that a limit kept from being sent, by rule"),
     ("carom_risk_lookups_total", Counter, "Numbers whose risk a provider was asked for, by result"),
     (
         "carom_webhooks_untrusted_total",

@@ -37,6 +37,8 @@ const RESOLVE: Duration = Duration::from_secs(2);
 const ADDRESSES: usize = 3;
 /// An opt-out is waited for this long.
 const OPT_OUT: Duration = Duration::from_secs(3);
+/// A promise is written in this time, or the store is down.
+const PROMISED: Duration = Duration::from_secs(5);
 
 /// What tasks work with.
 #[derive(Debug, Clone)]
@@ -194,15 +196,23 @@ impl Switchboard {
         });
     }
 
-    /// Commits a text that is sent when the call is long over.
+    /// Commits a text that is sent when the call is long over. The promise of it is written before
+    /// the call's end, which may be all that this node still writes.
     pub(super) fn follow_up(&mut self, no: CallNo, text: TextRequest, due_ms: i64, until_ms: i64) {
         let Some(call) = self.calls.get(&no) else { return };
         let Ok(order) = order(&Frame::of(call), text) else { return };
-        let (texts, store) = (self.services.texts.clone(), self.services.store.clone());
+        let (texts, writer) = (self.services.texts.clone(), self.services.writer.clone());
+        match texts.promise(&order, due_ms, until_ms) {
+            Ok(row) => self.services.store(row),
+            Err(error) => tracing::warn!(%error, call = order.call.call_id, "no follow-up"),
+        }
+        let store = self.services.store.clone();
         let (by, snapshot) = (Arc::clone(&call.snapshot.texts), Arc::clone(&call.snapshot));
         tokio::spawn(async move {
+            // Until the promise is there it can't be taken back.
+            writer.flush(PROMISED).await;
             let (call, step) = (order.call.call_id.clone(), order.step.clone());
-            let outcome = texts.follow_up(by, order, due_ms, until_ms).await;
+            let outcome = texts.keep_promise(by, order, due_ms, until_ms).await;
             if outcome != text::TextOutcome::Queued {
                 tracing::info!(call, step, ?outcome, "no follow-up");
             }

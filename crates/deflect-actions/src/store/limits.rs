@@ -92,14 +92,17 @@ impl Store {
         Ok((count("tracked")?, count("opened")?))
     }
 
-    /// Records that a limit bit.
+    /// Records that a limit bit; `None`: no call was about it.
     pub(crate) async fn limit_hit(
         &self,
-        call_id: &str,
+        call_id: Option<&str>,
         rule: &str,
         scope: &str,
         scope_key: &str,
     ) -> Result<(), StoreError> {
+        if scope != "alarm" {
+            metrics::counter!("carom_limit_hits_total", "rule" => rule.to_owned()).increment(1);
+        }
         let mut conn = self.conn().await?;
         sqlx::query(
             "INSERT INTO limit_hit (hit_id, at_ms, call_id, rule, scope, scope_key) \
@@ -107,7 +110,7 @@ impl Store {
         )
         .bind(Uuid::now_v7().to_string())
         .bind(self.now_ms())
-        .bind(call_id.to_owned())
+        .bind(call_id.map(str::to_owned))
         .bind(rule.to_owned())
         .bind(scope.to_owned())
         .bind(scope_key.to_owned())

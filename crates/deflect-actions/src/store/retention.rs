@@ -94,6 +94,7 @@ impl Store {
         let (now, keep) = (self.now_ms(), self.retention());
         self.keys().rotate(now);
         let erased = self.erase_due().await?;
+        self.expire_protections().await?;
         let steps_before = now - i64::from(keep.step_days) * DAY_MS;
         let calls_before = now - i64::from(keep.call_months) * 31 * DAY_MS;
         let (steps, calls) = self

@@ -25,6 +25,8 @@ pub enum Row {
     Contact(ContactRow),
     /// Something for the webhooks that want to know it.
     Event(super::Event),
+    /// A text that is to follow a call.
+    FollowUp(super::FollowUpRow),
 }
 
 /// A person at an entry point, before any call: who it is, is not known.

@@ -8,7 +8,7 @@ use std::{
 use sqlx::{AnyConnection, any::AnyArguments, query::Query};
 
 use super::{
-    LinkSeen, NodeInfo, StoreError,
+    FollowUpRow, LinkSeen, NodeInfo, StoreError,
     rows::{
         CallEnded, CallInput, CallProgress, CallStarted, ContactRow, OfferRow, OutcomeRow, Row,
         StepRow,
@@ -72,6 +72,11 @@ static CONTACT: Bulk = Bulk::new(
     "INSERT INTO precall_contact (contact_id, entry_point, business, at_ms) VALUES ",
     "(?,?,?,?)",
     " ON CONFLICT (contact_id) DO NOTHING",
+);
+static FOLLOW_UP: Bulk = Bulk::new(
+    "INSERT INTO follow_up (call_id, step, node_id, node_boot, dest_key, order_enc, at_ms) VALUES ",
+    "(?,?,?,?,?,?,?)",
+    " ON CONFLICT (call_id, step) DO NOTHING",
 );
 static INPUT: Bulk = Bulk::new(
     "INSERT INTO call_input (call_id, seq, at_ms, input) VALUES ",
@@ -139,6 +144,7 @@ pub(super) async fn rows(
     write(conn, &CONSENT, pick(|_, row| consent(row))).await?;
     write(conn, &INPUT, pick(|_, row| input(row))).await?;
     write(conn, &CONTACT, pick(|_, row| contact(row))).await?;
+    write(conn, &FOLLOW_UP, pick(follow_up)).await?;
     write(conn, &LINK_SEEN, merged_visits(rows)).await?;
     let ends = ends(rows);
     write(conn, &PROGRESS, merged_progress(rows, &ends).iter().map(progress).collect()).await?;
@@ -343,6 +349,20 @@ fn consent(row: &Row) -> Option<Vec<Value>> {
 fn input(row: &Row) -> Option<Vec<Value>> {
     let Row::CallInput(CallInput { call_id, seq, at_ms, input }) = row else { return None };
     Some(vec![text(call_id), number(*seq), number(*at_ms), text(input)])
+}
+
+fn follow_up(node: &NodeInfo, row: &Row) -> Option<Vec<Value>> {
+    let Row::FollowUp(row) = row else { return None };
+    let FollowUpRow { call_id, step, dest_key, order_enc, at_ms } = row;
+    Some(vec![
+        text(call_id),
+        text(step),
+        text(&node.node_id),
+        text(&node.node_boot),
+        text(dest_key),
+        text(order_enc),
+        number(*at_ms),
+    ])
 }
 
 fn contact(row: &Row) -> Option<Vec<Value>> {

@@ -92,7 +92,10 @@ impl Writer {
     pub fn try_write(&self, row: Row) -> Result<(), QueueFull> {
         // When room runs out, all else makes room for that a call was and how it ended: what
         // belongs to a call that is not there is refused by the database.
-        let matters = matches!(row, Row::CallStarted(_) | Row::CallEnded(_) | Row::Outcome(_));
+        let matters = matches!(
+            row,
+            Row::CallStarted(_) | Row::CallEnded(_) | Row::Outcome(_) | Row::FollowUp(_)
+        );
         if !matters && self.rows.capacity() < SPARED {
             return self.lose();
         }

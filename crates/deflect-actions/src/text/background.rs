@@ -21,6 +21,10 @@ const SILENT_MS: i64 = 15 * 60_000;
 /// Looks between two erasures, and between two sweeps.
 const ERASE_EVERY: u64 = 60;
 const SWEEP_EVERY: u64 = 3_600;
+/// Looks between two for what nodes that died had promised; the first is one.
+const PROMISES_EVERY: u64 = 10;
+/// Looks between two for senders that other nodes have paused; the first is one.
+const PAUSES_EVERY: u64 = 5;
 
 impl TextService {
     /// Starts the background task: takes back what earlier starts left, retries, settles,
@@ -56,6 +60,12 @@ impl TextService {
         store.take_back().await?;
         store.expire(SILENT_MS).await?;
         self.settle_due().await?;
+        if looks.is_multiple_of(PAUSES_EVERY) {
+            self.take_pauses().await?;
+        }
+        if looks.is_multiple_of(PROMISES_EVERY) {
+            self.keep_promises_of_the_dead().await?;
+        }
         if looks % ERASE_EVERY == ERASE_EVERY - 1 {
             store.erase_due().await?;
             store.close_unfinished().await?;

@@ -38,7 +38,7 @@ impl TextService {
         let dest = (keys.0.as_str(), keys.1.as_str());
         past(store, order, &to, dest, now_ms).await.unwrap_or_else(store_failed)?;
         if let Some(check) = &config.risk {
-            let score = self.0.scores.of(config, check, &to, (dest.0, now_ms)).await;
+            let score = self.0.scores.of(store, config, check, &to, dest.0).await;
             if score.is_some_and(|score| score >= check.refuse_from) {
                 let rule = Rule { rule: "risk_score", scope: "caller", key: keys.0.clone() };
                 return Err(self.bites(&order.call.call_id, rule).await);
@@ -54,7 +54,7 @@ impl TextService {
 
     /// A limit bit: there is a row of it, and no text.
     async fn bites(&self, call_id: &str, Rule { rule, scope, key }: Rule) -> TextOutcome {
-        if let Err(error) = self.0.store.limit_hit(call_id, rule, scope, &key).await {
+        if let Err(error) = self.0.store.limit_hit(Some(call_id), rule, scope, &key).await {
             tracing::warn!(%error, rule, "limit hit not recorded");
         }
         TextOutcome::Limited { rule: rule.to_owned() }

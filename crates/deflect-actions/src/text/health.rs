@@ -6,7 +6,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::provider::Class;
+use super::TextService;
+use crate::{provider::Class, store::StoreError};
 
 /// What a sender did is remembered this long, ms.
 const WINDOW_MS: i64 = 3_600_000;
@@ -67,8 +68,10 @@ impl Health {
         None
     }
 
-    /// A provider took a text of the sender, or did not.
-    pub fn note(&self, sender: &str, failed: Option<Class>, now_ms: i64) {
+    /// A provider took a text of the sender, or did not. Returns until when the sender is paused,
+    /// if it is from now on, ms.
+    pub fn note(&self, sender: &str, failed: Option<Class>, now_ms: i64) -> Option<i64> {
+        let mut paused = None;
         let mut all = self.lock();
         let fares = all.entry(sender.to_owned()).or_default();
         match failed {
@@ -85,21 +88,34 @@ impl Health {
             Some(_) => fares.rests = fares.rests.filter(|rest| !rest.why.needs_operator()),
         }
         if failed.is_none_or(|class| class == Class::Blocked) {
-            fares.count(failed.is_some(), now_ms, sender);
+            paused = fares.count(failed.is_some(), now_ms, sender);
         }
         tell(sender, fares.rests.is_some());
+        paused
     }
 
-    /// A text that the provider had taken was taken for spam later.
-    pub fn was_blocked(&self, sender: &str, now_ms: i64) {
+    /// A text that the provider had taken was taken for spam later. Returns as [`Self::note`] does.
+    pub fn was_blocked(&self, sender: &str, now_ms: i64) -> Option<i64> {
         let mut all = self.lock();
         let fares = all.entry(sender.to_owned()).or_default();
         // It was counted when it was taken.
         if let Some((_, blocked)) = fares.texts.iter_mut().rev().find(|(_, blocked)| !*blocked) {
             *blocked = true;
         }
-        fares.judge(now_ms, sender);
+        let paused = fares.judge(now_ms, sender);
         tell(sender, fares.rests.is_some());
+        paused
+    }
+
+    /// Another node, or an earlier start of this one, paused the sender until `until_ms`.
+    pub fn take_pause(&self, sender: &str, until_ms: i64) {
+        let mut all = self.lock();
+        let fares = all.entry(sender.to_owned()).or_default();
+        if fares.rests.is_none_or(|rest| rest.until_ms < until_ms && !rest.tried) {
+            let why = Class::Blocked;
+            fares.rests = Some(Rest { until_ms, why, for_ms: SPAM_MS, tried: false });
+            tell(sender, true);
+        }
     }
 
     /// Who is left alone.
@@ -124,23 +140,56 @@ impl Health {
 }
 
 impl Fares {
-    fn count(&mut self, blocked: bool, now_ms: i64, sender: &str) {
+    fn count(&mut self, blocked: bool, now_ms: i64, sender: &str) -> Option<i64> {
         self.texts.push_back((now_ms, blocked));
-        self.judge(now_ms, sender);
+        self.judge(now_ms, sender)
     }
 
-    fn judge(&mut self, now_ms: i64, sender: &str) {
+    fn judge(&mut self, now_ms: i64, sender: &str) -> Option<i64> {
         while self.texts.front().is_some_and(|(at, _)| now_ms - at > WINDOW_MS) {
             self.texts.pop_front();
         }
         let (all, blocked) = (self.texts.len(), self.texts.iter().filter(|(_, b)| *b).count());
         if all < LEAST || blocked * ONE_IN <= all {
-            return;
+            return None;
         }
         tracing::error!(sender, blocked, of = all, "sender paused: its texts are taken for spam");
         self.texts.clear();
         let (until_ms, why) = (now_ms + SPAM_MS, Class::Blocked);
         self.rests = Some(Rest { until_ms, why, for_ms: SPAM_MS, tried: false });
+        Some(until_ms)
+    }
+}
+
+/// Kind of the rows of senders that are paused.
+const KIND: &str = "pause";
+
+impl TextService {
+    /// Notes how a text of a sender went; a pause that begins holds for all nodes.
+    pub(super) async fn note_health(&self, sender: &str, failed: Option<Class>) {
+        let paused = self.0.health.note(sender, failed, self.0.store.now_ms());
+        self.keep_pause(sender, paused).await;
+    }
+
+    /// A text that the provider had taken was taken for spam later.
+    pub(super) async fn note_blocked(&self, sender: &str) {
+        let paused = self.0.health.was_blocked(sender, self.0.store.now_ms());
+        self.keep_pause(sender, paused).await;
+    }
+
+    async fn keep_pause(&self, sender: &str, paused: Option<i64>) {
+        let Some(until_ms) = paused else { return };
+        if let Err(error) = self.0.store.keep_protection(KIND, sender, 1, until_ms).await {
+            tracing::warn!(%error, sender, "only this node pauses the sender");
+        }
+    }
+
+    /// Takes over the pauses of all nodes.
+    pub(super) async fn take_pauses(&self) -> Result<(), StoreError> {
+        for pause in self.0.store.protections(KIND, None).await? {
+            self.0.health.take_pause(&pause.scope_key, pause.until_ms);
+        }
+        Ok(())
     }
 }
 

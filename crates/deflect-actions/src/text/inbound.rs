@@ -34,8 +34,11 @@ impl TextService {
     ) -> Result<Option<String>, StoreError> {
         let Ok(from) = text.from.parse::<E164>() else { return Ok(None) };
         let answer = self.heed(config, name, provider, text, &from).await?;
-        let now = self.0.store.now_ms();
-        Ok(answer.filter(|_| self.0.answers.may_go_to(&from, now)))
+        let of = sender(config, name, &text.to).and_then(|sender| sender.business.as_deref());
+        match answer {
+            Some(answer) if self.may_answer(of, &from).await? => Ok(Some(answer)),
+            _ => Ok(None),
+        }
     }
 
     async fn heed(

@@ -56,7 +56,7 @@ impl TextService {
         let Some(mut message) = store.outgoing(message_id).await? else { return Ok(false) };
         let class = receipt.class.unwrap_or(Class::Unknown);
         if let (Class::Blocked, Some(sender)) = (class, &message.sender) {
-            self.0.health.was_blocked(sender, store.now_ms());
+            self.note_blocked(sender).await;
         }
         let rest = self.rest(&message, class);
         if rest.is_empty() || message.try_no != try_no {

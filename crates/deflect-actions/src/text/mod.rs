@@ -17,6 +17,7 @@ mod later;
 mod limits;
 mod operator;
 mod order;
+mod promise;
 mod receipts;
 mod reply;
 mod risk;
@@ -48,7 +49,6 @@ struct Inner {
     store: Store,
     config: RwLock<Arc<TextConfig>>,
     window: limits::Window,
-    answers: answers::Answers,
     throttle: throttle::Throttle,
     scores: risk::Scores,
     health: health::Health,
@@ -67,7 +67,6 @@ impl TextService {
             store,
             config: RwLock::new(Arc::clone(&config)),
             window: limits::Window::default(),
-            answers: answers::Answers::default(),
             throttle: throttle::Throttle::default(),
             scores: risk::Scores::default(),
             health: health::Health::default(),

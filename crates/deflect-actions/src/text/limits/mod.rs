@@ -82,7 +82,9 @@ impl Window {
         if let Some(percent) = told {
             tracing::error!(percent, "the texts of a day cost that much of `spend_per_day`");
             let (call, percent) = (&order.call.call_id, percent.to_string());
-            if let Err(error) = store.limit_hit(call, "spend_per_day", "alarm", &percent).await {
+            if let Err(error) =
+                store.limit_hit(Some(call), "spend_per_day", "alarm", &percent).await
+            {
                 tracing::warn!(%error, "the alarm of `spend_per_day` is not recorded");
             }
         }

@@ -1,0 +1,80 @@
+//! What protects people and money outlives a node: answers to texts, and senders that rest.
+
+use carom_blackbox::{
+    Database, Engine, FLOW, Place, eventually,
+    twilio::{Does, TOKEN, Twilio, post},
+};
+use deflect_actions::provider::twilio::signature;
+
+const BIN: &str = env!("CARGO_BIN_EXE_carom");
+const LIMITS: &str = "\n[limits]\ntexts_per_prefix = { per_hour = 1000, prefix_digits = 7 }\n";
+
+#[test]
+fn answers_to_texts_are_five_an_hour_over_restarts_and_the_sixth_is_told_the_operator() {
+    for postgres in [false, true] {
+        let place = Place::new();
+        let twilio = Twilio::start(&place);
+        let config = twilio.engine_config(&place);
+        let config =
+            config.replace("provider = \"twilio\"", "provider = \"twilio\"\nauto_reply = false");
+        let database = if postgres { Database::postgres() } else { Database::of(&place) };
+        let store = format!("\n[store]\nurl = \"{}\"\n", database.url());
+        let mut engine = Engine::start_with(BIN, &place, &(config + &store), FLOW);
+        let asks = |id: &str, from: &str| {
+            let path = "/webhooks/twilio/twilio/inbound";
+            let form =
+                [("MessageSid", id), ("From", from), ("To", "+447700900999"), ("Body", "HELP")];
+            let owned: Vec<_> =
+                form.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let url = format!("http://{}:8080{path}", place.engine());
+            let answer = post(&place, path, &form, &signature(TOKEN, &url, &owned));
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            answer.contains("<Message>")
+        };
+        let answered = |ids: std::ops::Range<u32>| {
+            ids.filter(|n| asks(&format!("SM{n}"), "+447700900456")).count()
+        };
+        assert_eq!(answered(0..3), 3);
+        engine.kill();
+        engine.restart();
+        assert_eq!(answered(3..8), 2, "five an hour, whatever is started again");
+        assert!(asks("SM9", "+447700900457"), "others get theirs");
+        let hits = "SELECT rule || ' ' || scope FROM limit_hit";
+        assert_eq!(database.texts(hits), ["answers_per_hour caller"; 3]);
+        let metric = "carom_limit_hits_total{rule=\"answers_per_hour\"}";
+        assert!((engine.metric(&place, metric) - 3.0).abs() < 0.1);
+        assert!(engine.log().contains("a text is not answered"));
+        let keys = "SELECT COUNT(*) FROM protection WHERE scope_key LIKE '%447%'";
+        assert_eq!(database.number(keys), 0, "nobody's number is in it");
+        database.execute("UPDATE protection SET until_ms = 0");
+        assert_eq!(answered(10..12), 2, "in the next hour again");
+    }
+}
+
+#[test]
+fn ex_28_a_sender_that_is_paused_for_spam_stays_so_over_a_restart() {
+    let place = Place::new();
+    let twilio = Twilio::start(&place);
+    let config = twilio.engine_config(&place) + LIMITS;
+    let mut engine = Engine::start_with(BIN, &place, &config, FLOW);
+    for n in 0..21 {
+        let number = format!("+44740{:07}", 1_000_000 + n);
+        if n >= 16 {
+            twilio.does(&number, Does::Refuse(400, 30_007));
+        }
+        let _ = engine.cli(&["text", &number, "Example: hello", "--yes"]);
+    }
+    let resting = |engine: &Engine| engine.status()["resting_senders"].clone();
+    let before = resting(&engine);
+    assert_eq!((&before[0]["sender"], &before[0]["why"]), (&"uk".into(), &"blocked".into()));
+    engine.kill();
+    engine.restart();
+    let after = eventually("it is known again", || {
+        Some(resting(&engine)).filter(|resting| resting[0].is_object())
+    });
+    assert_eq!(after, before, "as long as it was");
+    let posted = twilio.posted().len();
+    let told = engine.cli(&["text", "+447401000099", "Example: hello", "--yes"]);
+    assert!(!told.status.success() && told.err.contains("blocked"), "{told:?}");
+    assert_eq!(twilio.posted().len(), posted);
+}
