@@ -1,20 +1,24 @@
-//! `kill -9` at any moment: nothing committed is lost, nothing is sent twice (X-06).
+//! `kill -9` at any moment: nothing committed is lost, nothing is sent twice, and every receipt of the
+//! provider counts once, whether it comes before the answer, while the engine is dead or long after
+//! (X-06).
 
 use std::{
     collections::BTreeMap,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
 
 use carom_blackbox::{
     CONFIG, Database, Engine, FLOW, Place, eventually_within, go_on_for,
-    twilio::{Does, Twilio},
+    twilio::{Does, TOKEN, Twilio, try_post},
 };
+use deflect_actions::provider::twilio::signature;
 use serde_json::Value;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
-/// Texts are not limited; receipts could come.
+/// Texts are not limited; receipts come.
 const PLENTY: &str = r#"public_url = "http://{engine}:8080"
 
 [limits]
@@ -47,8 +51,9 @@ fn x_06_killed_at_any_moment_it_loses_no_text_sends_none_twice_and_closes_its_ca
     eprintln!("{kills} kills, {texts} texts");
 }
 
-/// Kills an engine again and again under its callers; returns how many texts it committed.
-fn killed(kills: u64, mut random: Random, postgres: bool) -> usize {
+/// Kills an engine again and again under its callers and receipts; returns how many texts it
+/// committed.
+fn killed(kills: u64, random: Random, postgres: bool) -> usize {
     let place = Place::new();
     let database = if postgres { Database::postgres() } else { Database::of(&place) };
     let twilio = Twilio::start(&place);
@@ -59,11 +64,40 @@ fn killed(kills: u64, mut random: Random, postgres: bool) -> usize {
     let config = format!("{before}{}\n[http]{http}", twilio.config(&place));
     let config = format!("{config}{PLENTY}\n[store]\nurl = \"{}\"\n", database.url());
     let mut engine = Engine::start_with(BIN, &place, &config, FLOW);
+    let (all_sent, dice) = (AtomicBool::new(false), Random(random.0 ^ 0x5eed));
+    let texts = thread::scope(|scope| {
+        let receipts = scope.spawn(|| receipts(&place, &twilio, dice, &all_sent));
+        kill_again_and_again(&mut engine, &place, &twilio, (kills, random));
+        let texts = settled(&engine, &twilio, &all_sent);
+        assert_eq!(receipts.join().unwrap(), twilio.taken().len() * STATES.len());
+        texts
+    });
+    counts_once(&database, &twilio);
+    if !postgres {
+        assert_eq!(database.texts("PRAGMA integrity_check"), ["ok"]);
+    }
+    let unfinished = "SELECT COUNT(*) FROM call WHERE ended_ms IS NULL OR end_reason IS NULL";
+    assert_eq!(database.number(unfinished), 0);
+    let closed = "SELECT COUNT(*) FROM call WHERE end_reason = 'error' AND handled = 'no_human'";
+    let calls = "SELECT COUNT(*) FROM call WHERE end_reason NOT IN ('deflected', 'caller_hangup')";
+    assert_eq!(database.number(closed), database.number(calls));
+    let no_consent = "SELECT COUNT(*) FROM message WHERE consent_id NOT IN \
+        (SELECT consent_id FROM consent)";
+    assert_eq!(database.number(no_consent), 0);
+    texts
+}
+
+fn kill_again_and_again(
+    engine: &mut Engine,
+    place: &Place,
+    twilio: &Twilio,
+    (kills, mut random): (u64, Random),
+) {
     for round in 0..kills {
         let mut callers: Vec<_> = (0..CALLERS)
             .map(|n| {
                 let number = format!("+44740{:07}", 1_000_000 + round * CALLERS + n);
-                caller(&place, &number, 1_020 + random.below(700))
+                caller(place, &number, 1_020 + random.below(700))
             })
             .collect();
         if random.below(2) == 0 {
@@ -87,23 +121,81 @@ fn killed(kills: u64, mut random: Random, postgres: bool) -> usize {
             engine.calls().iter().all(|call| !call["ended_ms"].is_null()).then_some(())
         });
     }
-    let texts = settled(&engine, &twilio);
-    if !postgres {
-        assert_eq!(database.texts("PRAGMA integrity_check"), ["ok"]);
-    }
-    let unfinished = "SELECT COUNT(*) FROM call WHERE ended_ms IS NULL OR end_reason IS NULL";
-    assert_eq!(database.number(unfinished), 0);
-    let closed = "SELECT COUNT(*) FROM call WHERE end_reason = 'error' AND handled = 'no_human'";
-    let calls = "SELECT COUNT(*) FROM call WHERE end_reason NOT IN ('deflected', 'caller_hangup')";
-    assert_eq!(database.number(closed), database.number(calls));
-    let no_consent = "SELECT COUNT(*) FROM message WHERE consent_id NOT IN \
-        (SELECT consent_id FROM consent)";
-    assert_eq!(database.number(no_consent), 0);
-    texts
 }
 
-/// Waits until nothing is on its way; what the provider took is then what the engine says.
-fn settled(engine: &Engine, twilio: &Twilio) -> usize {
+/// What the provider tells of each text, in no order, some of it more than once.
+const STATES: [&str; 2] = ["sent", "delivered"];
+
+/// A receipt that is to be told.
+struct Told {
+    path: String,
+    sid: String,
+    status: &'static str,
+    /// Looks until it is told.
+    wait: u64,
+    copies: u64,
+}
+
+/// Tells receipts of every text until the engine takes them, as providers do; returns how many
+/// different ones, once all texts are sent and all of them told.
+fn receipts(place: &Place, twilio: &Twilio, mut random: Random, all_sent: &AtomicBool) -> usize {
+    let base = format!("http://{}:8080", place.engine());
+    let (mut known, mut told, mut waiting) = (0, 0, Vec::<Told>::new());
+    loop {
+        // Read before the list: what is sent is then in it.
+        let last = all_sent.load(Ordering::Acquire);
+        for message in twilio.taken().into_iter().skip(known) {
+            known += 1;
+            let callback = message["status_callback"].as_str().unwrap();
+            let path = callback.strip_prefix(&base).unwrap();
+            let sid = message["sid"].as_str().unwrap();
+            for status in STATES {
+                let (wait, copies) = (random.below(80), 1 + random.below(3));
+                let (path, sid) = (path.to_owned(), sid.to_owned());
+                waiting.push(Told { path, sid, status, wait, copies });
+            }
+        }
+        waiting.retain_mut(|receipt| {
+            receipt.wait = receipt.wait.saturating_sub(1);
+            if receipt.wait > 0 {
+                return true;
+            }
+            let form = [("MessageSid", receipt.sid.as_str()), ("MessageStatus", receipt.status)];
+            let owned: Vec<_> =
+                form.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let signature = signature(TOKEN, &format!("{base}{}", receipt.path), &owned);
+            let answer = try_post(place, &receipt.path, &form, &signature);
+            if answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 2")) {
+                told += usize::from(receipt.copies == 1);
+                receipt.copies -= 1;
+            }
+            receipt.wait = 10;
+            receipt.copies > 0
+        });
+        if last && waiting.is_empty() {
+            return told;
+        }
+        go_on_for(20);
+    }
+}
+
+/// Each receipt has one row, however often it was told, and its text is where it says.
+fn counts_once(database: &Database, twilio: &Twilio) {
+    let rows = "SELECT message_id || ' ' || state FROM receipt \
+                WHERE state IN ('sent', 'delivered') ORDER BY 1";
+    let mut expected: Vec<String> =
+        taken(twilio).keys().flat_map(|id| STATES.map(|status| format!("{id} {status}"))).collect();
+    expected.sort();
+    assert_eq!(database.texts(rows), expected);
+    let delivered = "SELECT message_id FROM message WHERE state = 'delivered' \
+                     AND delivered_ms IS NOT NULL ORDER BY 1";
+    let known: Vec<String> = taken(twilio).into_keys().collect();
+    assert_eq!(database.texts(delivered), known);
+}
+
+/// Waits until nothing is on its way, and all receipts have come; what the provider took is then what
+/// the engine says.
+fn settled(engine: &Engine, twilio: &Twilio, all_sent: &AtomicBool) -> usize {
     let mut open = Vec::new();
     // The provider is asked every 20 s, and may have read a request later than the first time.
     let messages = eventually_within(Duration::from_secs(45), "all texts are settled", || {
@@ -112,7 +204,9 @@ fn settled(engine: &Engine, twilio: &Twilio) -> usize {
             let times = taken(twilio).get(&id(message)).copied().unwrap_or_default();
             assert!(times <= 1, "sent twice: {message}");
             match message["state"].as_str().unwrap() {
-                "accepted" => times != 1,
+                "delivered" => times != 1,
+                // Its receipts are still to come.
+                "accepted" | "sent" => true,
                 // It was about to be written; a minute later the provider's list proves that it
                 // never arrived, and it is sent.
                 "ambiguous" => times != 0,
@@ -126,6 +220,7 @@ fn settled(engine: &Engine, twilio: &Twilio) -> usize {
         }
         open.is_empty().then_some(messages)
     });
+    all_sent.store(true, Ordering::Release);
     let known: Vec<_> = messages.iter().map(id).collect();
     for (id, times) in taken(twilio) {
         assert_eq!(times, 1, "{id}");

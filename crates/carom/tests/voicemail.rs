@@ -71,6 +71,17 @@ fn a_message_ends_at_the_hash_key_and_is_fetched_marked_and_deleted() {
     let told = engine.cli(&["voicemail", "export", id, "--out", out.to_str().unwrap()]);
     assert!(told.status.success(), "{told:?}");
     assert_eq!(fs::read(&out).unwrap(), fs::read(&file).unwrap());
+    // What another node took lies here too where they share the folder, else on that one.
+    let database = Database::of(&place);
+    database.execute("UPDATE call SET node_id = 'other'");
+    assert!(
+        engine.cli(&["voicemail", "export", id, "--out", out.to_str().unwrap()]).status.success()
+    );
+    let (here, away) = (file.display(), place.folder().join("away.wav"));
+    database.execute(&format!("UPDATE voicemail SET file = '{}'", away.display()));
+    let told = engine.cli(&["voicemail", "export", id]);
+    assert!(told.err.contains("lies on the node other"), "{told:?}");
+    database.execute(&format!("UPDATE voicemail SET file = '{here}'"));
     assert!(engine.cli(&["voicemail", "heard", id]).status.success());
     assert!(engine.cli(&["voicemail"]).out.contains("heard"));
     let told = engine.cli(&["voicemail", "delete", id]);

@@ -244,20 +244,32 @@ impl Twilio {
 /// Posts a form to the engine as the provider would; returns status line, headers and body.
 #[must_use]
 pub fn post(place: &Place, path: &str, form: &[(&str, &str)], signature: &str) -> String {
+    try_post(place, path, form, signature).unwrap()
+}
+
+/// The same to an engine that may be dead, or die meanwhile.
+///
+/// # Errors
+/// The connection is refused or breaks.
+pub fn try_post(
+    place: &Place,
+    path: &str,
+    form: &[(&str, &str)],
+    signature: &str,
+) -> std::io::Result<String> {
     let pairs: Vec<_> =
         form.iter().map(|(k, v)| format!("{}={}", encoded(k), encoded(v))).collect();
     let body = pairs.join("&");
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
+    let mut stream = TcpStream::connect((place.engine(), 8080))?;
     write!(
         stream,
         "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Twilio-Signature: {signature}\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
-    )
-    .unwrap();
+    )?;
     let mut page = String::new();
-    stream.read_to_string(&mut page).unwrap();
-    page
+    stream.read_to_string(&mut page)?;
+    Ok(page)
 }
 
 fn encoded(text: &str) -> String {

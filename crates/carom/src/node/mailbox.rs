@@ -1,4 +1,5 @@
-//! What callers leave: a WAV file each, on this node, and a row that names it.
+//! What callers leave: a WAV file each, on this node or where all nodes reach it, and a row that
+//! names it.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -119,10 +120,14 @@ impl Mailbox {
     /// The disk or the store refuses.
     pub async fn erase_due(&self) -> Result<(), NotKept> {
         self.store.prepare().await?;
-        for (id, file) in self.store.voicemails_to_erase().await? {
-            let gone = tokio::task::spawn_blocking(move || remove(Path::new(&file))).await;
-            gone.map_err(io::Error::other)??;
-            self.store.voicemail_erased(&id).await?;
+        for (id, file, own) in self.store.voicemails_to_erase().await? {
+            let gone = tokio::task::spawn_blocking(move || {
+                let here = own || Path::new(&file).exists();
+                if here { remove(Path::new(&file)).map(|()| true) } else { Ok(false) }
+            });
+            if gone.await.map_err(io::Error::other)?? {
+                self.store.voicemail_erased(&id).await?;
+            }
         }
         let folder = self.folder.clone();
         let older = STRAY * (self.days + 1);

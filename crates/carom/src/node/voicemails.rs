@@ -45,8 +45,11 @@ impl Desk {
         self.audited(who, what, id, told).await
     }
 
+    /// This node wrote it, or the nodes share their folder.
     fn is_here(&self, left: &VoicemailView) -> bool {
-        left.node_id.as_ref().is_none_or(|node| *node == self.services.store.node().node_id)
+        let own = &self.services.store.node().node_id;
+        left.node_id.as_ref().is_none_or(|node| node == own)
+            || left.file.as_ref().is_some_and(|file| std::path::Path::new(file).exists())
     }
 
     fn left(&self, left: &VoicemailView) -> Value {

@@ -169,22 +169,25 @@ impl Store {
         Ok(())
     }
 
-    /// Messages whose time has come and whose sound this node has: id and file.
+    /// Messages whose time has come: id, file, and whether this node wrote it; the sound of another
+    /// node is here only where the nodes share their folder.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn voicemails_to_erase(&self) -> Result<Vec<(String, String)>, StoreError> {
+    pub async fn voicemails_to_erase(&self) -> Result<Vec<(String, String, bool)>, StoreError> {
         let mut conn = self.conn().await?;
         let rows = sqlx::query(
-            "SELECT v.voicemail_id, v.file FROM voicemail v LEFT JOIN call c \
-             ON c.call_id = v.call_id WHERE v.erase_after_ms <= $1 AND v.file IS NOT NULL \
-             AND (c.node_id = $2 OR c.node_id IS NULL)",
+            "SELECT v.voicemail_id, v.file, CAST(CASE WHEN c.node_id = $2 OR c.node_id IS NULL \
+             THEN 1 ELSE 0 END AS BIGINT) FROM voicemail v LEFT JOIN call c \
+             ON c.call_id = v.call_id WHERE v.erase_after_ms <= $1 AND v.file IS NOT NULL",
         )
         .bind(self.now_ms())
         .bind(self.node().node_id.clone())
         .fetch_all(&mut *conn)
         .await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        let due =
+            |row: &AnyRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get::<i64, _>(2)? == 1));
+        rows.iter().map(due).collect()
     }
 
     /// The sound of a message is gone.
