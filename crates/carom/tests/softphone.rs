@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use carom_blackbox::{
-    Authority, Baresip, CONFIG, Engine, FLOW, Place, Softphone, TLS_LISTENER, eventually,
-    go_on_for,
+    Ask, Authority, Baresip, CONFIG, Engine, FLOW, Place, Softphone, TLS_LISTENER, Wire,
+    eventually, go_on_for,
     sound::{self, likeness, tenths_of_tone},
 };
 
@@ -15,25 +15,71 @@ const PBX_HZ: f64 = 700.0;
 
 #[test]
 fn over_udp_caller_and_pbx_hear_each_other_and_the_pbx_hears_keys() {
-    bridge("udp");
+    bridge("udp", [None, None]);
 }
 
 #[test]
 fn over_tcp_caller_and_pbx_hear_each_other_and_the_pbx_hears_keys() {
-    bridge("tcp");
+    bridge("tcp", [None, None]);
 }
 
 #[test]
 fn over_tls_caller_and_pbx_hear_each_other_and_the_pbx_hears_keys() {
-    bridge("tls");
+    bridge("tls", [None, None]);
 }
 
-/// The legs differ in codec; the PBX hangs up.
-fn bridge(transport: &str) {
+#[test]
+fn by_srtp_caller_and_pbx_hear_each_other_and_the_pbx_hears_keys() {
+    bridge("tls", [Some("srtp"), Some("srtp")]);
+}
+
+#[test]
+fn a_caller_by_srtp_is_bridged_to_a_pbx_without() {
+    bridge("udp", [Some("srtp-mand"), None]);
+}
+
+#[test]
+fn a_pbx_by_srtp_is_bridged_to_a_caller_without() {
+    bridge("tls", [None, Some("srtp")]);
+}
+
+#[test]
+fn where_srtp_is_required_the_pbx_gets_it_and_a_caller_without_is_refused() {
+    let place = Place::new();
+    let config = CONFIG.replacen("[media]", "[media]\nsrtp = \"required\"", 1);
+    let engine = engine_with(&place, "udp", &config);
+    let pbx = pbx(&place).encryption("srtp-mand").start(&place);
+    let mut caller = caller(&place).encryption("srtp-mand").start(&place);
+    caller.dial(&format!("sip:100@{}", place.engine()));
+    caller.saw("CALL_ESTABLISHED");
+    go_on_for(1_500);
+    caller.press('0');
+    pbx.saw("CALL_ESTABLISHED");
+    assert!(pbx.log().contains("RTP/SAVP"), "{}", pbx.log());
+    go_on_for(500);
+    caller.press('7');
+    eventually("the PBX hears the key", || (pbx.keys() == "7").then_some(()));
+    caller.hang_up();
+    pbx.saw("CALL_CLOSED");
+    let here = place.ip(5);
+    let refused = Wire::at(&place, here).ask(&Ask::new(&place, "INVITE").offer(here));
+    assert!(refused.starts_with("SIP/2.0 488"), "{refused}");
+    assert!(!engine.log().contains("inline:"), "no log has a key");
+    engine.idle();
+}
+
+/// The legs differ in codec, and as told in encryption; the PBX hangs up.
+fn bridge(transport: &str, [callers, pbxs]: [Option<&'static str>; 2]) {
     let place = Place::new();
     let engine = engine(&place, transport);
-    let mut pbx = secure(pbx(&place).codec("PCMA"), "pbx", transport).start(&place);
-    let caller = forwarded(&place, &pbx, transport);
+    let protect = |phone: Softphone, by: Option<&'static str>| match by {
+        Some(by) => phone.encryption(by),
+        None => phone,
+    };
+    let pbx = protect(pbx(&place).codec("PCMA"), pbxs);
+    let mut pbx = secure(pbx, "pbx", transport).start(&place);
+    let caller = protect(caller(&place), callers);
+    let caller = forwarded(answered(&place, caller, transport), &pbx);
     go_on_for(1_000);
     for (key, so_far) in [('5', "5"), ('#', "5#"), ('9', "5#9")] {
         caller.press(key);
@@ -56,6 +102,7 @@ fn bridge(transport: &str) {
         assert!(phone.log().contains(&via), "it spoke {transport}");
     }
     assert_eq!(pbx.keys(), "5#9");
+    assert!(!engine.log().contains("inline:") && !engine.time_line().contains("inline:"));
     engine.idle();
 }
 
@@ -63,7 +110,7 @@ fn bridge(transport: &str) {
 fn kh_03_a_softphone_presses_1_hears_that_the_text_was_sent_and_is_hung_up_on() {
     let place = Place::new();
     let engine = engine(&place, "udp");
-    let caller = answered(&place, "udp");
+    let caller = answered(&place, caller(&place), "udp");
     caller.press('1');
     let heard = caller.heard();
     for name in ["welcome", "one-moment", "sent"] {
@@ -81,7 +128,7 @@ fn a_call_that_the_pbx_holds_is_held_to_the_caller_too_and_goes_on_afterwards() 
     let place = Place::new();
     let engine = engine(&place, "udp");
     let mut pbx = pbx(&place).start(&place);
-    let mut caller = forwarded(&place, &pbx, "udp");
+    let mut caller = forwarded(answered(&place, caller(&place), "udp"), &pbx);
     go_on_for(500);
     pbx.hold();
     caller.saw_times("CALL_REMOTE_SDP", 2);
@@ -103,7 +150,7 @@ fn a_caller_who_gives_up_while_the_pbx_rings_ends_both_legs() {
     let place = Place::new();
     let engine = engine(&place, "udp");
     let pbx = pbx(&place).rings_only().start(&place);
-    let mut caller = answered(&place, "udp");
+    let mut caller = answered(&place, caller(&place), "udp");
     caller.press('0');
     pbx.saw("CALL_INCOMING");
     caller.hang_up();
@@ -114,11 +161,15 @@ fn a_caller_who_gives_up_while_the_pbx_rings_ends_both_legs() {
 }
 
 fn engine(place: &Place, transport: &str) -> Engine {
+    engine_with(place, transport, CONFIG)
+}
+
+fn engine_with(place: &Place, transport: &str, config: &str) -> Engine {
     let port = if transport == "tls" { 5061 } else { 5060 };
     let way = format!("@{{pbx}}:{port};transport={transport}");
     let via = |text: &str| text.replace("@{pbx}:5060", &way);
     // baresip's media and its TCP come from 127.0.0.1, whatever its SDP says: as behind a NAT.
-    let config = CONFIG
+    let config = config
         .replace("sources    = [\"{carrier}/31\"]", "sources = [\"{carrier}/31\", \"127.0.0.1\"]")
         .replace("media_nets = [\"{carrier}/31\"]", "media_nets = [\"127.0.0.1\"]");
     assert_eq!(config.matches("127.0.0.1").count(), 2);
@@ -136,13 +187,16 @@ fn secure(phone: Softphone, name: &'static str, transport: &str) -> Softphone {
     if transport == "tls" { phone.tls(name) } else { phone }
 }
 
+fn caller(place: &Place) -> Softphone {
+    Softphone::new(place.carrier(), CALLER_HZ).user("+447700900123")
+}
+
 fn pbx(place: &Place) -> Softphone {
     Softphone::new(place.pbx(), PBX_HZ).user("agents")
 }
 
 /// A caller whom the engine has answered.
-fn answered(place: &Place, transport: &str) -> Baresip {
-    let caller = Softphone::new(place.carrier(), CALLER_HZ).user("+447700900123");
+fn answered(place: &Place, caller: Softphone, transport: &str) -> Baresip {
     let mut caller = secure(caller, "phone", transport).start(place);
     caller.dial(&format!("sip:100@{};transport={transport}", place.engine()));
     caller.saw("CALL_ESTABLISHED");
@@ -151,8 +205,7 @@ fn answered(place: &Place, transport: &str) -> Baresip {
 }
 
 /// A caller who pressed 0 and was put through.
-fn forwarded(place: &Place, pbx: &Baresip, transport: &str) -> Baresip {
-    let caller = answered(place, transport);
+fn forwarded(caller: Baresip, pbx: &Baresip) -> Baresip {
     caller.press('0');
     pbx.saw("CALL_ESTABLISHED");
     caller

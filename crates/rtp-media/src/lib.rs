@@ -1,4 +1,4 @@
-//! RTP, RTCP, G.711, prompts and the media workers of a call engine.
+//! RTP, RTCP, SRTP, G.711, prompts and the media workers of a call engine.
 //!
 //! A media *session* is one leg of a call: a pair of UDP ports, one outgoing RTP stream for the
 //! whole call, and what plays into it. The protocol parts ([`rtp`], [`rtcp`], [`codec`],
@@ -12,6 +12,7 @@ pub mod prompt;
 pub mod rtcp;
 pub mod rtp;
 pub mod session;
+pub mod srtp;
 pub mod tone;
 pub mod worker;
 

@@ -12,7 +12,7 @@ use sip_stack::{
         CSeq, NameAddr, RAck, Reason, SessionExpires, Via,
         scan::{list, quote, unquote},
     },
-    offer_answer::{self, Codec, Direction, LocalMedia},
+    offer_answer::{self, Codec, CryptoKey, Direction, KEY_BYTES, LocalCrypto, LocalMedia},
     sdp::Session,
 };
 
@@ -66,6 +66,11 @@ fn sdp() {
             direction: Direction::SendRecv,
             session_id: 1,
             version: 1,
+            crypto: Some(LocalCrypto {
+                required: false,
+                offered: true,
+                keys: [CryptoKey([1; KEY_BYTES]), CryptoKey([2; KEY_BYTES])],
+            }),
         };
         let _ = offer_answer::conclude(&local, body);
         let Ok((answer, negotiated)) = offer_answer::answer(body, &local) else { return };

@@ -16,6 +16,7 @@ fn negotiation() -> Negotiation {
         direction: Direction::SendRecv,
         session_id: 1,
         version: 1,
+        crypto: None,
     })
 }
 

@@ -20,6 +20,7 @@ fn local() -> LocalMedia {
         direction: Direction::SendRecv,
         session_id: 1,
         version: 1,
+        crypto: None,
     }
 }
 

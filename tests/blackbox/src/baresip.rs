@@ -27,6 +27,7 @@ pub struct Softphone {
     user: &'static str,
     answers: bool,
     tls: Option<&'static str>,
+    encryption: Option<&'static str>,
 }
 
 /// A running baresip. Dropping it kills it.
@@ -43,7 +44,7 @@ impl Softphone {
     /// At port 5060 of `at`, UDP and TCP, speaking a tone of `hertz` all the time.
     #[must_use]
     pub fn new(at: Ipv4Addr, hertz: f64) -> Self {
-        Self { at, hertz, codec: "PCMU", user: "phone", answers: true, tls: None }
+        Self { at, hertz, codec: "PCMU", user: "phone", answers: true, tls: None, encryption: None }
     }
 
     /// Speaks this codec only: `PCMU` (without being told) or `PCMA`.
@@ -65,6 +66,13 @@ impl Softphone {
         Self { tls: Some(name), ..self }
     }
 
+    /// Protects its media as baresip names it: `srtp` offers keys and may go without, `srtp-mand`
+    /// may not.
+    #[must_use]
+    pub fn encryption(self, encryption: &'static str) -> Self {
+        Self { encryption: Some(encryption), ..self }
+    }
+
     /// Rings and does not answer.
     #[must_use]
     pub fn rings_only(self) -> Self {
@@ -74,12 +82,14 @@ impl Softphone {
     /// Starts it and waits until it can be told what to do.
     #[must_use]
     pub fn start(self, place: &Place) -> Baresip {
-        let Self { at, hertz, codec, user, answers, tls } = self;
+        let Self { at, hertz, codec, user, answers, tls, encryption } = self;
         let name = format!("baresip-{at}");
         let folder = place.folder().join(&name);
         let answer = if answers { "auto" } else { "manual" };
-        let account =
-            format!("<sip:{user}@{at}>;regint=0;answermode={answer};audio_codecs={codec}/8000/1\n");
+        let encrypted = encryption.map_or(String::new(), |kind| format!(";mediaenc={kind}"));
+        let account = format!(
+            "<sip:{user}@{at}>;regint=0;answermode={answer};audio_codecs={codec}/8000/1{encrypted}\n"
+        );
         place.write(&format!("{name}/accounts"), &account);
         place.write(&format!("{name}/contacts"), "");
         place.write(&format!("{name}/config"), &(config(at, &folder) + &secure(place, tls)));
@@ -204,6 +214,7 @@ fn config(at: Ipv4Addr, folder: &std::path::Path) -> String {
          rtp_ports 30000-39999\n\
          module_path /usr/lib/baresip/modules\n\
          module g711.so\n\
+         module srtp.so\n\
          module aubridge.so\n\
          module aufile.so\n\
          module sndfile.so\n\

@@ -19,6 +19,8 @@ pub struct Media {
     pub codecs: Vec<Codec>,
     /// Silence of RTP and RTCP, where media is expected, after which a call is ended.
     pub timeout: Duration,
+    /// Whether RTP is protected.
+    pub srtp: Srtp,
     /// When the in-band detector runs.
     pub in_band_dtmf: InBandDtmf,
 }
@@ -37,6 +39,17 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+}
+
+/// `srtp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Srtp {
+    /// Never.
+    Off,
+    /// Where the peer has keys for us; ours are offered over TLS.
+    Optional,
+    /// Always: who has no keys has no call.
+    Required,
 }
 
 /// `in_band_dtmf`.
@@ -97,6 +110,7 @@ impl Default for Media {
             workers: 0,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             timeout: Duration::from_secs(60),
+            srtp: Srtp::Optional,
             in_band_dtmf: InBandDtmf::IfNeeded,
         }
     }
@@ -110,8 +124,7 @@ pub(super) fn read(table: &Table<'_>) -> Media {
         ("if-needed", InBandDtmf::IfNeeded),
         ("always", InBandDtmf::Always),
     ];
-    // SRTP is not built: left out it is off, and nothing else can be asked for.
-    table.choice("srtp", &[("off", ())], &["optional", "required"]);
+    let srtp = [("off", Srtp::Off), ("optional", Srtp::Optional), ("required", Srtp::Required)];
     Media {
         bind: table.parsed("bind"),
         advertise: table.parsed("advertise"),
@@ -119,6 +132,7 @@ pub(super) fn read(table: &Table<'_>) -> Media {
         workers: table.number("workers", 0..=256).map_or(default.workers, |n| n as u16),
         codecs: table.choices("codecs", &codecs, &["G722", "opus"]).unwrap_or(default.codecs),
         timeout: table.duration("timeout_seconds", 1, 1..=86_400).unwrap_or(default.timeout),
+        srtp: table.choice("srtp", &srtp, &[]).unwrap_or(default.srtp),
         in_band_dtmf: table.choice("in_band_dtmf", &in_band, &[]).unwrap_or(default.in_band_dtmf),
     }
 }

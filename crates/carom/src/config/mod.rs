@@ -47,7 +47,7 @@ pub use http::{Http, Scope, Token};
 pub use limits::Limits;
 pub use listener::{Listener, Transport};
 pub use load::{FlowSource, Snapshot, check, flow_files, sub_files};
-pub use media::{Codec, InBandDtmf, Media, PortRange};
+pub use media::{Codec, InBandDtmf, Media, PortRange, Srtp};
 pub use net::{Net, NetError};
 pub use online::ask_destinations;
 pub use privacy::Privacy;

@@ -42,7 +42,7 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         ),
         (
             "[media]|[media]\nzzz = 1",
-            "19:1 E00 `[media]` does not know the key `zzz` | known here: `srtp`, `bind`, `advertise`, `ports`, `workers`, `codecs`, `timeout_seconds`, `in_band_dtmf`",
+            "19:1 E00 `[media]` does not know the key `zzz` | known here: `bind`, `advertise`, `ports`, `workers`, `codecs`, `timeout_seconds`, `srtp`, `in_band_dtmf`",
         ),
         (
             "config_version = 1|config_version = 1\nflow = \"flows/\"",
@@ -125,10 +125,6 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "18:1 E01 `127.0.0.0/8` is in `sources` of `local` too | an address belongs to one trunk",
         ),
         // Not available yet, by name.
-        (
-            "[media]|[media]\nsrtp = \"optional\"",
-            "19:8 N01 `srtp = \"optional\"` is not available yet | it takes `off`",
-        ),
         (
             "[media]|[media]\ncodecs = [\"PCMA\", \"G722\"]",
             "19:19 N01 `codecs = \"G722\"` is not available yet | it takes `PCMA`, `PCMU`",

@@ -95,6 +95,7 @@ impl Core {
             direction: Direction::SendRecv,
             session_id: self.seed >> 2,
             version: self.seed >> 2,
+            crypto: None,
         };
         let session = self.media.allocate(None);
         Ok(Line { session, talk: Negotiation::new(local), ports: Some(ports) })

@@ -72,6 +72,7 @@ impl Switchboard {
                 .increment(1);
             return self.endpoint.reject(now, leg, trunk.overload_code, None, Vec::new());
         };
+        media.offer_keys(path.transport == Transport::Tls);
         let flow = Arc::clone(snapshot.flow_for(&who.called));
         if !invite.body().is_empty() {
             match media.take_offer(invite.body()) {
@@ -181,7 +182,14 @@ impl Switchboard {
         let session = self.media.allocate(near);
         self.sessions.insert(session, no, side);
         let origin = self.services.number() >> 2; // a 62-bit number every parser takes
-        Some(Media::new(ports, session, &self.snapshot.config, origin))
+        match Media::new(ports, session, &self.snapshot.config, origin) {
+            Ok(media) => Some(media),
+            Err(error) => {
+                tracing::error!(%error, "no keys for SRTP");
+                self.sessions.remove(session);
+                None
+            }
+        }
     }
 
     /// A key that came as SIP INFO on the caller leg.

@@ -200,7 +200,12 @@ impl Switchboard {
         let Some(target) = call.target.as_mut() else { return };
         let Some(remote) = target.hunt.remote() else { return };
         let Some(facts) = call.flow.targets.get(usize::from(target.id.0)) else { return };
-        target.media.restart(&call.caller.media);
+        let by_tls = Way::to(target.hunt.address(), &facts.transport) == Way::Tls;
+        if let Err(error) = target.media.restart(&call.caller.media, by_tls) {
+            tracing::error!(%error, "no keys for SRTP");
+            let acts = target.hunt.failed(now, None);
+            return self.act_on_hunt(no, acts);
+        }
         let Some(sdp) = target.media.offer() else { return };
         let mut headers =
             b2bua::passed_on(&call.caller.invite, call.trunk.trusted, self.loop_guard.as_ref());

@@ -24,7 +24,7 @@ use super::{
     timeline::TimeLine,
     voice::Taking,
 };
-use crate::config::{Config, Snapshot, Trunk};
+use crate::config::{Config, Snapshot, Srtp, Trunk};
 
 /// Names a running call inside this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -161,11 +161,21 @@ pub struct Media {
     pub asked: bool,
     /// When to offer anew what the leg could not take.
     pub reoffer_at: Option<Duration>,
+    srtp: Srtp,
 }
 
 impl Media {
     /// Media at `ports`, with nothing offered yet.
-    pub fn new(ports: MediaPorts, session: SessionId, config: &Config, origin: u64) -> Self {
+    ///
+    /// # Errors
+    /// No keys can be made.
+    pub fn new(
+        ports: MediaPorts,
+        session: SessionId,
+        config: &Config,
+        origin: u64,
+    ) -> Result<Self, getrandom::Error> {
+        let srtp = config.media.srtp;
         let local = LocalMedia {
             addr: config.media.advertise.unwrap_or(config.media_bind()),
             port: ports.rtp_port(),
@@ -175,9 +185,10 @@ impl Media {
             direction: Direction::SendRecv,
             session_id: origin,
             version: origin,
+            crypto: super::media::local_crypto(srtp, false)?,
         };
         let talk = Negotiation::new(local);
-        Self {
+        Ok(Self {
             ports: Some(ports),
             session,
             open: false,
@@ -186,6 +197,15 @@ impl Media {
             wish: Direction::SendRecv,
             asked: false,
             reoffer_at: None,
+            srtp,
+        })
+    }
+
+    /// Whether our offers have keys: where signalling is not read by others, unless they must be
+    /// there anyhow.
+    pub fn offer_keys(&mut self, by_tls: bool) {
+        if let Some(crypto) = &mut self.talk.local_mut().crypto {
+            crypto.offered = by_tls;
         }
     }
 
@@ -226,8 +246,12 @@ impl Media {
         agreed.is_ok()
     }
 
-    /// Starts over for an address of a target, to offer it what the caller leg has.
-    pub fn restart(&mut self, caller: &Self) {
+    /// Starts over for an address of a target, to offer it what the caller leg has, and keys of
+    /// its own.
+    ///
+    /// # Errors
+    /// No keys can be made.
+    pub fn restart(&mut self, caller: &Self, by_tls: bool) -> Result<(), getrandom::Error> {
         let prefer = caller.talk.current().map(|agreed| agreed.codec);
         let mut local = self.talk.local().clone();
         local.session_id = local.session_id.wrapping_add(1);
@@ -235,8 +259,10 @@ impl Media {
         // The caller's law first: the same on both legs means no conversion.
         local.codecs.sort_by_key(|codec| Some(*codec) != prefer);
         local.direction = caller.wish;
+        local.crypto = super::media::local_crypto(self.srtp, by_tls)?;
         self.talk = Negotiation::new(local);
         (self.wish, self.asked, self.reoffer_at) = (Direction::SendRecv, false, None);
+        Ok(())
     }
 
     /// Where media goes, and which way the peer wants it.

@@ -5,8 +5,11 @@ use std::{net::IpAddr, time::Duration};
 use rtp_media::{
     codec::Law,
     session::{EventFormats, StreamConfig},
+    srtp::{MasterKey, Protection, Suite},
 };
-use sip_stack::offer_answer::{Codec, Negotiated};
+use sip_stack::offer_answer::{
+    Codec, CryptoKey, CryptoSuite, KEY_BYTES, LocalCrypto, Negotiated, NegotiatedCrypto,
+};
 
 use crate::config::{self, InBandDtmf};
 
@@ -47,7 +50,39 @@ pub fn stream_config(negotiated: &Negotiated, rules: &StreamRules) -> StreamConf
         media_nets: rules.media_nets.clone(),
         timeout: rules.timeout,
         inband,
+        srtp: negotiated.crypto.as_ref().map(protection),
     }
+}
+
+fn protection(crypto: &NegotiatedCrypto) -> Protection {
+    Protection {
+        suite: match crypto.suite {
+            CryptoSuite::AesCm128HmacSha1_80 => Suite::Sha1_80,
+            CryptoSuite::AesCm128HmacSha1_32 => Suite::Sha1_32,
+        },
+        send: MasterKey(crypto.send.0),
+        receive: MasterKey(crypto.receive.0),
+    }
+}
+
+/// Keys of our own for a dialog; `offered`: its offers have them.
+///
+/// # Errors
+/// The system has no random numbers, and SRTP may be left out.
+pub fn local_crypto(
+    srtp: config::Srtp,
+    offered: bool,
+) -> Result<Option<LocalCrypto>, getrandom::Error> {
+    let required = match srtp {
+        config::Srtp::Off => return Ok(None),
+        config::Srtp::Optional => false,
+        config::Srtp::Required => true,
+    };
+    let mut keys = [[0; KEY_BYTES]; 2];
+    for key in &mut keys {
+        getrandom::fill(key)?;
+    }
+    Ok(Some(LocalCrypto { required, offered, keys: keys.map(CryptoKey) }))
 }
 
 /// The law of a negotiated codec.

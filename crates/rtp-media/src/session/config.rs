@@ -7,6 +7,7 @@ use dtmf_detector::Digit;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Law;
+use crate::srtp::Protection;
 
 /// Names a session; the worker that owns it follows from the number.
 ///
@@ -39,6 +40,8 @@ pub struct StreamConfig {
     pub timeout: Duration,
     /// Listen for keys as tones in the audio.
     pub inband: bool,
+    /// How RTP and RTCP are protected; `None`: they go as they are.
+    pub srtp: Option<Protection>,
 }
 
 impl StreamConfig {
@@ -56,6 +59,7 @@ impl StreamConfig {
             media_nets: Vec::new(),
             timeout: Duration::from_secs(60),
             inband: false,
+            srtp: None,
         }
     }
 
@@ -189,7 +193,7 @@ pub struct SessionStats {
     pub received_bytes: u64,
     /// Packets of the far end that never came (RFC 3550 §6.4.1), all its SSRCs together.
     pub lost: u64,
-    /// Datagrams refused: not RTP, wrong payload type, wrong source.
+    /// Datagrams refused: not RTP, wrong payload type, wrong source, not protected by the peer.
     pub refused_packets: u64,
     /// Interarrival jitter at the end, in microseconds (RFC 3550 §6.4.1).
     pub jitter_us: u32,

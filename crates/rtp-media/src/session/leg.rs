@@ -8,6 +8,7 @@ use dtmf_detector::Digit;
 use dtmf_detector::info::InfoKey;
 
 use crate::prompt::Prompt;
+use crate::srtp::Srtp;
 
 use super::config::{KeyRelay, MediaEvent, SessionId, SessionStats, StreamConfig};
 use super::key_out::KeyOut;
@@ -44,6 +45,7 @@ pub struct Session {
     pub(super) key_out: Option<Box<KeyOut>>,
     pub(super) recorder: Option<Box<Recorder>>,
     pub(super) voice: Voice,
+    pub(super) srtp: Option<Box<Srtp>>,
     pub(super) stats: SessionStats,
 }
 
@@ -96,6 +98,7 @@ impl Session {
             key_out: None,
             recorder: None,
             voice: Voice::Silence,
+            srtp: None,
             stats: SessionStats { ssrc, ..SessionStats::default() },
         }
     }
@@ -113,6 +116,7 @@ impl Session {
         if config.inband || self.keys.is_some() {
             self.keys.get_or_insert_default().listen_inband(now, config.inband);
         }
+        self.protect_by(config.srtp.clone());
         self.config = Some(config);
     }
 

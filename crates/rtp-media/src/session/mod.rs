@@ -12,6 +12,7 @@ mod keys;
 pub mod latch;
 mod leg;
 mod play;
+mod protect;
 pub mod receiver;
 mod record;
 mod relay;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use crate::ports::MediaPorts;
 use crate::rtcp;
 use crate::session::{MediaEvent, PACKET, Session, SessionId};
+use crate::srtp::TRAILER;
 use crate::tone::Ringback;
 
 use super::command::Command;
@@ -206,9 +208,10 @@ impl Worker {
         self.unbridge(key);
         let Some(mut leg) = self.legs.remove(key) else { return };
         self.wheel.remove(leg.wheel_slot, key);
-        let mut buffer = [0; rtcp::LONGEST];
+        let mut buffer = [0; rtcp::LONGEST + TRAILER];
         let target = leg.session.rtcp_target();
         let bye = leg.session.close(now, &mut buffer, &mut self.events);
+        let bye = bye.and_then(|length| leg.session.seal_rtcp(&mut buffer, length));
         if let (Some(length), Some(target)) = (bye, target) {
             io::send(&leg.ports.rtcp, &buffer[..length], target);
         }
@@ -261,7 +264,7 @@ impl Worker {
     }
 
     fn send_due(&mut self) {
-        let mut packet = [0; PACKET];
+        let mut packet = [0; PACKET + TRAILER];
         let mut now = self.clock.now();
         while let Some((due, keys)) = self.wheel.turn(now) {
             for &key in keys {
@@ -310,24 +313,41 @@ fn receive_rtp(legs: &mut Legs, events: &mut Vec<MediaEvent>, now: Duration, key
     let mut buffer = [MaybeUninit::uninit(); DATAGRAM];
     let Some(leg) = legs.get(key) else { return };
     let Some((from, datagram)) = io::receive(&leg.ports.rtp, &mut buffer) else { return };
+    let Some(length) = leg.session.open_rtp(datagram) else { return };
+    let datagram = &mut datagram[..length];
     let audio = leg.session.handle_rtp(now, from, datagram, events);
     let Some(peer) = leg.peer else { return };
     if let Some(audio) = audio
         && let Some(peer) = legs.get(peer)
         && let Some(packet) = peer.session.relay_audio(now, &audio, datagram)
         && let Some(target) = peer.session.rtp_target()
-        && !io::send(&peer.ports.rtp, &datagram[packet], target)
+        && !send_relayed(peer, &datagram[packet], target)
     {
         peer.session.send_failed();
     }
     relay_keys(legs, events, key);
 }
 
+/// Sends a packet that the peer of a bridge has made; there is no room behind it for protection.
+fn send_relayed(leg: &mut Leg, packet: &[u8], target: SocketAddr) -> bool {
+    if !leg.session.is_protected() {
+        return io::send(&leg.ports.rtp, packet, target);
+    }
+    let mut room = [0; DATAGRAM + TRAILER];
+    room[..packet.len()].copy_from_slice(packet);
+    match leg.session.seal_rtp(&mut room, packet.len()) {
+        Some(length) => io::send(&leg.ports.rtp, &room[..length], target),
+        None => false,
+    }
+}
+
 fn receive_rtcp(legs: &mut Legs, now: Duration, key: u32) {
     let mut buffer = [MaybeUninit::uninit(); DATAGRAM];
     let Some(leg) = legs.get(key) else { return };
-    if let Some((from, datagram)) = io::receive(&leg.ports.rtcp, &mut buffer) {
-        leg.session.handle_rtcp(now, from, datagram);
+    if let Some((from, datagram)) = io::receive(&leg.ports.rtcp, &mut buffer)
+        && let Some(length) = leg.session.open_rtcp(datagram)
+    {
+        leg.session.handle_rtcp(now, from, &datagram[..length]);
     }
 }
 
@@ -335,19 +355,25 @@ fn send_frame(
     leg: &mut Leg,
     due: Duration,
     now: Duration,
-    packet: &mut [u8; PACKET],
+    packet: &mut [u8; PACKET + TRAILER],
     events: &mut Vec<MediaEvent>,
 ) {
-    if let Some(length) = leg.session.handle_timeout(due, now, packet, events)
+    let made = packet
+        .first_chunk_mut()
+        .and_then(|packet| leg.session.handle_timeout(due, now, packet, events));
+    if let Some(length) = made
         && let Some(target) = leg.session.rtp_target()
+        && let Some(length) = leg.session.seal_rtp(packet, length)
         && !io::send(&leg.ports.rtp, &packet[..length], target)
     {
         leg.session.send_failed();
     }
     if leg.session.report_due(now) {
-        let mut buffer = [0; rtcp::LONGEST];
+        let mut buffer = [0; rtcp::LONGEST + TRAILER];
         let length = leg.session.report(now, &mut buffer);
-        if let Some(target) = leg.session.rtcp_target() {
+        if let Some(target) = leg.session.rtcp_target()
+            && let Some(length) = leg.session.seal_rtcp(&mut buffer, length)
+        {
             io::send(&leg.ports.rtcp, &buffer[..length], target);
         }
     }

@@ -1,7 +1,8 @@
 use bytes::Bytes;
 
 use super::{
-    Codec, LocalMedia, Negotiated, Rejected, TelephoneEvent,
+    Codec, LocalMedia, Negotiated, NegotiatedCrypto, Rejected, TelephoneEvent,
+    crypto::Crypto,
     peer::PeerAudio,
     write::{AudioLine, Line, Shape},
 };
@@ -35,12 +36,15 @@ pub(super) fn settle(offer: &[u8], local: &LocalMedia) -> Result<(Shape, Negotia
     let &(payload_type, codec) = peer.codecs.first().ok_or(Rejected::NoCommonCodec)?;
     let event = peer.events.iter().find(|(_, clock)| *clock == Codec::CLOCK_HZ);
     let event = event.or(peer.events.first()).copied();
+    let theirs = peer.crypto.first();
+    let crypto = local.crypto.as_ref().zip(theirs).map(|(ours, theirs)| ours.answer(theirs));
     let line = |(index, media): (usize, Media<'_>)| {
         if index == peer.index {
             Line::Audio(AudioLine {
                 proto: media.proto().to_owned(),
                 codecs: vec![(payload_type, codec)],
                 events: event.into_iter().collect(),
+                crypto: crypto.clone().into_iter().collect(),
             })
         } else {
             Line::Refused {
@@ -50,6 +54,7 @@ pub(super) fn settle(offer: &[u8], local: &LocalMedia) -> Result<(Shape, Negotia
             }
         }
     };
+    let agreed = crypto.as_ref().zip(theirs).map(|(ours, theirs)| ours.settled(theirs));
     let lines = session.media().enumerate().map(line).collect();
     let negotiated = Negotiated {
         remote_rtp: peer.rtp,
@@ -63,6 +68,7 @@ pub(super) fn settle(offer: &[u8], local: &LocalMedia) -> Result<(Shape, Negotia
         ptime_ms: peer.ptime_ms(local),
         theirs: peer.direction,
         hold: peer.holds(),
+        crypto: agreed,
     };
     Ok((Shape { time: session.time(), lines }, negotiated))
 }
@@ -94,7 +100,22 @@ pub(super) fn conclude_shape(
         ptime_ms: peer.ptime_ms(local),
         theirs: peer.direction,
         hold: peer.holds(),
+        crypto: agreed_crypto(ours, &peer)?,
     })
+}
+
+/// The keys of an answer: one of those that we offered, or none where none had to be.
+fn agreed_crypto(ours: &AudioLine, peer: &PeerAudio) -> Result<Option<NegotiatedCrypto>, Rejected> {
+    let agreed = peer.crypto.iter().find_map(|theirs| {
+        let same = |ours: &&Crypto| (ours.tag, ours.suite) == (theirs.tag, theirs.suite);
+        ours.crypto.iter().find(same).map(|ours| ours.settled(theirs))
+    });
+    match agreed {
+        None if ours.is_secure() || (!ours.crypto.is_empty() && !peer.crypto.is_empty()) => {
+            Err(Rejected::Mismatch)
+        }
+        agreed => Ok(agreed),
+    }
 }
 
 /// Telephone-events that both named. The peer should send with our number, but some send with

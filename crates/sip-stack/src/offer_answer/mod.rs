@@ -1,10 +1,11 @@
-//! Offer and answer (RFC 3264): one audio stream of G.711 and telephone-events.
+//! Offer and answer (RFC 3264): one audio stream of G.711 and telephone-events, plain or by SRTP.
 //!
 //! [`answer`], [`offer`] and [`conclude`] settle one exchange; [`Negotiation`] keeps the state of
 //! a dialog: who owes an answer, the version of our description, and the m-lines that every later
 //! offer must repeat.
 
 mod answer;
+mod crypto;
 mod negotiation;
 mod peer;
 mod write;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     answer::{answer, conclude, offer},
+    crypto::{CryptoKey, CryptoSuite, KEY_BYTES, LocalCrypto, NegotiatedCrypto},
     negotiation::{AnswerKind, Negotiation, OfferPending},
 };
 pub use crate::sdp::Direction;
@@ -72,6 +74,8 @@ pub struct LocalMedia {
     pub session_id: u64,
     /// The version of our origin line; a [`Negotiation`] counts it itself.
     pub version: u64,
+    /// Keys of SRTP; `None`: media goes as it is.
+    pub crypto: Option<LocalCrypto>,
 }
 
 /// Telephone-events of a session (RFC 4733).
@@ -107,6 +111,8 @@ pub struct Negotiated {
     pub theirs: Direction,
     /// Whether the peer put us on hold: it takes no media from us.
     pub hold: bool,
+    /// How media is protected; `None`: it is not.
+    pub crypto: Option<NegotiatedCrypto>,
 }
 
 /// Why there is no session.
@@ -118,7 +124,8 @@ pub enum Rejected {
     /// No audio that is not switched off.
     #[error("no audio stream")]
     NoAudio,
-    /// Audio over a transport that we do not have, such as SRTP.
+    /// Audio over a transport that we do not have, by SRTP without a key that we can use, or
+    /// without SRTP where that is required.
     #[error("the audio stream's transport is not supported")]
     Transport,
     /// No codec in common.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Codec, Direction, LocalMedia, Rejected};
+use super::{Codec, Direction, LocalMedia, Rejected, crypto::Crypto};
 use crate::sdp::{Connection, Media, Session};
 
 /// The name of telephone-events in an `rtpmap` (RFC 4733 §7.1).
@@ -21,6 +21,8 @@ pub(super) struct PeerAudio {
     /// Seen from the peer; an unspecified address takes no media.
     pub(super) direction: Direction,
     pub(super) maxptime_ms: Option<u16>,
+    /// Keys that we can use, in the peer's order; none where we use none.
+    pub(super) crypto: Vec<Crypto>,
 }
 
 impl PeerAudio {
@@ -46,9 +48,7 @@ impl PeerAudio {
         if !media.kind().eq_ignore_ascii_case("audio") || media.port() == 0 {
             return Err(Rejected::NoAudio);
         }
-        if !is_plain_rtp(media.proto()) {
-            return Err(Rejected::Transport);
-        }
+        let crypto = crypto(media, local)?;
         let codecs: Vec<_> =
             media.payload_types().filter_map(|pt| codec(media, pt, local)).collect();
         if codecs.is_empty() {
@@ -69,7 +69,7 @@ impl PeerAudio {
         let said = media.direction();
         let direction = if held { Direction::from_flags(said.sends(), false) } else { said };
         let maxptime_ms = media.maxptime_ms();
-        Ok(Self { index, codecs, events, rtp, rtcp, direction, maxptime_ms })
+        Ok(Self { index, codecs, events, rtp, rtcp, direction, maxptime_ms, crypto })
     }
 
     /// Whether the peer takes no media from us.
@@ -84,9 +84,22 @@ impl PeerAudio {
     }
 }
 
-/// Whether the transport is RTP without encryption; feedback (RFC 4585) costs us nothing.
-fn is_plain_rtp(proto: &str) -> bool {
-    proto.eq_ignore_ascii_case("RTP/AVP") || proto.eq_ignore_ascii_case("RTP/AVPF")
+/// The keys of a line, whose transport is RTP with or without encryption; feedback (RFC 4585)
+/// costs us nothing. There are peers that offer keys for `RTP/AVP`: encryption as we like.
+fn crypto(media: Media<'_>, local: &LocalMedia) -> Result<Vec<Crypto>, Rejected> {
+    let is = |proto: &str| media.proto().eq_ignore_ascii_case(proto);
+    let secure = is("RTP/SAVP") || is("RTP/SAVPF");
+    if !secure && !is("RTP/AVP") && !is("RTP/AVPF") {
+        return Err(Rejected::Transport);
+    }
+    let Some(ours) = &local.crypto else {
+        return if secure { Err(Rejected::Transport) } else { Ok(Vec::new()) };
+    };
+    let keys: Vec<_> = media.crypto().filter_map(Crypto::parse).collect();
+    if keys.is_empty() && (secure || ours.required) {
+        return Err(Rejected::Transport);
+    }
+    Ok(keys)
 }
 
 fn codec(media: Media<'_>, payload_type: u8, local: &LocalMedia) -> Option<(u8, Codec)> {

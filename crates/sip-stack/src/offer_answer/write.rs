@@ -5,7 +5,11 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Codec, Direction, LocalMedia, peer::TELEPHONE_EVENT};
+use super::{
+    Codec, Direction, LocalMedia,
+    crypto::{Crypto, LocalCrypto},
+    peer::TELEPHONE_EVENT,
+};
 
 /// The m-lines of a dialog: later offers repeat them in number, order and kind (RFC 3264 §8).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +34,22 @@ pub(super) struct AudioLine {
     pub(super) proto: String,
     pub(super) codecs: Vec<(u8, Codec)>,
     pub(super) events: Vec<(u8, u32)>,
+    /// Our keys: all of an offer, the one of an answer.
+    #[serde(default)]
+    pub(super) crypto: Vec<Crypto>,
 }
 
 impl Shape {
     /// Returns the m-lines of a first offer.
     pub(super) fn first_offer(local: &LocalMedia) -> Self {
-        let audio = AudioLine { proto: "RTP/AVP".into(), codecs: Vec::new(), events: Vec::new() };
+        let ours = local.crypto.as_ref().filter(|ours| ours.offered || ours.required);
+        let proto = if ours.is_some_and(|ours| ours.required) { "RTP/SAVP" } else { "RTP/AVP" };
+        let audio = AudioLine {
+            proto: proto.into(),
+            codecs: Vec::new(),
+            events: Vec::new(),
+            crypto: ours.map(LocalCrypto::attributes).unwrap_or_default(),
+        };
         let mut shape = Self { time: (0, 0), lines: vec![Line::Audio(audio)] };
         shape.widen(local, None);
         shape
@@ -98,6 +112,11 @@ impl Shape {
 }
 
 impl AudioLine {
+    /// Whether it takes nothing but SRTP.
+    pub(super) fn is_secure(&self) -> bool {
+        self.proto.to_ascii_uppercase().starts_with("RTP/SAVP")
+    }
+
     fn write(
         &self,
         text: &mut String,
@@ -114,6 +133,9 @@ impl AudioLine {
         }
         for (pt, clock) in &self.events {
             write!(text, "a=rtpmap:{pt} {TELEPHONE_EVENT}/{clock}\r\na=fmtp:{pt} 0-15\r\n")?;
+        }
+        for crypto in &self.crypto {
+            write!(text, "{crypto}\r\n")?;
         }
         write!(text, "a=ptime:{}\r\na={}\r\n", local.ptime_ms, direction.as_str())
     }

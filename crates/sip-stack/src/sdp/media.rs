@@ -108,6 +108,11 @@ impl<'a> Media<'a> {
         Some((port, words.nth(2).and_then(|address| address.parse().ok())))
     }
 
+    /// Returns the keys that are offered for SRTP (RFC 4568), as written.
+    pub fn crypto(self) -> impl Iterator<Item = &'a str> {
+        self.values("crypto")
+    }
+
     /// Returns the most audio that a packet may carry, in milliseconds.
     pub fn maxptime_ms(self) -> Option<u16> {
         self.milliseconds("maxptime")
