@@ -68,6 +68,27 @@ fn where_srtp_is_required_the_pbx_gets_it_and_a_caller_without_is_refused() {
     engine.idle();
 }
 
+#[test]
+fn by_g722_a_caller_hears_the_prompt_and_a_pbx_in_g711() {
+    wideband("PCMA");
+}
+
+#[test]
+fn by_g722_a_caller_and_a_pbx_hear_each_other() {
+    wideband("G722");
+}
+
+fn wideband(codec: &'static str) {
+    let place = Place::new();
+    let codecs = "[media]\ncodecs = [\"PCMA\", \"PCMU\", \"G722\"]";
+    let engine = engine_with(&place, "udp", &CONFIG.replacen("[media]", codecs, 1));
+    let pbx = pbx(&place).codec(codec).start(&place);
+    let caller = answered(&place, caller(&place).codec("G722"), "udp");
+    assert!(caller.log().contains("G722"), "{}", caller.log());
+    talk(forwarded(caller, &pbx), pbx);
+    engine.idle();
+}
+
 /// The legs differ in codec, and as told in encryption; the PBX hangs up.
 fn bridge(transport: &str, [callers, pbxs]: [Option<&'static str>; 2]) {
     let place = Place::new();
@@ -77,9 +98,20 @@ fn bridge(transport: &str, [callers, pbxs]: [Option<&'static str>; 2]) {
         None => phone,
     };
     let pbx = protect(pbx(&place).codec("PCMA"), pbxs);
-    let mut pbx = secure(pbx, "pbx", transport).start(&place);
+    let pbx = secure(pbx, "pbx", transport).start(&place);
     let caller = protect(caller(&place), callers);
     let caller = forwarded(answered(&place, caller, transport), &pbx);
+    let via = format!("SIP/2.0/{}", transport.to_uppercase());
+    for phone in [&caller, &pbx] {
+        assert!(phone.log().contains(&via), "it spoke {transport}");
+    }
+    talk(caller, pbx);
+    assert!(!engine.log().contains("inline:") && !engine.time_line().contains("inline:"));
+    engine.idle();
+}
+
+/// A caller who is put through presses keys, and the PBX hangs up: each has heard the other.
+fn talk(caller: Baresip, mut pbx: Baresip) {
     go_on_for(1_000);
     for (key, so_far) in [('5', "5"), ('#', "5#"), ('9', "5#9")] {
         caller.press(key);
@@ -97,13 +129,7 @@ fn bridge(transport: &str, [callers, pbxs]: [Option<&'static str>; 2]) {
         assert!(tenths >= least, "the {who} hears the other for {tenths} tenths of a second");
     }
     assert_eq!(tenths_of_tone(&by_pbx, PBX_HZ), 0, "and not itself");
-    let via = format!("SIP/2.0/{}", transport.to_uppercase());
-    for phone in [&caller, &pbx] {
-        assert!(phone.log().contains(&via), "it spoke {transport}");
-    }
     assert_eq!(pbx.keys(), "5#9");
-    assert!(!engine.log().contains("inline:") && !engine.time_line().contains("inline:"));
-    engine.idle();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! RTP, RTCP, SRTP, G.711, prompts and the media workers of a call engine.
+//! RTP, RTCP, SRTP, G.711, G.722, prompts and the media workers of a call engine.
 //!
 //! A media *session* is one leg of a call: a pair of UDP ports, one outgoing RTP stream for the
 //! whole call, and what plays into it. The protocol parts ([`rtp`], [`rtcp`], [`codec`],
@@ -16,7 +16,7 @@ pub mod srtp;
 pub mod tone;
 pub mod worker;
 
-pub use codec::Law;
+pub use codec::{Codec, Law};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

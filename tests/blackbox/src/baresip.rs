@@ -47,7 +47,7 @@ impl Softphone {
         Self { at, hertz, codec: "PCMU", user: "phone", answers: true, tls: None, encryption: None }
     }
 
-    /// Speaks this codec only: `PCMU` (without being told) or `PCMA`.
+    /// Speaks this codec only: `PCMU` (without being told), `PCMA` or `G722`.
     #[must_use]
     pub fn codec(self, codec: &'static str) -> Self {
         Self { codec, ..self }
@@ -86,14 +86,21 @@ impl Softphone {
         let name = format!("baresip-{at}");
         let folder = place.folder().join(&name);
         let answer = if answers { "auto" } else { "manual" };
+        let wide = codec == "G722";
+        let rate = if wide { 16_000 } else { 8_000 };
         let encrypted = encryption.map_or(String::new(), |kind| format!(";mediaenc={kind}"));
         let account = format!(
-            "<sip:{user}@{at}>;regint=0;answermode={answer};audio_codecs={codec}/8000/1{encrypted}\n"
+            "<sip:{user}@{at}>;regint=0;answermode={answer};audio_codecs={codec}/{rate}/1{encrypted}\n"
         );
         place.write(&format!("{name}/accounts"), &account);
         place.write(&format!("{name}/contacts"), "");
         place.write(&format!("{name}/config"), &(config(at, &folder) + &secure(place, tls)));
-        sound::write(&folder.join("tone.wav"), &sound::tone(hertz, 60));
+        let (file, tone) = (folder.join("tone.wav"), sound::tone(hertz, 60));
+        if wide {
+            sound::write_wide(&file, &tone)
+        } else {
+            sound::write(&file, &tone)
+        }
         let log = std::fs::File::create(folder.join("log")).unwrap();
         let mut child = Command::new("baresip")
             .arg("-f")
@@ -214,6 +221,7 @@ fn config(at: Ipv4Addr, folder: &std::path::Path) -> String {
          rtp_ports 30000-39999\n\
          module_path /usr/lib/baresip/modules\n\
          module g711.so\n\
+         module g722.so\n\
          module srtp.so\n\
          module aubridge.so\n\
          module aufile.so\n\

@@ -32,9 +32,19 @@ pub fn key(key: char, millis: usize) -> Vec<i16> {
 
 /// Writes a WAV file.
 pub fn write(path: &Path, samples: &[i16]) {
+    write_at(path, samples, RATE);
+}
+
+/// Writes one of twice the rate, each sample twice.
+pub fn write_wide(path: &Path, samples: &[i16]) {
+    let twice: Vec<i16> = samples.iter().flat_map(|&sample| [sample; 2]).collect();
+    write_at(path, &twice, 2 * RATE);
+}
+
+fn write_at(path: &Path, samples: &[i16], sample_rate: u32) {
     let spec = hound::WavSpec {
         channels: 1,
-        sample_rate: RATE,
+        sample_rate,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
@@ -43,12 +53,17 @@ pub fn write(path: &Path, samples: &[i16]) {
     wav.finalize().unwrap();
 }
 
-/// Reads a WAV file of that form; `None` while it is not whole.
+/// Reads a WAV file of that form, or of twice the rate; `None` while it is not whole.
 #[must_use]
 pub fn read(path: &Path) -> Option<Vec<i16>> {
     let mut wav = hound::WavReader::open(path).ok()?;
-    assert_eq!((wav.spec().channels, wav.spec().sample_rate), (1, RATE));
-    let samples: Vec<i16> = wav.samples().collect::<Result<_, _>>().ok()?;
+    let (channels, rate) = (wav.spec().channels, wav.spec().sample_rate);
+    assert!(channels == 1 && [RATE, 2 * RATE].contains(&rate), "{channels} at {rate} Hz");
+    let mut samples: Vec<i16> = wav.samples().collect::<Result<_, _>>().ok()?;
+    if rate == 2 * RATE {
+        let mean = |pair: &[i16]| ((i32::from(pair[0]) + i32::from(pair[1])) / 2) as i16;
+        samples = samples.chunks_exact(2).map(mean).collect();
+    }
     (!samples.is_empty()).then_some(samples)
 }
 

@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use ivr_runtime::diagnose::Code;
+
 use super::read::Table;
 
 /// How media flows.
@@ -39,6 +41,10 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722.
+    G722,
+    /// Opus, which no leg is agreed in: we could not play a prompt to it.
+    Opus,
 }
 
 /// `srtp`.
@@ -118,7 +124,7 @@ impl Default for Media {
 
 pub(super) fn read(table: &Table<'_>) -> Media {
     let default = Media::default();
-    let codecs = [("PCMA", Codec::Pcma), ("PCMU", Codec::Pcmu)];
+    let codecs = codecs(table);
     let in_band = [
         ("off", InBandDtmf::Off),
         ("if-needed", InBandDtmf::IfNeeded),
@@ -130,9 +136,25 @@ pub(super) fn read(table: &Table<'_>) -> Media {
         advertise: table.parsed("advertise"),
         ports: table.parsed("ports").unwrap_or(default.ports),
         workers: table.number("workers", 0..=256).map_or(default.workers, |n| n as u16),
-        codecs: table.choices("codecs", &codecs, &["G722", "opus"]).unwrap_or(default.codecs),
+        codecs: codecs.unwrap_or(default.codecs),
         timeout: table.duration("timeout_seconds", 1, 1..=86_400).unwrap_or(default.timeout),
         srtp: table.choice("srtp", &srtp, &[]).unwrap_or(default.srtp),
         in_band_dtmf: table.choice("in_band_dtmf", &in_band, &[]).unwrap_or(default.in_band_dtmf),
     }
+}
+
+/// The codecs, of which at least one is one that we can play.
+fn codecs(table: &Table<'_>) -> Option<Vec<Codec>> {
+    let words = [
+        ("PCMA", Codec::Pcma),
+        ("PCMU", Codec::Pcmu),
+        ("G722", Codec::G722),
+        ("opus", Codec::Opus),
+    ];
+    let codecs = table.choices("codecs", &words, &[])?;
+    if codecs.iter().all(|codec| *codec == Codec::Opus) {
+        let message = "prompts can't be played in opus, so that no call could be answered";
+        table.note(Code::E00, "codecs", message, "add `PCMA`, `PCMU` or `G722`");
+    }
+    Some(codecs)
 }

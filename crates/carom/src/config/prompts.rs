@@ -8,7 +8,7 @@ use std::{
 };
 
 use ivr_runtime::flow::tts_name;
-use rtp_media::prompt::{PromptProblem, PromptSet};
+use rtp_media::prompt::{PromptProblem, PromptSet, read_wav};
 
 /// Language, name, WAV file, transcript.
 type Sound = (&'static str, &'static str, &'static [u8], &'static str);
@@ -64,6 +64,25 @@ impl Prompts {
             }
         }
         (prompts, problems)
+    }
+
+    /// Makes the forms in G.722 of what came from files; what is played before its turn, and texts
+    /// that were spoken, are heard in G.711's band. Takes seconds.
+    pub fn widen(&self) {
+        let built_in = BUILT_IN.iter().map(|(language, name, wav, _)| ((*language, *name), *wav));
+        let built_in: BTreeMap<_, _> = built_in.collect();
+        for ((language, name), said) in &self.said {
+            let prompt = self.set.find(language, name).filter(|prompt| !prompt.is_wide());
+            let Some(prompt) = prompt else { continue };
+            // A file that is gone by now was loaded before.
+            let wav = match &said.file {
+                Some(file) => fs::read(file).ok(),
+                None => built_in.get(&(language.as_str(), name.as_str())).map(|wav| wav.to_vec()),
+            };
+            if let Some(sound) = wav.and_then(|wav| read_wav(&wav).ok()) {
+                prompt.widen(&sound);
+            }
+        }
     }
 
     /// Adds a text of a flow as it was spoken; a sound that would not load is missing.

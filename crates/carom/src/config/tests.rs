@@ -126,8 +126,8 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         ),
         // Not available yet, by name.
         (
-            "[media]|[media]\ncodecs = [\"PCMA\", \"G722\"]",
-            "19:19 N01 `codecs = \"G722\"` is not available yet | it takes `PCMA`, `PCMU`",
+            "[media]|[media]\ncodecs = [\"opus\"]",
+            "19:10 E00 prompts can't be played in opus, so that no call could be answered | add `PCMA`, `PCMU` or `G722`",
         ),
         (
             "trusted    = true|outbound = true",

@@ -117,6 +117,7 @@ impl Node {
             );
         }
         let snapshot = Arc::new(snapshot.clone());
+        upkeep::widen_prompts(&snapshot);
         let served = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
         let (ready, is_ready) = watch::channel(true);
         let (asks, asked) = mpsc::channel(64);

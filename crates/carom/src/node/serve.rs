@@ -7,7 +7,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::run::{Node, record_flows};
+use super::{
+    run::{Node, record_flows},
+    upkeep,
+};
 use crate::{
     config::Config,
     control::{Asked, Reply, Request},
@@ -145,6 +148,7 @@ impl Node {
         let old = self.snapshot.load_full();
         let restart = needs_restart(&old.config, &snapshot.config);
         let snapshot = Arc::new(snapshot);
+        upkeep::widen_prompts(&snapshot);
         self.services.texts.reconfigure(Arc::clone(&snapshot.texts));
         let sources = &snapshot.config.sources;
         self.services.sources.reconfigure(sources, &snapshot.flows, &self.services.web);

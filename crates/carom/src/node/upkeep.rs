@@ -1,13 +1,16 @@
 //! What has to be done now and then, whether anybody asks or not.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{mpsc, oneshot};
 
 use deflect_actions::store::Store;
 
-use crate::switchboard::Ask;
+use crate::{
+    config::{Codec, Snapshot},
+    switchboard::Ask,
+};
 
 const EVERY: Duration = Duration::from_secs(5);
 /// Calls, legs, transactions and sessions: fewer are not worth the work.
@@ -69,5 +72,17 @@ fn give_back_memory() {
     // SAFETY: it takes the allocator's own locks and touches freed memory only.
     unsafe {
         libc::malloc_trim(0);
+    }
+}
+
+/// Where legs may speak G.722, makes the prompts' forms in it, beside the calls.
+pub(super) fn widen_prompts(snapshot: &Snapshot) {
+    if !snapshot.config.media.codecs.contains(&Codec::G722) {
+        return;
+    }
+    let prompts = Arc::clone(&snapshot.prompts);
+    let thread = std::thread::Builder::new().name("prompts".to_owned());
+    if let Err(error) = thread.spawn(move || prompts.widen()) {
+        tracing::warn!(%error, "prompts are played in G.711's band to legs in G.722");
     }
 }

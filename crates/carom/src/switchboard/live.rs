@@ -176,10 +176,11 @@ impl Media {
         origin: u64,
     ) -> Result<Self, getrandom::Error> {
         let srtp = config.media.srtp;
+        let codecs = config.media.codecs.iter().copied();
         let local = LocalMedia {
             addr: config.media.advertise.unwrap_or(config.media_bind()),
             port: ports.rtp_port(),
-            codecs: config.media.codecs.iter().map(|codec| super::media::codec(*codec)).collect(),
+            codecs: codecs.filter_map(super::media::codec).collect(),
             ptime_ms: 20,
             telephone_event: true,
             direction: Direction::SendRecv,
@@ -256,7 +257,7 @@ impl Media {
         let mut local = self.talk.local().clone();
         local.session_id = local.session_id.wrapping_add(1);
         local.version = local.session_id;
-        // The caller's law first: the same on both legs means no conversion.
+        // The caller's codec first: the same on both legs means no conversion.
         local.codecs.sort_by_key(|codec| Some(*codec) != prefer);
         local.direction = caller.wish;
         local.crypto = super::media::local_crypto(self.srtp, by_tls)?;

@@ -41,7 +41,7 @@ pub fn stream_config(negotiated: &Negotiated, rules: &StreamRules) -> StreamConf
     StreamConfig {
         remote_rtp: negotiated.remote_rtp,
         remote_rtcp: negotiated.remote_rtcp,
-        law: law(negotiated.codec),
+        codec: coding(negotiated.codec),
         send_pt: negotiated.send_pt,
         recv_pt: negotiated.recv_pt,
         events,
@@ -85,20 +85,24 @@ pub fn local_crypto(
     Ok(Some(LocalCrypto { required, offered, keys: keys.map(CryptoKey) }))
 }
 
-/// The law of a negotiated codec.
+/// A negotiated codec as the media workers name it.
 #[must_use]
-pub fn law(codec: Codec) -> Law {
+pub fn coding(codec: Codec) -> rtp_media::Codec {
     match codec {
-        Codec::Pcmu => Law::Pcmu,
-        Codec::Pcma => Law::Pcma,
+        Codec::Pcmu => Law::Pcmu.into(),
+        Codec::Pcma => Law::Pcma.into(),
+        Codec::G722 => rtp_media::Codec::G722,
     }
 }
 
-/// A configured codec as offer/answer names it.
+/// A configured codec as offer/answer names it; `None` for one that we can't play prompts in, and
+/// so agree to with nobody.
 #[must_use]
-pub fn codec(codec: config::Codec) -> Codec {
+pub fn codec(codec: config::Codec) -> Option<Codec> {
     match codec {
-        config::Codec::Pcmu => Codec::Pcmu,
-        config::Codec::Pcma => Codec::Pcma,
+        config::Codec::Pcmu => Some(Codec::Pcmu),
+        config::Codec::Pcma => Some(Codec::Pcma),
+        config::Codec::G722 => Some(Codec::G722),
+        config::Codec::Opus => None,
     }
 }

@@ -11,7 +11,9 @@ mod wav;
 pub use set::{PromptError, PromptProblem, PromptSet};
 pub use wav::{Sound, WavError, read_wav};
 
-use crate::codec::{CLOCK_HZ, Law};
+use std::sync::OnceLock;
+
+use crate::codec::{CLOCK_HZ, Codec, Law, g722};
 
 /// One recording, ready to be sent under either law.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct Prompt {
     pub pcmu: Box<[u8]>,
     /// The whole of it in A-law, of the same length.
     pub pcma: Box<[u8]>,
+    /// The whole of it in G.722, of the same length, once it was [`widen`](Self::widen)ed.
+    pub g722: OnceLock<Box<[u8]>>,
     /// Its length in milliseconds, rounded down.
     pub len_ms: u32,
 }
@@ -34,7 +38,43 @@ impl Prompt {
             name: name.into(),
             pcmu: coded(Law::Pcmu),
             pcma: coded(Law::Pcma),
+            g722: OnceLock::new(),
             len_ms: (samples.len() as u64 * 1_000 / u64::from(CLOCK_HZ)) as u32,
+        }
+    }
+
+    /// Makes the form in G.722 from the sound that the prompt was made of, unless it is there. Takes
+    /// some milliseconds for a second of sound; calls may play the prompt meanwhile.
+    pub fn widen(&self, sound: &Sound) {
+        self.g722.get_or_init(|| {
+            let mut encoder = g722::Encoder::default();
+            let mut bytes: Vec<u8> = if sound.rate_hz <= CLOCK_HZ {
+                sound.samples.iter().map(|&sample| encoder.encode_narrow(sample)).collect()
+            } else {
+                let samples = resample::to_16_khz(sound.rate_hz, &sound.samples);
+                let pairs = samples.chunks(2).map(|pair| [pair[0], *pair.last().unwrap_or(&0)]);
+                pairs.map(|pair| encoder.encode(pair)).collect()
+            };
+            bytes.resize(self.pcmu.len(), g722::SILENCE);
+            bytes.into()
+        });
+    }
+
+    /// Whether it has its form in G.722.
+    pub fn is_wide(&self) -> bool {
+        self.g722.get().is_some()
+    }
+
+    /// The law of the form that stands in for one that was not made.
+    pub(crate) const SPARE: Law = Law::Pcmu;
+
+    /// The form for a codec, and whether it is in that codec: else it is under
+    /// [`SPARE`](Self::SPARE).
+    pub(crate) fn form(&self, codec: Codec) -> (&[u8], bool) {
+        match (codec, self.g722.get()) {
+            (Codec::G711(law), _) => (self.bytes(law), true),
+            (Codec::G722, Some(bytes)) => (bytes, true),
+            (Codec::G722, None) => (self.bytes(Self::SPARE), false),
         }
     }
 

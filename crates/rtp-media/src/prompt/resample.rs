@@ -1,19 +1,28 @@
-//! Takes the masters' rates down to the 8 kHz of the codecs, at load time.
+//! Takes the masters' rates down to the 8 and 16 kHz of the codecs, at load time.
 
 use std::f32::consts::PI;
 
 use crate::codec::CLOCK_HZ;
 
-/// Where the filter is half open; above it lies what would fold back.
-const CUT_OFF_HZ: f32 = 3_700.0;
+/// Where the filter is half open, as a share of the rate; above it lies what would fold back.
+const CUT_OFF: f32 = 3_700.0 / CLOCK_HZ as f32;
 /// Filter taps for each step of decimation; sets its steepness.
 const TAPS_PER_STEP: usize = 48;
 
 /// The samples at 8 kHz, low-passed (windowed sinc). `rate_hz` is a multiple of 8,000.
-pub(super) fn to_8_khz(rate_hz: u32, samples: Vec<i16>) -> Vec<i16> {
-    let step = (rate_hz / CLOCK_HZ) as usize;
+pub(super) fn to_8_khz(rate_hz: u32, samples: &[i16]) -> Vec<i16> {
+    down((rate_hz / CLOCK_HZ) as usize, samples)
+}
+
+/// The same at 16 kHz, of which `rate_hz` is a multiple.
+pub(super) fn to_16_khz(rate_hz: u32, samples: &[i16]) -> Vec<i16> {
+    down((rate_hz / (2 * CLOCK_HZ)) as usize, samples)
+}
+
+/// Every `step`th of the samples, low-passed.
+fn down(step: usize, samples: &[i16]) -> Vec<i16> {
     if step <= 1 {
-        return samples;
+        return samples.to_vec();
     }
     let taps = low_pass(step);
     let half = taps.len() / 2;
@@ -32,7 +41,7 @@ pub(super) fn to_8_khz(rate_hz: u32, samples: Vec<i16>) -> Vec<i16> {
 /// A Blackman-windowed sinc of unit gain at 0 Hz; odd length.
 fn low_pass(step: usize) -> Vec<f32> {
     let length = TAPS_PER_STEP * step + 1;
-    let cut_off = CUT_OFF_HZ / (CLOCK_HZ as f32 * step as f32);
+    let cut_off = CUT_OFF / step as f32;
     let mut taps: Vec<f32> = (0..length)
         .map(|n| {
             let x = n as f32 - (length / 2) as f32;
@@ -57,7 +66,7 @@ mod tests {
             for (hz, least_db, most_db) in
                 [(300.0, -0.2, 0.2), (3_000.0, -0.5, 0.2), (4_600.0, -120.0, -50.0)]
             {
-                let out = to_8_khz(rate, sine(hz, rate));
+                let out = to_8_khz(rate, &sine(hz, rate));
                 assert_eq!(out.len(), 8_000);
                 let middle = &out[1_000..7_000];
                 let power = middle.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / 6_000.0;

@@ -168,7 +168,7 @@ fn decode(wav: &[u8], name: &str) -> Result<(Prompt, u32), PromptError> {
     if len_ms > LONGEST_MS {
         return Err(PromptError::TooLong(len_ms));
     }
-    let samples = resample::to_8_khz(rate_hz, samples);
+    let samples = resample::to_8_khz(rate_hz, &samples);
     Ok((Prompt::from_samples(name, &samples), rate_hz))
 }
 

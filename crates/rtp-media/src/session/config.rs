@@ -6,7 +6,7 @@ use std::time::Duration;
 use dtmf_detector::Digit;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::Law;
+use crate::codec::Codec;
 use crate::srtp::Protection;
 
 /// Names a session; the worker that owns it follows from the number.
@@ -22,8 +22,8 @@ pub struct StreamConfig {
     pub remote_rtp: Option<SocketAddr>,
     /// Where the far end wants RTCP; `None` means the port above RTP's (RFC 3550 §11).
     pub remote_rtcp: Option<SocketAddr>,
-    /// The law of both directions.
-    pub law: Law,
+    /// The codec of both directions.
+    pub codec: Codec,
     /// Payload type of the audio that we send.
     pub send_pt: u8,
     /// Payload type of the audio that we receive.
@@ -46,13 +46,14 @@ pub struct StreamConfig {
 
 impl StreamConfig {
     /// A two-way stream with static payload types and no telephone-event, to `remote`.
-    pub fn new(remote: SocketAddr, law: Law) -> Self {
+    pub fn new(remote: SocketAddr, codec: impl Into<Codec>) -> Self {
+        let codec = codec.into();
         Self {
             remote_rtp: Some(remote),
             remote_rtcp: None,
-            law,
-            send_pt: law.payload_type(),
-            recv_pt: law.payload_type(),
+            codec,
+            send_pt: codec.payload_type(),
+            recv_pt: codec.payload_type(),
             events: None,
             may_send: true,
             expect: true,

@@ -14,6 +14,9 @@ use super::leg::{HeldKey, KeyEdge, Session};
 use super::receiver::Receiver;
 use super::relay::Audio;
 
+/// Samples of a packet that are listened to: a quarter of a second.
+const LONGEST: usize = 2_000;
+
 /// What a payload type means here.
 enum Kind {
     Audio,
@@ -114,22 +117,37 @@ impl Session {
         datagram: &[u8],
         events: &mut Vec<MediaEvent>,
     ) -> Option<Audio> {
-        let law = self.config.as_ref()?.law;
+        let codec = self.config.as_ref()?.codec;
         let Header { marker, timestamp, ssrc, payload, .. } = header;
-        let audio = Audio { ssrc, timestamp, marker, law, payload };
+        let audio = Audio { ssrc, timestamp, marker, codec, payload };
         let bytes = &datagram[audio.payload.clone()];
+        // On a bridge tones are listened for only when somebody asks for the keys.
+        let for_tones = self.listening && self.keys.as_ref().is_some_and(|keys| keys.hears_audio());
+        if for_tones || self.recorder.is_some() {
+            self.listen(now, &audio, bytes, for_tones, events);
+        }
+        (!bytes.is_empty()).then_some(audio)
+    }
+
+    fn listen(
+        &mut self,
+        now: Duration,
+        audio: &Audio,
+        bytes: &[u8],
+        for_tones: bool,
+        events: &mut Vec<MediaEvent>,
+    ) {
+        let mut room = [0; LONGEST];
+        let samples = self.listener.listen(audio.codec, bytes, &mut room);
         if let Some(recorder) = &mut self.recorder
-            && !recorder.push(now, &audio, bytes)
+            && !recorder.push(now, audio, samples)
         {
             self.stop_record(events);
         }
-        // On a bridge tones are listened for only when somebody asks for the keys.
-        let wanted = self.listening;
-        if let Some(keys) = self.keys.as_mut().filter(|_| wanted) {
-            keys.hear_audio(now, timestamp, law, bytes);
+        if let Some(keys) = self.keys.as_mut().filter(|_| for_tones) {
+            keys.hear_audio(now, audio.timestamp, samples);
             self.take_keys(now, events);
         }
-        (!bytes.is_empty()).then_some(audio)
     }
 
     fn hear_event(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dtmf_detector::info::InfoKey;
 use dtmf_detector::{EventHeader, InbandDetector, KeyEvent, KeyMerge, TelephoneEvents};
 
-use crate::codec::{CLOCK_HZ, FRAME, Law};
+use crate::codec::CLOCK_HZ;
 
 /// Audio missing for this long ends a tone.
 const AUDIO_CEASED: Duration = Duration::from_millis(60);
@@ -58,8 +58,13 @@ impl Keys {
         self.merge.handle_info(now, key, |key| heard.push(key));
     }
 
-    /// A packet of audio, if tones are listened for.
-    pub fn hear_audio(&mut self, now: Duration, timestamp: u32, law: Law, payload: &[u8]) {
+    /// Whether tones are listened for.
+    pub fn hears_audio(&self) -> bool {
+        self.inband.is_some()
+    }
+
+    /// The samples of a packet of audio, if tones are listened for.
+    pub fn hear_audio(&mut self, now: Duration, timestamp: u32, samples: &[i16]) {
         let Self { merge, inband, heard, .. } = self;
         let Some(inband) = inband else { return };
         inband.last_audio = now;
@@ -72,15 +77,8 @@ impl Keys {
             let silence = [0; LONGEST_GAP as usize];
             inband.detector.push(&silence[..gap as usize], &mut out);
         }
-        for chunk in payload.chunks(FRAME) {
-            let mut linear = [0; FRAME];
-            let table = law.decoder();
-            for (sample, &byte) in linear.iter_mut().zip(chunk) {
-                *sample = table[usize::from(byte)];
-            }
-            inband.detector.push(&linear[..chunk.len()], &mut out);
-        }
-        inband.next_timestamp = Some(timestamp.wrapping_add(payload.len() as u32));
+        inband.detector.push(samples, &mut out);
+        inband.next_timestamp = Some(timestamp.wrapping_add(samples.len() as u32));
     }
 
     /// The stream has another source: its timestamps begin anew.

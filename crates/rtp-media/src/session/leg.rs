@@ -7,6 +7,7 @@ use std::time::Duration;
 use dtmf_detector::Digit;
 use dtmf_detector::info::InfoKey;
 
+use crate::codec::Listener;
 use crate::prompt::Prompt;
 use crate::srtp::Srtp;
 
@@ -44,6 +45,7 @@ pub struct Session {
     pub(super) held_key: HeldKey,
     pub(super) key_out: Option<Box<KeyOut>>,
     pub(super) recorder: Option<Box<Recorder>>,
+    pub(super) listener: Listener,
     pub(super) voice: Voice,
     pub(super) srtp: Option<Box<Srtp>>,
     pub(super) stats: SessionStats,
@@ -97,6 +99,7 @@ impl Session {
             held_key: HeldKey::Nobodys,
             key_out: None,
             recorder: None,
+            listener: Listener::default(),
             voice: Voice::Silence,
             srtp: None,
             stats: SessionStats { ssrc, ..SessionStats::default() },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::codec::{CLOCK_HZ, FRAME, Law};
+use crate::codec::{CLOCK_HZ, Codec, FRAME, g722};
 use crate::prompt::Prompt;
 
 /// Prompts under way. Counted by the sample, so that one prompt's end and the next one's start
@@ -16,13 +16,16 @@ pub struct Player {
     item: usize,
     offset: usize,
     played: u64,
+    /// Of prompts that have no form for the codec; made when the first is played.
+    encoder: Option<Box<g722::Encoder>>,
 }
 
 impl Player {
     /// A player at the start; `None` when there is nothing to play.
     pub fn new(id: u32, items: Vec<Arc<Prompt>>, barge_in: bool, repeat: bool) -> Option<Self> {
         let empty = items.iter().all(|prompt| prompt.pcmu.is_empty());
-        let player = Self { id, items, barge_in, repeat, item: 0, offset: 0, played: 0 };
+        let player =
+            Self { id, items, barge_in, repeat, item: 0, offset: 0, played: 0, encoder: None };
         (!empty).then_some(player)
     }
 
@@ -42,14 +45,22 @@ impl Player {
     }
 
     /// Fills one frame, padding behind the end with silence. Returns whether there is more.
-    /// No allocation.
-    pub fn fill(&mut self, law: Law, frame: &mut [u8; FRAME]) -> bool {
+    /// No allocation but for the first prompt that has no form for the codec.
+    pub fn fill(&mut self, codec: Codec, frame: &mut [u8; FRAME]) -> bool {
         let mut filled = 0;
         while filled < FRAME {
             let Some(prompt) = self.items.get(self.item) else { break };
-            let rest = prompt.bytes(law).get(self.offset..).unwrap_or_default();
+            let (form, is_own) = prompt.form(codec);
+            let rest = form.get(self.offset..).unwrap_or_default();
             let count = rest.len().min(FRAME - filled);
-            frame[filled..filled + count].copy_from_slice(&rest[..count]);
+            let place = &mut frame[filled..filled + count];
+            place.copy_from_slice(&rest[..count]);
+            if !is_own {
+                let encoder = self.encoder.get_or_insert_default();
+                place.iter_mut().for_each(|byte| {
+                    *byte = encoder.encode_narrow(Prompt::SPARE.decode(*byte));
+                });
+            }
             filled += count;
             self.offset += count;
             if count == rest.len() {
@@ -57,7 +68,7 @@ impl Player {
             }
         }
         self.played += filled as u64;
-        frame[filled..].fill(law.silence());
+        frame[filled..].fill(codec.silence());
         self.item < self.items.len()
     }
 
@@ -72,6 +83,7 @@ impl Player {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Law;
 
     fn prompt(samples: usize, value: i16) -> Arc<Prompt> {
         Arc::new(Prompt::from_samples("p", &vec![value; samples]))
@@ -82,8 +94,8 @@ mod tests {
         let items = vec![prompt(200, 8_031), prompt(0, 0), prompt(100, -8_031)];
         let mut player = Player::new(1, items, true, false).unwrap();
         let (mut first, mut second) = ([0; FRAME], [0; FRAME]);
-        assert!(player.fill(Law::Pcmu, &mut first));
-        assert!(!player.fill(Law::Pcmu, &mut second));
+        assert!(player.fill(Law::Pcmu.into(), &mut first));
+        assert!(!player.fill(Law::Pcmu.into(), &mut second));
         let heard = [first, second].concat();
         let law = Law::Pcmu;
         assert!(heard[..200].iter().all(|&b| law.decode(b) > 7_000));
@@ -104,7 +116,7 @@ mod tests {
             let mut player = Player::new(1, items.collect(), true, false).unwrap();
             let mut heard = Vec::new();
             let mut frame = [0; FRAME];
-            while player.fill(law, &mut frame) {
+            while player.fill(law.into(), &mut frame) {
                 heard.extend(frame);
             }
             heard.extend(frame);
@@ -117,7 +129,7 @@ mod tests {
     fn a_repeated_prompt_never_ends_and_an_empty_one_never_begins() {
         let mut player = Player::new(1, vec![prompt(100, 8_031)], false, true).unwrap();
         let mut frame = [0; FRAME];
-        assert!((0..50).all(|_| player.fill(Law::Pcma, &mut frame)));
+        assert!((0..50).all(|_| player.fill(Law::Pcma.into(), &mut frame)));
         assert!(frame.iter().all(|&b| Law::Pcma.decode(b) > 7_000));
         assert!(Player::new(1, vec![prompt(0, 0)], false, true).is_none());
         assert!(Player::new(1, vec![], false, true).is_none());

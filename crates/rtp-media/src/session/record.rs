@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::codec::Law;
-
 use super::relay::Audio;
 
 /// Mean level of a packet with speech in it, of 32,768: about −42 dBm0, over the hiss of a line.
@@ -43,8 +41,8 @@ impl Recorder {
         (self.patience < usize::MAX && full) || elapsed.saturating_sub(self.spoken) >= self.patience
     }
 
-    /// Takes a packet; gaps before it become silence. Returns whether there is room for more.
-    pub fn push(&mut self, now: Duration, audio: &Audio, payload: &[u8]) -> bool {
+    /// Takes a packet's samples; gaps before it become silence. Returns whether there is room for more.
+    pub fn push(&mut self, now: Duration, audio: &Audio, samples: &[i16]) -> bool {
         let at = match self.anchor {
             Some((ssrc, origin)) if ssrc == audio.ssrc => audio.timestamp.wrapping_sub(origin),
             Some(_) | None => self.anchor_at(now, audio),
@@ -53,7 +51,7 @@ impl Recorder {
         let elapsed = self.elapsed(now);
         let plausible = (at as usize) <= elapsed + 8_000;
         let at = if plausible { at as usize } else { self.anchor_at(now, audio) as usize };
-        self.write(at, audio.law, payload);
+        self.write(at, samples);
         self.samples.len() < self.room
     }
 
@@ -76,17 +74,15 @@ impl Recorder {
         at
     }
 
-    fn write(&mut self, at: usize, law: Law, payload: &[u8]) {
+    fn write(&mut self, at: usize, samples: &[i16]) {
         let at = at.min(self.room);
-        let end = (at + payload.len()).min(self.room);
+        let end = (at + samples.len()).min(self.room);
         if self.samples.len() < end {
             self.samples.resize(end, 0);
         }
-        let mut level = 0;
-        for (sample, &byte) in self.samples[at..end].iter_mut().zip(payload) {
-            *sample = law.decode(byte);
-            level += u32::from(sample.unsigned_abs());
-        }
+        let heard = &samples[..end - at];
+        self.samples[at..end].copy_from_slice(heard);
+        let level: u32 = heard.iter().map(|sample| u32::from(sample.unsigned_abs())).sum();
         if at < end && level / (end - at) as u32 >= LOUD {
             self.spoken = self.spoken.max(end);
         }
@@ -96,13 +92,18 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Law;
+
+    /// A frame of the loudest that µ-law has, and one of a hiss.
+    const LOUDEST: [i16; 160] = [32_124; 160];
+    const HISS: [i16; 160] = [120; 160];
 
     #[test]
     fn losses_are_silence_and_late_packets_find_their_place() {
         let mut recorder = Recorder::new(Duration::from_secs(1), 1_000, None);
         for (order, ts) in [0u32, 320, 160, 640].into_iter().enumerate() {
             let now = Duration::from_millis(1_000 + 20 * order as u64);
-            assert!(recorder.push(now, &audio(1, 90_000 + ts), &[0x80; 160]));
+            assert!(recorder.push(now, &audio(1, 90_000 + ts), &LOUDEST));
         }
         let heard = recorder.finish();
         assert_eq!(heard.len(), 800);
@@ -114,10 +115,10 @@ mod tests {
     #[test]
     fn another_source_goes_on_behind_and_the_end_is_the_limit() {
         let mut recorder = Recorder::new(Duration::ZERO, 50, None);
-        assert!(recorder.push(Duration::ZERO, &audio(1, 5), &[0x80; 160]));
+        assert!(recorder.push(Duration::ZERO, &audio(1, 5), &LOUDEST));
         let now = Duration::from_millis(20);
-        assert!(recorder.push(now, &audio(2, 4_000_000_000), &[0x80; 160]));
-        assert!(!recorder.push(now * 2, &audio(2, 4_000_000_160), &[0x80; 160]));
+        assert!(recorder.push(now, &audio(2, 4_000_000_000), &LOUDEST));
+        assert!(!recorder.push(now * 2, &audio(2, 4_000_000_160), &LOUDEST));
         assert_eq!(recorder.finish().len(), 400);
     }
 
@@ -129,21 +130,21 @@ mod tests {
         assert!(recorder.is_over(ms(1_000)), "nothing came at all");
         for n in 0..60 {
             // Speech for 400 ms, then a hiss.
-            let byte = if n < 20 { 0x80 } else { 0xF0 };
-            recorder.push(ms(20 * n), &audio(1, n as u32 * 160), &[byte; 160]);
+            let level = if n < 20 { LOUDEST[0] } else { HISS[0] };
+            recorder.push(ms(20 * n), &audio(1, n as u32 * 160), &[level; 160]);
         }
         assert!(!recorder.is_over(ms(1_390)));
         assert!(recorder.is_over(ms(1_400)));
         assert_eq!(recorder.finish().len(), 20 * 160 + TAIL);
 
         let mut recorder = Recorder::new(Duration::ZERO, 60_000, Some(1_000));
-        recorder.push(Duration::ZERO, &audio(1, 0), &[0xF0; 160]);
+        recorder.push(Duration::ZERO, &audio(1, 0), &HISS);
         assert_eq!(recorder.finish(), Vec::<i16>::new(), "a hiss is nobody");
         let recorder = Recorder::new(Duration::ZERO, 500, Some(1_000));
         assert!(recorder.is_over(ms(500)), "full, though nothing came");
     }
 
     fn audio(ssrc: u32, timestamp: u32) -> Audio {
-        Audio { ssrc, timestamp, marker: false, law: Law::Pcmu, payload: 12..172 }
+        Audio { ssrc, timestamp, marker: false, codec: Law::Pcmu.into(), payload: 12..172 }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::codec::{CLOCK_HZ, FRAME, Law};
+use crate::codec::{CLOCK_HZ, Codec, Converter, FRAME};
 
 use super::sender::Sender;
 
@@ -29,7 +29,7 @@ pub struct Audio {
     /// It begins a talkspurt.
     pub marker: bool,
     /// How it is coded.
-    pub law: Law,
+    pub codec: Codec,
     /// Where it lies in the datagram.
     pub payload: std::ops::Range<usize>,
 }
@@ -54,6 +54,8 @@ pub struct Relay {
     buffering: bool,
     /// Something else was sent since the last packet passed.
     displaced: bool,
+    /// Turns the peer's codec into ours.
+    converter: Converter,
 }
 
 /// The peer's timestamps against ours.
@@ -90,6 +92,11 @@ impl Relay {
         let offset = timestamp.wrapping_sub(audio.timestamp);
         self.shift = Some(Shift { ssrc: audio.ssrc, offset, late: 0 });
         Some(Slot { timestamp, marker: true })
+    }
+
+    /// Turns the peer's audio into `codec`, in place.
+    pub fn convert(&mut self, audio: &Audio, codec: Codec, payload: &mut [u8]) {
+        self.converter.convert(audio.codec, codec, payload);
     }
 
     /// Takes a packet of any other length, to be handed out by frames.
@@ -189,12 +196,13 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Law;
     use crate::rtp::HEADER;
 
     const MS: Duration = Duration::from_millis(1);
 
     fn audio(ssrc: u32, timestamp: u32) -> Audio {
-        Audio { ssrc, timestamp, marker: false, law: Law::Pcma, payload: 12..172 }
+        Audio { ssrc, timestamp, marker: false, codec: Law::Pcma.into(), payload: 12..172 }
     }
 
     /// Passes a packet and sends it.

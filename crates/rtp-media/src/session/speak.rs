@@ -71,19 +71,19 @@ impl Session {
             return Some(length);
         }
         let config = self.config.as_ref()?;
-        let (law, send_pt) = (config.law, config.send_pt);
+        let (codec, send_pt) = (config.codec, config.send_pt);
         let (header, payload) = packet.split_first_chunk_mut::<HEADER>()?;
         let payload: &mut [u8; FRAME] = payload.first_chunk_mut()?;
         let mut finished = false;
         let voice = if let Some(player) = &mut self.player {
-            finished = !player.fill(law, payload);
+            finished = !player.fill(codec, payload);
             Voice::Prompt
         } else if covered {
             return None;
         } else if self.relay.as_mut().is_some_and(|relay| relay.fill(payload)) {
             Voice::Peer
         } else {
-            payload.fill(law.silence());
+            payload.fill(codec.silence());
             Voice::Silence
         };
         if let Some(relay) = self.relay.as_mut().filter(|_| voice != Voice::Peer) {
@@ -125,7 +125,7 @@ impl Session {
 
     /// Takes audio of the peer, which lies in `datagram`. Returns the part of it to send now,
     /// made into a packet of this leg in place. No allocation, except for the first packet whose
-    /// length is not 20 ms.
+    /// length is not 20 ms and for the first one of G.722 that becomes G.711, or the reverse.
     pub fn relay_audio(
         &mut self,
         now: Duration,
@@ -138,9 +138,7 @@ impl Session {
         }
         let (config, relay) = (self.config.as_ref()?, self.relay.as_mut()?);
         let payload = datagram.get_mut(audio.payload.clone())?;
-        if let Some(table) = audio.law.converter(config.law) {
-            payload.iter_mut().for_each(|byte| *byte = table[usize::from(*byte)]);
-        }
+        relay.convert(audio, config.codec, payload);
         if payload.len() != FRAME {
             relay.buffer(now, payload);
             return None;

@@ -70,7 +70,13 @@ pub fn address(text: &str) -> SocketAddr {
 pub fn prompt(samples: usize, mark: u8) -> Arc<Prompt> {
     let bytes = || vec![mark; samples].into_boxed_slice();
     let len_ms = (samples / 8) as u32;
-    Arc::new(Prompt { name: "prompt".into(), pcmu: bytes(), pcma: bytes(), len_ms })
+    Arc::new(Prompt {
+        name: "prompt".into(),
+        pcmu: bytes(),
+        pcma: bytes(),
+        g722: Default::default(),
+        len_ms,
+    })
 }
 
 /// The far end of a leg.

@@ -1,4 +1,4 @@
-//! Offer and answer (RFC 3264): one audio stream of G.711 and telephone-events, plain or by SRTP.
+//! Offer and answer (RFC 3264): one audio stream of G.711 or G.722 and telephone-events, plain or by SRTP.
 //!
 //! [`answer`], [`offer`] and [`conclude`] settle one exchange; [`Negotiation`] keeps the state of
 //! a dialog: who owes an answer, the version of our description, and the m-lines that every later
@@ -29,13 +29,15 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722 at 64 kbit/s.
+    G722,
 }
 
 impl Codec {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+    pub const ALL: [Self; 3] = [Self::Pcmu, Self::Pcma, Self::G722];
 
-    /// The clock rate of both.
+    /// The clock rate of all; G.722 has it by an old mistake (RFC 3551 §4.5.2).
     pub const CLOCK_HZ: u32 = 8_000;
 
     /// Returns the encoding name (RFC 3551 §6).
@@ -43,6 +45,7 @@ impl Codec {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
         }
     }
 
@@ -51,6 +54,7 @@ impl Codec {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::G722 => 9,
         }
     }
 }

@@ -5,11 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Samples in a second of every codec of this crate.
-pub const CLOCK_HZ: u32 = 8_000;
-/// Samples, and G.711 bytes, in one 20 ms frame.
-pub const FRAME: usize = 160;
-
 /// A companding law of G.711.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Law {
