@@ -10,12 +10,17 @@ use std::{
 
 use carom::config::{CheckReport, check};
 use carom_blackbox::{
-    CONFIG, Engine, Place, call, eventually,
+    CONFIG, Engine, Place, call, certify, eventually,
     web::{Crm, Says},
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const MINIMAL: &str = include_str!("../../ivr-runtime/tests/fixtures/minimal.toml");
+/// The documented configuration, as printed.
+const EXAMPLE: &str = include_str!("fixtures/carom.toml");
+const FULL_CONFIG: &str = include_str!("../../../config/full/carom.toml");
+const OAUTH1: &str =
+    "consumer_key = \"a\"\nconsumer_secret = \"b\"\ntoken = \"c\"\ntoken_secret = \"d\"\n";
 
 #[test]
 fn every_bad_configuration_is_told_what_is_wrong_where_and_how_to_mend_it() {
@@ -313,14 +318,12 @@ fn lp_04_the_minimal_example_runs_as_printed_with_exactly_one_warning() {
 }
 
 #[test]
-fn the_documented_configuration_is_refused_by_the_names_of_what_is_not_available_yet() {
+fn the_documented_configuration_tells_of_each_secret_and_file_that_is_missing() {
     let place = Place::new();
-    let config = place.write("carom.toml", include_str!("fixtures/carom.toml"));
+    let config = place.write("carom.toml", EXAMPLE);
     fs::create_dir(place.folder().join("prompts")).unwrap();
     place.write("flows/minimal.toml", MINIMAL);
-    let keys =
-        "consumer_key = \"a\"\nconsumer_secret = \"b\"\ntoken = \"c\"\ntoken_secret = \"d\"\n";
-    place.write("secrets/liveperson-oauth1.toml", keys);
+    place.write("secrets/liveperson-oauth1.toml", OAUTH1);
     let told = Command::new(BIN)
         .args(["check", "--format", "json", "-c"])
         .arg(&config)
@@ -343,49 +346,65 @@ fn the_documented_configuration_is_refused_by_the_names_of_what_is_not_available
 }
 
 #[test]
+fn the_documented_configuration_loads_as_printed_without_a_word() {
+    let place = Place::new();
+    fs::create_dir(place.folder().join("prompts")).unwrap();
+    let (out, err) = loads_without_a_word(&place, EXAMPLE);
+    assert!(out.contains("0 errors, 0 warnings"), "{out}{err}");
+}
+
+/// What `config/full` has else than the documented configuration.
+#[test]
+fn the_full_service_line_is_that_of_the_documented_configuration() {
+    let lines = |text: &'static str| {
+        let lines = text.lines().map(|line| line.split('#').next().unwrap().trim());
+        lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    };
+    let mut documented = lines(EXAMPLE);
+    documented.retain(|line| !line.starts_with("prompts "));
+    assert_eq!(lines(FULL_CONFIG), documented);
+}
+
+#[test]
 fn the_full_service_line_loads_without_a_word_and_traps_nobody() {
     let place = Place::new();
-    let config = place.write("carom.toml", include_str!("../../../config/full/carom.toml"));
-    place.write("flows/full.toml", include_str!("../../../config/full/flows/full.toml"));
-    let keys =
-        "consumer_key = \"a\"\nconsumer_secret = \"b\"\ntoken = \"c\"\ntoken_secret = \"d\"\n";
-    place.write("secrets/liveperson-oauth1.toml", keys);
-    // The public key of RFC 8032 §7.1, test 1.
-    let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
-    let secrets = [
-        "CARRIER_GB_USER",
-        "CARRIER_GB_PASSWORD",
-        "QUEUE_TOKEN",
-        "TWILIO_ACCOUNT_SID",
-        "TWILIO_AUTH_TOKEN",
-        "TELNYX_API_KEY",
-        "WHATSAPP_TOKEN",
-        "WHATSAPP_APP_SECRET",
-        "WHATSAPP_VERIFY_TOKEN",
-        "CAROM_CONSOLE_TOKEN",
-        "CAROM_IVR_TOKEN",
-        "CAROM_HOOK_SECRET",
-    ];
-    let carom = |args: &[&str]| {
-        let mut command = Command::new(BIN);
-        command.args(args).arg("-c").arg(&config);
-        command.envs(secrets.map(|name| (name, "x"))).env("TELNYX_PUBLIC_KEY", key);
-        command.output().unwrap()
-    };
+    let config = place.write("carom.toml", FULL_CONFIG);
     let long = std::env::var("CAROM_LONG").is_ok_and(|long| long == "1");
     let callers = if long { 1_000_000 } else { 10_000 };
-    let told = carom(&["simulate", "--random", &callers.to_string(), "--seed", "1"]);
+    let (out, err) = loads_without_a_word(&place, FULL_CONFIG);
+    assert!(out.contains("no caller is trapped"), "{out}{err}");
+    let told =
+        with_secrets(&config, &["simulate", "--random", &callers.to_string(), "--seed", "1"]);
     let out = String::from_utf8_lossy(&told.stdout);
     assert!(told.status.success(), "{out}");
     assert!(out.contains(&format!("{callers} callers, seed 1\n")), "{out}");
-    let told = carom(&["check", "--proof"]);
+}
+
+/// Checks a configuration with the full flow, and proves it.
+fn loads_without_a_word(place: &Place, text: &str) -> (String, String) {
+    let config = place.write("carom.toml", text);
+    place.write("flows/full.toml", include_str!("../../../config/full/flows/full.toml"));
+    place.write("secrets/liveperson-oauth1.toml", OAUTH1);
+    certify(place);
+    let told = with_secrets(&config, &["check", "--proof"]);
     let out = String::from_utf8(told.stdout).unwrap();
     let err = String::from_utf8(told.stderr).unwrap();
     assert!(told.status.success(), "{out}{err}");
-    assert!(out.contains("no caller is trapped"), "{out}{err}");
     for word in ["error[", "warning[", "E0", "E1", "W0", "W1"] {
         assert!(!out.contains(word) && !err.contains(word), "{word}: {out}{err}");
     }
+    (out, err)
+}
+
+/// Runs a command with the variables that the configuration names.
+fn with_secrets(config: &Path, args: &[&str]) -> Output {
+    // The public key of RFC 8032 §7.1, test 1.
+    let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let names = EXAMPLE.split("\"env:").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut command = Command::new(BIN);
+    command.args(args).arg("-c").arg(config);
+    command.envs(names.map(|name| (name, "x"))).env("TELNYX_PUBLIC_KEY", key);
+    command.output().unwrap()
 }
 
 #[test]

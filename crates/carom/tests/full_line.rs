@@ -4,7 +4,7 @@
 use std::{path::PathBuf, process::Command, thread};
 
 use carom_blackbox::{
-    Answer, Database, Engine, Place, Run, Scenario, call, eventually, sound,
+    Answer, Database, Engine, Place, Run, Scenario, call, certify, eventually, sound,
     twilio::{ACCOUNT, TOKEN, Twilio},
     web::{Crm, Says},
 };
@@ -236,6 +236,7 @@ pub fn said(more: Value) -> String {
 }
 
 fn secrets(place: &Place) {
+    certify(place);
     let keys =
         "consumer_key = \"a\"\nconsumer_secret = \"b\"\ntoken = \"c\"\ntoken_secret = \"d\"\n";
     place.write("secrets/liveperson-oauth1.toml", keys);
@@ -266,6 +267,9 @@ fn config(place: &Place, twilio: &Twilio, web: &Crm) -> String {
             ("198.51.100.0/24", "{carrier}/31\", \"127.0.0.1"),
             ("192.0.2.32/28", &us),
             ("192.0.2.0/24", &us),
+            // `carom call` speaks UDP and G.711.
+            ("transport   = \"tls\"", "transport   = \"udp\""),
+            ("\"PCMU\", \"G722\", \"opus\"]", "\"PCMU\"]"),
             ("sip:trunk.carrier-gb.example.net", "sip:{carrier}:5060"),
             ("\"sip:main@pbx.example.net\"", "\"sip:main@{pbx}:5060\"\nping_seconds = 0"),
             ("sip:main@pbx2.example.net", &format!("sip:main@{}:5060", place.nobody())),

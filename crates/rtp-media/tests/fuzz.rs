@@ -11,6 +11,7 @@ use rtp_media::Law;
 use rtp_media::rtcp::{self, Part};
 use rtp_media::rtp::Header;
 use rtp_media::session::MediaEvent;
+use rtp_media::srtp::{Inbound, MasterKey, Outbound, Suite, TRAILER};
 
 #[test]
 fn rtp_header() {
@@ -22,6 +23,27 @@ fn rtp_header() {
         assert_eq!(ours.seq, u16::from(judge.sequence_number()));
         assert_eq!((ours.timestamp, ours.ssrc), (judge.timestamp(), judge.ssrc()));
         assert_eq!(&datagram[ours.payload], judge.payload());
+    });
+}
+
+#[test]
+fn srtp() {
+    bolero::check!().for_each(|datagram: &[u8]| {
+        let key = MasterKey([7; 30]);
+        let mut inn = Inbound::new(Suite::Sha1_80, &key);
+        assert_eq!(inn.open(&mut datagram.to_vec()), None, "nobody has its key");
+        assert_eq!(inn.open_rtcp(&mut datagram.to_vec()), None);
+        let (mut out, whole) = (Outbound::new(Suite::Sha1_80, &key), datagram.len());
+        let mut room = [datagram, &[0; TRAILER]].concat();
+        if let Some(length) = out.protect(&mut room, whole) {
+            assert_eq!(inn.open(&mut room[..length]), Some(whole));
+            assert_eq!(room[..whole], *datagram);
+        }
+        let mut room = [datagram, &[0; TRAILER]].concat();
+        if let Some(length) = out.protect_rtcp(&mut room, whole) {
+            assert_eq!(inn.open_rtcp(&mut room[..length]), Some(whole));
+            assert_eq!(room[..whole], *datagram);
+        }
     });
 }
 

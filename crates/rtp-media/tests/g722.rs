@@ -41,12 +41,11 @@ fn bytes_and_samples_are_those_of_another_implementation() {
 fn any_bytes_decode_and_silence_is_silent_soon_whatever_came_before() {
     bolero::check!().for_each(|bytes: &[u8]| {
         let mut decoder = g722::Decoder::default();
-        bytes.iter().for_each(|&byte| drop(decoder.decode(byte)));
-        for _ in 0..400 {
-            decoder.decode(g722::SILENCE);
+        for byte in bytes.iter().copied().chain([g722::SILENCE; 400]) {
+            decoder.decode(byte);
         }
         let loudest = (0..80).flat_map(|_| decoder.decode(g722::SILENCE)).map(i16::unsigned_abs);
-        assert!(loudest.max().unwrap() < 40, "50 ms later");
+        assert!(loudest.max().unwrap() < 100, "-50 dB, 50 ms later");
     });
 }
 

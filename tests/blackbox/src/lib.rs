@@ -33,5 +33,5 @@ pub use freeswitch::Freeswitch;
 pub use place::{Place, eventually, eventually_within, go_on_for};
 pub use sipp::{Run, Scenario};
 pub use stream::Stream;
-pub use tls::{Authority, TLS_LISTENER, TlsClient, TlsServer, certificate_of};
+pub use tls::{Authority, TLS_LISTENER, TlsClient, TlsServer, certificate_of, certify};
 pub use wire::{Ask, Wire, header, respond};

@@ -124,7 +124,6 @@ impl Default for Media {
 
 pub(super) fn read(table: &Table<'_>) -> Media {
     let default = Media::default();
-    let codecs = codecs(table);
     let in_band = [
         ("off", InBandDtmf::Off),
         ("if-needed", InBandDtmf::IfNeeded),
@@ -136,7 +135,7 @@ pub(super) fn read(table: &Table<'_>) -> Media {
         advertise: table.parsed("advertise"),
         ports: table.parsed("ports").unwrap_or(default.ports),
         workers: table.number("workers", 0..=256).map_or(default.workers, |n| n as u16),
-        codecs: codecs.unwrap_or(default.codecs),
+        codecs: codecs(table).unwrap_or(default.codecs),
         timeout: table.duration("timeout_seconds", 1, 1..=86_400).unwrap_or(default.timeout),
         srtp: table.choice("srtp", &srtp, &[]).unwrap_or(default.srtp),
         in_band_dtmf: table.choice("in_band_dtmf", &in_band, &[]).unwrap_or(default.in_band_dtmf),

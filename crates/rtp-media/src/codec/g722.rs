@@ -40,8 +40,9 @@ const ANTILOG: [i32; 32] = [
 
 /// The codeword of the higher sub-band of a signal that has none.
 const NO_HIGH_BAND: u8 = 0b1100_0000;
-/// A byte that decodes to almost nothing, as often as it comes.
-pub const SILENCE: u8 = NO_HIGH_BAND | 58;
+/// A byte that decodes to almost nothing, as often as it comes: a difference of nothing, by which
+/// what the predictor still makes of the sound before it dies away.
+pub const SILENCE: u8 = NO_HIGH_BAND | 61;
 
 /// Encodes one stream.
 #[derive(Debug, Clone)]
