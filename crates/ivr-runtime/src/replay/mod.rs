@@ -172,8 +172,9 @@ struct Memory {
     loose: bool,
     seen: usize,
     visits: Vec<Visit>,
-    texts: VecDeque<TextOutcome>,
-    fetched: VecDeque<FetchOutcome>,
+    /// What became of texts and requests, in order, and when that was told.
+    texts: VecDeque<(Duration, TextOutcome)>,
+    fetched: VecDeque<(Duration, FetchOutcome)>,
     targets: VecDeque<TargetOutcome>,
     /// What bots said, in order.
     said: VecDeque<BTreeMap<String, String>>,
@@ -196,13 +197,16 @@ impl Memory {
             obedient: Obedient::default(),
         };
         for (at, input) in &recorded.inputs {
+            let at = *at + AFTER_DEADLINES;
             if matches!(input, Input::Target(_)) {
-                memory.targets_until = Some(*at + AFTER_DEADLINES);
+                memory.targets_until = Some(at);
             }
             match input {
-                Input::Text(outcome) => memory.texts.push_back(outcome.clone()),
+                Input::Text(outcome) => memory.texts.push_back((at, outcome.clone())),
                 Input::AgentSaid(values) => memory.said.push_back(values.clone()),
-                Input::Fetched { outcome, .. } => memory.fetched.push_back(outcome.clone()),
+                Input::Fetched { outcome, .. } => {
+                    memory.fetched.push_back((at, outcome.clone()));
+                }
                 Input::Target(outcome) if begins(*outcome) => memory.targets.push_back(*outcome),
                 _ => {}
             }
@@ -233,13 +237,13 @@ impl Memory {
         match output {
             Output::SendText(_) => {
                 let usual = TextOutcome::Accepted { sender: "replayed".to_owned() };
-                let known = self.texts.pop_front();
+                let known = self.texts.pop_front().map(|(_, outcome)| outcome);
                 if self.loose {
                     self.obedient.text = Some(known.unwrap_or(usual));
                 }
             }
             Output::Fetch(request) => {
-                let known = self.fetched.pop_front();
+                let known = self.fetched.pop_front().map(|(_, outcome)| outcome);
                 if let Some(known) = known.filter(|_| self.loose) {
                     self.obedient.fetched.insert(request.step.clone(), known);
                 }
@@ -273,6 +277,9 @@ impl World for Memory {
             Output::Forward { .. } | Output::CallAgent(_) => {
                 self.targets_until.is_some_and(|until| now <= until)
             }
+            // Asked for later than it was told then: the same step took longer.
+            Output::Fetch(_) => self.fetched.front().is_none_or(|(told, _)| now <= *told),
+            Output::SendText(_) => self.texts.front().is_none_or(|(told, _)| now <= *told),
             _ => true,
         };
         if !follows && !self.loose {
