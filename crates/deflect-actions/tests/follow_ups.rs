@@ -5,10 +5,13 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{Db, config, ended, eventually, mobile, order, service, twilio::FakeTwilio};
+use common::{
+    Db, PUBLIC_URL, TOKEN, config, ended, eventually, mobile, order, service, twilio::FakeTwilio,
+};
 use deflect_actions::{
     Clock,
-    store::{Row, Writer},
+    provider::twilio::signature,
+    store::{OutcomeRow, Row, Writer, rating_rows},
     text::{TextConfig, TextOrder, TextOutcome, TextService},
 };
 
@@ -20,6 +23,8 @@ on_both!(
     ic_06_what_nobody_could_send_in_time_is_taken_back,
     ic_06_the_same_call_and_the_same_day_bring_no_second,
     ic_06_what_a_node_promised_before_it_died_is_kept_once,
+    ex_15_the_question_how_it_went_waits_for_its_moment_and_is_answered_once,
+    ex_15_a_question_that_is_answered_or_asked_elsewhere_is_taken_back,
 );
 
 const HOUR_MS: i64 = 3_600_000;
@@ -190,6 +195,108 @@ async fn ic_06_what_a_node_promised_before_it_died_is_kept_once(db: Db) {
     assert_eq!(db.number(consents).await, Some(2));
     assert_eq!(db.number("SELECT COUNT(*) FROM call").await, Some(3));
     workers.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+async fn ex_15_the_question_how_it_went_waits_for_its_moment_and_is_answered_once(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let clock = Clock::default();
+    let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
+    let call_id = ask(&texts, 1).await;
+    let (store, now) = (texts.store(), clock.now_ms());
+    let question = store.question(&call_id).await.unwrap().unwrap();
+    assert_eq!((question.step.as_str(), question.region.as_str()), ("after_call.how", "GB"));
+    assert_eq!((question.opened_ms, question.closed_ms, question.is_rated), (None, None, false));
+    assert!(!store.is_asked(&call_id).await.unwrap());
+    let closed = outcome(&call_id, "closed", now);
+    store.learn_outcome(&closed).await.unwrap();
+    assert_eq!(store.question(&call_id).await.unwrap().unwrap().closed_ms, Some(now));
+    for (due_ms, until_ms) in [(now + HOUR_MS, now + 2 * HOUR_MS), (now + 3 * HOUR_MS, 0)] {
+        store.ask_at(&question.message_id, due_ms, until_ms).await.unwrap();
+    }
+    let worker = texts.start();
+    let told = "SELECT kind || ' ' || COALESCE(csat, 0) FROM outcome WHERE source = 'text' \
+                ORDER BY kind";
+    writes(&texts, 1, "5").await;
+    assert!(db.texts(told).await.is_empty(), "nobody has asked");
+    clock.advance(HOUR_MS + 1_000);
+    eventually("asked, at the earlier moment", async || twilio.taken().len() == 1).await;
+    eventually("it is known", async || store.is_asked(&call_id).await.unwrap()).await;
+    assert_eq!(store.question(&call_id).await.unwrap(), None, "it waits no more");
+    writes(&texts, 2, "5").await;
+    assert!(db.texts(told).await.is_empty(), "another number was not asked");
+    writes(&texts, 1, "2, it was closed").await;
+    writes(&texts, 1, "4 now").await;
+    assert_eq!(db.texts(told).await, ["rated 2", "unresolved 0"].map(|it| Some(it.to_owned())));
+    worker.abort();
+}
+
+async fn ex_15_a_question_that_is_answered_or_asked_elsewhere_is_taken_back(db: Db) {
+    let clock = Clock::default();
+    let by = config(&["http://127.0.0.1:9".into()]);
+    let texts = node(&db, "n1", "b1", &clock, &by).await;
+    let asked_on_page = ask(&texts, 1).await;
+    let rated = ask(&texts, 2).await;
+    let store = texts.store();
+    store.ask_no_more(&asked_on_page, "asked_on_page").await.unwrap();
+    let now = clock.now_ms();
+    for row in rating_rows("r1", &rated, 4, now, "page") {
+        store.learn_outcome(&row).await.unwrap();
+    }
+    let question = store.question(&rated).await.unwrap().unwrap();
+    assert!(question.is_rated && store.is_asked(&rated).await.unwrap());
+    // One that is due when it is rated already is not sent.
+    store.ask_at(&question.message_id, now, now + HOUR_MS).await.unwrap();
+    let worker = texts.start();
+    let why = "SELECT error_class FROM message WHERE state = 'canceled' ORDER BY error_class";
+    let expected = ["asked_on_page", "rated"].map(|it| Some(it.to_owned()));
+    eventually("both are taken back", async || db.texts(why).await == expected).await;
+    worker.abort();
+    // One that nobody may send any more is taken back, not failed.
+    let late = ask(&texts, 3).await;
+    clock.advance(101 * HOUR_MS);
+    let worker = texts.start();
+    let state = format!("SELECT state FROM message WHERE call_id = '{late}'");
+    eventually("it is over", async || db.texts(&state).await == [Some("canceled".to_owned())])
+        .await;
+    worker.abort();
+}
+
+/// A call of `mobile(n)` that just ended with a yes to the question; returns its id.
+async fn ask(texts: &TextService, n: u32) -> String {
+    let question = TextOrder {
+        step: "after_call.how".to_owned(),
+        purpose: "rating".to_owned(),
+        ..follow_up(&order(texts.store(), &mobile(n)))
+    };
+    let (call_id, now) = (question.call.call_id.clone(), texts.store().clock().now_ms());
+    let (due_ms, until_ms) = (now + 100 * HOUR_MS, now + 100 * HOUR_MS + 1);
+    assert_eq!(texts.follow_up(by(), question, due_ms, until_ms).await, TextOutcome::Queued);
+    call_id
+}
+
+/// `mobile(n)` writes.
+async fn writes(texts: &TextService, n: u32, body: &str) {
+    let path = "/webhooks/twilio/twilio1/inbound";
+    let (from, id) = (mobile(n).as_str().to_owned(), format!("SM{n}{}", body.len()));
+    let form = [("MessageSid", &*id), ("From", &*from), ("To", "+447400123451"), ("Body", body)];
+    let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let signature = signature(TOKEN, &format!("{PUBLIC_URL}{path}"), &form);
+    let encoded = |value: &str| value.replace('+', "%2B").replace(' ', "+");
+    let body = form.map(|(name, value)| format!("{name}={}", encoded(&value))).join("&");
+    let headers = common::headers(&[("X-Twilio-Signature", &signature)]);
+    let posted = common::posted("inbound", path, &headers, body.as_bytes());
+    texts.webhook("twilio", "twilio1", posted).await.unwrap();
+}
+
+fn outcome(call_id: &str, kind: &str, at_ms: i64) -> OutcomeRow {
+    OutcomeRow {
+        outcome_id: format!("{call_id}-{kind}"),
+        call_id: call_id.to_owned(),
+        kind: kind.to_owned(),
+        csat: None,
+        at_ms,
+        source: "bot".to_owned(),
+    }
 }
 
 async fn node(db: &Db, name: &str, boot: &str, clock: &Clock, by: &TextConfig) -> TextService {
