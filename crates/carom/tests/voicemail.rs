@@ -193,10 +193,15 @@ fn the_webhook_tells_where_the_sound_is_and_a_token_of_scope_read_fetches_it() {
     );
     assert!(!list.to_string().contains("+447"), "no number: {list}");
     let id = told["voicemail_id"].as_str().unwrap();
+    // Nodes that share a folder have each other's.
+    let database = Database::of(&place);
+    let node = database.texts("SELECT node_id FROM call").remove(0);
+    database.execute("UPDATE call SET node_id = 'another'");
+    assert_eq!(fetch(&place, path, reads), (200, wav));
+    database.execute(&format!("UPDATE call SET node_id = '{node}'"));
     assert!(engine.cli(&["voicemail", "delete", id]).status.success());
     assert_eq!(fetch(&place, path, reads).0, 404);
-    // That of another node is asked for there.
-    let database = Database::of(&place);
+    // Others are asked for there.
     database.execute(&format!("UPDATE voicemail SET file = 'x' WHERE voicemail_id = '{id}'"));
     database.execute("UPDATE call SET node_id = 'another'");
     assert_eq!(fetch(&place, path, reads).0, 421);

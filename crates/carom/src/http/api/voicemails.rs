@@ -37,7 +37,7 @@ pub(crate) struct VoicemailTold {
     erase_after_ms: Option<i64>,
     /// The node that has the sound.
     node: Option<String>,
-    /// Where the sound is, on that node.
+    /// Where the sound is, on that node and on all that share its folder.
     sound: String,
 }
 
@@ -74,13 +74,16 @@ pub(crate) async fn sound(
     let unknown = || Problem::unknown("no such message, or its sound is erased");
     let left = site.store.voicemail(&id).await?.ok_or_else(unknown)?;
     let file = left.file.ok_or_else(unknown)?;
-    if let Some(node) = left.node_id.filter(|node| *node != site.store.node().node_id) {
-        let told = format!("the sound lies on the node `{node}`: ask that one");
-        return Err(Problem::of(StatusCode::MISDIRECTED_REQUEST, "elsewhere", told));
-    }
+    let elsewhere = left.node_id.filter(|node| *node != site.store.node().node_id);
     let wav = match tokio::fs::read(&file).await {
         Ok(wav) => wav,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(unknown()),
+        // Of a node that shares no folder with this one.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let told = |node| format!("the sound lies on the node `{node}`: ask that one");
+            let elsewhere = elsewhere
+                .map(|node| Problem::of(StatusCode::MISDIRECTED_REQUEST, "elsewhere", told(node)));
+            return Err(elsewhere.unwrap_or_else(unknown));
+        }
         Err(error) => {
             tracing::error!(%error, file, "the sound of a message can't be read");
             let told = "the disk does not give the sound; try again later";
