@@ -11,8 +11,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn audit(&self, who: &str, what: &str, detail: &str) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        audit(&mut conn, self.now_ms(), who, what, detail).await
+        self.write(async |conn| audit(conn, self.now_ms(), who, what, detail).await).await
     }
 }
 

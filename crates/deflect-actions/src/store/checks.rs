@@ -9,8 +9,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn destination_checked(&self, link: &str, probe: &Probe) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
+        self.write(async |conn| {
+            sqlx::query(
             "INSERT INTO destination_check (link, at_ms, ok, status, took_ms, cert_until_ms, note) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (link, at_ms) DO NOTHING",
         )
@@ -23,6 +23,8 @@ impl Store {
         .bind(probe.note)
         .execute(&mut *conn)
         .await?;
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 }

@@ -45,24 +45,26 @@ impl Store {
             .as_ref()
             .map(|number| self.keys().caller_keys(&contact.business, number, self.now_ms()))
             .unzip();
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "INSERT INTO precall_contact (contact_id, kind, entry_point, business, caller_key, \
+        self.write(async |conn| {
+            sqlx::query(
+                "INSERT INTO precall_contact (contact_id, kind, entry_point, business, caller_key, \
              caller_key_prev, at_ms, engaged_ms, solved_ms) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (contact_id) DO NOTHING",
-        )
-        .bind(contact.contact_id.clone())
-        .bind(contact.kind)
-        .bind(contact.entry_point.clone())
-        .bind(contact.business.clone())
-        .bind(keys.0)
-        .bind(keys.1)
-        .bind(contact.at_ms)
-        .bind(contact.engaged_ms)
-        .bind(contact.solved_ms)
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(contact.contact_id.clone())
+            .bind(contact.kind)
+            .bind(contact.entry_point.clone())
+            .bind(contact.business.clone())
+            .bind(keys.0)
+            .bind(keys.1)
+            .bind(contact.at_ms)
+            .bind(contact.engaged_ms)
+            .bind(contact.solved_ms)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Notes what became of a contact; `false`: there is none of that id.
@@ -86,10 +88,15 @@ impl Store {
                  solved_ms = COALESCE(solved_ms, $2) WHERE contact_id = $1"
             }
         };
-        let mut conn = self.conn().await?;
-        let done =
-            sqlx::query(sql).bind(contact_id.to_owned()).bind(at_ms).execute(&mut *conn).await?;
-        Ok(done.rows_affected() == 1)
+        self.write(async |conn| {
+            let done = sqlx::query(sql)
+                .bind(contact_id.to_owned())
+                .bind(at_ms)
+                .execute(&mut *conn)
+                .await?;
+            Ok(done.rows_affected() == 1)
+        })
+        .await
     }
 
     /// The message that was ordered by this key before.

@@ -1,13 +1,11 @@
 //! Where the two databases differ.
 
 use std::{
-    fmt::Write, fs::OpenOptions, io, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration,
+    fmt::Write, fs::OpenOptions, io, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc,
+    time::Duration,
 };
 
-use sqlx::{
-    Any, AnyConnection, AnyPool, Connection, Executor, Transaction, any::AnyPoolOptions,
-    pool::PoolConnection,
-};
+use sqlx::{AnyPool, Executor, any::AnyPoolOptions};
 
 use super::ACQUIRE;
 
@@ -47,6 +45,9 @@ pub enum StoreError {
     /// The database says no, or nothing.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// What was written is not committed, nor what others wrote with it.
+    #[error("database: {0}")]
+    Commit(Arc<sqlx::Error>),
 }
 
 impl StoreError {
@@ -61,7 +62,7 @@ impl StoreError {
                     && error.code().is_none_or(|code| !code.starts_with("22"))
             }
             Self::Database(sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. }) => false,
-            Self::Database(_) => true,
+            Self::Database(_) | Self::Commit(_) => true,
         }
     }
 }
@@ -89,25 +90,16 @@ pub(super) fn pool(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
                         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                          PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;"
                     }
-                    Dialect::Postgres => "SET statement_timeout = '10s'",
+                    // Statements are prepared while tables are small, and would read them whole
+                    // for ever after.
+                    Dialect::Postgres => {
+                        "SET statement_timeout = '10s'; SET enable_seqscan = off; SET jit = off"
+                    }
                 };
                 conn.execute(sqlx::raw_sql(set_up)).await.map(|_| ())
             })
         });
     Ok((options.connect_lazy(&url)?, dialect))
-}
-
-/// A transaction that may write. SQLite takes its lock at once: taken later, it would be refused
-/// as busy whatever the time-out.
-pub(super) async fn begin<'c>(
-    conn: &'c mut PoolConnection<Any>,
-    dialect: Dialect,
-) -> Result<Transaction<'c, Any>, StoreError> {
-    let conn: &mut AnyConnection = conn;
-    Ok(match dialect {
-        Dialect::Sqlite => conn.begin_with("BEGIN IMMEDIATE").await?,
-        Dialect::Postgres => conn.begin().await?,
-    })
 }
 
 /// The file's folder is made; every octet a URL does not carry as such is escaped.

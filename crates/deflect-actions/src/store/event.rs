@@ -113,8 +113,7 @@ impl Store {
         if !self.is_wanted(event.kind) {
             return Ok(());
         }
-        let mut conn = self.conn().await?;
-        self.tell_with(&mut conn, event).await
+        self.write(async |conn| self.tell_with(conn, event).await).await
     }
 
     /// The same, in a transaction of the caller's.
@@ -187,36 +186,40 @@ impl Store {
         };
         let now = self.now_ms();
         let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4);
-        let mut conn = self.conn().await?;
-        let rows = sqlx::query(due)
-            .bind(now)
-            .bind(self.claimer())
-            .bind(now + lease)
-            .bind(n)
-            .bind(hook.to_owned())
-            .fetch_all(&mut *conn)
-            .await?;
-        let waiting = rows.iter().map(|row| {
-            Ok(Waiting {
-                event_id: row.try_get("event_id")?,
-                hook: row.try_get("hook")?,
-                body: self.body_of(row)?,
-                created_ms: row.try_get("created_ms")?,
-                attempt: row.try_get::<i64, _>("attempt")?,
-            })
-        });
-        waiting.collect::<Result<_, sqlx::Error>>().map_err(StoreError::from)
+        self.write(async |conn| {
+            let rows = sqlx::query(due)
+                .bind(now)
+                .bind(self.claimer())
+                .bind(now + lease)
+                .bind(n)
+                .bind(hook.to_owned())
+                .fetch_all(&mut *conn)
+                .await?;
+            let waiting = rows.iter().map(|row| {
+                Ok(Waiting {
+                    event_id: row.try_get("event_id")?,
+                    hook: row.try_get("hook")?,
+                    body: self.body_of(row)?,
+                    created_ms: row.try_get("created_ms")?,
+                    attempt: row.try_get::<i64, _>("attempt")?,
+                })
+            });
+            waiting.collect::<Result<_, sqlx::Error>>().map_err(StoreError::from)
+        })
+        .await
     }
 
     /// The webhook has taken it, or never will.
     pub(crate) async fn drop_event(&self, event: &Waiting) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query("DELETE FROM event WHERE event_id = $1 AND hook = $2")
-            .bind(event.event_id.clone())
-            .bind(event.hook.clone())
-            .execute(&mut *conn)
-            .await?;
-        Ok(())
+        self.write(async |conn| {
+            sqlx::query("DELETE FROM event WHERE event_id = $1 AND hook = $2")
+                .bind(event.event_id.clone())
+                .bind(event.hook.clone())
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// It is told again at `next_ms`.
@@ -225,27 +228,31 @@ impl Store {
         event: &Waiting,
         next_ms: i64,
     ) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "UPDATE event SET next_try_ms = $3, claimed_by = NULL, lease_until_ms = NULL \
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE event SET next_try_ms = $3, claimed_by = NULL, lease_until_ms = NULL \
              WHERE event_id = $1 AND hook = $2",
-        )
-        .bind(event.event_id.clone())
-        .bind(event.hook.clone())
-        .bind(next_ms)
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(event.event_id.clone())
+            .bind(event.hook.clone())
+            .bind(next_ms)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Deletes what is older than `before_ms`: nobody takes it, or its webhook is gone.
     pub(crate) async fn expire_events(&self, before_ms: i64) -> Result<u64, StoreError> {
-        let mut conn = self.conn().await?;
-        let done = sqlx::query("DELETE FROM event WHERE created_ms < $1")
-            .bind(before_ms)
-            .execute(&mut *conn)
-            .await?;
-        Ok(done.rows_affected())
+        self.write(async |conn| {
+            let done = sqlx::query("DELETE FROM event WHERE created_ms < $1")
+                .bind(before_ms)
+                .execute(&mut *conn)
+                .await?;
+            Ok(done.rows_affected())
+        })
+        .await
     }
 
     /// `message.state` of a message that has just come to `state`.

@@ -38,8 +38,7 @@ impl Store {
         value: Option<&str>,
         by_whom: &str,
     ) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        mark(&mut conn, self.now_ms(), kind, name, value, by_whom).await
+        self.write(async |conn| mark(conn, self.now_ms(), kind, name, value, by_whom).await).await
     }
 }
 

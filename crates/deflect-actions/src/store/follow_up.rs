@@ -73,13 +73,15 @@ impl Store {
 
     /// A follow-up is in the outbox, or never will be.
     pub(crate) async fn drop_follow_up(&self, call_id: &str, step: &str) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query("DELETE FROM follow_up WHERE call_id = $1 AND step = $2")
-            .bind(call_id.to_owned())
-            .bind(step.to_owned())
-            .execute(&mut *conn)
-            .await?;
-        Ok(())
+        self.write(async |conn| {
+            sqlx::query("DELETE FROM follow_up WHERE call_id = $1 AND step = $2")
+                .bind(call_id.to_owned())
+                .bind(step.to_owned())
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// A call as it began.

@@ -103,20 +103,22 @@ impl Store {
         if scope != "alarm" {
             metrics::counter!("carom_limit_hits_total", "rule" => rule.to_owned()).increment(1);
         }
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "INSERT INTO limit_hit (hit_id, at_ms, call_id, rule, scope, scope_key) \
+        self.write(async |conn| {
+            sqlx::query(
+                "INSERT INTO limit_hit (hit_id, at_ms, call_id, rule, scope, scope_key) \
              VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(Uuid::now_v7().to_string())
-        .bind(self.now_ms())
-        .bind(call_id.map(str::to_owned))
-        .bind(rule.to_owned())
-        .bind(scope.to_owned())
-        .bind(scope_key.to_owned())
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(Uuid::now_v7().to_string())
+            .bind(self.now_ms())
+            .bind(call_id.map(str::to_owned))
+            .bind(rule.to_owned())
+            .bind(scope.to_owned())
+            .bind(scope_key.to_owned())
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -76,8 +76,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn keep_page(&self, call_id: &str, page: &NewPage) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        insert(&mut conn, self, (None, call_id), page, self.now_ms()).await
+        let now = self.now_ms();
+        self.write(async |conn| insert(conn, self, (None, call_id), page, now).await).await
     }
 
     /// The page of a token.
@@ -125,20 +125,22 @@ impl Store {
         browser: &str,
     ) -> Result<bool, StoreError> {
         let now = self.now_ms();
-        let mut conn = self.conn().await?;
-        let done = sqlx::query(
-            "UPDATE link SET redeemed_ms = $2, destination = $3, browser = $4, \
+        self.write(async |conn| {
+            let done = sqlx::query(
+                "UPDATE link SET redeemed_ms = $2, destination = $3, browser = $4, \
              first_fetch_ms = COALESCE(first_fetch_ms, $2), \
              first_human_ms = COALESCE(first_human_ms, $2) \
              WHERE link_id = $1 AND redeemed_ms IS NULL AND expires_ms > $2",
-        )
-        .bind(link_id.to_owned())
-        .bind(now)
-        .bind(destination.to_owned())
-        .bind(browser.to_owned())
-        .execute(&mut *conn)
-        .await?;
-        Ok(done.rows_affected() == 1)
+            )
+            .bind(link_id.to_owned())
+            .bind(now)
+            .bind(destination.to_owned())
+            .bind(browser.to_owned())
+            .execute(&mut *conn)
+            .await?;
+            Ok(done.rows_affected() == 1)
+        })
+        .await
     }
 
     /// What was pressed came to nothing: it may be pressed again, by anybody.
@@ -177,10 +179,12 @@ impl Store {
 
     async fn mark_link(&self, sql: &'static str, link_id: &str) -> Result<u64, StoreError> {
         let now = self.now_ms();
-        let mut conn = self.conn().await?;
-        let query = sqlx::query(sql).bind(link_id.to_owned());
-        let query = if sql.contains("$2") { query.bind(now) } else { query };
-        Ok(query.execute(&mut *conn).await?.rows_affected())
+        self.write(async |conn| {
+            let query = sqlx::query(sql).bind(link_id.to_owned());
+            let query = if sql.contains("$2") { query.bind(now) } else { query };
+            Ok(query.execute(&mut *conn).await?.rows_affected())
+        })
+        .await
     }
 
     /// The number that a message went to; `None`: it was erased.

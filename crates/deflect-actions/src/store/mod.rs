@@ -13,6 +13,7 @@ mod erase;
 mod event;
 mod flags;
 mod follow_up;
+mod group;
 mod history;
 mod hours;
 mod limits;
@@ -38,7 +39,7 @@ mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{AnyConnection, AnyPool};
+use sqlx::{AnyConnection, AnyPool, Connection as _};
 
 pub use callback::{CallbackDue, CallbackOrder, CallbackView, Slot};
 pub use calls::{CallRow, CallTimeLine};
@@ -73,6 +74,7 @@ pub(crate) use message::LastText;
 pub(crate) use protection::Protection;
 pub(crate) use rating::RATING;
 
+use self::group::{Group, Unit};
 use crate::{Clock, keys::Keys};
 
 /// One text query waits no longer for a connection.
@@ -99,6 +101,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     pool: AnyPool,
     dialect: db::Dialect,
+    /// Of an SQLite file.
+    group: Option<Group>,
     keys: Keys,
     node: NodeInfo,
     clock: Clock,
@@ -134,8 +138,10 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let (pool, dialect) = db::pool(url)?;
         let ready = tokio::sync::Mutex::new(false);
+        let group = (dialect == db::Dialect::Sqlite).then(Group::default);
         let (retention, subscriptions) = Default::default();
-        let inner = Inner { pool, dialect, keys, node, clock, ready, retention, subscriptions };
+        let inner =
+            Inner { pool, dialect, group, keys, node, clock, ready, retention, subscriptions };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -207,15 +213,31 @@ impl Store {
     }
 
     /// Runs `work` in one transaction that may write.
+    ///
+    /// `work` must not write by the store itself: of a file there is one writer at a time.
     pub(crate) async fn transaction<T>(
         &self,
         work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut conn = self.conn().await?;
-        let mut tx = db::begin(&mut conn, self.0.dialect).await?;
-        let done = work(&mut tx).await?;
-        tx.commit().await?;
-        Ok(done)
+        let Some(group) = &self.0.group else {
+            let mut conn = self.conn().await?;
+            let mut tx = conn.begin().await?;
+            let done = work(&mut tx).await?;
+            tx.commit().await?;
+            return Ok(done);
+        };
+        group.write(&self.0.pool, Unit::Transaction, work).await
+    }
+
+    /// Runs `work`, which writes by one statement, or by several that may be committed one by one.
+    pub(crate) async fn write<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &self.0.group {
+            None => work(&mut *self.conn().await?).await,
+            Some(group) => group.write(&self.0.pool, Unit::Statement, work).await,
+        }
     }
 
     /// Claims of messages carry who claims.

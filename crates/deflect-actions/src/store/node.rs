@@ -71,14 +71,16 @@ impl Store {
     }
 
     async fn set_node(&self, sql: &'static str, value: i64) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(sql)
-            .bind(self.node().node_id.clone())
-            .bind(self.node().node_boot.clone())
-            .bind(value)
-            .execute(&mut *conn)
-            .await?;
-        Ok(())
+        self.write(async |conn| {
+            sqlx::query(sql)
+                .bind(self.node().node_id.clone())
+                .bind(self.node().node_boot.clone())
+                .bind(value)
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// An unfinished call ended, at the latest, when its node last said that it was alive; what

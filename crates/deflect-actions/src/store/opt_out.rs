@@ -82,22 +82,24 @@ impl Store {
         topic: &str,
         via: &str,
     ) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "INSERT INTO opt_out (opt_key, brand, topic, via, since_ms, shown) \
+        self.write(async |conn| {
+            sqlx::query(
+                "INSERT INTO opt_out (opt_key, brand, topic, via, since_ms, shown) \
              SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT 1 FROM opt_out \
              WHERE opt_key = $1 AND brand = $2 AND topic = $3 AND revoked_ms IS NULL) \
              ON CONFLICT (opt_key, brand, topic, since_ms) DO UPDATE SET revoked_ms = NULL",
-        )
-        .bind(self.keys().opt_key(business, number))
-        .bind(self.keys().brand(business).to_owned())
-        .bind(topic.to_owned())
-        .bind(via.to_owned())
-        .bind(self.now_ms())
-        .bind(number.masked())
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(self.keys().opt_key(business, number))
+            .bind(self.keys().brand(business).to_owned())
+            .bind(topic.to_owned())
+            .bind(via.to_owned())
+            .bind(self.now_ms())
+            .bind(number.masked())
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Records that these want no texts, all or none, and who said so: by whom, what, of whom.

@@ -26,22 +26,24 @@ impl Store {
         window_ms: i64,
     ) -> Result<i64, StoreError> {
         let now = self.now_ms();
-        let mut conn = self.conn().await?;
-        let row = sqlx::query(
-            "INSERT INTO protection (kind, scope_key, n, at_ms, until_ms) \
+        self.write(async |conn| {
+            let row = sqlx::query(
+                "INSERT INTO protection (kind, scope_key, n, at_ms, until_ms) \
              VALUES ($1, $2, 1, $3, $4) ON CONFLICT (kind, scope_key) DO UPDATE SET \
              n = CASE WHEN protection.until_ms <= $3 THEN 1 ELSE protection.n + 1 END, \
              at_ms = CASE WHEN protection.until_ms <= $3 THEN $3 ELSE protection.at_ms END, \
              until_ms = CASE WHEN protection.until_ms <= $3 THEN $4 ELSE protection.until_ms END \
              RETURNING n",
-        )
-        .bind(kind.to_owned())
-        .bind(scope_key.to_owned())
-        .bind(now)
-        .bind(now + window_ms)
-        .fetch_one(&mut *conn)
-        .await?;
-        Ok(row.try_get("n")?)
+            )
+            .bind(kind.to_owned())
+            .bind(scope_key.to_owned())
+            .bind(now)
+            .bind(now + window_ms)
+            .fetch_one(&mut *conn)
+            .await?;
+            Ok(row.try_get("n")?)
+        })
+        .await
     }
 
     /// Keeps `n` of `kind` for `scope_key` until `until_ms`.
@@ -52,20 +54,22 @@ impl Store {
         n: i64,
         until_ms: i64,
     ) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "INSERT INTO protection (kind, scope_key, n, at_ms, until_ms) \
+        self.write(async |conn| {
+            sqlx::query(
+                "INSERT INTO protection (kind, scope_key, n, at_ms, until_ms) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (kind, scope_key) DO UPDATE SET \
              n = excluded.n, at_ms = excluded.at_ms, until_ms = excluded.until_ms",
-        )
-        .bind(kind.to_owned())
-        .bind(scope_key.to_owned())
-        .bind(n)
-        .bind(self.now_ms())
-        .bind(until_ms)
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(kind.to_owned())
+            .bind(scope_key.to_owned())
+            .bind(n)
+            .bind(self.now_ms())
+            .bind(until_ms)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// What holds now of a kind, for one key or for all.
@@ -96,11 +100,13 @@ impl Store {
 
     /// Deletes what held until long ago.
     pub(super) async fn expire_protections(&self) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query("DELETE FROM protection WHERE until_ms <= $1")
-            .bind(self.now_ms() - KEPT_MS)
-            .execute(&mut *conn)
-            .await?;
-        Ok(())
+        self.write(async |conn| {
+            sqlx::query("DELETE FROM protection WHERE until_ms <= $1")
+                .bind(self.now_ms() - KEPT_MS)
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 }

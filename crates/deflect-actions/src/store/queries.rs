@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use sqlx::{AssertSqlSafe, Column, Row, TypeInfo, ValueRef, any::AnyRow};
+use sqlx::{AssertSqlSafe, Column, Connection as _, Row, TypeInfo, ValueRef, any::AnyRow};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, db::Dialect};
 
 const TEXT: &str = include_str!("queries.sql");
 
@@ -103,7 +103,14 @@ impl Store {
             };
         }
         let mut conn = self.conn().await?;
-        let rows = query.fetch_all(&mut *conn).await?;
+        let rows = match self.0.dialect {
+            Dialect::Sqlite => query.fetch_all(&mut *conn).await?,
+            Dialect::Postgres => {
+                let mut tx = conn.begin().await?;
+                sqlx::query("SET LOCAL enable_seqscan = on").execute(&mut *tx).await?;
+                query.fetch_all(&mut *tx).await?
+            }
+        };
         let columns = rows.first().map_or_else(Vec::new, |row| {
             row.columns().iter().map(|column| column.name().to_owned()).collect()
         });

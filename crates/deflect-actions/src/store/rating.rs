@@ -100,17 +100,19 @@ impl Store {
         due_ms: i64,
         until_ms: i64,
     ) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "UPDATE message SET next_try_ms = $2, valid_until_ms = $3 WHERE message_id = $1 \
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE message SET next_try_ms = $2, valid_until_ms = $3 WHERE message_id = $1 \
              AND state = 'queued' AND write_ms IS NULL AND next_try_ms > $2",
-        )
-        .bind(message_id.to_owned())
-        .bind(due_ms)
-        .bind(until_ms)
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(message_id.to_owned())
+            .bind(due_ms)
+            .bind(until_ms)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The question of a call is not texted any more: it is answered, or asked on a page.

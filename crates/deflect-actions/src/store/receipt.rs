@@ -16,24 +16,26 @@ impl Store {
         receipt: &Receipt,
     ) -> Result<bool, StoreError> {
         let key = format!("{provider}|{}|{}", receipt.provider_id, receipt.state.as_str());
-        let mut conn = self.conn().await?;
-        let done = sqlx::query(
-            "INSERT INTO receipt (receipt_id, provider, provider_id, message_id, dedup_key, \
+        self.write(async |conn| {
+            let done = sqlx::query(
+                "INSERT INTO receipt (receipt_id, provider, provider_id, message_id, dedup_key, \
              state, error_class, error_code, received_ms) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (dedup_key) DO NOTHING",
-        )
-        .bind(Uuid::now_v7().to_string())
-        .bind(provider.to_owned())
-        .bind(receipt.provider_id.clone())
-        .bind(message_id.map(str::to_owned))
-        .bind(key)
-        .bind(receipt.state.as_str())
-        .bind(receipt.class.map(Class::as_str))
-        .bind(receipt.code.clone())
-        .bind(self.now_ms())
-        .execute(&mut *conn)
-        .await?;
-        Ok(done.rows_affected() > 0)
+            )
+            .bind(Uuid::now_v7().to_string())
+            .bind(provider.to_owned())
+            .bind(receipt.provider_id.clone())
+            .bind(message_id.map(str::to_owned))
+            .bind(key)
+            .bind(receipt.state.as_str())
+            .bind(receipt.class.map(Class::as_str))
+            .bind(receipt.code.clone())
+            .bind(self.now_ms())
+            .execute(&mut *conn)
+            .await?;
+            Ok(done.rows_affected() > 0)
+        })
+        .await
     }
 
     /// The message, and the number of its last attempt, of a provider's id, or the one whose last attempt `reference` names, where the

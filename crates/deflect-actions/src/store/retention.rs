@@ -62,28 +62,30 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn erase_due(&self) -> Result<u64, StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "UPDATE callback SET number_enc = NULL WHERE erase_after_ms <= $1 \
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE callback SET number_enc = NULL WHERE erase_after_ms <= $1 \
              AND number_enc IS NOT NULL",
-        )
-        .bind(self.now_ms())
-        .execute(&mut *conn)
-        .await?;
-        let done = sqlx::query(
-            "UPDATE message SET dest_enc = NULL, body_enc = NULL WHERE erase_after_ms <= $1 \
+            )
+            .bind(self.now_ms())
+            .execute(&mut *conn)
+            .await?;
+            let done = sqlx::query(
+                "UPDATE message SET dest_enc = NULL, body_enc = NULL WHERE erase_after_ms <= $1 \
              AND (dest_enc IS NOT NULL OR body_enc IS NOT NULL)",
-        )
-        .bind(self.now_ms())
-        .execute(&mut *conn)
-        .await?;
-        sqlx::query(
+            )
+            .bind(self.now_ms())
+            .execute(&mut *conn)
+            .await?;
+            sqlx::query(
             "UPDATE link SET context_ref = NULL WHERE expires_ms <= $1 AND context_ref IS NOT NULL",
         )
         .bind(self.now_ms() - self.raw_number_ms())
         .execute(&mut *conn)
         .await?;
-        Ok(done.rows_affected())
+            Ok(done.rows_affected())
+        })
+        .await
     }
 
     /// Erases, deletes what is past its time, and destroys old keys.

@@ -49,8 +49,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn learn_outcome(&self, row: &OutcomeRow) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        write::outcome_row(&mut conn, row).await
+        self.write(async |conn| write::outcome_row(conn, row).await).await
     }
 
     /// Stores counts, all or none; what was told of the same day, source and kind is replaced.

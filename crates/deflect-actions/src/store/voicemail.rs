@@ -143,15 +143,17 @@ impl Store {
     /// When the database fails.
     pub async fn voicemail_heard(&self, id: &str) -> Result<(), StoreError> {
         let now = self.now_ms();
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "UPDATE voicemail SET heard_ms = COALESCE(heard_ms, $2) WHERE voicemail_id = $1",
-        )
-        .bind(id.to_owned())
-        .bind(now)
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE voicemail SET heard_ms = COALESCE(heard_ms, $2) WHERE voicemail_id = $1",
+            )
+            .bind(id.to_owned())
+            .bind(now)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Its sound is to be erased at once, by the node that has it.
@@ -160,13 +162,15 @@ impl Store {
     /// When the database fails.
     pub async fn erase_voicemail(&self, id: &str) -> Result<(), StoreError> {
         let now = self.now_ms();
-        let mut conn = self.conn().await?;
-        sqlx::query("UPDATE voicemail SET erase_after_ms = $2 WHERE voicemail_id = $1")
-            .bind(id.to_owned())
-            .bind(now)
-            .execute(&mut *conn)
-            .await?;
-        Ok(())
+        self.write(async |conn| {
+            sqlx::query("UPDATE voicemail SET erase_after_ms = $2 WHERE voicemail_id = $1")
+                .bind(id.to_owned())
+                .bind(now)
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Messages whose time has come: id, file, and whether this node wrote it; the sound of another
@@ -195,14 +199,16 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn voicemail_erased(&self, id: &str) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "UPDATE voicemail SET file = NULL, erase_after_ms = NULL WHERE voicemail_id = $1",
-        )
-        .bind(id.to_owned())
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE voicemail SET file = NULL, erase_after_ms = NULL WHERE voicemail_id = $1",
+            )
+            .bind(id.to_owned())
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 }
 

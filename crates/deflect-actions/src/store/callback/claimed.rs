@@ -30,36 +30,38 @@ impl Store {
             Dialect::Postgres => CLAIM_POSTGRES,
         };
         let now = self.now_ms();
-        let mut conn = self.conn().await?;
-        let claimed = sqlx::query(sql)
-            .bind(now)
-            .bind(self.claimer())
-            .bind(now + lease_ms)
-            .bind(n)
-            .fetch_all(&mut *conn)
-            .await?;
-        let mut due = Vec::new();
-        for row in claimed {
-            let id: String = row.try_get("callback_id")?;
-            let row = sqlx::query(
-                "SELECT b.callback_id, b.number_enc, b.target, b.tries, \
+        self.write(async |conn| {
+            let claimed = sqlx::query(sql)
+                .bind(now)
+                .bind(self.claimer())
+                .bind(now + lease_ms)
+                .bind(n)
+                .fetch_all(&mut *conn)
+                .await?;
+            let mut due = Vec::new();
+            for row in claimed {
+                let id: String = row.try_get("callback_id")?;
+                let row = sqlx::query(
+                    "SELECT b.callback_id, b.number_enc, b.target, b.tries, \
                  COALESCE(b.flow, c.flow) AS flow, c.trunk, COALESCE(b.called, c.did) AS called, \
                  c.language, b.call_id, c.intent, b.step, b.due_ms \
                  FROM callback b LEFT JOIN call c ON c.call_id = b.call_id \
                  WHERE b.callback_id = $1",
-            )
-            .bind(id.clone())
-            .fetch_one(&mut *conn)
-            .await?;
-            match self.due(&row)? {
-                Some(one) => due.push(one),
-                // Its number is gone, or written under another key: nobody can be called.
-                None => {
-                    over(&mut conn, &id, "failed", now, now).await?;
+                )
+                .bind(id.clone())
+                .fetch_one(&mut *conn)
+                .await?;
+                match self.due(&row)? {
+                    Some(one) => due.push(one),
+                    // Its number is gone, or written under another key: nobody can be called.
+                    None => {
+                        over(conn, &id, "failed", now, now).await?;
+                    }
                 }
             }
-        }
-        Ok(due)
+            Ok(due)
+        })
+        .await
     }
 
     fn due(&self, row: &AnyRow) -> Result<Option<CallbackDue>, StoreError> {
@@ -115,14 +117,16 @@ impl Store {
 
     async fn hold(&self, sql: &'static str, id: &str, lease_ms: i64) -> Result<bool, StoreError> {
         let now = self.now_ms();
-        let mut conn = self.conn().await?;
-        let done = sqlx::query(sql)
-            .bind(id.to_owned())
-            .bind(self.claimer())
-            .bind(now + lease_ms)
-            .execute(&mut *conn)
-            .await?;
-        Ok(done.rows_affected() == 1)
+        self.write(async |conn| {
+            let done = sqlx::query(sql)
+                .bind(id.to_owned())
+                .bind(self.claimer())
+                .bind(now + lease_ms)
+                .execute(&mut *conn)
+                .await?;
+            Ok(done.rows_affected() == 1)
+        })
+        .await
     }
 
     /// The caller was reached: it is done, whatever becomes of the conversation.
@@ -185,18 +189,20 @@ impl Store {
         due_ms: i64,
         uncounted: bool,
     ) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "UPDATE callback SET state = 'booked', due_ms = $3, tries = tries - $4, \
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE callback SET state = 'booked', due_ms = $3, tries = tries - $4, \
              claimed_by = NULL, lease_until_ms = NULL WHERE callback_id = $1 AND claimed_by = $2",
-        )
-        .bind(id.to_owned())
-        .bind(self.claimer())
-        .bind(due_ms)
-        .bind(i64::from(uncounted))
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(id.to_owned())
+            .bind(self.claimer())
+            .bind(due_ms)
+            .bind(i64::from(uncounted))
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Takes back what dead claimers left: it is tried again at once, or has failed if it was
@@ -207,22 +213,24 @@ impl Store {
     pub async fn take_back_callbacks(&self) -> Result<u64, StoreError> {
         let now = self.now_ms();
         let erase = now + self.raw_number_ms();
-        let mut conn = self.conn().await?;
-        let done = sqlx::query(
-            "UPDATE callback SET \
+        self.write(async |conn| {
+            let done = sqlx::query(
+                "UPDATE callback SET \
              state = CASE WHEN tries < max_tries THEN 'booked' ELSE 'failed' END, \
              done_ms = CASE WHEN tries < max_tries THEN NULL ELSE $1 END, \
              erase_after_ms = CASE WHEN tries < max_tries THEN NULL ELSE $4 END, \
              claimed_by = NULL, lease_until_ms = NULL \
              WHERE state IN ('claimed','calling') AND (lease_until_ms < $1 \
                OR (claimed_by <> $2 AND SUBSTR(claimed_by, 1, LENGTH($3)) = $3))",
-        )
-        .bind(now)
-        .bind(self.claimer())
-        .bind(format!("{}/", self.node().node_id))
-        .bind(erase)
-        .execute(&mut *conn)
-        .await?;
-        Ok(done.rows_affected())
+            )
+            .bind(now)
+            .bind(self.claimer())
+            .bind(format!("{}/", self.node().node_id))
+            .bind(erase)
+            .execute(&mut *conn)
+            .await?;
+            Ok(done.rows_affected())
+        })
+        .await
     }
 }

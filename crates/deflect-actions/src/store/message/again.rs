@@ -8,15 +8,17 @@ use crate::store::{Store, StoreError};
 impl Store {
     /// A message that waits is due at once; `false`: it waits no more.
     pub(crate) async fn make_due(&self, message_id: &str) -> Result<bool, StoreError> {
-        let mut conn = self.conn().await?;
-        let done = sqlx::query(
-            "UPDATE message SET next_try_ms = $2 WHERE message_id = $1 AND state = 'queued'",
-        )
-        .bind(message_id.to_owned())
-        .bind(self.now_ms())
-        .execute(&mut *conn)
-        .await?;
-        Ok(done.rows_affected() == 1)
+        self.write(async |conn| {
+            let done = sqlx::query(
+                "UPDATE message SET next_try_ms = $2 WHERE message_id = $1 AND state = 'queued'",
+            )
+            .bind(message_id.to_owned())
+            .bind(self.now_ms())
+            .execute(&mut *conn)
+            .await?;
+            Ok(done.rows_affected() == 1)
+        })
+        .await
     }
 
     /// The text of a message that failed, as a new one by the same consent; its page leads the

@@ -54,23 +54,25 @@ impl Store {
         try_no: i64,
         by: Writes<'_>,
     ) -> Result<Option<i64>, StoreError> {
-        let mut conn = self.conn().await?;
-        let row = sqlx::query(
-            "UPDATE message SET write_ms = $2, sender = $3, provider = $4, channel = $5, \
+        self.write(async |conn| {
+            let row = sqlx::query(
+                "UPDATE message SET write_ms = $2, sender = $3, provider = $4, channel = $5, \
              provider_id = NULL, try_no = try_no + 1 \
              WHERE message_id = $1 AND claimed_by = $6 AND try_no = $7 \
              AND state IN ('claimed','ambiguous') RETURNING try_no",
-        )
-        .bind(message_id.to_owned())
-        .bind(self.now_ms())
-        .bind(by.sender.to_owned())
-        .bind(by.provider.to_owned())
-        .bind(by.channel.as_str())
-        .bind(self.claimer())
-        .bind(try_no)
-        .fetch_optional(&mut *conn)
-        .await?;
-        Ok(row.map(|row| row.try_get("try_no")).transpose()?)
+            )
+            .bind(message_id.to_owned())
+            .bind(self.now_ms())
+            .bind(by.sender.to_owned())
+            .bind(by.provider.to_owned())
+            .bind(by.channel.as_str())
+            .bind(self.claimer())
+            .bind(try_no)
+            .fetch_optional(&mut *conn)
+            .await?;
+            Ok(row.map(|row| row.try_get("try_no")).transpose()?)
+        })
+        .await
     }
 
     /// The attempt failed definitely: nothing was written, or an error answer came.
@@ -81,18 +83,20 @@ impl Store {
         class: Class,
         code: Option<&str>,
     ) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "UPDATE message SET write_ms = NULL, error_class = $2, error_code = $3 \
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE message SET write_ms = NULL, error_class = $2, error_code = $3 \
              WHERE message_id = $1 AND try_no = $4 AND state = 'claimed'",
-        )
-        .bind(message_id.to_owned())
-        .bind(class.as_str())
-        .bind(code.map(str::to_owned))
-        .bind(try_no)
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(message_id.to_owned())
+            .bind(class.as_str())
+            .bind(code.map(str::to_owned))
+            .bind(try_no)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Takes news in where it is further than what is known; says whether it was.
@@ -167,17 +171,19 @@ impl Store {
         try_no: i64,
         next_ms: i64,
     ) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "UPDATE message SET state = 'ambiguous', next_try_ms = $2 \
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE message SET state = 'ambiguous', next_try_ms = $2 \
              WHERE message_id = $1 AND try_no = $3 AND state IN ('claimed','ambiguous')",
-        )
-        .bind(message_id.to_owned())
-        .bind(next_ms)
-        .bind(try_no)
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(message_id.to_owned())
+            .bind(next_ms)
+            .bind(try_no)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Back into the queue after a definite failure, or when evidence says that it never
@@ -188,18 +194,20 @@ impl Store {
         try_no: i64,
         next_ms: i64,
     ) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "UPDATE message SET state = 'queued', next_try_ms = $2, write_ms = NULL, \
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE message SET state = 'queued', next_try_ms = $2, write_ms = NULL, \
              claimed_by = NULL, lease_until_ms = NULL \
              WHERE message_id = $1 AND try_no = $3 AND state IN ('claimed','ambiguous')",
-        )
-        .bind(message_id.to_owned())
-        .bind(next_ms)
-        .bind(try_no)
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(message_id.to_owned())
+            .bind(next_ms)
+            .bind(try_no)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The attempt was taken and failed later: back into the queue for the senders of `letter`.
@@ -213,24 +221,26 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let plain = serde_json::to_string(letter).map_err(std::io::Error::other)?;
         let body_enc = self.keys().seal().close(message_id, &plain)?;
-        let mut conn = self.conn().await?;
-        let done = sqlx::query(
-            "UPDATE message SET state = 'queued', try_no = try_no + 1, next_try_ms = $3, \
+        self.write(async |conn| {
+            let done = sqlx::query(
+                "UPDATE message SET state = 'queued', try_no = try_no + 1, next_try_ms = $3, \
              body_enc = $4, error_class = $5, error_code = $6, provider = NULL, \
              provider_id = NULL, write_ms = NULL, claimed_by = NULL, lease_until_ms = NULL, \
              final_ms = NULL, erase_after_ms = NULL \
              WHERE message_id = $1 AND try_no = $2 AND valid_until_ms > $3 \
              AND state IN ('claimed','accepted','sent','ambiguous','unknown')",
-        )
-        .bind(message_id.to_owned())
-        .bind(try_no)
-        .bind(self.now_ms())
-        .bind(body_enc)
-        .bind(class.as_str())
-        .bind(code.map(str::to_owned))
-        .execute(&mut *conn)
-        .await?;
-        Ok(done.rows_affected() == 1)
+            )
+            .bind(message_id.to_owned())
+            .bind(try_no)
+            .bind(self.now_ms())
+            .bind(body_enc)
+            .bind(class.as_str())
+            .bind(code.map(str::to_owned))
+            .execute(&mut *conn)
+            .await?;
+            Ok(done.rows_affected() == 1)
+        })
+        .await
     }
 
     /// The letter changed: its one duplicate is used up.
@@ -241,13 +251,15 @@ impl Store {
     ) -> Result<(), StoreError> {
         let plain = serde_json::to_string(letter).map_err(std::io::Error::other)?;
         let body_enc = self.keys().seal().close(message_id, &plain)?;
-        let mut conn = self.conn().await?;
-        sqlx::query("UPDATE message SET body_enc = $2 WHERE message_id = $1")
-            .bind(message_id.to_owned())
-            .bind(body_enc)
-            .execute(&mut *conn)
-            .await?;
-        Ok(())
+        self.write(async |conn| {
+            sqlx::query("UPDATE message SET body_enc = $2 WHERE message_id = $1")
+                .bind(message_id.to_owned())
+                .bind(body_enc)
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -29,15 +29,17 @@ impl Store {
         };
         let now = self.now_ms();
         let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4);
-        let mut conn = self.conn().await?;
-        let rows = sqlx::query(sql)
-            .bind(now)
-            .bind(self.claimer())
-            .bind(now + lease)
-            .bind(n)
-            .fetch_all(&mut *conn)
-            .await?;
-        Ok(rows.iter().map(|row| row.try_get("message_id")).collect::<Result<_, _>>()?)
+        self.write(async |conn| {
+            let rows = sqlx::query(sql)
+                .bind(now)
+                .bind(self.claimer())
+                .bind(now + lease)
+                .bind(n)
+                .fetch_all(&mut *conn)
+                .await?;
+            Ok(rows.iter().map(|row| row.try_get("message_id")).collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     /// Takes back what dead claimers left: unwritten goes to the queue, written is ambiguous.
@@ -69,51 +71,57 @@ impl Store {
     /// `again_ms`, so that one node asks.
     pub(crate) async fn unsettled(&self, again_ms: i64) -> Result<Vec<String>, StoreError> {
         let now = self.now_ms();
-        let mut conn = self.conn().await?;
-        let rows = sqlx::query(
-            "UPDATE message SET next_try_ms = $2 WHERE state = 'ambiguous' \
+        self.write(async |conn| {
+            let rows = sqlx::query(
+                "UPDATE message SET next_try_ms = $2 WHERE state = 'ambiguous' \
              AND next_try_ms <= $1 RETURNING message_id",
-        )
-        .bind(now)
-        .bind(now + again_ms)
-        .fetch_all(&mut *conn)
-        .await?;
-        Ok(rows.iter().map(|row| row.try_get("message_id")).collect::<Result<_, _>>()?)
+            )
+            .bind(now)
+            .bind(now + again_ms)
+            .fetch_all(&mut *conn)
+            .await?;
+            Ok(rows.iter().map(|row| row.try_get("message_id")).collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     /// Nobody can say what became of it: it stays ambiguous and is not asked about again.
     pub(crate) async fn give_up_asking(&self, message_id: &str) -> Result<(), StoreError> {
         let now = self.now_ms();
-        let mut conn = self.conn().await?;
-        sqlx::query(
-            "UPDATE message SET next_try_ms = NULL, final_ms = $2, erase_after_ms = $3 \
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE message SET next_try_ms = NULL, final_ms = $2, erase_after_ms = $3 \
              WHERE message_id = $1 AND state = 'ambiguous'",
-        )
-        .bind(message_id.to_owned())
-        .bind(now)
-        .bind(now + self.raw_number_ms())
-        .execute(&mut *conn)
-        .await?;
-        Ok(())
+            )
+            .bind(message_id.to_owned())
+            .bind(now)
+            .bind(now + self.raw_number_ms())
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Takes back a message of which nothing was written; `false` where something was, or it is
     /// over.
     pub(crate) async fn cancel(&self, message_id: &str, why: &str) -> Result<bool, StoreError> {
         let now = self.now_ms();
-        let mut conn = self.conn().await?;
-        let done = sqlx::query(
-            "UPDATE message SET state = 'canceled', error_class = $2, final_ms = $3, \
+        self.write(async |conn| {
+            let done = sqlx::query(
+                "UPDATE message SET state = 'canceled', error_class = $2, final_ms = $3, \
              erase_after_ms = $4, claimed_by = NULL, lease_until_ms = NULL \
              WHERE message_id = $1 AND state IN ('queued','claimed') AND write_ms IS NULL",
-        )
-        .bind(message_id.to_owned())
-        .bind(why.to_owned())
-        .bind(now)
-        .bind(now + self.raw_number_ms())
-        .execute(&mut *conn)
-        .await?;
-        Ok(done.rows_affected() == 1)
+            )
+            .bind(message_id.to_owned())
+            .bind(why.to_owned())
+            .bind(now)
+            .bind(now + self.raw_number_ms())
+            .execute(&mut *conn)
+            .await?;
+            Ok(done.rows_affected() == 1)
+        })
+        .await
     }
 
     /// What is past its time: queued ones fail as expired, follow-ups are taken back, accepted ones without a receipt for
