@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{AnyPool, Executor, any::AnyPoolOptions};
+use sqlx::{AnyPool, Connection as _, Executor, any::AnyPoolOptions};
 
 use super::ACQUIRE;
 
@@ -15,6 +15,9 @@ const CONNECTIONS: u32 = 8;
 const CONNECTIONS_OF_A_FILE: u32 = 5;
 /// One that nobody needed for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// One that rested for longer is asked whether it is still there.
+const PROVEN: Duration = Duration::from_secs(1);
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +85,16 @@ pub(super) fn pool(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
         })
         .acquire_timeout(ACQUIRE)
         .idle_timeout(IDLE)
-        .test_before_acquire(dialect == Dialect::Postgres)
+        .test_before_acquire(false)
+        .before_acquire(move |conn, used| {
+            Box::pin(async move {
+                // One that was in use a moment ago is there, as far as one can know.
+                if dialect == Dialect::Postgres && used.idle_for > PROVEN {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_connect(move |conn, _| {
             Box::pin(async move {
                 let set_up = match dialect {
@@ -93,7 +105,8 @@ pub(super) fn pool(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
                     // Statements are prepared while tables are small, and would read them whole
                     // for ever after.
                     Dialect::Postgres => {
-                        "SET statement_timeout = '10s'; SET enable_seqscan = off; SET jit = off"
+                        "SET statement_timeout = '10s'; SET enable_seqscan = off; SET jit = off; \
+                         SET plan_cache_mode = force_generic_plan"
                     }
                 };
                 conn.execute(sqlx::raw_sql(set_up)).await.map(|_| ())

@@ -325,7 +325,7 @@ impl Store {
 }
 
 const CALL_ENDED: &str = "call.ended";
-const MESSAGE_STATE: &str = "message.state";
+pub(super) const MESSAGE_STATE: &str = "message.state";
 const TEXTS: [&str; 15] = [
     "call_id",
     "origin",

@@ -33,6 +33,8 @@ pub(super) enum Unit {
     /// There is but one.
     Statement,
     Transaction,
+    /// They set and release the savepoint themselves.
+    Together,
 }
 
 impl Group {
@@ -116,8 +118,8 @@ impl Open {
         work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
     ) -> Result<Result<T, StoreError>, Broken> {
         self.leave_alone().await?;
+        self.within = unit != Unit::Statement;
         if unit == Unit::Transaction {
-            self.within = true;
             sqlx::query("SAVEPOINT one").execute(&mut *self.conn).await?;
         }
         let done = work(&mut self.conn).await;
@@ -126,10 +128,10 @@ impl Open {
                 sqlx::query("RELEASE one").execute(&mut *self.conn).await?;
                 self.within = false;
             }
-            (Ok(_), Unit::Statement) => {}
+            (Ok(_), Unit::Together | Unit::Statement) => self.within = false,
             // An error of the disk ends the whole transaction, and what follows would be
             // committed by itself: a savepoint tells.
-            (Err(_), Unit::Transaction) => self.leave_alone().await?,
+            (Err(_), Unit::Transaction | Unit::Together) => self.leave_alone().await?,
             (Err(_), Unit::Statement) => self.must_be_open().await?,
         }
         Ok(done)

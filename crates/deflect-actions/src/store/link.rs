@@ -1,10 +1,13 @@
 //! Pages of ours: a row each, found by the hash of its token.
 
 use message_text::E164;
-use sqlx::{AnyConnection, Row as _};
+use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{
+    Store, StoreError,
+    together::{Together, Value, number, text},
+};
 use crate::link::{NewPage, Page, Token};
 
 /// A page that is there, or was.
@@ -41,9 +44,9 @@ pub struct LinkSeen {
     pub by_person: bool,
 }
 
-/// Writes a page, in the transaction of its message.
-pub(in crate::store) async fn insert(
-    conn: &mut AnyConnection,
+/// A page, with its message where that is ours.
+pub(in crate::store) fn insert(
+    together: &mut Together,
     store: &Store,
     (message_id, call_id): (Option<&str>, &str),
     new: &NewPage,
@@ -52,21 +55,21 @@ pub(in crate::store) async fn insert(
     let link_id = Uuid::now_v7().to_string();
     let page = serde_json::to_string(&new.page).map_err(std::io::Error::other)?;
     let sealed = store.keys().seal().close(&link_id, &page)?;
-    sqlx::query(
+    together.and(
         "INSERT INTO link (link_id, message_id, call_id, destination, token_hash, level, \
          context_ref, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(link_id)
-    .bind(message_id.map(str::to_owned))
-    .bind(call_id.to_owned())
-    .bind(new.page.destination())
-    .bind(new.token.hash())
-    .bind(new.page.level().to_owned())
-    .bind(sealed)
-    .bind(now_ms)
-    .bind(new.expires_ms)
-    .execute(conn)
-    .await?;
+        vec![
+            text(link_id),
+            Value::Text(message_id.map(str::to_owned)),
+            text(call_id),
+            text(new.page.destination()),
+            text(new.token.hash()),
+            text(new.page.level()),
+            text(sealed),
+            number(now_ms),
+            number(new.expires_ms),
+        ],
+    );
     Ok(())
 }
 
@@ -76,8 +79,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn keep_page(&self, call_id: &str, page: &NewPage) -> Result<(), StoreError> {
-        let now = self.now_ms();
-        self.write(async |conn| insert(conn, self, (None, call_id), page, now).await).await
+        let mut together = Together::default();
+        insert(&mut together, self, (None, call_id), page, self.now_ms())?;
+        self.write_together(together).await
     }
 
     /// The page of a token.

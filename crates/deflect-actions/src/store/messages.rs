@@ -180,6 +180,21 @@ impl Store {
         Ok(found.into_iter().next())
     }
 
+    /// Id of the newest message of a call.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn newest_message_of(&self, call_id: &str) -> Result<Option<String>, StoreError> {
+        let mut conn = self.conn().await?;
+        let id = sqlx::query_scalar(
+            "SELECT message_id FROM message WHERE call_id = $1 ORDER BY created_ms DESC LIMIT 1",
+        )
+        .bind(call_id.to_owned())
+        .fetch_optional(&mut *conn)
+        .await?;
+        Ok(id)
+    }
+
     /// The messages of a call, in order.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ mod reseal;
 mod retention;
 mod revision;
 mod rows;
+mod together;
 mod told;
 mod voicemail;
 mod write;
@@ -74,7 +75,10 @@ pub(crate) use message::LastText;
 pub(crate) use protection::Protection;
 pub(crate) use rating::RATING;
 
-use self::group::{Group, Unit};
+use self::{
+    group::{Group, Unit},
+    together::Together,
+};
 use crate::{Clock, keys::Keys};
 
 /// One text query waits no longer for a connection.
@@ -227,6 +231,18 @@ impl Store {
             return Ok(done);
         };
         group.write(&self.0.pool, Unit::Transaction, work).await
+    }
+
+    /// Runs statements as one transaction.
+    async fn write_together(&self, together: Together) -> Result<(), StoreError> {
+        let dialect = self.0.dialect;
+        match &self.0.group {
+            None => together.run(&mut *self.conn().await?, dialect).await,
+            Some(group) => {
+                let run = async |conn: &mut AnyConnection| together.run(conn, dialect).await;
+                group.write(&self.0.pool, Unit::Together, run).await
+            }
+        }
     }
 
     /// Runs `work`, which writes by one statement, or by several that may be committed one by one.

@@ -107,7 +107,9 @@ impl Store {
             Dialect::Sqlite => query.fetch_all(&mut *conn).await?,
             Dialect::Postgres => {
                 let mut tx = conn.begin().await?;
-                sqlx::query("SET LOCAL enable_seqscan = on").execute(&mut *tx).await?;
+                let plan = "SET LOCAL enable_seqscan = on; \
+                            SET LOCAL plan_cache_mode = force_custom_plan";
+                sqlx::raw_sql(plan).execute(&mut *tx).await?;
                 query.fetch_all(&mut *tx).await?
             }
         };

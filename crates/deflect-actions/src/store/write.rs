@@ -5,7 +5,7 @@ use std::{
     sync::OnceLock,
 };
 
-use sqlx::{AnyConnection, any::AnyArguments, query::Query};
+use sqlx::AnyConnection;
 
 use super::{
     FollowUpRow, LinkSeen, NodeInfo, StoreError,
@@ -13,17 +13,11 @@ use super::{
         CallEnded, CallInput, CallProgress, CallStarted, ContactRow, OfferRow, OutcomeRow, Row,
         StepRow,
     },
+    together::{Together, Value, bind, number, text},
 };
 
 /// Rows of one statement: few sizes, so that prepared statements are found again.
 const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
-
-/// A value to bind.
-#[derive(Debug, Clone)]
-enum Value {
-    Text(Option<String>),
-    Number(Option<i64>),
-}
 
 /// A statement for many rows: text, the rows' values, text.
 struct Bulk {
@@ -151,18 +145,14 @@ pub(super) async fn rows(
     write(conn, &ENDED, ends.into_values().map(ended).collect()).await
 }
 
-/// Writes a call's start, unless it is there.
-pub(crate) async fn call(
-    conn: &mut AnyConnection,
-    node: &NodeInfo,
-    row: &CallStarted,
-) -> Result<(), StoreError> {
-    write(conn, &CALL, vec![started(node, row)]).await
+/// A call's start, unless it is there.
+pub(super) fn call(together: &mut Together, node: &NodeInfo, row: &CallStarted) {
+    together.and(CALL.one(), started(node, row));
 }
 
-/// Writes an offer, or its newer state.
-pub(crate) async fn offer_row(conn: &mut AnyConnection, row: &OfferRow) -> Result<(), StoreError> {
-    write(conn, &OFFER, vec![offer(row)]).await
+/// An offer, or its newer state.
+pub(super) fn offer_row(together: &mut Together, row: &OfferRow) {
+    together.and(OFFER.one(), offer(row));
 }
 
 /// Writes an outcome, once.
@@ -197,6 +187,11 @@ impl Bulk {
         Self { before, row, after, texts: [const { OnceLock::new() }; SIZES.len()] }
     }
 
+    /// For one row.
+    fn one(&'static self) -> &'static str {
+        self.texts[SIZES.len() - 1].get_or_init(|| self.text(1))
+    }
+
     fn text(&self, rows: usize) -> String {
         let mut text = self.before.to_owned();
         let mut value = 0;
@@ -214,24 +209,6 @@ impl Bulk {
         text.push_str(self.after);
         text
     }
-}
-
-fn bind(
-    query: Query<'_, sqlx::Any, AnyArguments>,
-    value: Value,
-) -> Query<'_, sqlx::Any, AnyArguments> {
-    match value {
-        Value::Text(text) => query.bind(text),
-        Value::Number(number) => query.bind(number),
-    }
-}
-
-fn text(value: impl Into<String>) -> Value {
-    Value::Text(Some(value.into()))
-}
-
-fn number(value: impl Into<i64>) -> Value {
-    Value::Number(Some(value.into()))
 }
 
 fn started_of(row: &Row) -> Option<&CallStarted> {

@@ -109,14 +109,13 @@ impl TextService {
         now: i64,
     ) -> Result<(), StoreError> {
         let store = &self.0.store;
-        let failed = store.failed_like(&order.call.call_id, &order.step, &cleared.dest_key).await?;
         let senders = config.senders_for(&order.call.business, cleared.to.region(), &order.via);
         let first = senders.first().map(|(sender, _)| sender.channel);
         let new = NewMessage {
             message_id: cleared.message_id.clone(),
             idem_key: match &order.ordered {
                 Some(ordered) => ordered.idem_key.clone(),
-                None => idem_key(order, &cleared.dest_key, failed),
+                None => idem_key(order, &cleared.dest_key, cleared.failed),
             },
             agreed_ms: order.ordered.as_ref().map_or(now, |ordered| ordered.agreed_ms),
             call: &order.call,

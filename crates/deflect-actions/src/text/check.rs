@@ -5,7 +5,10 @@ use message_text::{E164, LineType, NumberProblem, Segments, segments};
 use super::{TextConfig, TextOrder, TextOutcome, TextService, limits::Rule};
 use crate::{
     provider::State,
-    store::{LINE_MS, Store, StoreError},
+    store::{
+        StoreError,
+        message::{NewText, Past},
+    },
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -17,6 +20,8 @@ pub(super) struct Cleared {
     pub to: E164,
     pub segments: Segments,
     pub dest_key: String,
+    /// How many of the same failed before.
+    pub failed: i64,
 }
 
 impl TextService {
@@ -36,7 +41,19 @@ impl TextService {
         let store = &self.0.store;
         let keys = store.keys().caller_keys(&order.call.business, &to, now_ms);
         let dest = (keys.0.as_str(), keys.1.as_str());
-        past(store, order, &to, dest, now_ms).await.unwrap_or_else(store_failed)?;
+        let since = now_ms - i64::from(order.repeat_after_minutes) * MINUTE_MS;
+        let new = NewText {
+            business: &order.call.business,
+            to: &to,
+            dest,
+            topic: &order.topic,
+            purpose: &order.purpose,
+            step: &order.step,
+            call_id: &order.call.call_id,
+            same_since_ms: since,
+        };
+        let past = store.past(&new).await.map_err(store_failed)?;
+        forbids(&past).map_or(Ok(()), Err)?;
         if let Some(check) = &config.risk {
             let score = self.0.scores.of(store, config, check, &to, dest.0).await;
             if score.is_some_and(|score| score >= check.refuse_from) {
@@ -47,9 +64,9 @@ impl TextService {
         match self.0.window.reserve(store, config, order, &to, &keys, &message_id).await {
             Ok(None) => {}
             Ok(Some(rule)) => return Err(self.bites(&order.call.call_id, rule).await),
-            Err(error) => return store_failed(error).map(|()| unreachable!("it is an error")),
+            Err(error) => return Err(store_failed(error)),
         }
-        Ok(Cleared { message_id, to, segments: parts, dest_key: keys.0 })
+        Ok(Cleared { message_id, to, segments: parts, dest_key: keys.0, failed: past.failed })
     }
 
     /// A limit bit: there is a row of it, and no text.
@@ -114,31 +131,21 @@ impl TextConfig {
 }
 
 /// What earlier messages and opt-outs say.
-async fn past(
-    store: &Store,
-    order: &TextOrder,
-    to: &E164,
-    dest: (&str, &str),
-    now_ms: i64,
-) -> Result<Result<(), TextOutcome>, StoreError> {
-    if store.is_opted_out(&order.call.business, to, &order.topic).await? {
-        return Ok(Err(TextOutcome::OptedOut));
+fn forbids(past: &Past) -> Option<TextOutcome> {
+    if past.opted_out {
+        return Some(TextOutcome::OptedOut);
     }
-    if store.found_untextable(dest, now_ms - LINE_MS).await? {
-        return Ok(Err(TextOutcome::not_textable("known_not_textable")));
+    if past.untextable {
+        return Some(TextOutcome::not_textable("known_not_textable"));
     }
-    let since = now_ms - i64::from(order.repeat_after_minutes) * MINUTE_MS;
-    let same =
-        store.same_since(&order.call.business, &order.step, &order.purpose, dest, since).await?;
-    Ok(match same {
-        None => Ok(()),
-        Some(State::Queued | State::Claimed) => Err(TextOutcome::Queued),
-        Some(State::Ambiguous) => Err(TextOutcome::Ambiguous),
-        Some(_) => Err(TextOutcome::Duplicate),
+    Some(match past.same? {
+        State::Queued | State::Claimed => TextOutcome::Queued,
+        State::Ambiguous => TextOutcome::Ambiguous,
+        _ => TextOutcome::Duplicate,
     })
 }
 
-fn store_failed(error: StoreError) -> Result<(), TextOutcome> {
+fn store_failed(error: StoreError) -> TextOutcome {
     tracing::warn!(%error, "text not sent, the store fails");
-    Err(TextOutcome::failed("store"))
+    TextOutcome::failed("store")
 }

@@ -120,6 +120,11 @@ impl TextService {
         let message = store.message_of(provider, &receipt.provider_id, reference).await?;
         let id = message.as_ref().map(|(id, _)| id.as_str());
         store.keep_receipt(provider, id, receipt).await?;
+        let message = match message {
+            Some(message) => Some(message),
+            // Asked once more: whoever took the answer in meanwhile did not see the receipt.
+            None => store.message_of(provider, &receipt.provider_id, reference).await?,
+        };
         match message {
             Some((message, try_no)) => self.take_receipt((&message, try_no), receipt).await,
             None => Ok(()),

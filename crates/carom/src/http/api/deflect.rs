@@ -172,8 +172,8 @@ pub(crate) async fn invite(
             Problem::bad("invalid_channel", "the offer has no text by that channel")
         }
     })?;
-    let message = site.store.messages_of(&invited.call_id).await.ok().and_then(|mut all| all.pop());
-    let (status, body) = outcome(&invited, message.map(|message| message.message_id));
+    let message = site.store.newest_message_of(&invited.call_id).await.ok().flatten();
+    let (status, body) = outcome(&invited, message);
     site.invites.keep(&key, status, body.clone());
     Ok(told(&headers, status, "invite", &body))
 }

@@ -1,13 +1,16 @@
 //! A new message: committed with its call, offer and consent before a provider sees it.
 
 use message_text::E164;
-use sqlx::AnyConnection;
 
 use super::Letter;
 use crate::{
     link::NewPage,
     provider::{Channel, State},
-    store::{CallStarted, OfferRow, Store, StoreError, link, write},
+    store::{
+        CallStarted, OfferRow, Store, StoreError, link,
+        together::{Together, Value, number, text},
+        write,
+    },
 };
 
 /// A message that nobody has seen yet, with all that is committed with it.
@@ -57,93 +60,84 @@ impl Store {
         let letter = serde_json::to_string(&new.letter).map_err(std::io::Error::other)?;
         let body_enc = seal.close(&new.message_id, &letter)?;
         let keys = self.keys().caller_keys(&new.call.business, new.to, new.now_ms);
-        self.transaction(async |conn| {
-            write::call(conn, self.node(), new.call).await?;
-            if let Some(offer) = new.offer {
-                write::offer_row(conn, offer).await?;
-            }
-            consent(conn, new, &keys).await?;
-            message(conn, new, &keys, dest_enc, body_enc, self.claimer()).await?;
-            if let Some(page) = new.page {
-                let of = (Some(new.message_id.as_str()), new.call.call_id.as_str());
-                link::insert(conn, self, of, page, new.now_ms).await?;
-            }
-            Ok(())
-        })
-        .await
+        let mut together = Together::default();
+        write::call(&mut together, self.node(), new.call);
+        if let Some(offer) = new.offer {
+            write::offer_row(&mut together, offer);
+        }
+        consent(&mut together, new, &keys);
+        message(&mut together, new, keys, (dest_enc, body_enc), self.claimer());
+        if let Some(page) = new.page {
+            let of = (Some(new.message_id.as_str()), new.call.call_id.as_str());
+            link::insert(&mut together, self, of, page, new.now_ms)?;
+        }
+        self.write_together(together).await
     }
 }
 
-async fn consent(
-    conn: &mut AnyConnection,
-    new: &NewMessage<'_>,
-    keys: &(String, String),
-) -> Result<(), StoreError> {
-    sqlx::query(
+fn consent(together: &mut Together, new: &NewMessage<'_>, keys: &(String, String)) {
+    together.and(
         "INSERT INTO consent (consent_id, call_id, step, prompt_id, prompt_hash, language, \
          pressed, purpose, dest_key, dest_key_prev, at_ms) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    )
-    // One consent per message: they share the id.
-    .bind(new.message_id.clone())
-    .bind(new.call.call_id.clone())
-    .bind(new.asked_in.to_owned())
-    .bind(new.prompt_id.to_owned())
-    .bind(new.prompt_hash.to_owned())
-    .bind(new.language.to_owned())
-    .bind(new.pressed.map(str::to_owned))
-    .bind(new.purpose.to_owned())
-    .bind(keys.0.clone())
-    .bind(keys.1.clone())
-    .bind(new.agreed_ms)
-    .execute(conn)
-    .await?;
-    Ok(())
+        vec![
+            // One consent per message: they share the id.
+            text(&new.message_id),
+            text(&new.call.call_id),
+            text(new.asked_in),
+            text(new.prompt_id),
+            text(new.prompt_hash),
+            text(new.language),
+            Value::Text(new.pressed.map(str::to_owned)),
+            text(new.purpose),
+            text(&keys.0),
+            text(&keys.1),
+            number(new.agreed_ms),
+        ],
+    );
 }
 
-async fn message(
-    conn: &mut AnyConnection,
+fn message(
+    together: &mut Together,
     new: &NewMessage<'_>,
-    keys: &(String, String),
-    dest_enc: String,
-    body_enc: String,
+    keys: (String, String),
+    (dest_enc, body_enc): (String, String),
     claimer: String,
-) -> Result<(), StoreError> {
+) {
     let (state, attempt, claimed_by, lease_until_ms, due_ms, until_ms) = match new.when {
         When::Now { lease_until_ms, until_ms } => {
             (State::Claimed, 1, Some(claimer), Some(lease_until_ms), None, until_ms)
         }
         When::Due { due_ms, until_ms } => (State::Queued, 0, None, None, Some(due_ms), until_ms),
     };
-    sqlx::query(
+    together.and(
         "INSERT INTO message (message_id, call_id, offer_id, consent_id, idem_key, purpose, \
          channel, dest_key, dest_key_prev, dest_region, dest_enc, body_enc, template, encoding, \
          segments, state, attempt, claimed_by, lease_until_ms, created_ms, valid_until_ms, \
          next_try_ms) VALUES ($1, $2, $3, $1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
          $15, $16, $17, $18, $19, $20, $21)",
-    )
-    .bind(new.message_id.clone())
-    .bind(new.call.call_id.clone())
-    .bind(new.offer.map(|offer| offer.offer_id.clone()))
-    .bind(new.idem_key.clone())
-    .bind(new.purpose.to_owned())
-    .bind(new.channel.as_str())
-    .bind(keys.0.clone())
-    .bind(keys.1.clone())
-    .bind(new.to.region().to_owned())
-    .bind(dest_enc)
-    .bind(body_enc)
-    .bind(new.step.to_owned())
-    .bind(new.encoding.to_owned())
-    .bind(new.segments)
-    .bind(state.as_str())
-    .bind(attempt)
-    .bind(claimed_by)
-    .bind(lease_until_ms)
-    .bind(new.now_ms)
-    .bind(until_ms)
-    .bind(due_ms)
-    .execute(conn)
-    .await?;
-    Ok(())
+        vec![
+            text(&new.message_id),
+            text(&new.call.call_id),
+            Value::Text(new.offer.map(|offer| offer.offer_id.clone())),
+            text(&new.idem_key),
+            text(new.purpose),
+            text(new.channel.as_str()),
+            text(keys.0),
+            text(keys.1),
+            text(new.to.region()),
+            text(dest_enc),
+            text(body_enc),
+            text(new.step),
+            text(new.encoding),
+            number(new.segments),
+            text(state.as_str()),
+            number(attempt),
+            Value::Text(claimed_by),
+            Value::Number(lease_until_ms),
+            number(new.now_ms),
+            number(until_ms),
+            Value::Number(due_ms),
+        ],
+    );
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     commit::{NewMessage, When},
     progress::{News, Writes},
-    read::{LastText, Standing},
+    read::{LastText, NewText, Past, Standing},
 };
 
 /// Purpose of what follows a call; nobody waits for it, so that it is taken back where it cannot

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::Letter;
 use crate::{
     provider::{Channel, Class, State},
-    store::{Store, StoreError},
+    store::{Store, StoreError, event::MESSAGE_STATE},
 };
 
 /// Something learned about a message.
@@ -128,7 +128,7 @@ impl Store {
              AND state IN ({})",
             states(news.state.follows())
         );
-        self.transaction(async |conn| {
+        let work = async |conn: &mut AnyConnection| {
             let done = sqlx::query(AssertSqlSafe(sql))
                 .bind(message_id.to_owned())
                 .bind(news.state.as_str())
@@ -160,8 +160,13 @@ impl Store {
                 .await?;
             }
             Ok(false)
-        })
-        .await
+        };
+        // Only what is told of is committed with something else.
+        if self.is_wanted(MESSAGE_STATE) {
+            self.transaction(work).await
+        } else {
+            self.write(work).await
+        }
     }
 
     /// Written and unanswered; asked about at `next_ms`.

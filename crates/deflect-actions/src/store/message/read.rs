@@ -1,12 +1,14 @@
 //! What is known of a message, and of earlier ones to the same number.
 
+use std::sync::LazyLock;
+
 use message_text::E164;
-use sqlx::{AssertSqlSafe, Row, any::AnyRow};
+use sqlx::{Row, any::AnyRow};
 
 use super::{Letter, Outgoing};
 use crate::{
     provider::{Class, State},
-    store::{Store, StoreError, queries::UNTEXTABLE},
+    store::{LINE_MS, Store, StoreError, queries::UNTEXTABLE},
 };
 
 /// A text that somebody may be answering.
@@ -18,6 +20,51 @@ pub(crate) struct LastText {
     pub business: String,
     pub language: String,
 }
+
+/// A text that is about to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewText<'a> {
+    pub business: &'a str,
+    pub to: &'a E164,
+    /// Keys of the number.
+    pub dest: (&'a str, &'a str),
+    pub topic: &'a str,
+    pub purpose: &'a str,
+    pub step: &'a str,
+    pub call_id: &'a str,
+    /// The same text counts from then on.
+    pub same_since_ms: i64,
+}
+
+/// What speaks against a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Past {
+    /// The number wants none.
+    pub opted_out: bool,
+    /// A provider said that the number takes none.
+    pub untextable: bool,
+    /// State of the newest message of the same text to it that has not failed.
+    pub same: Option<State>,
+    /// How many messages failed that would have had the same idempotency key.
+    pub failed: i64,
+}
+
+// The business of a message is asked last: by its calls nothing is found fast.
+static PAST: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT 'opted out' AS what, COUNT(*) AS value, '' AS state FROM opt_out \
+         WHERE opt_key = $1 AND brand = $2 AND (topic = '' OR topic = $3) AND revoked_ms IS NULL \
+         UNION ALL SELECT 'untextable', COUNT(*), '' FROM message \
+         WHERE dest_key IN ($4, $5) AND created_ms >= $6 AND {UNTEXTABLE} \
+         UNION ALL SELECT 'failed', COUNT(*), '' FROM message \
+         WHERE call_id = $11 AND template = $9 AND dest_key = $4 \
+         AND state IN ('failed','undelivered','canceled') \
+         UNION ALL SELECT 'same', m.created_ms, m.state FROM message m \
+         WHERE m.dest_key IN ($4, $5) AND m.created_ms >= $7 AND m.purpose = $8 \
+         AND m.template = $9 AND m.state NOT IN ('failed','undelivered','canceled') \
+         AND (SELECT c.business FROM call c WHERE c.call_id = m.call_id) = $10"
+    )
+});
 
 /// How far a message is, for who wants it sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,74 +138,39 @@ impl Store {
         Ok(to.zip(letter))
     }
 
-    /// How many messages failed that would have had the same idempotency key.
-    pub(crate) async fn failed_like(
-        &self,
-        call_id: &str,
-        step: &str,
-        dest_key: &str,
-    ) -> Result<i64, StoreError> {
+    /// What earlier messages and opt-outs say of a new text; one question, for a caller waits.
+    pub(crate) async fn past(&self, new: &NewText<'_>) -> Result<Past, StoreError> {
         let mut conn = self.conn().await?;
-        let row = sqlx::query(
-            "SELECT COUNT(*) AS n FROM message \
-             WHERE call_id = $1 AND template = $2 AND dest_key = $3 \
-             AND state IN ('failed','undelivered','canceled')",
-        )
-        .bind(call_id.to_owned())
-        .bind(step.to_owned())
-        .bind(dest_key.to_owned())
-        .fetch_one(&mut *conn)
-        .await?;
-        Ok(row.try_get("n")?)
-    }
-
-    /// State of the newest message of the same text to the same number since `since_ms` that
-    /// has not failed.
-    pub(crate) async fn same_since(
-        &self,
-        business: &str,
-        step: &str,
-        purpose: &str,
-        dest: (&str, &str),
-        since_ms: i64,
-    ) -> Result<Option<State>, StoreError> {
-        let mut conn = self.conn().await?;
-        let row = sqlx::query(
-            "SELECT m.state FROM message m \
-             JOIN call c ON c.call_id = m.call_id WHERE m.dest_key IN ($1, $2) \
-             AND m.created_ms >= $3 AND m.purpose = $4 AND m.template = $5 AND c.business = $6 \
-             AND m.state NOT IN ('failed','undelivered','canceled') \
-             ORDER BY m.created_ms DESC LIMIT 1",
-        )
-        .bind(dest.0.to_owned())
-        .bind(dest.1.to_owned())
-        .bind(since_ms)
-        .bind(purpose.to_owned())
-        .bind(step.to_owned())
-        .bind(business.to_owned())
-        .fetch_optional(&mut *conn)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(State::parse(&row.try_get::<String, _>("state")?))
-    }
-
-    /// Whether a provider said since `since_ms` that the number takes no texts.
-    pub(crate) async fn found_untextable(
-        &self,
-        dest: (&str, &str),
-        since_ms: i64,
-    ) -> Result<bool, StoreError> {
-        let mut conn = self.conn().await?;
-        let row = sqlx::query(AssertSqlSafe(format!(
-            "SELECT COUNT(*) AS n FROM message \
-             WHERE dest_key IN ($1, $2) AND created_ms >= $3 AND {UNTEXTABLE}"
-        )))
-        .bind(dest.0.to_owned())
-        .bind(dest.1.to_owned())
-        .bind(since_ms)
-        .fetch_one(&mut *conn)
-        .await?;
-        Ok(row.try_get::<i64, _>("n")? > 0)
+        let rows = sqlx::query(&**PAST)
+            .bind(self.keys().opt_key(new.business, new.to))
+            .bind(self.keys().brand(new.business).to_owned())
+            .bind(new.topic.to_owned())
+            .bind(new.dest.0.to_owned())
+            .bind(new.dest.1.to_owned())
+            .bind(self.now_ms() - LINE_MS)
+            .bind(new.same_since_ms)
+            .bind(new.purpose.to_owned())
+            .bind(new.step.to_owned())
+            .bind(new.business.to_owned())
+            .bind(new.call_id.to_owned())
+            .fetch_all(&mut *conn)
+            .await?;
+        let mut past = Past::default();
+        let mut newest = i64::MIN;
+        for row in &rows {
+            let value: i64 = row.try_get("value")?;
+            match row.try_get("what")? {
+                "opted out" => past.opted_out = value > 0,
+                "untextable" => past.untextable = value > 0,
+                "failed" => past.failed = value,
+                _ if value >= newest => {
+                    newest = value;
+                    past.same = State::parse(row.try_get("state")?);
+                }
+                _ => {}
+            }
+        }
+        Ok(past)
     }
 
     /// The newest text to a number, of one business or of whichever.
