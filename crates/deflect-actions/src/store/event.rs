@@ -297,14 +297,13 @@ impl Store {
     pub(super) async fn tell_ended(
         &self,
         conn: &mut AnyConnection,
-        call_ids: impl Iterator<Item = &str>,
+        call_ids: &[String],
     ) -> Result<(), StoreError> {
         if !self.is_wanted(CALL_ENDED) {
             return Ok(());
         }
         for call_id in call_ids {
-            let row =
-                sqlx::query(ENDED).bind(call_id.to_owned()).fetch_optional(&mut *conn).await?;
+            let row = sqlx::query(ENDED).bind(call_id.clone()).fetch_optional(&mut *conn).await?;
             let Some(row) = row else { continue };
             let mut data = Map::new();
             for name in TEXTS {
@@ -317,7 +316,7 @@ impl Store {
             }
             let at_ms = row.try_get("ended_ms")?;
             let event =
-                Event { kind: CALL_ENDED, subject: call_id.to_owned(), at_ms, data, text: None };
+                Event { kind: CALL_ENDED, subject: call_id.clone(), at_ms, data, text: None };
             self.tell_with(conn, &event).await?;
         }
         Ok(())

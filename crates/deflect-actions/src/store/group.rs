@@ -27,6 +27,22 @@ struct Open {
     within: bool,
 }
 
+/// What was written and is not committed yet.
+#[must_use]
+#[derive(Debug)]
+pub(super) struct Pending(watch::Receiver<Told>);
+
+impl Pending {
+    /// Waits until it is.
+    pub async fn committed(mut self) -> Result<(), StoreError> {
+        match self.0.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(Err(error))) => Err(StoreError::Commit(Arc::clone(error))),
+            Ok(_) => Ok(()),
+            Err(_) => Err(sqlx::Error::PoolClosed.into()),
+        }
+    }
+}
+
 /// Whether one's statements are taken back together when one of them fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -45,32 +61,34 @@ impl Group {
         unit: Unit,
         work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        let (done, pending) = self.enter(pool, unit, work).await?;
+        pending.committed().await?;
+        Ok(done)
+    }
+
+    /// Runs `work` with the writing connection.
+    pub async fn enter<T>(
+        &self,
+        pool: &AnyPool,
+        unit: Unit,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+    ) -> Result<(T, Pending), StoreError> {
         let mut slot = self.0.lock().await;
-        if slot.is_none() {
-            *slot = Some(self.begin(pool).await?);
-        }
-        let done = match &mut *slot {
-            Some(open) => open.join(unit, work).await,
-            None => return Err(sqlx::Error::PoolClosed.into()),
+        let open = match slot.take() {
+            Some(open) => slot.insert(open),
+            None => slot.insert(self.begin(pool).await?),
         };
-        let told = match done {
+        let pending = Pending(open.tell.subscribe());
+        match open.join(unit, work).await {
+            Ok(done) => Ok((done?, pending)),
             // The transaction itself is in doubt: nobody's work in it is committed.
             Err(Broken(error)) => {
                 let error = Arc::new(error);
                 if let Some(open) = slot.take() {
                     open.give_up(Arc::clone(&error));
                 }
-                return Err(StoreError::Commit(error));
+                Err(StoreError::Commit(error))
             }
-            Ok(Err(error)) => return Err(error),
-            Ok(Ok(done)) => (done, slot.as_ref().map(|open| open.tell.subscribe())),
-        };
-        drop(slot);
-        let (done, Some(mut commit)) = told else { return Err(sqlx::Error::PoolClosed.into()) };
-        match commit.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(Err(error))) => Err(StoreError::Commit(Arc::clone(error))),
-            Ok(_) => Ok(done),
-            Err(_) => Err(sqlx::Error::PoolClosed.into()),
         }
     }
 

@@ -76,7 +76,7 @@ pub(crate) use protection::Protection;
 pub(crate) use rating::RATING;
 
 use self::{
-    group::{Group, Unit},
+    group::{Group, Pending, Unit},
     together::Together,
 };
 use crate::{Clock, keys::Keys};
@@ -233,6 +233,23 @@ impl Store {
         group.write(&self.0.pool, Unit::Transaction, work).await
     }
 
+    /// As [`Self::transaction`] or [`Self::write`], but the commit need not be waited for at once: others may have
+    /// their turn before one's next.
+    async fn enter(
+        &self,
+        unit: Unit,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<(), StoreError>,
+    ) -> Result<Option<Pending>, StoreError> {
+        match &self.0.group {
+            None if unit == Unit::Statement => self.write(work).await.map(|()| None),
+            None => self.transaction(work).await.map(|()| None),
+            Some(group) => {
+                let ((), pending) = group.enter(&self.0.pool, unit, work).await?;
+                Ok(Some(pending))
+            }
+        }
+    }
+
     /// Runs statements as one transaction.
     async fn write_together(&self, together: Together) -> Result<(), StoreError> {
         let dialect = self.0.dialect;
@@ -254,6 +271,11 @@ impl Store {
             None => work(&mut *self.conn().await?).await,
             Some(group) => group.write(&self.0.pool, Unit::Statement, work).await,
         }
+    }
+
+    /// Whether all writes of the database go one after the other.
+    fn has_one_writer(&self) -> bool {
+        self.0.group.is_some()
     }
 
     /// Claims of messages carry who claims.

@@ -118,31 +118,57 @@ static LINK_SEEN: Bulk = Bulk::new(
      FROM new WHERE link.link_id = new.link_id",
 );
 
-/// Writes rows in one transaction of the caller's. A call's start is written before what refers
-/// to it, its end after; within one kind the order is kept.
-pub(super) async fn rows(
-    conn: &mut AnyConnection,
-    node: &NodeInfo,
-    rows: &[Row],
-) -> Result<(), StoreError> {
+/// Rows that are written in one transaction, in this order.
+pub(super) struct Part(Vec<(&'static Bulk, Vec<Vec<Value>>)>);
+
+/// Rows as they are written: a call's start before what refers to it, its end after; within one
+/// kind the order is kept.
+pub(super) fn parts(node: &NodeInfo, rows: &[Row]) -> [Part; 4] {
     let pick = |values: fn(&NodeInfo, &Row) -> Option<Vec<Value>>| {
         rows.iter().filter_map(move |row| values(node, row)).collect::<Vec<_>>()
     };
-    write(conn, &CALL, pick(|node, row| started_of(row).map(|row| started(node, row)))).await?;
-    write(conn, &STEP, pick(|_, row| step(row))).await?;
+    let calls = pick(|node, row| started_of(row).map(|row| started(node, row)));
     // A statement may not change one row twice: of an offer only the newest state, of a call
     // all that was learned, unless it has ended and its end tells the same.
     let offers = newest_offers(rows).into_iter().map(offer).collect();
-    write(conn, &OFFER, offers).await?;
-    write(conn, &OUTCOME, pick(|_, row| outcome_of(row).map(outcome))).await?;
-    write(conn, &CONSENT, pick(|_, row| consent(row))).await?;
-    write(conn, &INPUT, pick(|_, row| input(row))).await?;
-    write(conn, &CONTACT, pick(|_, row| contact(row))).await?;
-    write(conn, &FOLLOW_UP, pick(follow_up)).await?;
-    write(conn, &LINK_SEEN, merged_visits(rows)).await?;
     let ends = ends(rows);
-    write(conn, &PROGRESS, merged_progress(rows, &ends).iter().map(progress).collect()).await?;
-    write(conn, &ENDED, ends.into_values().map(ended).collect()).await
+    let rest = vec![
+        (&STEP, pick(|_, row| step(row))),
+        (&OUTCOME, pick(|_, row| outcome_of(row).map(outcome))),
+        (&CONSENT, pick(|_, row| consent(row))),
+        (&INPUT, pick(|_, row| input(row))),
+        (&CONTACT, pick(|_, row| contact(row))),
+        (&LINK_SEEN, merged_visits(rows)),
+        (&PROGRESS, merged_progress(rows, &ends).iter().map(progress).collect()),
+    ];
+    let ends = ends.into_values().map(ended).collect();
+    [
+        Part(vec![(&CALL, calls)]),
+        Part(vec![(&OFFER, offers)]),
+        Part(rest),
+        // What was promised is kept with the end of its call.
+        Part(vec![(&FOLLOW_UP, pick(follow_up)), (&ENDED, ends)]),
+    ]
+}
+
+impl Part {
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|(_, rows)| rows.is_empty())
+    }
+
+    /// Whether it is one statement.
+    pub fn is_single(&self) -> bool {
+        let rows = self.0.iter().map(|(_, rows)| rows.len()).filter(|rows| *rows > 0);
+        rows.map(|rows| if SIZES.contains(&rows) { 1 } else { 2 }).sum::<usize>() == 1
+    }
+
+    /// In a transaction of the caller's.
+    pub async fn write(self, conn: &mut AnyConnection) -> Result<(), StoreError> {
+        for (bulk, rows) in self.0 {
+            write(conn, bulk, rows).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A call's start, unless it is there.

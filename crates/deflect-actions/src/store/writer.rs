@@ -11,9 +11,10 @@ use std::{
     time::Duration,
 };
 
+use sqlx::AnyConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Row, Store, StoreError, write};
+use super::{Event, Row, Store, StoreError, group::Unit, write};
 
 /// Rows waiting at most.
 const QUEUE: usize = 16_384;
@@ -229,23 +230,37 @@ async fn write_in_time(store: &Store, rows: &[Row]) -> Result<(), StoreError> {
 
 async fn write_all(store: &Store, rows: &[Row]) -> Result<(), StoreError> {
     store.prepare().await?;
-    let ended = rows.iter().filter_map(|row| match row {
-        Row::CallEnded(end) => Some(end.call_id.as_str()),
+    let of = |row: &Row| match row {
+        Row::CallEnded(end) => Some(end.call_id.clone()),
         _ => None,
-    });
-    let told = rows.iter().filter_map(|row| match row {
-        Row::Event(event) => Some(event),
+    };
+    let ended: Vec<String> = rows.iter().filter_map(of).collect();
+    let told = |row: &Row| match row {
+        Row::Event(event) => Some(event.clone()),
         _ => None,
-    });
-    store
-        .transaction(async |conn| {
-            write::rows(conn, store.node(), rows).await?;
-            for event in told {
+    };
+    let told: Vec<Event> = rows.iter().filter_map(told).collect();
+    // Part by part, so that a caller's text waits for one of them at most.
+    let [calls, offers, rest, ends] = write::parts(store.node(), rows);
+    let mut pending = Vec::new();
+    for part in [calls, offers, rest].into_iter().filter(|part| !part.is_empty()) {
+        let unit = if part.is_single() { Unit::Statement } else { Unit::Transaction };
+        pending.push(store.enter(unit, async |conn| part.write(conn).await).await?);
+    }
+    if !ends.is_empty() || !told.is_empty() {
+        let last = async |conn: &mut AnyConnection| {
+            ends.write(conn).await?;
+            for event in &told {
                 store.tell_with(conn, event).await?;
             }
-            store.tell_ended(conn, ended).await
-        })
-        .await
+            store.tell_ended(conn, &ended).await
+        };
+        pending.push(store.enter(Unit::Transaction, last).await?);
+    }
+    for part in pending.into_iter().flatten() {
+        part.committed().await?;
+    }
+    Ok(())
 }
 
 async fn renew_lease(store: &Store) {

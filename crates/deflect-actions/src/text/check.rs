@@ -2,7 +2,10 @@
 
 use message_text::{E164, LineType, NumberProblem, Segments, segments};
 
-use super::{TextConfig, TextOrder, TextOutcome, TextService, limits::Rule};
+use super::{
+    TextConfig, TextOrder, TextOutcome, TextService,
+    limits::{Age, Rule},
+};
 use crate::{
     provider::State,
     store::{
@@ -61,12 +64,37 @@ impl TextService {
                 return Err(self.bites(&order.call.call_id, rule).await);
             }
         }
+        if let Err(error) = self.keep_up_with_others(config, now_ms).await {
+            return Err(store_failed(error));
+        }
         match self.0.window.reserve(store, config, order, &to, &keys, &message_id).await {
             Ok(None) => {}
             Ok(Some(rule)) => return Err(self.bites(&order.call.call_id, rule).await),
             Err(error) => return Err(store_failed(error)),
         }
         Ok(Cleared { message_id, to, segments: parts, dest_key: keys.0, failed: past.failed })
+    }
+
+    /// What other nodes sent is known, as far as limits need it.
+    async fn keep_up_with_others(
+        &self,
+        config: &TextConfig,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        match self.0.window.age(now_ms) {
+            Age::Fresh => Ok(()),
+            Age::Stale => self.0.window.keep_up(&self.0.store, config, now_ms).await,
+            Age::Old => {
+                let service = self.clone();
+                tokio::spawn(async move {
+                    let (store, config) = (&service.0.store, service.config());
+                    if let Err(error) = service.0.window.keep_up(store, &config, now_ms).await {
+                        tracing::warn!(%error, "what other nodes sent is read with a later text");
+                    }
+                });
+                Ok(())
+            }
+        }
     }
 
     /// A limit bit: there is a row of it, and no text.

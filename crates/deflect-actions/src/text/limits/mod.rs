@@ -6,7 +6,10 @@
 mod opened;
 mod texts;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicI64, Ordering},
+};
 
 use message_text::E164;
 
@@ -15,10 +18,12 @@ use super::{TextConfig, TextOrder};
 use crate::store::{SentText, Store, StoreError};
 
 const DAY_MS: i64 = 86_400_000;
-/// What other nodes wrote is known this much later at most, ms.
-const FRESH_MS: i64 = 250;
+/// What other nodes wrote is read so often, ms …
+const FRESH_MS: i64 = 500;
+/// … and what is older is not gone by.
+const STALE_MS: i64 = 1_500;
 /// Their rows nearly always appear within this time, ms …
-const SOON_MS: i64 = 2_000;
+const SOON_MS: i64 = 1_000;
 /// … and always within this one.
 const LATE_MS: i64 = 10_000;
 
@@ -28,7 +33,19 @@ pub(super) struct Window {
     texts: Mutex<Texts>,
     /// Held while the outbox is read, so that one reads for all.
     read: tokio::sync::Mutex<Option<Read>>,
+    /// When the outbox was read last, ms UTC; 0: never.
+    read_ms: AtomicI64,
     opened: Opened,
+}
+
+/// How old what is known is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Age {
+    Fresh,
+    /// It is good enough for this text, and is to be read again beside it.
+    Old,
+    /// It is read before anything is sent.
+    Stale,
 }
 
 /// When the outbox was read.
@@ -59,9 +76,9 @@ impl Window {
         message_id: &str,
     ) -> Result<Option<Rule>, StoreError> {
         let now = store.now_ms();
-        self.keep_up(store, config, now).await?;
-        let alike = self.lock().alike(to, config, now);
-        if self.opened.by_nobody(store, &alike, now).await? {
+        let prefix = Texts::prefix_of(to, config);
+        let alike = || self.lock().alike(prefix, now);
+        if self.opened.by_nobody(store, prefix, alike, now).await? {
             let prefix = to.prefix(usize::from(config.limits.prefix_digits)).to_owned();
             return Ok(Some(Rule { rule: "open_rate", scope: "prefix", key: prefix }));
         }
@@ -89,6 +106,19 @@ impl Window {
             }
         }
         Ok(bites)
+    }
+
+    /// How old what is known is; who is told [`Age::Old`] reads.
+    pub fn age(&self, now: i64) -> Age {
+        if self.lock().has_doubts() {
+            return Age::Stale;
+        }
+        match now - self.read_ms.load(Ordering::Relaxed) {
+            0..FRESH_MS => Age::Fresh,
+            FRESH_MS..STALE_MS if self.read.try_lock().is_ok() => Age::Old,
+            FRESH_MS..STALE_MS => Age::Fresh,
+            _ => Age::Stale,
+        }
     }
 
     /// A provider tells what a text costs; the sign is its own.
@@ -134,6 +164,7 @@ impl Window {
         self.lock().take_in(&news, store, config, now);
         let whole_ms = if whole { now } else { read.map_or(now, |read| read.whole_ms) };
         *read = Some(Read { at_ms: now, whole_ms });
+        self.read_ms.store(now, Ordering::Relaxed);
         Ok(())
     }
 

@@ -8,7 +8,6 @@ use std::{
 
 use uuid::Uuid;
 
-use super::texts::Alike;
 use crate::store::{Store, StoreError};
 
 /// Nothing is said of fewer texts.
@@ -25,20 +24,22 @@ const FRESH_MS: i64 = 1_000;
 pub(super) struct Opened(Mutex<HashMap<u64, (i64, bool)>>);
 
 impl Opened {
-    /// Whether the texts are many and unopened. Texts without a page of ours say nothing.
+    /// Whether the texts to numbers with this prefix are many and unopened. Texts without a page of
+    /// ours say nothing. `alike` lists them, oldest first.
     pub async fn by_nobody(
         &self,
         store: &Store,
-        alike: &Alike,
+        prefix: u64,
+        alike: impl FnOnce() -> Vec<u128>,
         now: i64,
     ) -> Result<bool, StoreError> {
-        let Alike { prefix, ids } = alike;
+        let fresh = |at: i64| (0..FRESH_MS).contains(&(now - at));
+        if let Some((_, found)) = self.lock().get(&prefix).filter(|(at, _)| fresh(*at)) {
+            return Ok(*found);
+        }
+        let ids = alike();
         if ids.len() <= TEXTS {
             return Ok(false);
-        }
-        let fresh = |at: i64| (0..FRESH_MS).contains(&(now - at));
-        if let Some((_, found)) = self.lock().get(prefix).filter(|(at, _)| fresh(*at)) {
-            return Ok(*found);
         }
         let count = ids.len().min(SAMPLE);
         let sample = (0..count).map(|n| Uuid::from_u128(ids[n * ids.len() / count]).to_string());
@@ -46,7 +47,7 @@ impl Opened {
         let found = tracked > TEXTS && by_people * 100 < tracked * PERCENT;
         let mut all = self.lock();
         all.retain(|_, (at, _)| fresh(*at));
-        all.insert(*prefix, (now, found));
+        all.insert(prefix, (now, found));
         Ok(found)
     }
 

@@ -131,15 +131,24 @@ impl Texts {
         self.doubts = true;
     }
 
+    /// Whether a text was taken back that may have been committed all the same.
+    pub fn has_doubts(&self) -> bool {
+        self.doubts
+    }
+
     /// Whether the outbox must be asked about texts of our own; asked once.
     pub fn take_doubts(&mut self) -> bool {
         std::mem::take(&mut self.doubts)
     }
 
-    /// Ids of texts to numbers that begin like `to`, as far as the guard looks back.
-    pub fn alike(&self, to: &E164, config: &TextConfig, now: i64) -> Alike {
-        let prefix = hash(By::Prefix, to.prefix(usize::from(config.limits.prefix_digits)));
-        Alike { prefix, ids: self.after(prefix, now - OPEN_MS).collect() }
+    /// Names the numbers that begin like `to`.
+    pub fn prefix_of(to: &E164, config: &TextConfig) -> u64 {
+        hash(By::Prefix, to.prefix(usize::from(config.limits.prefix_digits)))
+    }
+
+    /// Ids of texts to numbers with a prefix, oldest first, as far as the guard looks back.
+    pub fn alike(&self, prefix: u64, now: i64) -> Vec<Id> {
+        self.after(prefix, now - OPEN_MS).collect()
     }
 
     fn bites(
@@ -243,14 +252,6 @@ impl Texts {
 fn prefix(text: &Text, digits: u8) -> Option<u64> {
     let to = text.to.as_ref()?;
     Some(hash(By::Prefix, &to[..to.len().min(usize::from(digits) + 1)]))
-}
-
-/// Texts to numbers that begin alike, oldest first.
-#[derive(Debug)]
-pub(super) struct Alike {
-    /// Hash of how they begin.
-    pub prefix: u64,
-    pub ids: Vec<Id>,
 }
 
 /// The last id of a moment.
