@@ -81,7 +81,8 @@ impl Store {
     pub async fn keep_page(&self, call_id: &str, page: &NewPage) -> Result<(), StoreError> {
         let mut together = Together::default();
         insert(&mut together, self, (None, call_id), page, self.now_ms())?;
-        self.write_together(together).await
+        self.write_together(together).await?;
+        Ok(())
     }
 
     /// The page of a token.

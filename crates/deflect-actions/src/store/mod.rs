@@ -250,8 +250,8 @@ impl Store {
         }
     }
 
-    /// Runs statements as one transaction.
-    async fn write_together(&self, together: Together) -> Result<(), StoreError> {
+    /// Runs statements as one transaction; whether each changed a row.
+    async fn write_together(&self, together: Together) -> Result<bool, StoreError> {
         let dialect = self.0.dialect;
         match &self.0.group {
             None => together.run(&mut *self.conn().await?, dialect).await,

@@ -4,8 +4,48 @@ use message_text::E164;
 use sqlx::{AnyConnection, Row};
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{
+    Store, StoreError,
+    together::{Value, bind, number, text},
+};
 use crate::provider::{Class, Receipt, Reference, State};
+
+/// The message of a provider's id; `$of` is the provider, and after it come a message's id and the
+/// number of an attempt: the message whose last attempt that is, where the provider's id of it is
+/// not known yet.
+pub(super) fn message_of(id: &str, of: usize) -> String {
+    let (message, attempt) = (of + 1, of + 2);
+    format!(
+        "(SELECT message_id FROM message WHERE provider = ${of} AND provider_id = {id} \
+         UNION ALL SELECT message_id FROM message WHERE message_id = ${message} \
+         AND provider = ${of} AND try_no = ${attempt} AND provider_id IS NULL LIMIT 1)"
+    )
+}
+
+/// The statement that keeps a receipt, once; `$3` is the provider's id, `$4` the message.
+pub(super) fn row(
+    now_ms: i64,
+    provider: &str,
+    message_id: Option<&str>,
+    receipt: &Receipt,
+) -> (&'static str, Vec<Value>) {
+    let key = format!("{provider}|{}|{}", receipt.provider_id, receipt.state.as_str());
+    let values = vec![
+        text(Uuid::now_v7().to_string()),
+        text(provider),
+        text(&receipt.provider_id),
+        Value::Text(message_id.map(str::to_owned)),
+        text(key),
+        text(receipt.state.as_str()),
+        Value::Text(receipt.class.map(|class| class.as_str().to_owned())),
+        Value::Text(receipt.code.clone()),
+        number(now_ms),
+    ];
+    let sql = "INSERT INTO receipt (receipt_id, provider, provider_id, message_id, dedup_key, \
+               state, error_class, error_code, received_ms) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (dedup_key) DO NOTHING";
+    (sql, values)
+}
 
 impl Store {
     /// Keeps a receipt; `false` when it came before.
@@ -15,24 +55,9 @@ impl Store {
         message_id: Option<&str>,
         receipt: &Receipt,
     ) -> Result<bool, StoreError> {
-        let key = format!("{provider}|{}|{}", receipt.provider_id, receipt.state.as_str());
+        let (sql, values) = row(self.now_ms(), provider, message_id, receipt);
         self.write(async |conn| {
-            let done = sqlx::query(
-                "INSERT INTO receipt (receipt_id, provider, provider_id, message_id, dedup_key, \
-             state, error_class, error_code, received_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (dedup_key) DO NOTHING",
-            )
-            .bind(Uuid::now_v7().to_string())
-            .bind(provider.to_owned())
-            .bind(receipt.provider_id.clone())
-            .bind(message_id.map(str::to_owned))
-            .bind(key)
-            .bind(receipt.state.as_str())
-            .bind(receipt.class.map(Class::as_str))
-            .bind(receipt.code.clone())
-            .bind(self.now_ms())
-            .execute(&mut *conn)
-            .await?;
+            let done = values.into_iter().fold(sqlx::query(sql), bind).execute(&mut *conn).await?;
             Ok(done.rows_affected() > 0)
         })
         .await

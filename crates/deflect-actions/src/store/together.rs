@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use sqlx::{AnyConnection, AssertSqlSafe, any::AnyArguments, query::Query};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyArguments, query::Query};
 
 use super::{StoreError, db::Dialect};
 
@@ -13,7 +13,8 @@ pub(super) enum Value {
     Number(Option<i64>),
 }
 
-/// Statements that change rows and return none, in order; none sees what another of them wrote.
+/// Statements that each change one row at most and return none; none sees what another of them
+/// wrote.
 #[derive(Debug, Default)]
 pub(super) struct Together {
     statements: Vec<String>,
@@ -37,28 +38,31 @@ impl Together {
         self.values.extend(values);
     }
 
-    /// Runs all or none of them.
-    pub async fn run(self, conn: &mut AnyConnection, dialect: Dialect) -> Result<(), StoreError> {
+    /// Runs all or none of them; whether each changed a row.
+    pub async fn run(self, conn: &mut AnyConnection, dialect: Dialect) -> Result<bool, StoreError> {
+        let count = self.statements.len() as u64;
         let sql = match dialect {
             Dialect::Sqlite => {
                 format!("SAVEPOINT one; {}; RELEASE one", self.statements.join("; "))
             }
             Dialect::Postgres => {
                 let mut sql = String::new();
-                let last = self.statements.len().saturating_sub(1);
                 for (n, statement) in self.statements.iter().enumerate() {
-                    let _ = match n {
-                        _ if n == last => write!(sql, " {statement}"),
-                        0 => write!(sql, "WITH s0 AS ({statement})"),
-                        _ => write!(sql, ", s{n} AS ({statement})"),
-                    };
+                    let with = if n == 0 { "WITH" } else { "," };
+                    let _ = write!(sql, "{with} s{n} AS ({statement} RETURNING 1)");
                 }
+                let changed = (0..count).map(|n| format!("EXISTS (SELECT 1 FROM s{n})"));
+                let changed = changed.collect::<Vec<_>>().join(" AND ");
+                let _ = write!(sql, " SELECT CASE WHEN {changed} THEN 1 ELSE 0 END AS changed");
                 sql
             }
         };
         let query = sqlx::query(AssertSqlSafe(sql));
-        self.values.into_iter().fold(query, bind).execute(conn).await?;
-        Ok(())
+        let query = self.values.into_iter().fold(query, bind);
+        Ok(match dialect {
+            Dialect::Sqlite => query.execute(conn).await?.rows_affected() == count,
+            Dialect::Postgres => query.fetch_one(conn).await?.try_get::<i32, _>("changed")? == 1,
+        })
     }
 }
 

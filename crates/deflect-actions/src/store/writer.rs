@@ -22,8 +22,10 @@ const QUEUE: usize = 16_384;
 const SPARED: usize = QUEUE / 4;
 /// Rows of one commit.
 const BATCH: usize = 512;
-/// After the first row of a batch others are waited for this long.
+/// After the first row of a batch others are waited for this long …
 const LINGER: Duration = Duration::from_millis(50);
+/// … and this long where each statement is a way over the network.
+const LINGER_FAR: Duration = Duration::from_millis(200);
 /// A commit that takes longer is given up and tried again: a dead host lets it hang.
 const COMMIT: Duration = Duration::from_secs(30);
 /// Between two tries of a batch.
@@ -136,6 +138,7 @@ impl Writer {
 async fn run(store: Store, mut jobs: mpsc::Receiver<Job>, figures: Arc<Figures>) {
     let mut batch = Vec::with_capacity(BATCH);
     let lease = store.node().lease / 3;
+    let linger = if store.has_one_writer() { LINGER } else { LINGER_FAR };
     // The first row of a start writes the lease.
     let mut renew = tokio::time::interval_at(tokio::time::Instant::now() + lease, lease);
     renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -146,7 +149,7 @@ async fn run(store: Store, mut jobs: mpsc::Receiver<Job>, figures: Arc<Figures>)
                     return;
                 }
                 if taken < BATCH && !batch.iter().any(|job| matches!(job, Job::Flush(_))) {
-                    tokio::time::sleep(LINGER).await;
+                    tokio::time::sleep(linger).await;
                     while batch.len() < BATCH && let Ok(job) = jobs.try_recv() {
                         batch.push(job);
                     }

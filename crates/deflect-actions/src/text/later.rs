@@ -26,15 +26,7 @@ impl TextService {
                 return Ok(());
             }
         }
-        let news = News {
-            class: receipt.class,
-            code: receipt.code.as_deref(),
-            provider_id: Some(&receipt.provider_id).filter(|id| !id.is_empty()).map(String::as_str),
-            segments: receipt.segments,
-            price_micros: receipt.price_micros,
-            try_no: Some(try_no),
-            ..News::of(receipt.state)
-        };
+        let news = News { try_no: Some(try_no), ..News::from(receipt) };
         store.take_news(message_id, &news).await?;
         self.0.news.notify_waiters();
         if receipt.class == Some(Class::OptedOut)

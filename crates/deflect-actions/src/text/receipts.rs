@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{TextConfig, TextService};
 use crate::{
-    provider::{Event, Posted, Provider, Receipt, Reference, Refused, Told},
+    provider::{Class, Event, Posted, Provider, Receipt, Reference, Refused, State, Told},
     store::StoreError,
 };
 
@@ -117,6 +117,13 @@ impl TextService {
     ) -> Result<(), StoreError> {
         let store = &self.0.store;
         let reference = receipt.reference.as_deref().map(Reference::parse);
+        // What a failure, or somebody who wants no more texts, leads to is more than one statement.
+        let plain = !matches!(receipt.state, State::Failed | State::Undelivered)
+            && receipt.class != Some(Class::OptedOut);
+        if plain && store.settle(provider, receipt, reference).await? {
+            self.0.news.notify_waiters();
+            return Ok(());
+        }
         let message = store.message_of(provider, &receipt.provider_id, reference).await?;
         let id = message.as_ref().map(|(id, _)| id.as_str());
         store.keep_receipt(provider, id, receipt).await?;

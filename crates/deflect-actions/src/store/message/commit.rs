@@ -75,7 +75,8 @@ impl Store {
             let of = (Some(new.message_id.as_str()), new.call.call_id.as_str());
             link::insert(&mut together, self, of, page, new.now_ms)?;
         }
-        self.write_together(together).await
+        self.write_together(together).await?;
+        Ok(())
     }
 }
 

@@ -6,8 +6,13 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::Letter;
 use crate::{
-    provider::{Channel, Class, State},
-    store::{Store, StoreError, event::MESSAGE_STATE},
+    provider::{Channel, Class, Receipt, Reference, State},
+    store::{
+        Store, StoreError,
+        event::MESSAGE_STATE,
+        receipt::{self, message_of},
+        together::{Together, Value, bind, number, text},
+    },
 };
 
 /// Something learned about a message.
@@ -41,6 +46,20 @@ impl<'a> News<'a> {
             segments: None,
             price_micros: None,
             try_no: None,
+        }
+    }
+}
+
+impl<'a> From<&'a Receipt> for News<'a> {
+    fn from(receipt: &'a Receipt) -> Self {
+        let known = Some(&receipt.provider_id).filter(|id| !id.is_empty());
+        News {
+            class: receipt.class,
+            code: receipt.code.as_deref(),
+            provider_id: known.map(String::as_str),
+            segments: receipt.segments,
+            price_micros: receipt.price_micros,
+            ..News::of(receipt.state)
         }
     }
 }
@@ -105,43 +124,10 @@ impl Store {
         message_id: &str,
         news: &News<'_>,
     ) -> Result<bool, StoreError> {
-        let now = self.now_ms();
-        let mut sql = "UPDATE message SET state = $2, error_class = COALESCE($3, error_class), \
-             error_code = COALESCE($4, error_code), provider_id = COALESCE($5, provider_id), \
-             segments = COALESCE($6, segments), price_micros = COALESCE($7, price_micros)"
-            .to_owned();
-        if news.state.proves_acceptance() {
-            sql.push_str(", accepted_ms = COALESCE(accepted_ms, $8)");
-        }
-        if let Some(column) = news.state.column() {
-            let _ = write!(sql, ", {column} = COALESCE({column}, $8)");
-        }
-        if news.state.is_final() {
-            sql.push_str(
-                ", final_ms = COALESCE(final_ms, $8), erase_after_ms = COALESCE(erase_after_ms, $9)",
-            );
-        }
-        // Both are always bound, so both are always named.
-        let _ = write!(
-            sql,
-            " WHERE message_id = $1 AND $8 <= $9 AND COALESCE($10, try_no) = try_no \
-             AND state IN ({})",
-            states(news.state.follows())
-        );
+        let (sql, values) = self.update(news, message_id, "$1");
         let work = async |conn: &mut AnyConnection| {
-            let done = sqlx::query(AssertSqlSafe(sql))
-                .bind(message_id.to_owned())
-                .bind(news.state.as_str())
-                .bind(news.class.map(Class::as_str))
-                .bind(news.code.map(str::to_owned))
-                .bind(news.provider_id.map(str::to_owned))
-                .bind(news.segments)
-                .bind(news.price_micros)
-                .bind(now)
-                .bind(now + self.raw_number_ms())
-                .bind(news.try_no)
-                .execute(&mut *conn)
-                .await?;
+            let query = sqlx::query(AssertSqlSafe(sql));
+            let done = values.into_iter().fold(query, bind).execute(&mut *conn).await?;
             if done.rows_affected() > 0 {
                 self.tell_state(conn, message_id, news.state).await?;
                 return Ok(true);
@@ -167,6 +153,75 @@ impl Store {
         } else {
             self.write(work).await
         }
+    }
+
+    /// Keeps a receipt and takes what it says in, both at once; `false`: it says nothing new, or its
+    /// message is not known, or somebody is to be told of it.
+    pub(crate) async fn settle(
+        &self,
+        provider: &str,
+        receipt: &Receipt,
+        reference: Option<Reference<'_>>,
+    ) -> Result<bool, StoreError> {
+        if self.is_wanted(MESSAGE_STATE) {
+            return Ok(false);
+        }
+        let which = [
+            text(provider),
+            Value::Text(reference.map(|reference| reference.message_id.to_owned())),
+            Value::Number(reference.map(|reference| reference.attempt)),
+        ];
+        let mut together = Together::default();
+        let (sql, mut values) = receipt::row(self.now_ms(), provider, None, receipt);
+        // Its message comes of the same question; the id is `$3`, of the provider `$10`.
+        values.extend(which.clone());
+        together.and(&sql.replace("$4", &message_of("$3", 10)), values);
+        let (sql, mut values) =
+            self.update(&News::from(receipt), &receipt.provider_id, &message_of("$1", 11));
+        values.extend(which);
+        together.and(&sql, values);
+        self.write_together(together).await
+    }
+
+    /// The statement that takes news of a message in, where they are further than what is known;
+    /// `which` is the message's id, for `$1` is `value`.
+    fn update(&self, news: &News<'_>, value: &str, which: &str) -> (String, Vec<Value>) {
+        let mut sql = "UPDATE message SET state = $2, error_class = COALESCE($3, error_class), \
+             error_code = COALESCE($4, error_code), provider_id = COALESCE($5, provider_id), \
+             segments = COALESCE($6, segments), price_micros = COALESCE($7, price_micros)"
+            .to_owned();
+        if news.state.proves_acceptance() {
+            sql.push_str(", accepted_ms = COALESCE(accepted_ms, $8)");
+        }
+        if let Some(column) = news.state.column() {
+            let _ = write!(sql, ", {column} = COALESCE({column}, $8)");
+        }
+        if news.state.is_final() {
+            sql.push_str(
+                ", final_ms = COALESCE(final_ms, $8), erase_after_ms = COALESCE(erase_after_ms, $9)",
+            );
+        }
+        // Both are always bound, so both are always named.
+        let _ = write!(
+            sql,
+            " WHERE message_id = {which} AND $8 <= $9 AND COALESCE($10, try_no) = try_no \
+             AND state IN ({})",
+            states(news.state.follows())
+        );
+        let now = self.now_ms();
+        let values = vec![
+            text(value),
+            text(news.state.as_str()),
+            Value::Text(news.class.map(|class| class.as_str().to_owned())),
+            Value::Text(news.code.map(str::to_owned)),
+            Value::Text(news.provider_id.map(str::to_owned)),
+            Value::Number(news.segments),
+            Value::Number(news.price_micros),
+            number(now),
+            number(now + self.raw_number_ms()),
+            Value::Number(news.try_no),
+        ];
+        (sql, values)
     }
 
     /// Written and unanswered; asked about at `next_ms`.
