@@ -41,9 +41,10 @@ impl Authority {
     pub fn called(place: &Place, name: &'static str) -> Self {
         let folder = place.folder().to_owned();
         let authority = Self { folder, name };
+        let subject = name.replace('/', "-");
         authority.openssl(&format!(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-             -subj /CN=judge -keyout {name}.key -out {name}.pem"
+             -subj /CN={subject} -keyout {name}.key -out {name}.pem"
         ));
         authority
     }
