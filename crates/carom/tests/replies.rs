@@ -141,6 +141,19 @@ fn ex_25_what_people_write_waits_encrypted() {
 }
 
 #[test]
+fn x_05_who_asks_in_other_words_for_no_more_texts_gets_none_and_a_person_can_read_it() {
+    let site = Site::new();
+    site.text_the_caller();
+    let answer = site.writes("SM1", "Please stop texting me!");
+    assert!(answer.as_deref().is_some_and(|text| text.contains("no more messages")), "{answer:?}");
+    let listed = site.engine.cli(&["opt-outs"]).out;
+    assert!(listed.contains("Example  any topic  by free_text"), "{listed}");
+    let passed = eventually("it is passed on", || site.events("message.received").pop());
+    assert_eq!(passed["text"], "Please stop texting me!");
+    assert_eq!(site.events("message.received").len(), 1);
+}
+
+#[test]
 fn x_05_stop_to_a_sender_of_a_business_is_about_its_brand_and_no_reply_can_mean_another_thing() {
     let site = Site::new();
     site.text_the_caller();

@@ -89,7 +89,7 @@ from     = "+14155550124"
 regions  = ["US"]
 [sender.vonage]
 provider = "vonage"
-from     = "Example"
+from     = "+447700900777"
 regions  = ["GB"]
 [sender.gateway]
 provider = "gateway"
@@ -99,6 +99,11 @@ regions  = ["GB"]
 
 /// What the check says of the built-in configuration with these tables.
 fn told(tables: &str) -> String {
+    told_of(tables, FLOW)
+}
+
+/// The same with another flow.
+fn told_of(tables: &str, flow: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let builtin = include_str!("../src/config/builtin.toml");
     for (name, text) in [
@@ -111,7 +116,7 @@ fn told(tables: &str) -> String {
         fs::write(folder.path().join(name), text).unwrap();
     }
     fs::create_dir(folder.path().join("flows")).unwrap();
-    fs::write(folder.path().join("flows/main.toml"), FLOW).unwrap();
+    fs::write(folder.path().join("flows/main.toml"), flow).unwrap();
     let file = folder.path().join("carom.toml");
     fs::write(&file, format!("{builtin}\n{tables}")).unwrap();
     check(Some(&file), &[]).1.to_string()
@@ -127,6 +132,25 @@ fn providers_and_senders_of_the_example_load_as_printed() {
 }
 
 #[test]
+fn e09_a_text_that_nobody_can_answer_says_how_else_to_opt_out() {
+    let named = OTHERS.replace("+447700900777", "Example");
+    let told = told_of(&named, FLOW);
+    assert!(told.contains("error[E09]"), "{told}");
+    assert!(told.contains("may come from `Example` (`[sender.vonage]`)"), "{told}");
+    let says =
+        |more: &str| FLOW.replace("asked for: {link}", &format!("asked for: {{link}}{more}"));
+    let told = told_of(&named, &says(" Reply STOP to opt out"));
+    assert!(told.contains("error[E09]"), "nobody can: {told}");
+    for fine in [" Opt out: call 020 7946 0018", " Opt out: www.example.com/no"] {
+        let told = told_of(&named, &says(fine));
+        assert!(!told.contains("error[E09]"), "{told}");
+    }
+    // By those that can be answered alone it needs none.
+    let told = told_of(&named, &FLOW.replace("link     =", "via = [\"centre\"]\nlink     ="));
+    assert!(!told.contains("error[E09]"), "{told}");
+}
+
+#[test]
 fn e10_a_sender_that_its_provider_cannot_serve_is_refused() {
     for (tables, from, to, expected) in [
         (WHATSAPP, "template   = \"chat_link_v2\"\n", "", "a WhatsApp sender needs a template"),
@@ -136,6 +160,18 @@ fn e10_a_sender_that_its_provider_cannot_serve_is_refused() {
         (WHATSAPP, "\"utility\"", "\"marketing\"", "`template_category` does not take `marketing`"),
         (TELNYX, "channel    = \"sms\"", "channel    = \"whatsapp\"", "carries no whatsapp"),
         (TELNYX, "file:public", "AAAA", "`public_key`: it is no Ed25519 public key"),
+        (TELNYX, "+14155550123", "+447700900123", "carriers in US take texts from +1"),
+        (TELNYX, "+14155550123", "Example", "US takes no texts from names"),
+        (OTHERS, "+447700900777", "+44770", "`+44770` is no number"),
+        (OTHERS, "+447700900777", "07700900777", "`07700900777` has no country code"),
+        (OTHERS, "+447700900777", "Example Shop", "`Example Shop` is no name that phones show"),
+        (OTHERS, "[\"GB\"]\nper_second", "[\"GB\", \"IE\"]\nper_second", "in one country only"),
+        (
+            OTHERS,
+            "[sender.centre]",
+            "[limits]\ncountries = [\"GB\", \"FR\"]\n[sender.centre]",
+            "no sender serves FR",
+        ),
         (OTHERS, "file:pair", "file:key", "`verify_token` is no name and password"),
         (OTHERS, "{to}", "you", "neither `url` nor `body` holds the number"),
         (OTHERS, "\"ttl\":", "ttl:", "`body` is no JSON"),

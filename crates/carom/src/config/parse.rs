@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use deflect_actions::text::Sender;
 use ivr_runtime::{
     diagnose::{self, Asked, Code, Notes, Problem, Span},
     flow::{
@@ -130,6 +131,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         let countries: BTreeSet<String> = trunks.iter().map(|t| t.country.clone()).collect();
         limits.countries = countries.into_iter().collect();
     }
+    refuse_countries_without_sender(root, &senders, &trunks);
     for (target, place) in &drafts {
         tables::refuse_numbers(target, place, &limits.countries, root.notes());
         refuse_unreachable_target(root.notes(), &listeners, target, place);
@@ -297,4 +299,21 @@ fn named<'a, T>(
         table.finish();
     }
     items
+}
+
+/// Numbers of a country that is named to be texted, and that no sender serves, would get none
+/// (requirements §4.3). Where calls go out, a country may be named to be called back only.
+fn refuse_countries_without_sender(root: &Table<'_>, senders: &[Sender], trunks: &[Trunk]) {
+    if senders.is_empty() || trunks.iter().any(|trunk| trunk.outbound.is_some()) {
+        return;
+    }
+    let Some(limits) = root.table("limits") else { return };
+    for country in limits.countries("countries").unwrap_or_default() {
+        let serves = |sender: &Sender| sender.regions.contains(&country);
+        if !senders.iter().any(serves) {
+            let message = format!("`countries`: no sender serves {country}");
+            let help = "add it to the `regions` of a sender, or leave the country out";
+            limits.note(Code::E10, "countries", message, help);
+        }
+    }
 }

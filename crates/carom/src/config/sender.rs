@@ -4,12 +4,20 @@ use deflect_actions::{
     provider::{Channel, Template, VARIABLES},
     text::Sender,
 };
-use ivr_runtime::diagnose::Code;
+use ivr_runtime::diagnose::{Code, Text};
+use message_text::E164;
 
-use super::{Provider, limits::micros, read::Table};
+use super::{Provider, ProviderKind, limits::micros, read::Table};
 
 /// Keys that mean something for WhatsApp only.
 const OF_WHATSAPP: [&str; 4] = ["template", "template_category", "template_languages", "variables"];
+
+/// Countries that take texts from numbers of +1 and short codes only.
+const NANP: [&str; 2] = ["US", "CA"];
+/// Digits of a short code.
+const LONGEST_CODE: usize = 6;
+/// Characters of a name that texts come from (3GPP TS 23.040 §9.1.2.5).
+const LONGEST_NAME: usize = 11;
 
 /// Reads a sender of one of the providers of these `names`; `providers` are those without errors.
 pub(super) fn read(
@@ -40,12 +48,18 @@ pub(super) fn read(
     if let Some(found) = providers.iter().find(|found| found.name == provider) {
         refuse_wrong_channel(table, found, channel);
     }
+    let (from, regions) = (from?, regions?);
+    let is_sandbox =
+        providers.iter().any(|p| p.name == provider && p.kind == ProviderKind::Sandbox);
+    if channel == Channel::Sms && !is_sandbox {
+        refuse_unfit_from(table, &from, &regions);
+    }
     Some(Sender {
         name,
         provider,
-        from: from?.value,
+        from: from.value,
         business,
-        regions: regions?,
+        regions,
         auto_reply,
         per_second,
         channel,
@@ -53,6 +67,46 @@ pub(super) fn read(
         template,
         price_micros: price.map(micros),
     })
+}
+
+/// Who texts may come from, and where (requirements §4.3): a number, a short code, which works in
+/// one country, or a name, which nobody can answer and North America does not take.
+fn refuse_unfit_from(table: &Table<'_>, from: &Text, regions: &[String]) {
+    let (text, american) =
+        (from.value.as_str(), |region: &&String| NANP.contains(&region.as_str()));
+    let american = regions.iter().find(american);
+    let refuse = |message: String, help: &str| {
+        table.notes().note(Code::E10, from.span.clone(), message, help);
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if let Some(rest) = text.strip_prefix('+') {
+        if text.parse::<E164>().is_err() {
+            refuse(format!("`from`: `{text}` is no number"), "write it as +447700900123");
+        } else if let Some(region) = american.filter(|_| !rest.starts_with('1')) {
+            let message =
+                format!("`from`: carriers in {region} take texts from +1 and short codes");
+            refuse(message, "give that country a sender of its own");
+        }
+    } else if digits(text) {
+        if text.len() > LONGEST_CODE {
+            refuse(format!("`from`: `{text}` has no country code"), "write it as +447700900123");
+        } else if regions.len() > 1 {
+            let message = format!("`from`: the short code `{text}` works in one country only");
+            refuse(message, "give each country a sender of its own");
+        }
+    } else {
+        let fits = |c: char| c.is_ascii_alphanumeric() || " -_&.+".contains(c);
+        let letter = text.chars().any(|c| c.is_ascii_alphabetic());
+        if text.chars().count() > LONGEST_NAME || !letter || !text.chars().all(fits) {
+            let message = format!("`from`: `{text}` is no name that phones show");
+            refuse(message, "a name has 1 to 11 letters, digits and spaces, at least one a letter");
+        } else if let Some(region) = american {
+            refuse(
+                format!("`from`: {region} takes no texts from names"),
+                "give that country a number of +1",
+            );
+        }
+    }
 }
 
 fn template(table: &Table<'_>, channel: Channel) -> Option<Template> {

@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// Records that `number` wants no texts; effective at once. `topic` empty: none at all.
-    /// `via`: `call`, `text`, `provider`, `operator`, `api`, `import`.
+    /// `via`: `call`, `text`, `free_text`, `provider`, `operator`, `api`, `import`.
     ///
     /// # Errors
     /// When the database fails.

@@ -66,13 +66,21 @@ impl TextService {
         {
             return self.take_reply(name, text, open, reply).await;
         }
-        let Some(word) = word else {
+        let plea = word.is_none() && reply::asks_to_stop(&text.text);
+        let word = if plea {
+            // Heeded like the word, and passed on: a person may see that it meant something else.
+            self.pass_on(config, (name, of), text, from, last.as_ref()).await?;
+            Word::Stop
+        } else if let Some(word) = word {
+            word
+        } else {
             return self.pass_on(config, (name, of), text, from, last.as_ref()).await;
         };
+        let via = if plea { "free_text" } else { "text" };
         for business in self.0.store.keys().businesses().filter(|it| of.is_none_or(|of| of == *it))
         {
             match word {
-                Word::Stop => self.0.store.opt_out(business, from, "", "text").await?,
+                Word::Stop => self.0.store.opt_out(business, from, "", via).await?,
                 Word::Start => {
                     self.0.store.opt_in(business, from, None).await?;
                 }
@@ -84,7 +92,8 @@ impl TextService {
         if replies_itself {
             return Ok(None);
         }
-        Ok(Some(reply::to(word, last.as_ref(), self.brand(of, last.as_ref()), config)))
+        let by = self.whose(of, last.as_ref());
+        Ok(Some(reply::to(word, last.as_ref(), by, config)))
     }
 
     /// Answers a text by the sender it came to; one try, for it is no promise.
@@ -138,10 +147,15 @@ impl TextService {
         last.filter(|last| self.0.store.now_ms() - last.created_ms < OPEN_MS)
     }
 
-    /// Whose name an answer is in: that of the sender, else of the last text.
-    fn brand<'a>(&'a self, of: Option<&str>, last: Option<&LastText>) -> Option<&'a str> {
-        let business = of.or_else(|| last.map(|last| last.business.as_str()))?;
-        Some(self.0.store.keys().brand(business)).filter(|brand| !brand.is_empty())
+    /// Whose an answer is, and in whose name: those of the sender, else of the last text.
+    fn whose<'a>(
+        &'a self,
+        of: Option<&'a str>,
+        last: Option<&'a LastText>,
+    ) -> (Option<&'a str>, Option<&'a str>) {
+        let business = of.or_else(|| last.map(|last| last.business.as_str()));
+        let brand = business.map(|business| self.0.store.keys().brand(business));
+        (business, brand.filter(|brand| !brand.is_empty()))
     }
 
     /// Tells whom the answer concerns, once however often the provider tells us.
@@ -205,7 +219,7 @@ impl TextService {
                 }
             })
             .await?;
-        let answer = || reply::to(Word::Help, last, self.brand(of, last), config);
+        let answer = || reply::to(Word::Help, last, self.whose(of, last), config);
         Ok(helps.then(answer))
     }
 

@@ -34,6 +34,46 @@ const STOP: [&str; 23] = [
 const START: [&str; 5] = ["start", "unstop", "yes", "alta", "si"];
 const HELP: [&str; 6] = ["help", "info", "ayuda", "informacion", "aide", "hilfe"];
 
+/// Whole texts, and parts of short ones, by which people plainly ask for no more texts.
+const PLEAS: [&str; 5] = ["please stop", "stop please", "stop it", "stop this", "bitte aufhören"];
+const PARTS: [&str; 33] = [
+    "stop texting",
+    "stop messaging",
+    "stop sending",
+    "stop contacting",
+    "no more texts",
+    "no more messages",
+    "no more sms",
+    "do not text",
+    "dont text",
+    "do not message",
+    "dont message",
+    "do not contact",
+    "dont contact",
+    "take me off",
+    "remove me",
+    "unsubscribe me",
+    "opt me out",
+    "leave me alone",
+    "no mas mensajes",
+    "no más mensajes",
+    "no me envien",
+    "no me envíen",
+    "denme de baja",
+    "deme de baja",
+    "plus de messages",
+    "ne menvoyez plus",
+    "arretez de",
+    "arrêtez de",
+    "désabonnezmoi",
+    "keine nachrichten mehr",
+    "keine sms mehr",
+    "nicht mehr schreiben",
+    "hören sie auf",
+];
+/// A longer text says more than that: it is for a person to read.
+const LONGEST_PLEA: usize = 12;
+
 /// What a person wants of us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
@@ -64,6 +104,14 @@ pub fn means_stop(text: &str) -> bool {
     Word::of(text) == Some(Word::Stop)
 }
 
+/// Whether a text that is no STOP word plainly asks for no more texts all the same.
+pub(super) fn asks_to_stop(text: &str) -> bool {
+    let text = plain(text);
+    let holds = |part: &&str| format!(" {text} ").contains(&format!(" {part} "));
+    text.split(' ').count() <= LONGEST_PLEA
+        && (PLEAS.contains(&text.as_str()) || PARTS.iter().any(holds))
+}
+
 impl Word {
     pub fn of(text: &str) -> Option<Self> {
         let text = plain(text);
@@ -80,15 +128,19 @@ impl Word {
 }
 
 /// Our answer to somebody whose last text from us was `last`, in the name of `brand`.
+///
+/// `business` is that of the sender, else of the last text; `None`: nobody knows.
 pub(super) fn to(
     word: Word,
     last: Option<&LastText>,
-    brand: Option<&str>,
+    (business, brand): (Option<&str>, Option<&str>),
     config: &TextConfig,
 ) -> String {
     let language = last.map_or("", |last| last.language.as_str());
-    let of_business = last.and_then(|last| config.help.get(&last.business));
-    let help = || of_business.or_else(|| config.help.values().next());
+    let help = || match business {
+        Some(business) => config.help.get(business),
+        None => config.help.values().next(),
+    };
     match word {
         Word::Help => help()
             .and_then(|texts| in_language(texts, language))
@@ -185,6 +237,31 @@ mod tests {
     }
 
     #[test]
+    fn x_05_who_plainly_asks_for_no_more_texts_is_understood_and_others_are_not() {
+        for text in [
+            "Please stop!",
+            "stop texting me",
+            "Please don't text me any more.",
+            "take me off your list",
+            "No me envíen más",
+            "Ne m'envoyez plus rien",
+            "Keine SMS mehr bitte",
+        ] {
+            assert!(asks_to_stop(text) && Word::of(text).is_none(), "{text}");
+        }
+        for text in [
+            "",
+            "please do not stop",
+            "can I stop by at three?",
+            "the bus stop is closed",
+            "I could not text you",
+            "my order came, no more is needed, but please remove me from the waiting list for it",
+        ] {
+            assert!(!asks_to_stop(text), "{text}");
+        }
+    }
+
+    #[test]
     fn every_usual_answer_is_one_sms_and_names_a_word_that_is_understood() {
         for language in ["en-GB", "es-ES", "fr-FR", "de-DE", ""] {
             for word in [Word::Stop, Word::Start, Word::Help] {
@@ -224,12 +301,16 @@ mod tests {
             (Some(last("bank", "es-ES")), "Bank"),
             (None, "Bank"),
         ] {
-            assert_eq!(to(Word::Help, last.as_ref(), None, &config), told, "{last:?}");
+            let of = last.as_ref().map(|last| last.business.as_str());
+            assert_eq!(to(Word::Help, last.as_ref(), (of, None), &config), told, "{last:?}");
         }
         let nobody = TextConfig::default();
         assert!(
-            to(Word::Help, Some(&last("shop", "es-ES")), Some("Shop"), &nobody)
+            to(Word::Help, Some(&last("shop", "es-ES")), (Some("shop"), Some("Shop")), &nobody)
                 .starts_with("Shop: Pidio")
         );
+        // The sender's own, whoever texted last.
+        let own = to(Word::Help, Some(&last("shop", "en-GB")), (Some("bank"), None), &config);
+        assert_eq!(own, "Bank");
     }
 }

@@ -3,19 +3,28 @@
 
 use std::collections::BTreeMap;
 
-use message_text::{Encoding, MAX_SEGMENTS, Segments, segments};
+use message_text::{Encoding, MAX_SEGMENTS, Segments, gsm7::transliterate, segments};
 
 use super::{Lint, graph};
 use crate::{
     diagnose::{Code, Span},
-    flow::model::{Does, Link, LinkId},
+    flow::{
+        Sender,
+        model::{Does, Link, LinkId},
+    },
 };
 
 /// Characters of a token in an address of ours: 128 bits in base64url.
 const TOKEN_LEN: usize = 22;
+/// Characters of a name that texts come from.
+const LONGEST_NAME: usize = 11;
+/// By which a text says how to get no more of them.
+const OPT_OUT: [&str; 7] =
+    ["stop", "opt out", "opt-out", "unsubscribe", "baja", "désabonn", "abmeld"];
 
 /// A message with the table it stands in.
 struct Message<'a> {
+    via: &'a [String],
     kind: &'a str,
     name: &'a str,
     links: &'a [LinkId],
@@ -25,6 +34,7 @@ struct Message<'a> {
 pub(super) fn check(lint: &Lint<'_>) {
     let of_steps = graph::steps(lint.flow).filter_map(|(_, step)| match &step.does {
         Does::Text(text) => Some(Message {
+            via: &text.via,
             kind: "step",
             name: &step.name,
             links: &text.links,
@@ -33,6 +43,7 @@ pub(super) fn check(lint: &Lint<'_>) {
         _ => None,
     });
     let after = lint.flow.after_call.iter().map(|after| Message {
+        via: &after.via,
         kind: "after_call",
         name: &after.name,
         links: &after.links,
@@ -80,8 +91,21 @@ fn content(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
         let why = format!("the message does not say that it is from {brand}");
         lint.note(Code::E09, place.clone(), why, format!("begin it with `{brand}: …`"));
     }
+    let named = one_way(lint, message);
+    if let Some(sender) = named
+        && !names_a_way_out(text)
+    {
+        // Nobody can answer it by STOP (requirements §4.3).
+        let (name, from) = (&sender.name, &sender.from);
+        let why = format!(
+            "the message may come from `{from}` (`[sender.{name}]`), which nobody can answer, and \
+             does not say how else to opt out"
+        );
+        let help = "say it with a number or an address, such as `Opt out: call 020 7946 0018`";
+        lint.note(Code::E09, place.clone(), why, help);
+    }
     // It was not asked for by its reader's own key a moment ago (requirements §4.5).
-    if message.kind == "after_call" && !text.to_uppercase().contains("STOP") {
+    if named.is_none() && message.kind == "after_call" && !text.to_uppercase().contains("STOP") {
         let why = "the message does not say how to opt out";
         lint.note(Code::E09, place.clone(), why, "end it with `Reply STOP to opt out.`");
     }
@@ -92,6 +116,26 @@ fn content(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
             format!("the message is {count} SMS long; one of more than {MAX_SEGMENTS} is not sent");
         lint.note(Code::E09, place, why, shorter(&shortest));
     }
+}
+
+/// The first sender of a message that is a name: texts from it can't be answered.
+fn one_way<'a>(lint: &'a Lint<'_>, message: &Message<'_>) -> Option<&'a Sender> {
+    let is_name = |sender: &&Sender| {
+        sender.channel == "sms"
+            && sender.from.len() <= LONGEST_NAME
+            && sender.from.chars().any(|c| c.is_ascii_alphabetic())
+    };
+    let used = |sender: &&Sender| message.via.contains(&sender.name);
+    lint.flow.senders.iter().filter(is_name).find(used)
+}
+
+/// An opt-out word in one of our languages, and somewhere to say it: a number, or an address
+/// that is not the link of the message.
+fn names_a_way_out(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let word = OPT_OUT.iter().any(|word| lower.contains(word));
+    let digits = lower.chars().filter(char::is_ascii_digit).count();
+    word && (digits >= 3 || lower.contains("://") || lower.contains('@') || lower.contains("www."))
 }
 
 /// The message as it is at least: with brand and link, every other field empty.
@@ -119,9 +163,12 @@ fn without_fields(template: &str) -> String {
 fn shorter(counted: &Segments) -> String {
     match (counted.encoding, counted.offending) {
         (Encoding::Ucs2, Some(c)) => {
-            format!(
-                "`{c}` makes each SMS 67 characters instead of 153: write it without, or shorten it"
-            )
+            let plain = transliterate(&c.to_string());
+            let instead = match segments(&plain).encoding {
+                Encoding::Gsm7 if !plain.is_empty() => format!("write `{plain}` for it"),
+                _ => "write it without".to_owned(),
+            };
+            format!("`{c}` makes each SMS 67 characters instead of 153: {instead}, or shorten it")
         }
         _ => "shorten it, or the address of its link".to_owned(),
     }
