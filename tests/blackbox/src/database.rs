@@ -3,7 +3,7 @@
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::Place;
+use crate::{Place, eventually};
 
 /// A database that an engine uses.
 #[derive(Debug)]
@@ -48,14 +48,19 @@ impl Database {
         &self.url
     }
 
-    /// The one number that `sql` yields.
+    /// The one number that `sql` yields. A node that has just started may still make its tables:
+    /// they are waited for.
     #[must_use]
     pub fn number(&self, sql: &str) -> i64 {
-        self.runtime.block_on(async {
+        let ask = async || {
             let mut conn = self.connect().await;
-            let row = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(&mut conn).await;
-            row.unwrap().try_get(0).unwrap()
-        })
+            sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(&mut conn).await
+        };
+        let row = eventually("the tables are made", || match self.runtime.block_on(ask()) {
+            Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => None,
+            row => Some(row.unwrap()),
+        });
+        row.try_get(0).unwrap()
     }
 
     /// The texts of the first column of `sql`.

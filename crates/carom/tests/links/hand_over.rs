@@ -35,7 +35,7 @@ fn ic_03_the_destination_is_told_who_comes_by_a_signed_statement_of_two_minutes(
     assert_eq!(told["aud"], "http://127.0.0.1:9");
     assert_eq!(told["iss"], format!("http://{}:8080", site.place.engine()));
     assert_eq!((&told["level"], &told["topic"]), (&"L2".into(), &"lost_parcel".into()));
-    assert_eq!(told["context"]["customer_id"], "c7");
+    assert_eq!(told["context"]["customer_id"], "customer-7");
     assert_eq!(told["exp"].as_i64().unwrap() - told["iat"].as_i64().unwrap(), 120);
     let keys = site.asks("GET", "/.well-known/jwks.json", "", "");
     let keys: Value = serde_json::from_str(&keys.body).unwrap();

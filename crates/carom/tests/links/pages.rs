@@ -35,7 +35,7 @@ fn lp_07_a_link_shows_a_page_to_anybody_and_leads_one_browser_on() {
     assert!(policy.contains("form-action 'self' http://127.0.0.1:9 https://apps.example.com"));
     assert!(page.body.contains("<h1>Example</h1>") && page.body.contains("lost parcel"));
     assert!(page.body.contains("href=\"tel:+442079460018\""), "IC-09: the way back to the phone");
-    assert!(!page.body.contains("<script") && !page.body.contains("c7"));
+    assert!(!page.body.contains("<script") && !page.body.contains("customer-7"));
     eventually("the person", || {
         (site.number("SELECT COUNT(*) FROM link WHERE first_human_ms IS NOT NULL") == 1)
             .then_some(())
