@@ -134,7 +134,12 @@ impl Desk {
     }
 
     pub fn pop(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // Between two inputs there are none: a waiting call keeps no room for them.
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     pub fn record(&mut self, record: Record) {
