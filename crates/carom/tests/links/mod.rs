@@ -199,7 +199,7 @@ then     = "hangup"
 if_fails = "agents"
 "#;
 
-const CUSTOMER: &str = r#"{"customer_id":"customer-7","order_ref":"o9","verified":true}"#;
+const CUSTOMER: &str = r#"{"customer_id":"customer-7","order_ref":"order-9","verified":true}"#;
 
 struct Site {
     place: Place,

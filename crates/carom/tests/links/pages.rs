@@ -47,7 +47,7 @@ fn lp_07_a_link_shows_a_page_to_anybody_and_leads_one_browser_on() {
         let pressed = site.asks("POST", &link, &format!("{SAFARI}{mine}"), "to=0");
         assert_eq!(pressed.status, 200, "{}", pressed.body);
         assert!(
-            pressed.body.contains("action=\"http://127.0.0.1:9/orders/o9\""),
+            pressed.body.contains("action=\"http://127.0.0.1:9/orders/order-9\""),
             "{}",
             pressed.body
         );
@@ -62,7 +62,7 @@ fn lp_07_a_link_shows_a_page_to_anybody_and_leads_one_browser_on() {
     let rows = Database::of(&site.place)
         .texts("SELECT destination || token_hash || COALESCE(context_ref, '') FROM link")
         .join("");
-    assert!(!rows.contains(&link[3..]) && !rows.contains("o9") && rows.contains("orders"));
+    assert!(!rows.contains(&link[3..]) && !rows.contains("order-9") && rows.contains("orders"));
     let log = site.engine.log();
     assert!(!log.contains(&link[3..]), "no token in the log");
 }
