@@ -55,12 +55,16 @@ pub struct Setup {
     pub database: Option<Database>,
 }
 
+/// The file with the key of a database, in an engine's folder.
+const KEY: &str = "store.key";
+
 /// What engines share.
 #[derive(Debug, Clone)]
 pub struct Database {
     /// Its address.
     pub url: String,
-    /// The file with their key; the first engine writes it.
+    /// A copy of their key, once the first engine has made it. Each has a folder of its own for it,
+    /// and with it a name of its own.
     pub key: PathBuf,
 }
 
@@ -102,8 +106,12 @@ impl Engine {
             format!("{}: build it with `cargo build --release -p carom`", setup.carom.display())
         })?;
         let (carom, keep) = (setup.carom.clone(), setup.keep);
+        let made = folder.path().join(KEY);
         let mut engine = Self { child, folder: Some(folder), config, carom, sip, http, keep };
         engine.wait_until_ready()?;
+        if let Some(Database { key, .. }) = setup.database.as_ref().filter(|it| !it.key.exists()) {
+            fs::copy(made, key)?;
+        }
         Ok(engine)
     }
 
@@ -284,9 +292,13 @@ fn write_files(
     fs::write(prompts.join("first.wav"), prompt::tone(440.0, prompt::LONG_SECONDS))?;
     fs::write(prompts.join("second.wav"), prompt::tone(660.0, prompt::LONG_SECONDS))?;
     let config = folder.join("carom.toml");
-    let store = setup.database.as_ref().map_or(String::new(), |Database { url, key }| {
-        format!("\n[store]\nurl = \"{url}\"\naead_key = \"file:{}\"\n", key.display())
-    });
+    let mut store = String::new();
+    if let Some(Database { url, key }) = &setup.database {
+        store = format!("\n[store]\nurl = \"{url}\"\naead_key = \"file:{KEY}\"\n");
+        if key.exists() {
+            fs::copy(key, folder.join(KEY))?;
+        }
+    }
     let text = include_str!("carom.toml")
         .replace("{account}", crate::provider::ACCOUNT)
         .replace("{provider}", &setup.provider.unwrap_or(NOBODY).to_string())
