@@ -120,8 +120,7 @@ fn talk(caller: Baresip, mut pbx: Baresip) {
     pbx.hang_up();
     let (by_caller, by_pbx) = (caller.heard(), pbx.heard());
     let alike = likeness(&by_caller, &prompt("welcome"));
-    // By G.722 its first seconds after a start may change from G.711's band to the full one.
-    assert!(alike > 0.85, "the caller hears the prompt: {alike}");
+    assert!(alike > 0.95, "the caller hears the prompt: {alike}");
     // Less of the caller is heard, who presses keys meanwhile.
     for (who, heard, hertz, least) in
         [("caller", &by_caller, PBX_HZ, 12), ("PBX", &by_pbx, CALLER_HZ, 8)]

@@ -68,10 +68,10 @@ impl Prompt {
     /// The law of the form that stands in for one that was not made.
     pub(crate) const SPARE: Law = Law::Pcmu;
 
-    /// The form for a codec, and whether it is in that codec: else it is under
-    /// [`SPARE`](Self::SPARE).
-    pub(crate) fn form(&self, codec: Codec) -> (&[u8], bool) {
-        match (codec, self.g722.get()) {
+    /// The form for a codec, and whether it is in that codec: else, and where it is to be `narrow`
+    /// in G.722, it is under [`SPARE`](Self::SPARE).
+    pub(crate) fn form(&self, codec: Codec, narrow: bool) -> (&[u8], bool) {
+        match (codec, self.g722.get().filter(|_| !narrow)) {
             (Codec::G711(law), _) => (self.bytes(law), true),
             (Codec::G722, Some(bytes)) => (bytes, true),
             (Codec::G722, None) => (self.bytes(Self::SPARE), false),

@@ -16,6 +16,8 @@ pub struct Player {
     item: usize,
     offset: usize,
     played: u64,
+    /// The prompt began without its form in G.722, and goes on so: a change of band amid it is heard.
+    narrow: bool,
     /// Of prompts that have no form for the codec; made when the first is played.
     encoder: Option<Box<g722::Encoder>>,
 }
@@ -24,8 +26,8 @@ impl Player {
     /// A player at the start; `None` when there is nothing to play.
     pub fn new(id: u32, items: Vec<Arc<Prompt>>, barge_in: bool, repeat: bool) -> Option<Self> {
         let empty = items.iter().all(|prompt| prompt.pcmu.is_empty());
-        let player =
-            Self { id, items, barge_in, repeat, item: 0, offset: 0, played: 0, encoder: None };
+        let (item, offset, played, narrow, encoder) = Default::default();
+        let player = Self { id, items, barge_in, repeat, item, offset, played, narrow, encoder };
         (!empty).then_some(player)
     }
 
@@ -50,7 +52,10 @@ impl Player {
         let mut filled = 0;
         while filled < FRAME {
             let Some(prompt) = self.items.get(self.item) else { break };
-            let (form, is_own) = prompt.form(codec);
+            if self.offset == 0 {
+                self.narrow = !prompt.is_wide();
+            }
+            let (form, is_own) = prompt.form(codec, self.narrow);
             let rest = form.get(self.offset..).unwrap_or_default();
             let count = rest.len().min(FRAME - filled);
             let place = &mut frame[filled..filled + count];
@@ -123,6 +128,32 @@ mod tests {
             assert_eq!(heard[..whole.bytes(law).len()], *whole.bytes(law));
             assert!(heard.len() - whole.bytes(law).len() < FRAME);
         }
+    }
+
+    #[test]
+    fn a_prompt_that_is_widened_while_it_plays_keeps_its_band_to_its_end() {
+        let samples: Vec<i16> =
+            (0..1_600).map(|n| (9_000.0 * (0.4 * f64::from(n)).sin()) as i16).collect();
+        let sound = crate::prompt::Sound { rate_hz: CLOCK_HZ, samples: samples.clone() };
+        let play = |amid: bool, before: bool| {
+            let prompt = Arc::new(Prompt::from_samples("p", &samples));
+            if before {
+                prompt.widen(&sound);
+            }
+            let mut player = Player::new(1, vec![Arc::clone(&prompt)], true, false).unwrap();
+            let (mut heard, mut frame) = (Vec::new(), [0; FRAME]);
+            while player.fill(Codec::G722, &mut frame) {
+                heard.extend(frame);
+                if amid {
+                    prompt.widen(&sound);
+                }
+            }
+            heard.extend(frame);
+            heard
+        };
+        let narrow = play(false, false);
+        assert_eq!(play(true, false), narrow);
+        assert_ne!(play(false, true), narrow, "the next play has the full band");
     }
 
     #[test]
