@@ -5,7 +5,7 @@
 mod common;
 
 use common::{
-    Db, config,
+    Db, call, config,
     emulator::Emulator,
     keys, mobile, number, order,
     personality::{Event, Personality, Says},
@@ -20,6 +20,7 @@ use message_text::E164;
 
 on_both!(
     a_number_gets_so_many_texts_an_hour_and_a_day,
+    x_01_a_caller_who_types_another_number_each_time_gets_so_many_texts,
     numbers_that_begin_alike_get_so_many_texts_an_hour,
     a_line_sends_so_many_texts_a_minute,
     a_country_and_a_token_get_so_many_texts_whatever_is_started_again,
@@ -61,6 +62,41 @@ async fn a_number_gets_so_many_texts_an_hour_and_a_day(db: Db) {
     desk.sends(&mobile(1)).await;
     assert_eq!(desk.twilio.taken().len(), 6, "a text that is limited is not sent");
     assert_eq!(db.hits().await.len(), 3);
+}
+
+async fn x_01_a_caller_who_types_another_number_each_time_gets_so_many_texts(db: Db) {
+    let desk = Desk::new(&db, TextLimits { caller_hour: 2, caller_day: 3, ..wide() }).await;
+    let caller = number("+447700900123");
+    let typed = |n: u32, caller: Option<&E164>| {
+        let mut order = desk.order(&mobile(n));
+        order.call = call(desk.clock.now_ms(), caller);
+        order.offer = None;
+        order.step.clone_from(&order.call.call_id);
+        order
+    };
+    let limited = TextOutcome::Limited { rule: "texts_per_caller".to_owned() };
+    for n in 1..=2 {
+        assert_eq!(desk.texts.send(typed(n, Some(&caller))).await, accepted());
+    }
+    let third = typed(3, Some(&caller));
+    let id = third.call.call_id.clone();
+    assert_eq!(desk.texts.send(third).await, limited);
+    let key = keys().caller_keys("retail", &caller, desk.clock.now_ms()).0;
+    assert_eq!(db.hits().await, [format!("{id} texts_per_caller caller {key}")]);
+    // The number itself may have texts, by others.
+    assert_eq!(desk.texts.send(typed(3, None)).await, accepted());
+    assert_eq!(desk.texts.send(typed(3, Some(&mobile(9)))).await, accepted());
+    // A restart forgets nothing, and a day is longer than an hour.
+    let again = desk.again(&db, "b2").await;
+    assert_eq!(again.send(typed(4, Some(&caller))).await, limited);
+    desk.clock.advance(HOUR_MS);
+    assert_eq!(again.send(typed(4, Some(&caller))).await, accepted());
+    assert_eq!(again.send(typed(5, Some(&caller))).await, limited, "three a day");
+    // Behind a PBX that puts its own number in the place of all callers', that is many people.
+    let ours = number("+442079460018");
+    for n in 10..14 {
+        assert_eq!(again.send(typed(n, Some(&ours))).await, accepted());
+    }
 }
 
 async fn numbers_that_begin_alike_get_so_many_texts_an_hour(db: Db) {

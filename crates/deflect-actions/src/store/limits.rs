@@ -10,6 +10,8 @@ use super::{Store, StoreError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SentText {
     pub message_id: String,
+    /// Who called; `None`: no number came with the call.
+    pub caller_key: Option<String>,
     pub dest_key: String,
     /// The number, sealed; `None` where it is erased, or known otherwise.
     pub dest_enc: Option<String>,
@@ -36,7 +38,7 @@ impl Store {
         let mut conn = self.conn().await?;
         // The ids are in order of time, and the primary key is an index.
         let rows = sqlx::query(
-            "SELECT m.message_id, m.dest_key, m.dest_enc, m.sender, m.price_micros, \
+            "SELECT m.message_id, c.caller_key, m.dest_key, m.dest_enc, m.sender, m.price_micros, \
              CAST(COALESCE(m.segments, 1) AS BIGINT) AS segments, COALESCE(c.did, '') AS line, \
              COALESCE(m.dest_region, '') AS region, \
              CASE WHEN c.origin = 'api' THEN c.trunk END AS client \
@@ -52,6 +54,7 @@ impl Store {
         let text = |row: &sqlx::any::AnyRow| {
             Ok(SentText {
                 message_id: row.try_get("message_id")?,
+                caller_key: row.try_get("caller_key")?,
                 dest_key: row.try_get("dest_key")?,
                 dest_enc: row.try_get("dest_enc")?,
                 line: row.try_get("line")?,

@@ -1,4 +1,4 @@
-//! How many texts went to a number, to numbers like it, from a line.
+//! How many texts a caller asked for, went to a number, to numbers like it, from a line.
 //!
 //! The outbox is the only record: the window is read from it and kept up with it, so that a
 //! restart, or another node, changes nothing.
@@ -13,7 +13,10 @@ use std::sync::{
 
 use message_text::E164;
 
-use self::{opened::Opened, texts::Texts};
+use self::{
+    opened::Opened,
+    texts::{Before, Texts},
+};
 use super::{TextConfig, TextOrder};
 use crate::store::{SentText, Store, StoreError};
 
@@ -84,8 +87,9 @@ impl Window {
         }
         let segments = message_text::segments(&order.text).count;
         let micros = config.price(&order.call.business, to.region(), &order.via, segments);
-        let text = SentText {
+        let mut text = SentText {
             message_id: message_id.to_owned(),
+            caller_key: order.call.caller_key.clone(),
             dest_key: keys.0.clone(),
             dest_enc: None,
             line: order.call.did.clone().unwrap_or_default(),
@@ -95,7 +99,16 @@ impl Window {
             segments: i64::try_from(segments).unwrap_or(1),
             price_micros: Some(micros),
         };
-        let (bites, told) = self.lock().take(&text, config, to, &keys.1, now);
+        let caller = order.call.caller_key_prev.as_deref();
+        let before = Before { caller, number: &keys.1 };
+        let (mut bites, mut told) = self.lock().take(&text, config, to, before, now);
+        if bites
+            .as_ref()
+            .is_some_and(|rule| rule.scope == "caller" && ours(rule, store, config, order))
+        {
+            text.caller_key = None;
+            (bites, told) = self.lock().take(&text, config, to, before, now);
+        }
         if let Some(percent) = told {
             tracing::error!(percent, "the texts of a day cost that much of `spend_per_day`");
             let (call, percent) = (&order.call.call_id, percent.to_string());
@@ -171,4 +184,13 @@ impl Window {
     fn lock(&self) -> MutexGuard<'_, Texts> {
         self.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the caller came with a number of our own, as behind a PBX that puts its number in the
+/// place of every caller's: that is many people.
+fn ours(rule: &Rule, store: &Store, config: &TextConfig, order: &TextOrder) -> bool {
+    let call = &order.call;
+    let numbers = config.own_numbers.iter().chain(&call.did).filter_map(|own| own.parse().ok());
+    let key = |own: E164| store.keys().caller_keys(&call.business, &own, call.started_ms).0;
+    numbers.map(key).any(|key| key == rule.key)
 }

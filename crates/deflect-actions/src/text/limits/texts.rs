@@ -43,6 +43,7 @@ pub(super) struct Texts {
 /// What texts are counted by.
 #[derive(Debug, Clone, Copy, Hash)]
 enum By {
+    Caller,
     Number,
     Prefix,
     Line,
@@ -50,10 +51,17 @@ enum By {
     Client,
 }
 
+/// What caller and number of a text were known by under the previous epoch's secret.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before<'a> {
+    pub caller: Option<&'a str>,
+    pub number: &'a str,
+}
+
 /// What is needed to forget a text, or to count it by another prefix.
 #[derive(Debug, Clone)]
 struct Text {
-    /// Hashes of number, line, country and client, where there is one.
+    /// Hashes of number, line and country, and of caller and client, where there is one.
     keys: Box<[u64]>,
     /// E.164, where it is not erased yet.
     to: Option<Box<str>>,
@@ -90,11 +98,11 @@ impl Texts {
         text: &SentText,
         config: &TextConfig,
         to: &E164,
-        dest_key_prev: &str,
+        before: Before<'_>,
         now: i64,
     ) -> (Option<Rule>, Option<u8>) {
         self.count_by(config.limits.prefix_digits);
-        let mut bites = self.bites(text, config, to, dest_key_prev, now);
+        let mut bites = self.bites(text, config, to, before, now);
         let cost = self.spent + config.cost(text);
         if bites.is_none() && config.limits.spend_day.is_some_and(|most| cost > most) {
             bites = Some(Rule { rule: "spend_per_day", scope: "all", key: "day".to_owned() });
@@ -156,7 +164,7 @@ impl Texts {
         new: &SentText,
         config: &TextConfig,
         to: &E164,
-        dest_key_prev: &str,
+        before: Before<'_>,
         now: i64,
     ) -> Option<Rule> {
         let limits = &config.limits;
@@ -164,17 +172,23 @@ impl Texts {
         let reached = |by, key: &str, age, most: u32| {
             self.after(hash(by, key), now - age).count() >= most as usize
         };
-        // A later text is to the same number as an earlier one when its key, or its key under the
-        // previous epoch's secret, is the earlier one's.
-        let to_number = |age| {
-            let of = |key| self.after(hash(By::Number, key), now - age).count();
-            let before = if dest_key_prev == new.dest_key { 0 } else { of(dest_key_prev) };
-            of(&new.dest_key) + before
+        // A later text has the caller, or the number, of an earlier one when its key, or its key
+        // under the previous epoch's secret, is the earlier one's.
+        let too_many = |by, key: &str, before: Option<&str>| {
+            let before = before.filter(|before| *before != key);
+            let within = |age| {
+                let of = |key| self.after(hash(by, key), now - age).count();
+                of(key) + before.map_or(0, of)
+            };
+            within(HOUR_MS) >= limits.caller_hour as usize
+                || within(DAY_MS) >= limits.caller_day as usize
         };
-        if to_number(HOUR_MS) >= limits.caller_hour as usize
-            || to_number(DAY_MS) >= limits.caller_day as usize
-        {
-            return rule("texts_per_caller", "caller", &new.dest_key);
+        let by_caller = |key: &&String| too_many(By::Caller, key, before.caller);
+        if let Some(caller) = new.caller_key.as_ref().filter(by_caller) {
+            return rule("texts_per_caller", "caller", caller);
+        }
+        if too_many(By::Number, &new.dest_key, Some(before.number)) {
+            return rule("texts_per_caller", "destination", &new.dest_key);
         }
         let prefix = to.prefix(usize::from(limits.prefix_digits));
         if reached(By::Prefix, prefix, HOUR_MS, limits.prefix_hour) {
@@ -205,13 +219,14 @@ impl Texts {
 
     fn insert(&mut self, id: Id, text: &SentText, to: Option<String>, config: &TextConfig) {
         let client = text.client.as_ref().map(|name| hash(By::Client, name));
+        let caller = text.caller_key.as_ref().map(|key| hash(By::Caller, key));
         let keys = [
             hash(By::Number, &text.dest_key),
             hash(By::Line, &text.line),
             hash(By::Country, &text.region),
         ];
         let text = Text {
-            keys: keys.into_iter().chain(client).collect(),
+            keys: keys.into_iter().chain(caller).chain(client).collect(),
             to: to.map(String::into_boxed_str),
             cost: config.cost(text),
         };
