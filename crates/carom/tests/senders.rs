@@ -131,6 +131,62 @@ fn providers_and_senders_of_the_example_load_as_printed() {
     }
 }
 
+/// The description of Plivo that the documents give.
+fn plivo() -> String {
+    let document = include_str!("../../../docs/configuration.md");
+    let (_, after) = document.split_once("## Gateways by HTTP").unwrap();
+    let (_, after) = after.split_once("```toml\n").unwrap();
+    let tables = after.split_once("```").unwrap().0;
+    let tables = tables.replace("env:PLIVO_AUTH_ID", "file:key");
+    let sender =
+        "[sender.plivo]\nprovider = \"plivo\"\nfrom = \"+442079460020\"\nregions = [\"GB\"]\n";
+    tables.replace("env:PLIVO_AUTH_TOKEN", "file:key") + sender
+}
+
+#[test]
+fn plivo_is_described_as_the_documents_say_and_its_webhooks_are_believed_by_its_signature() {
+    let tables = plivo();
+    let report = told(&tables);
+    assert!(!report.contains("provider.plivo") && !report.contains("E00"), "{report}");
+    let timed = tables.replace("\nsignature ", "\ntimestamp_header = \"X-Time\"\nsignature ");
+    assert!(told(&timed).contains("Plivo signs no moment"), "{}", told(&timed));
+    let place = Place::new();
+    place.write("key", "s3cret");
+    let config = Twilio::start(&place).engine_config(&place);
+    let engine = Engine::start_with(BIN, &place, &format!("{config}{tables}"), FLOW);
+    let path = "/webhooks/http/plivo?message=m.1";
+    let body = "From=442079460020&MessageUUID=5b40&Status=delivered&To=447400110001";
+    let signed = |signature: &str| {
+        format!(
+            "Content-Type: application/x-www-form-urlencoded\r\n\
+             X-Plivo-Signature-V3-Nonce: 05429567804466091622\r\n\
+             X-Plivo-Signature-V3: {signature}\r\n"
+        )
+    };
+    // The rule of Plivo's SDK, by openssl: address, query, form without `=` and `&`, nonce.
+    let written = format!(
+        "http://{}:8080{path}.{}.05429567804466091622",
+        place.engine(),
+        body.replace(['=', '&'], "")
+    );
+    place.write("signed", &written);
+    let script = "openssl dgst -sha256 -hmac s3cret -binary signed | base64";
+    let made = Command::new("sh").args(["-c", script]).current_dir(place.folder()).output();
+    let signature = String::from_utf8(made.unwrap().stdout).unwrap();
+    let signature = signature.trim();
+    let answer = ask(&place, "POST", path, &signed(signature), body);
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    for (path, signature, body) in [
+        (path, signature, body.replace("delivered", "failed").as_str()),
+        ("/webhooks/http/plivo", signature, body),
+        (path, "AAAA", body),
+    ] {
+        let answer = ask(&place, "POST", path, &signed(signature), body);
+        assert!(answer.starts_with("HTTP/1.1 403"), "{path}: {answer}");
+    }
+    assert_eq!(engine.metric(&place, "carom_webhooks_untrusted_total") as i64, 3);
+}
+
 #[test]
 fn e09_a_text_that_nobody_can_answer_says_how_else_to_opt_out() {
     let named = OTHERS.replace("+447700900777", "Example");

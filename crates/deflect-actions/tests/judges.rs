@@ -14,8 +14,9 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{
-    Db, TOKEN,
+    Db, PUBLIC_URL, TOKEN,
     centre::Centre,
+    emulator::Magic,
     eventually,
     judges::{judges, script},
     mobile, order,
@@ -24,7 +25,8 @@ use common::{
 };
 use deflect_actions::{
     provider::{
-        Provider,
+        Provider, form,
+        gateway::plivo::Version,
         smpp::{ReceiptIds, Settings, Smpp},
         twilio::{is_genuine, signature},
     },
@@ -58,6 +60,92 @@ fn twilio_s_validator_accepts_our_signatures_and_we_accept_its() {
         assert_eq!(answer["valid"], true, "{url} {form:?}");
         assert!(is_genuine(TOKEN, url, form, answer["signature"].as_str().unwrap()), "{url}");
     }
+}
+
+/// One request, and what is claimed of it.
+#[derive(Clone)]
+struct PlivoCase {
+    token: String,
+    url: String,
+    form: Vec<(String, String)>,
+    nonce: String,
+    v2: String,
+    v3: String,
+}
+
+impl PlivoCase {
+    fn asked(&self) -> Value {
+        json!({
+            "token": self.token, "url": self.url, "form": self.form, "nonce": self.nonce,
+            "v2": self.v2, "v3": self.v3,
+        })
+    }
+
+    fn we_believe(&self, version: Version, claimed: &str) -> bool {
+        version.is_genuine(&self.token, &self.url, &self.form, &self.nonce, claimed)
+    }
+}
+
+#[test]
+fn plivo_s_sdk_believes_what_we_sign_and_we_what_it_signs_and_both_nothing_else() {
+    let mut random = Random::new();
+    let mut cases = vec![];
+    for _ in 0..300 {
+        let port = [String::new(), ":443".to_owned(), ":8443".to_owned()];
+        let query =
+            ["".to_owned(), format!("?message={}.2", random.word(8)), "?b=2&a=1&a=0&c".into()];
+        let (port, query) = (&port[random.below(3)], &query[random.below(3)]);
+        let url = format!("https://carom.example{port}/webhooks/http/plivo{query}");
+        let nonce = random.below(usize::MAX).to_string();
+        // Few names, so that some come twice.
+        let names = ["To", "From", "Text", "MessageUUID", "a"];
+        let fields = (0..random.below(9))
+            .map(|_| (names[random.below(names.len())].to_owned(), random.text(30)));
+        let form: Vec<_> = fields.collect();
+        let of = |version: Version| version.signature(TOKEN, &url, &form, &nonce);
+        let (v2, v3) = (of(Version::V2), of(Version::V3));
+        cases.push(PlivoCase { token: TOKEN.to_owned(), url, form, nonce, v2, v3 });
+    }
+    // What the emulator posts, as it is heard.
+    for says in [Says::Delivered, Says::Failed(Magic::Blocked), Says::Text("Stop, &c. £5 – 😀")]
+    {
+        let number = "+447400110001";
+        let event = Event { id: "5b40a428", reference: Some("m.1"), number, says, at_ms: 0 };
+        let hook = Personality::Plivo.hook(&[event]);
+        let header = |name: &str| hook.headers[name].to_str().unwrap().to_owned();
+        cases.push(PlivoCase {
+            token: TOKEN.to_owned(),
+            url: format!("{PUBLIC_URL}{}", hook.path),
+            form: form(&hook.body).unwrap(),
+            nonce: header(Version::V3.nonce_header()),
+            v2: header(Version::V2.header()),
+            v3: header(Version::V3.header()),
+        });
+    }
+    let good = cases.len();
+    for n in 0..good {
+        let case = cases[n].clone();
+        let fuller = [case.form.clone(), vec![("x".to_owned(), "y".to_owned())]].concat();
+        cases.push(PlivoCase { token: "other".to_owned(), ..case.clone() });
+        cases.push(PlivoCase { nonce: format!("{}1", case.nonce), ..case.clone() });
+        cases.push(PlivoCase { url: case.url.replace("/plivo", "/other"), ..case.clone() });
+        // The elder rule is not over the form: both believe that one by it.
+        cases.push(PlivoCase { form: fuller, ..case.clone() });
+        let others = &cases[(n + 1) % good];
+        cases.push(PlivoCase { v2: others.v2.clone(), v3: format!("AAAA,{}", case.v3), ..case });
+    }
+    let asked: Vec<_> = cases.iter().map(PlivoCase::asked).collect();
+    let told = python("plivo_signatures.py", &json!({ "cases": asked }));
+    let mut refused = 0;
+    for (n, (case, told)) in cases.iter().zip(told.as_array().unwrap()).enumerate() {
+        let ours = (case.we_believe(Version::V2, &case.v2), case.we_believe(Version::V3, &case.v3));
+        assert_eq!(json!([ours.0, ours.1]), json!([told["v2"], told["v3"]]), "{}", case.asked());
+        assert!(n >= good || ours == (true, true), "{}", case.asked());
+        refused += usize::from(!ours.1);
+        let theirs = told["signature"].as_str().unwrap();
+        assert!(case.we_believe(Version::V3, theirs), "{}", case.asked());
+    }
+    assert_eq!(refused, 4 * good);
 }
 
 #[test]

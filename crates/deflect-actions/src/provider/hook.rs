@@ -33,6 +33,14 @@ impl<'a> Posted<'a> {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether the body is a form, by its content type.
+    pub(super) fn is_form(&self) -> bool {
+        let kind = self.header("Content-Type").and_then(|kind| kind.split(';').next());
+        kind.is_some_and(|kind| {
+            kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        })
+    }
+
     /// The query.
     #[must_use]
     pub fn query(&self) -> &'a str {

@@ -1,6 +1,7 @@
 //! Those who carry messages. A provider says of each send: accepted, definitely not, or that it
 //! cannot be known.
 
+mod address;
 mod answer;
 pub mod bandwidth;
 mod check;

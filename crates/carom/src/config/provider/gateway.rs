@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, str::FromStr as _};
 
 use deflect_actions::provider::{
     Class, State,
-    gateway::{Algorithm, Description, FIELDS, Hooks, Signing, Style},
+    gateway::{Algorithm, Description, FIELDS, Hooks, Signing, Style, plivo::Version},
 };
 use ivr_runtime::diagnose::Code;
 
@@ -12,7 +12,7 @@ use super::{ProviderKind, secret};
 use crate::config::read::Table;
 
 /// Keys of the webhook.
-const HOOKS: [&str; 10] = [
+const HOOKS: [&str; 12] = [
     "signature_header",
     "timestamp_header",
     "app_secret",
@@ -20,6 +20,8 @@ const HOOKS: [&str; 10] = [
     "reference_at",
     "state_at",
     "states",
+    "code_at",
+    "codes",
     "from_at",
     "to_at",
     "text_at",
@@ -85,12 +87,14 @@ fn check_fields(table: &Table<'_>, url: &str, body: &str) {
     }
 }
 
-fn hooks(table: &Table<'_>) -> Option<Hooks> {
+fn hooks<'a>(table: &Table<'a>) -> Option<Hooks> {
     let algorithms = [
         ("token", Algorithm::Token),
         ("hmac-sha1", Algorithm::HmacSha1),
         ("hmac-sha256", Algorithm::HmacSha256),
         ("hmac-sha512", Algorithm::HmacSha512),
+        ("plivo-v2", Algorithm::Plivo(Version::V2)),
+        ("plivo-v3", Algorithm::Plivo(Version::V3)),
     ];
     if !table.has("signature") {
         table.value("signature");
@@ -103,17 +107,38 @@ fn hooks(table: &Table<'_>) -> Option<Hooks> {
         return None;
     }
     let algorithm = table.choice("signature", &algorithms, &[]);
-    let header = table.required("signature_header", |t| t.text("signature_header"));
+    let named = |t: &Table<'a>| t.text("signature_header").map(|header| header.value);
+    let header = match algorithm {
+        Some(Algorithm::Plivo(version)) => {
+            Some(named(table).unwrap_or_else(|| version.header().to_owned()))
+        }
+        _ => table.required("signature_header", named),
+    };
     let timestamp_header = table.text("timestamp_header").map(|header| header.value);
+    if timestamp_header.is_some() && matches!(algorithm, Some(Algorithm::Plivo(_))) {
+        let message = "`timestamp_header`: Plivo signs no moment";
+        table.note(Code::E00, "timestamp_header", message, "leave it out");
+    }
     let secret = secret(table, "app_secret");
-    let [id_at, reference_at, state_at, from_at, to_at, text_at] =
-        ["id_at", "reference_at", "state_at", "from_at", "to_at", "text_at"]
+    let [id_at, reference_at, state_at, code_at, from_at, to_at, text_at] =
+        ["id_at", "reference_at", "state_at", "code_at", "from_at", "to_at", "text_at"]
             .map(|key| pointer(table, key));
     let states = words(table, "states", State::parse);
+    let codes = words(table, "codes", Class::parse);
     let secret = secret?.reveal().to_owned();
-    let signing =
-        Signing { algorithm: algorithm?, header: header?.value, timestamp_header, secret };
-    Some(Hooks { signing, id_at, reference_at, state_at, states, from_at, to_at, text_at })
+    let signing = Signing { algorithm: algorithm?, header: header?, timestamp_header, secret };
+    Some(Hooks {
+        signing,
+        id_at,
+        reference_at,
+        state_at,
+        states,
+        code_at,
+        codes,
+        from_at,
+        to_at,
+        text_at,
+    })
 }
 
 /// A JSON pointer (RFC 6901).

@@ -132,7 +132,7 @@ const KINDS: [(&str, Read); 10] = [
     ("khoros", destination::khoros),
 ];
 
-const NOT_YET: [&str; 5] = ["infobip", "sinch", "plivo", "aws-eum", "messenger"];
+const NOT_YET: [&str; 4] = ["infobip", "sinch", "aws-eum", "messenger"];
 
 pub(super) fn read(name: String, table: &Table<'_>) -> Option<Provider> {
     let kind = table.required("kind", |t| t.choice("kind", &KINDS, &NOT_YET));

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use crate::provider::OutboundMessage;
 
 /// The names of the fields.
-pub const FIELDS: [&str; 8] =
-    ["to", "to_digits", "from", "text", "reference", "valid_seconds", "secret", "account"];
+pub const FIELDS: [&str; 9] =
+    ["to", "to_digits", "from", "text", "reference", "valid_seconds", "secret", "account", "basic"];
 
 /// How a value is written where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +59,8 @@ pub(super) struct Filled<'a>([(&'static str, std::borrow::Cow<'a, str>); FIELDS.
 
 impl<'a> Filled<'a> {
     pub fn of(message: &OutboundMessage<'a>, secret: &'a str, account: &'a str) -> Self {
-        let [to, to_digits, from, text, reference, valid, secret_name, account_name] = FIELDS;
+        let [to, to_digits, from, text, reference, valid, secret_name, account_name, basic] =
+            FIELDS;
         Self([
             (to, message.to.as_str().into()),
             (to_digits, message.to.as_str().trim_start_matches('+').into()),
@@ -67,6 +70,7 @@ impl<'a> Filled<'a> {
             (valid, message.valid_for.as_secs().to_string().into()),
             (secret_name, secret.into()),
             (account_name, account.into()),
+            (basic, STANDARD.encode(format!("{account}:{secret}")).into()),
         ])
     }
 
@@ -128,5 +132,7 @@ mod tests {
             filled.fill("Bearer {secret}/{account} {x}", Style::Plain),
             "Bearer s3cret/me {x}"
         );
+        // `printf me:s3cret | base64`
+        assert_eq!(filled.fill("Basic {basic}", Style::Plain), "Basic bWU6czNjcmV0");
     }
 }

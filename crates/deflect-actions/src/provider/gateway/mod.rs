@@ -2,6 +2,7 @@
 //! the configuration.
 
 mod fill;
+pub mod plivo;
 mod webhook;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -104,7 +105,7 @@ impl Gateway {
     pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {
         let hooks = self.0.hooks.as_ref().filter(|_| !posted.asks).ok_or(Refused::Nowhere)?;
         hooks.signing.verify(posted)?;
-        Ok(Told::Events(hooks.events(posted.body)?))
+        Ok(Told::Events(hooks.events(posted)?))
     }
 }
 

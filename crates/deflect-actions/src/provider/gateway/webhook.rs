@@ -9,7 +9,10 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-use crate::provider::{Class, Event, Inbound, Malformed, Posted, Receipt, Refused, State, hook};
+use super::plivo;
+use crate::provider::{
+    Class, Event, Inbound, Malformed, Posted, Receipt, Refused, State, form, hook,
+};
 
 /// What a webhook is proven by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub enum Algorithm {
     HmacSha256,
     /// HMAC-SHA512.
     HmacSha512,
+    /// Plivo's, over the address.
+    Plivo(plivo::Version),
 }
 
 /// How webhooks are signed.
@@ -50,6 +55,10 @@ pub struct Hooks {
     pub state_at: Option<String>,
     /// Its words for that.
     pub states: BTreeMap<String, State>,
+    /// Why it failed.
+    pub code_at: Option<String>,
+    /// Its codes for that.
+    pub codes: BTreeMap<String, Class>,
     /// Of a text to us: whom it is from.
     pub from_at: Option<String>,
     /// To which sender.
@@ -65,6 +74,9 @@ impl Signing {
     /// When it is not.
     pub(super) fn verify(&self, posted: &Posted<'_>) -> Result<(), Refused> {
         let claimed = posted.header(&self.header).ok_or(Refused::Untrusted)?;
+        if let Algorithm::Plivo(version) = self.algorithm {
+            return self.verify_plivo(version, posted, claimed);
+        }
         let mut signed = Vec::new();
         if let Some(header) = &self.timestamp_header {
             let at = posted.header(header).ok_or(Refused::Untrusted)?;
@@ -79,6 +91,21 @@ impl Signing {
         if self.proves(claimed, &signed) { Ok(()) } else { Err(Refused::Untrusted) }
     }
 
+    fn verify_plivo(
+        &self,
+        version: plivo::Version,
+        posted: &Posted<'_>,
+        claimed: &str,
+    ) -> Result<(), Refused> {
+        let nonce = posted.header(version.nonce_header()).ok_or(Refused::Untrusted)?;
+        let base = posted.public_url.ok_or(Refused::Untrusted)?;
+        // What is no form cannot have been signed as one.
+        let form = form(posted.body).map_err(|_| Refused::Untrusted)?;
+        let url = format!("{base}{}", posted.path);
+        let genuine = version.is_genuine(&self.secret, &url, &form, nonce, claimed);
+        if genuine { Ok(()) } else { Err(Refused::Untrusted) }
+    }
+
     fn proves(&self, claimed: &str, signed: &[u8]) -> bool {
         let tag = match self.algorithm {
             Algorithm::Token => {
@@ -88,6 +115,8 @@ impl Signing {
             Algorithm::HmacSha1 => hmac::<Hmac<Sha1>>(&self.secret, signed),
             Algorithm::HmacSha256 => hmac::<Hmac<Sha256>>(&self.secret, signed),
             Algorithm::HmacSha512 => hmac::<Hmac<Sha512>>(&self.secret, signed),
+            // It is not over the body.
+            Algorithm::Plivo(_) => return false,
         };
         // Some name the algorithm first, as in `sha256=…`.
         let bare =
@@ -99,12 +128,27 @@ impl Signing {
 }
 
 impl Hooks {
-    /// The events of a body: one, or a list of them.
-    pub(super) fn events(&self, body: &[u8]) -> Result<Vec<Event>, Malformed> {
-        match hook::json::<Value>(body)? {
+    /// The events of a webhook: one, or a list of them; a form is one.
+    pub(super) fn events(&self, posted: &Posted<'_>) -> Result<Vec<Event>, Malformed> {
+        if posted.is_form() {
+            return Ok(vec![self.event(&self.fields(posted)?)?]);
+        }
+        match hook::json::<Value>(posted.body)? {
             Value::Array(list) => list.iter().map(|event| self.event(event)).collect(),
             one => Ok(vec![self.event(&one)?]),
         }
+    }
+
+    /// A form as a document, and beside it what stands in the address where that is proven as well
+    /// as the form.
+    fn fields(&self, posted: &Posted<'_>) -> Result<Value, Malformed> {
+        let mut fields = form(posted.body)?;
+        if matches!(self.signing.algorithm, Algorithm::Plivo(_)) {
+            let mut queried = form(posted.query().as_bytes())?;
+            queried.append(&mut fields);
+            fields = queried;
+        }
+        Ok(Value::Object(fields.into_iter().map(|(name, value)| (name, value.into())).collect()))
     }
 
     fn event(&self, event: &Value) -> Result<Event, Malformed> {
@@ -118,21 +162,31 @@ impl Hooks {
             let state = self.states.get(&word).copied().unwrap_or(State::Accepted);
             let failed = matches!(state, State::Failed | State::Undelivered);
             let id = id.or_else(|| reference.clone()).unwrap_or_default();
+            let code = at(&self.code_at);
+            let class = code.as_ref().and_then(|code| self.codes.get(code)).copied();
             return Ok(Event::Receipt(Receipt {
                 reference,
-                class: failed.then_some(Class::Unknown),
-                code: failed.then_some(word),
+                class: failed.then_some(class.unwrap_or(Class::Unknown)),
+                code: failed.then(|| code.unwrap_or(word)),
                 ..Receipt::of(id, state)
             }));
         }
         Ok(Event::Inbound(Inbound {
             id: at(&self.id_at),
-            from: at(&self.from_at).ok_or(Malformed("it is neither a receipt nor a text"))?,
+            from: at(&self.from_at)
+                .map(international)
+                .ok_or(Malformed("it is neither a receipt nor a text"))?,
             to: at(&self.to_at).unwrap_or_default(),
             text: at(&self.text_at).unwrap_or_default(),
             at_ms: None,
         }))
     }
+}
+
+/// A number as some write it, without the `+` before its country code.
+fn international(number: String) -> String {
+    let bare = !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
+    if bare { format!("+{number}") } else { number }
 }
 
 /// A text or a number at a place of a document, as text.

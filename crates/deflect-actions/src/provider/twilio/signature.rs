@@ -7,6 +7,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use subtle::ConstantTimeEq;
 
+use crate::provider::address::spellings;
+
 /// The signature of a form posted to `url`: HMAC-SHA1 under the token over the address and each
 /// name and value, names in order, values of a name in order and each once.
 #[must_use]
@@ -19,9 +21,8 @@ pub fn signature(token: &str, url: &str, form: &[(String, String)]) -> String {
 #[must_use]
 pub fn is_genuine(token: &str, url: &str, form: &[(String, String)], claimed: &str) -> bool {
     let Ok(claimed) = STANDARD.decode(claimed.trim()) else { return false };
-    let spellings = [with_port(url), without_port(url), url.to_owned()];
     let mut genuine = subtle::Choice::from(0);
-    for spelling in spellings {
+    for spelling in spellings(url) {
         genuine |= tag(token, &spelling, form).ct_eq(&claimed);
     }
     genuine.into()
@@ -42,39 +43,6 @@ fn tag(token: &str, url: &str, form: &[(String, String)]) -> Vec<u8> {
         }
     }
     mac.finalize().into_bytes().to_vec()
-}
-
-/// Scheme, host without port, port, and the rest from the first slash on.
-fn parts(url: &str) -> Option<(&str, &str, Option<&str>, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at(end);
-    // An IPv6 address has colons of its own.
-    let host_end = authority.rfind(']').map_or(0, |at| at + 1);
-    match authority[host_end..].rfind(':') {
-        Some(at) => {
-            let (host, port) = authority.split_at(host_end + at);
-            Some((scheme, host, Some(&port[1..]), tail))
-        }
-        None => Some((scheme, authority, None, tail)),
-    }
-}
-
-fn with_port(url: &str) -> String {
-    match parts(url) {
-        Some((scheme, host, None, tail)) => {
-            let port = if scheme == "https" { 443 } else { 80 };
-            format!("{scheme}://{host}:{port}{tail}")
-        }
-        _ => url.to_owned(),
-    }
-}
-
-fn without_port(url: &str) -> String {
-    match parts(url) {
-        Some((scheme, host, Some(_), tail)) => format!("{scheme}://{host}{tail}"),
-        _ => url.to_owned(),
-    }
 }
 
 #[cfg(test)]

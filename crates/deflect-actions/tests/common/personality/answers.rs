@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{B, G, Personality, T, V, W};
+use super::{B, G, P, Personality, T, V, W};
 use crate::common::emulator::Magic;
 
 impl Personality {
@@ -32,6 +32,10 @@ impl Personality {
                 (200, json!({ "message-count": "1", "messages": [part] }))
             }
             G => (200, json!({ "result": { "id": n } })),
+            P => (
+                202,
+                json!({ "api_id": "a", "message": "message(s) queued", "message_uuid": [id] }),
+            ),
         }
     }
 
@@ -55,6 +59,7 @@ impl Personality {
                 json!({ "message-count": "1", "messages": [part] })
             }
             G => json!({ "error": "no" }),
+            P => json!({ "api_id": "a", "error": "no" }),
         };
         (status, body)
     }
@@ -65,6 +70,10 @@ impl Personality {
             T | W | G => true,
             B => !matches!(magic, Magic::Landline | Magic::OptedOut | Magic::Blocked),
             V => magic != Magic::OptedOut,
+            P => !matches!(
+                magic,
+                Magic::Landline | Magic::OptedOut | Magic::Config | Magic::Blocked | Magic::Funds
+            ),
         }
     }
 
@@ -98,6 +107,16 @@ impl Personality {
             (G, Magic::Funds) => (402, 0),
             (G, Magic::Auth) => (401, 0),
             (G, Magic::Down) => (502, 0),
+            // What its answers do not tell is a code of its receipts.
+            (P, Magic::Invalid) => (400, 50),
+            (P, Magic::RateLimited) => (429, 0),
+            (P, Magic::Auth) => (401, 0),
+            (P, Magic::Down) => (500, 20),
+            (P, Magic::Landline) => (0, 50),
+            (P, Magic::Config) => (0, 40),
+            (P, Magic::Blocked) => (0, 30),
+            (P, Magic::OptedOut) => (0, 200),
+            (P, Magic::Funds) => (0, 900),
             (T, Magic::Invalid) => (400, 10_002),
             (T, Magic::Landline) => (400, 40_001),
             (T, Magic::OptedOut) => (400, 40_300),

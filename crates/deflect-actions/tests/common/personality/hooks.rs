@@ -7,7 +7,7 @@ use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{B, Event, G, HOOK_SECRET, OURS, Personality, Says, T, V, W};
+use super::{B, Event, G, HOOK_SECRET, OURS, P, Personality, Says, T, V, W, plivo};
 use crate::common::{
     PUBLIC_URL,
     emulator::{Hook, Magic},
@@ -35,13 +35,15 @@ impl Personality {
             B => Value::Array(events.iter().map(bandwidth_event).collect()).to_string(),
             V => vonage_event(&events[0]).to_string(),
             G => Value::Array(events.iter().map(gateway_event).collect()).to_string(),
+            P => return plivo::hook(&events[0]),
         };
         self.signed(body.into_bytes(), events[0].at_ms)
     }
 
     /// Any body, signed.
     pub fn signed(self, body: Vec<u8>, at_ms: i64) -> Hook {
-        let (path, seconds) = (format!("/webhooks/{0}/{0}", self.name()), at_ms / 1_000);
+        let path = format!("/webhooks/{}/{}", self.kind(), self.name());
+        let seconds = at_ms / 1_000;
         let headers = match self {
             T => {
                 let signed = [format!("{seconds}|").as_bytes(), &body].concat();
@@ -70,6 +72,7 @@ impl Personality {
                 let tag = STANDARD.encode(mac.finalize().into_bytes());
                 headers(&[("X-Time", &seconds.to_string()), ("X-Signature", &tag)])
             }
+            P => plivo::headers_of(&path, &body),
         };
         Hook { what: "", path, headers, body }
     }

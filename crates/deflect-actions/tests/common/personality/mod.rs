@@ -2,6 +2,7 @@
 
 mod answers;
 mod hooks;
+mod plivo;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use deflect_actions::{
@@ -33,8 +34,12 @@ pub enum Personality {
     Bandwidth,
     Vonage,
     Gateway,
+    /// By `kind = "http"`.
+    Plivo,
 }
-use Personality::{Bandwidth as B, Gateway as G, Telnyx as T, Vonage as V, WhatsApp as W};
+use Personality::{
+    Bandwidth as B, Gateway as G, Plivo as P, Telnyx as T, Vonage as V, WhatsApp as W,
+};
 
 /// The secret that webhooks are signed with, where it is another than the token.
 pub const HOOK_SECRET: &str = "hook-s3cret";
@@ -64,7 +69,7 @@ pub struct Event<'a> {
 }
 
 impl Personality {
-    pub const ALL: [Self; 5] = [T, W, B, V, G];
+    pub const ALL: [Self; 6] = [T, W, B, V, G, P];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -73,7 +78,13 @@ impl Personality {
             B => "bandwidth",
             V => "vonage",
             G => "http",
+            P => "plivo",
         }
+    }
+
+    /// The word of its provider's `kind`.
+    pub fn kind(self) -> &'static str {
+        if self == P { "http" } else { self.name() }
     }
 
     pub fn provider(self, base: &str) -> Provider {
@@ -99,6 +110,7 @@ impl Personality {
                 Provider::Vonage(Vonage::new("key", TOKEN, signing, Some(base), Some(hook)))
             }
             G => Provider::Gateway(Box::new(Gateway::new(description(base)))),
+            P => Provider::Gateway(Box::new(Gateway::new(plivo::description(base)))),
         }
     }
 
@@ -115,7 +127,7 @@ impl Personality {
                 }),
                 ..sender(name, name, "106540352242922")
             },
-            T | B | V | G => sender(name, name, OURS),
+            T | B | V | G | P => sender(name, name, OURS),
         }
     }
 
@@ -125,6 +137,7 @@ impl Personality {
             W => format!("wamid.{n}"),
             B | V => format!("{}-{n}", self.name()),
             G => n.to_string(),
+            P => format!("5b40a428-bfc7-4daf-9d06-{n:012}"),
         }
     }
 
@@ -137,6 +150,10 @@ impl Personality {
                 let basic = STANDARD.encode(format!("api:{TOKEN}"));
                 authorization == Some(&format!("Basic {basic}"))
             }
+            P => {
+                let basic = STANDARD.encode(format!("{}:{TOKEN}", plivo::ACCOUNT));
+                authorization == Some(&format!("Basic {basic}"))
+            }
             V if asked.method == "GET" => {
                 asked.path.ends_with(&format!("?api_key=key&api_secret={TOKEN}"))
             }
@@ -145,7 +162,11 @@ impl Personality {
     }
 
     pub fn number(self, body: &Value) -> String {
-        let to = if self == B { &body["to"][0] } else { &body["to"] };
+        let to = match self {
+            B => &body["to"][0],
+            P => &body["dst"],
+            T | W | V | G => &body["to"],
+        };
         to.as_str().unwrap_or_default().to_owned()
     }
 
@@ -198,6 +219,8 @@ fn description(base: &str) -> Description {
             reference_at: place("/ref"),
             state_at: place("/dlr"),
             states: states.map(|(word, state)| (word.to_owned(), state)).into(),
+            code_at: None,
+            codes: [].into(),
             from_at: place("/from"),
             to_at: place("/to"),
             text_at: place("/text"),
