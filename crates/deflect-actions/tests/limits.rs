@@ -32,6 +32,7 @@ on_both!(
     what_a_provider_charged_counts_whatever_the_price_says,
     what_a_text_of_our_own_cost_is_learnt_within_seconds,
     a_prefix_whose_texts_nobody_opens_is_paused,
+    ex_28_what_leads_to_a_pause_is_counted_over_starts_and_nodes_for_an_hour,
     sms_pumping_from_one_prefix_gets_no_more_texts_than_its_limit,
     no_text_goes_to_premium_satellite_toll_free_or_short_numbers,
 );
@@ -223,6 +224,46 @@ async fn whatsapp_writes_freely_to_who_wrote_within_a_day_and_else_by_its_templa
     let kinds: Vec<_> = taken.iter().map(|sent| sent["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["template", "text", "template"]);
     assert!(taken[1]["text"]["body"].as_str().unwrap().contains("https://example.net/chat"));
+}
+
+async fn ex_28_what_leads_to_a_pause_is_counted_over_starts_and_nodes_for_an_hour(db: Db) {
+    let is = Personality::Telnyx;
+    let emulator = Emulator::start(is).await;
+    let clock = Clock::default();
+    // Each has nothing in its memory.
+    let start = async |node: &str, boot: &str| {
+        let mut config = TextConfig { limits: wide(), ..TextConfig::default() };
+        config.providers.insert(is.name().to_owned(), is.provider(&emulator.base));
+        config.senders.push(is.sender());
+        TextService::new(db.store_with(node, boot, clock.clone()).await, config)
+    };
+    let send =
+        async |texts: &TextService, fine: std::ops::Range<u32>, spam: std::ops::Range<u32>| {
+            for n in fine {
+                let sent = texts.send(order(texts.store(), &mobile(n))).await;
+                assert_eq!(sent, TextOutcome::Accepted { sender: is.name().to_owned() });
+            }
+            for n in spam {
+                let to = number(&format!("+4474001{:05}", n * 1_000 + 906));
+                let sent = texts.send(order(texts.store(), &to)).await;
+                assert_eq!(sent, TextOutcome::Failed { class: "blocked".to_owned() });
+            }
+        };
+    send(&start("n1", "b1").await, 0..16, 0..4).await;
+    clock.advance(HOUR_MS + MINUTE_MS);
+    let texts = start("n1", "b2").await;
+    send(&texts, 0..0, 4..5).await;
+    assert_eq!(texts.resting_senders(), [], "what is an hour old is forgotten");
+    send(&start("n2", "b1").await, 20..36, 5..8).await;
+    clock.advance(59 * MINUTE_MS);
+    let texts = start("n1", "b3").await;
+    assert_eq!(texts.resting_senders(), [], "four of twenty");
+    send(&texts, 0..0, 8..9).await;
+    assert_eq!(texts.resting_senders()[0].why, "blocked");
+    clock.advance(31 * MINUTE_MS);
+    let texts = start("n2", "b2").await;
+    send(&texts, 40..56, 9..13).await;
+    assert_eq!(texts.resting_senders(), [], "what was before the pause no longer counts");
 }
 
 async fn texts_of_another_node_and_of_an_earlier_start_count(db: Db) {

@@ -3,10 +3,24 @@
 
 use sqlx::Row as _;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, limits::first_id_of};
 
 /// So long rows are kept after their time, ms: a pause that is over tells when it began.
 const KEPT_MS: i64 = 3_600_000;
+
+/// Kind of the rows of a sender's texts that were taken for spam, each by the message's id.
+fn spam_of(sender: &str) -> String {
+    format!("spam {sender}")
+}
+
+/// What was taken for spam of a sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spam {
+    /// How many texts.
+    pub blocked: i64,
+    /// Since when, ms.
+    pub since_ms: i64,
+}
 
 /// A row of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +110,71 @@ impl Store {
             })
         };
         rows.iter().map(row).collect()
+    }
+
+    /// Notes that a text of `sender` was taken for spam, once however often it is told. Returns how
+    /// many were in the last `window_ms`, or since the sender was paused.
+    pub(crate) async fn count_spam(
+        &self,
+        sender: &str,
+        message_id: &str,
+        window_ms: i64,
+    ) -> Result<Spam, StoreError> {
+        let (now, kind) = (self.now_ms(), spam_of(sender));
+        self.write(async |conn| {
+            sqlx::query(
+                "INSERT INTO protection (kind, scope_key, n, at_ms, until_ms) \
+             VALUES ($1, $2, 1, $3, $4) ON CONFLICT (kind, scope_key) DO NOTHING",
+            )
+            .bind(kind.clone())
+            .bind(message_id.to_owned())
+            .bind(now)
+            .bind(now + window_ms)
+            .execute(&mut *conn)
+            .await?;
+            let paused = sqlx::query(
+                "SELECT COALESCE(MAX(at_ms), 0) AS at_ms FROM protection \
+             WHERE kind = 'pause' AND scope_key = $1",
+            )
+            .bind(sender.to_owned())
+            .fetch_one(&mut *conn)
+            .await?;
+            let since_ms = paused.try_get::<i64, _>("at_ms")?.max(now - window_ms);
+            let blocked =
+                sqlx::query("SELECT COUNT(*) AS n FROM protection WHERE kind = $1 AND at_ms > $2")
+                    .bind(kind.clone())
+                    .bind(since_ms)
+                    .fetch_one(&mut *conn)
+                    .await?;
+            Ok(Spam { blocked: blocked.try_get("n")?, since_ms })
+        })
+        .await
+    }
+
+    /// How many texts of `sender` providers took in the time of `spam` that were not taken for it;
+    /// not more than `enough` are counted.
+    pub(crate) async fn texts_of(
+        &self,
+        sender: &str,
+        spam: &Spam,
+        enough: i64,
+    ) -> Result<i64, StoreError> {
+        let mut conn = self.conn().await?;
+        // The ids are in order of time, and the primary key is an index.
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS n FROM (SELECT m.message_id FROM message m \
+             WHERE m.message_id >= $1 AND m.sender = $2 AND m.accepted_ms IS NOT NULL \
+             AND NOT EXISTS (SELECT 1 FROM protection p \
+             WHERE p.kind = $3 AND p.scope_key = m.message_id) \
+             ORDER BY m.message_id DESC LIMIT $4) AS texts",
+        )
+        .bind(first_id_of(spam.since_ms))
+        .bind(sender.to_owned())
+        .bind(spam_of(sender))
+        .bind(enough)
+        .fetch_one(&mut *conn)
+        .await?;
+        Ok(row.try_get("n")?)
     }
 
     /// Deletes what held until long ago.

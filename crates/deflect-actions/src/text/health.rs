@@ -2,19 +2,19 @@
 //! alone for a while: callers are spared the wait, and its name the rest.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::TextService;
 use crate::{provider::Class, store::StoreError};
 
-/// What a sender did is remembered this long, ms.
+/// So long ago a text was taken that counts for a pause, ms.
 const WINDOW_MS: i64 = 3_600_000;
 /// Of fewer texts nothing is concluded.
-const LEAST: usize = 20;
+const LEAST: i64 = 20;
 /// Of so many texts one may be taken for spam.
-const ONE_IN: usize = 5;
+const ONE_IN: i64 = 5;
 /// A sender whose texts are taken for spam is left alone for this long, ms.
 const SPAM_MS: i64 = 30 * 60_000;
 /// One that needs the operator for this long at first, and twice as long each time, ms.
@@ -28,8 +28,6 @@ pub(super) struct Health(Mutex<HashMap<String, Fares>>);
 
 #[derive(Debug, Default)]
 struct Fares {
-    /// When, and whether taken for spam; of the last hour.
-    texts: VecDeque<(i64, bool)>,
     rests: Option<Rest>,
 }
 
@@ -68,10 +66,8 @@ impl Health {
         None
     }
 
-    /// A provider took a text of the sender, or did not. Returns until when the sender is paused,
-    /// if it is from now on, ms.
-    pub fn note(&self, sender: &str, failed: Option<Class>, now_ms: i64) -> Option<i64> {
-        let mut paused = None;
+    /// A provider took a text of the sender, or did not.
+    pub fn note(&self, sender: &str, failed: Option<Class>, now_ms: i64) {
         let mut all = self.lock();
         let fares = all.entry(sender.to_owned()).or_default();
         match failed {
@@ -87,27 +83,10 @@ impl Health {
             // It was something else this time.
             Some(_) => fares.rests = fares.rests.filter(|rest| !rest.why.needs_operator()),
         }
-        if failed.is_none_or(|class| class == Class::Blocked) {
-            paused = fares.count(failed.is_some(), now_ms, sender);
-        }
         tell(sender, fares.rests.is_some());
-        paused
     }
 
-    /// A text that the provider had taken was taken for spam later. Returns as [`Self::note`] does.
-    pub fn was_blocked(&self, sender: &str, now_ms: i64) -> Option<i64> {
-        let mut all = self.lock();
-        let fares = all.entry(sender.to_owned()).or_default();
-        // It was counted when it was taken.
-        if let Some((_, blocked)) = fares.texts.iter_mut().rev().find(|(_, blocked)| !*blocked) {
-            *blocked = true;
-        }
-        let paused = fares.judge(now_ms, sender);
-        tell(sender, fares.rests.is_some());
-        paused
-    }
-
-    /// Another node, or an earlier start of this one, paused the sender until `until_ms`.
+    /// A node, this one, another or an earlier start, paused the sender until `until_ms`.
     pub fn take_pause(&self, sender: &str, until_ms: i64) {
         let mut all = self.lock();
         let fares = all.entry(sender.to_owned()).or_default();
@@ -139,49 +118,46 @@ impl Health {
     }
 }
 
-impl Fares {
-    fn count(&mut self, blocked: bool, now_ms: i64, sender: &str) -> Option<i64> {
-        self.texts.push_back((now_ms, blocked));
-        self.judge(now_ms, sender)
-    }
-
-    fn judge(&mut self, now_ms: i64, sender: &str) -> Option<i64> {
-        while self.texts.front().is_some_and(|(at, _)| now_ms - at > WINDOW_MS) {
-            self.texts.pop_front();
-        }
-        let (all, blocked) = (self.texts.len(), self.texts.iter().filter(|(_, b)| *b).count());
-        if all < LEAST || blocked * ONE_IN <= all {
-            return None;
-        }
-        tracing::error!(sender, blocked, of = all, "sender paused: its texts are taken for spam");
-        self.texts.clear();
-        let (until_ms, why) = (now_ms + SPAM_MS, Class::Blocked);
-        self.rests = Some(Rest { until_ms, why, for_ms: SPAM_MS, tried: false });
-        Some(until_ms)
-    }
-}
-
 /// Kind of the rows of senders that are paused.
 const KIND: &str = "pause";
 
 impl TextService {
-    /// Notes how a text of a sender went; a pause that begins holds for all nodes.
-    pub(super) async fn note_health(&self, sender: &str, failed: Option<Class>) {
-        let paused = self.0.health.note(sender, failed, self.0.store.now_ms());
-        self.keep_pause(sender, paused).await;
-    }
-
-    /// A text that the provider had taken was taken for spam later.
-    pub(super) async fn note_blocked(&self, sender: &str) {
-        let paused = self.0.health.was_blocked(sender, self.0.store.now_ms());
-        self.keep_pause(sender, paused).await;
-    }
-
-    async fn keep_pause(&self, sender: &str, paused: Option<i64>) {
-        let Some(until_ms) = paused else { return };
-        if let Err(error) = self.0.store.keep_protection(KIND, sender, 1, until_ms).await {
-            tracing::warn!(%error, sender, "only this node pauses the sender");
+    /// Notes how a text of a sender went.
+    pub(super) async fn note_health(&self, sender: &str, message_id: &str, failed: Option<Class>) {
+        self.0.health.note(sender, failed, self.0.store.now_ms());
+        if failed == Some(Class::Blocked) {
+            self.note_spam(sender, message_id).await;
         }
+    }
+
+    /// A text was taken for spam, at once or after the provider had taken it. Whether that were too
+    /// many is judged by what is stored, so that all nodes and starts count together; a pause holds
+    /// for all of them.
+    pub(super) async fn note_spam(&self, sender: &str, message_id: &str) {
+        match self.is_spam(sender, message_id).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let until_ms = self.0.store.now_ms() + SPAM_MS;
+                self.0.health.take_pause(sender, until_ms);
+                if let Err(error) = self.0.store.keep_protection(KIND, sender, 1, until_ms).await {
+                    tracing::warn!(%error, sender, "only this node pauses the sender");
+                }
+            }
+            Err(error) => tracing::warn!(%error, sender, "a text taken for spam is not counted"),
+        }
+    }
+
+    async fn is_spam(&self, sender: &str, message_id: &str) -> Result<bool, StoreError> {
+        let store = &self.0.store;
+        let spam = store.count_spam(sender, message_id, WINDOW_MS).await?;
+        let enough = LEAST.max(spam.blocked * ONE_IN);
+        let all = spam.blocked + store.texts_of(sender, &spam, enough).await?;
+        let too_many = all >= LEAST && spam.blocked * ONE_IN > all;
+        if too_many {
+            let blocked = spam.blocked;
+            tracing::error!(sender, blocked, "sender paused: its texts are taken for spam");
+        }
+        Ok(too_many)
     }
 
     /// Takes over the pauses of all nodes.
@@ -228,25 +204,16 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_spam_pauses_and_old_texts_are_forgotten() {
+    fn a_pause_ends_by_a_text_that_was_sent_after_it() {
         let health = Health::default();
-        for n in 0..16 {
-            health.note("uk", None, n);
-        }
-        for _ in 0..4 {
-            health.note("uk", Some(Class::Blocked), MINUTE);
-        }
-        assert_eq!(health.rests("uk", MINUTE), None, "one in five");
-        health.was_blocked("uk", MINUTE);
+        health.take_pause("uk", 30 * MINUTE);
         assert_eq!(health.rests("uk", MINUTE), Some(Class::Blocked));
         health.note("uk", None, MINUTE);
         assert_eq!(health.rests("uk", MINUTE), Some(Class::Blocked), "it was on its way");
+        assert_eq!(health.rests("uk", 30 * MINUTE), None);
+        health.take_pause("uk", 30 * MINUTE);
+        assert_eq!(health.rests("uk", 31 * MINUTE), Some(Class::Blocked), "one only");
+        health.note("uk", None, 31 * MINUTE);
         assert_eq!(health.rests("uk", 31 * MINUTE), None);
-        // What happened before the pause no longer counts, nor what is an hour old.
-        for n in 0..18 {
-            health.note("uk", Some(Class::Blocked), 32 * MINUTE + n);
-        }
-        health.note("uk", None, 100 * MINUTE);
-        assert_eq!(health.rests("uk", 100 * MINUTE), None);
     }
 }

@@ -48,7 +48,7 @@ impl TextService {
         let Some(mut message) = store.outgoing(message_id).await? else { return Ok(false) };
         let class = receipt.class.unwrap_or(Class::Unknown);
         if let (Class::Blocked, Some(sender)) = (class, &message.sender) {
-            self.note_blocked(sender).await;
+            self.note_spam(sender, message_id).await;
         }
         let rest = self.rest(&message, class);
         if rest.is_empty() || message.try_no != try_no {

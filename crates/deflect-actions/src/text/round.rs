@@ -129,7 +129,7 @@ impl TextService {
         tokio::time::sleep(turn).await;
         match self.write(message, sender, provider, limit - turn).await {
             Ok(accepted) => {
-                self.note_health(&sender.name, None).await;
+                self.note_health(&sender.name, &message.message_id, None).await;
                 self.note_accepted(message, &sender.provider, accepted).await;
                 Turn::Over(Tried::Accepted { sender: sender.name.clone() })
             }
@@ -273,7 +273,7 @@ impl TextService {
 
     async fn note_definite(&self, message: &Outgoing, sender: &str, failure: &Failure) {
         let class = failure.class;
-        self.note_health(sender, Some(class)).await;
+        self.note_health(sender, &message.message_id, Some(class)).await;
         metrics::counter!(
             "carom_text_attempts_failed_total",
             "sender" => sender.to_owned(), "class" => class.as_str()
