@@ -13,6 +13,7 @@ mod fragments;
 mod graph;
 mod hours;
 mod keys;
+mod link_providers;
 mod list;
 mod messages;
 mod new;

@@ -6,10 +6,10 @@ use anyhow::{Context as _, bail};
 use deflect_actions::provider::{Checked, Provider, Reached, SendError, reach_webhook};
 use deflect_actions::text::TextConfig;
 
-use super::root::ConfigArg;
+use super::{link_providers, root::ConfigArg};
 
 /// An answer comes within this time.
-const LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
 /// Arguments of `carom providers`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,8 @@ pub struct ProvidersArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Ask a provider whether it knows us, and whether our webhook answers; nobody is texted.
+    /// Ask a provider whether it knows us, and whether our webhook or the pages of its links answer;
+    /// nobody is texted.
     Check {
         /// X of [provider.X]; left out, all.
         name: Option<String>,
@@ -36,16 +37,21 @@ impl ProvidersArgs {
     /// The configuration has errors, or no such provider.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let Command::Check { name, config } = self.command;
-        let texts = super::load(config.config.as_deref())?.texts;
-        let named = |provider: &&String| name.as_ref().is_none_or(|name| name == *provider);
-        let names: Vec<&String> = texts.providers.keys().filter(named).collect();
-        if let (true, Some(name)) = (names.is_empty(), &name) {
+        let snapshot = super::load(config.config.as_deref())?;
+        let named = |known: &str| name.as_ref().is_none_or(|name| name == known);
+        let of_links = snapshot.config.providers.iter().filter(|it| it.kind.is_for_links());
+        let of_links: Vec<_> = of_links.filter(|provider| named(&provider.name)).collect();
+        let names: Vec<_> = snapshot.texts.providers.keys().filter(|name| named(name)).collect();
+        if let (true, Some(name)) = (names.is_empty() && of_links.is_empty(), &name) {
             bail!("there is no `[provider.{name}]`");
         }
         let runtime = tokio::runtime::Runtime::new().context("starting")?;
         let mut well = true;
         for name in names {
-            well &= runtime.block_on(check(name, &texts));
+            well &= runtime.block_on(check(name, &snapshot.texts));
+        }
+        for provider in of_links {
+            well &= runtime.block_on(link_providers::check(&provider.name, &snapshot));
         }
         Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -40,6 +40,14 @@ pub fn destination(config: &Config, link: &Link) -> Option<Destination> {
     })
 }
 
+/// A provider on its own, which no link leads to; `None`: there is nothing to ask it.
+pub fn destination_of_provider(config: &Config, name: &str) -> Option<Destination> {
+    let of = Account { provider: name.to_owned(), ..Account::default() };
+    liveperson(config, &of).map(Destination::LivepersonIvr).or_else(|| {
+        Some(Destination::Khoros { account: khoros(config, &of)?, event: String::new() })
+    })
+}
+
 fn liveperson(config: &Config, of: &Account) -> Option<Liveperson> {
     let ProviderKind::Liveperson { account, keys, url } = &config.provider(&of.provider)?.kind
     else {

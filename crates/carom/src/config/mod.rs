@@ -41,7 +41,7 @@ use ivr_runtime::{diagnose::Asked, flow::tables::TargetDraft, hours::Hours};
 
 pub use business::Business;
 pub use control::Control;
-pub use destinations::{destination, link};
+pub use destinations::{destination, destination_of_provider, link};
 pub use entry::Entry;
 pub use http::{Http, Scope, Token};
 pub use limits::Limits;

@@ -83,6 +83,43 @@ fn liveperson_is_asked_signed_and_leads_on_or_invites() {
 }
 
 #[test]
+fn providers_of_links_are_checked_and_write_to_nobody() {
+    let site = Site::new();
+    let page = format!("check_url = \"{}/well\"\nprovider = \"lp\"", site.crm.url());
+    site.engine.rewrite(&site.place, "flows/main.toml", |flow| {
+        flow.replacen("provider = \"lp\"", &page, 1)
+    });
+    let free =
+        r#""status":"Available","engagementDetails":{"urlToChat":"https://lp.example.com/1"}"#;
+    let both = format!(r#"{{{free},"eligible":false}}"#);
+    site.crm.says(Says::Json(both));
+    let told = site.engine.cli(&["providers", "check", "lp"]);
+    for line in [
+        "lp: engage: the credentials are right, and somebody is there",
+        "lp: message: the credentials are right; nobody is there now",
+        "/well answers 200",
+    ] {
+        assert!(told.out.contains(line), "{line}: {told:?}");
+    }
+    assert!(told.status.success(), "{told:?}");
+    let told = site.engine.cli(&["providers", "check", "flow"]);
+    assert!(told.out.contains("is reached") && told.status.success(), "{told:?}");
+    let writes = ["/invite", "/broadcast/instant"];
+    let asked = site.crm.asked();
+    assert!(!asked.iter().any(|asked| writes.iter().any(|end| asked.path.ends_with(end))));
+
+    site.crm.says(Says::Status(401));
+    let told = site.engine.cli(&["providers", "check"]);
+    assert!(told.out.contains("lp: engage: it does not know us: status_401"), "{told:?}");
+    assert!(told.out.contains("/well answers 401") && !told.status.success(), "{told:?}");
+    site.crm.says(Says::Reset);
+    for (name, why) in [("lp", "not reached"), ("flow", "is not reached")] {
+        let told = site.engine.cli(&["providers", "check", name]);
+        assert!(told.out.contains(why) && !told.status.success(), "{told:?}");
+    }
+}
+
+#[test]
 fn khoros_triggers_its_event_for_the_caller_when_the_button_is_pressed() {
     let site = Site::new();
     site.calls("6");

@@ -21,11 +21,17 @@ pub struct Khoros {
 }
 
 impl Khoros {
+    /// Where its API is.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.url.as_deref().unwrap_or(BASE)
+    }
+
     /// Triggers an event for the caller, with what the call was about.
     pub(super) async fn trigger(&self, event: &str, context: &Context) -> Result<(), String> {
         let caller = context.caller.as_deref().ok_or("no_number")?;
         let client = http::client().ok_or("not_ready")?;
-        let base = self.url.as_deref().unwrap_or(BASE);
+        let base = self.address();
         let request = client
             .post(format!("{base}/rest/v1/broadcast/instant"))
             // The bare key, without a scheme.

@@ -115,6 +115,11 @@ impl ProviderKind {
             | Self::Http(_) => (true, false),
         }
     }
+
+    /// Whether links lead to it; it carries no texts.
+    pub fn is_for_links(&self) -> bool {
+        self.carries() == (false, false)
+    }
 }
 
 type Read = fn(&Table<'_>) -> Option<ProviderKind>;
