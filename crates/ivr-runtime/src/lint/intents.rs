@@ -65,7 +65,7 @@ fn with_intents(flow: &Flow) -> Vec<(Go, Option<&str>)> {
 }
 
 /// The intent that a step gives the call.
-fn sets(step: &Step) -> Option<&str> {
+pub(super) fn sets(step: &Step) -> Option<&str> {
     match &step.does {
         Does::Set { intent, .. } => intent.as_deref(),
         does => does.menu()?.intent.as_deref(),

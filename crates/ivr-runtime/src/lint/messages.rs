@@ -1,17 +1,18 @@
 //! E09: a message is there in every language, says who sends it, holds its link once and is not
 //! too long to be sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use message_text::{Encoding, MAX_SEGMENTS, Segments, gsm7::transliterate, segments};
 
-use super::{Lint, graph};
+use super::{Lint, bounds, graph};
 use crate::{
     diagnose::{Code, Span},
     flow::{
         Sender,
         model::{Does, Link, LinkId},
     },
+    step::template,
 };
 
 /// Characters of a token in an address of ours: 128 bits in base64url.
@@ -109,12 +110,21 @@ fn content(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
         let why = "the message does not say how to opt out";
         lint.note(Code::E09, place.clone(), why, "end it with `Reply STOP to opt out.`");
     }
-    let shortest = segments(&shortest(lint, message, text));
-    if shortest.count > usize::from(MAX_SEGMENTS) {
+    let shortest = segments(&written(lint, message, text, Length::Least));
+    let longest = segments(&written(lint, message, text, Length::Most));
+    let too_long = |counted: &Segments| counted.count > usize::from(MAX_SEGMENTS);
+    if too_long(&shortest) {
         let count = shortest.count;
         let why =
             format!("the message is {count} SMS long; one of more than {MAX_SEGMENTS} is not sent");
         lint.note(Code::E09, place, why, shorter(&shortest));
+    } else if too_long(&longest) {
+        let count = longest.count;
+        let why = format!(
+            "the message may be {count} SMS long; one of more than {MAX_SEGMENTS} is not sent"
+        );
+        let help = shorter(&longest) + &counted(lint, message, text);
+        lint.note(Code::E09, place, why, help);
     }
 }
 
@@ -138,26 +148,71 @@ fn names_a_way_out(text: &str) -> bool {
     word && (digits >= 3 || lower.contains("://") || lower.contains('@') || lower.contains("www."))
 }
 
-/// The message as it is at least: with brand and link, every other field empty.
-fn shortest(lint: &Lint<'_>, message: &Message<'_>, text: &str) -> String {
-    let links = message.links.iter().filter_map(|link| lint.flow.links.get(usize::from(link.0)));
-    let of_ours = lint.shared.public_url.as_deref().unwrap_or("https://c.example");
-    let of_ours = format!("{of_ours}/l/{}", "x".repeat(TOKEN_LEN));
-    let address = |link: &Link| {
-        let ours = link.has_page() || message.links.len() > 1;
-        if ours { of_ours.clone() } else { without_fields(&link.url) }
-    };
-    let link = links.map(address).min_by_key(String::len);
-    let text = text
-        .replace("{link}", &link.unwrap_or_default())
-        .replace("{brand}", brand(lint).unwrap_or_default());
-    without_fields(&text)
+/// How long what is not known yet is taken to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    /// Fields are empty, and the link is the shortest.
+    Least,
+    /// Fields and the link are the longest.
+    Most,
 }
 
-fn without_fields(template: &str) -> String {
+/// The message with brand, link and fields.
+fn written(lint: &Lint<'_>, message: &Message<'_>, text: &str, length: Length) -> String {
+    let of = |field: &str| match length {
+        Length::Least => 0,
+        Length::Most => bounds::of(lint, field),
+    };
+    let mut addresses: Vec<String> =
+        templates(lint, message).iter().map(|template| filled(template, of)).collect();
+    addresses.sort_by_key(String::len);
+    let link = match length {
+        Length::Least => addresses.first(),
+        Length::Most => addresses.last(),
+    };
+    let text = text
+        .replace("{link}", link.map_or("", String::as_str))
+        .replace("{brand}", brand(lint).unwrap_or_default());
+    filled(&text, of)
+}
+
+/// The addresses that a message may hold: those of its link and of the links instead of it, or one
+/// of ours.
+fn templates(lint: &Lint<'_>, message: &Message<'_>) -> Vec<String> {
+    let of_ours = lint.shared.public_url.as_deref().unwrap_or("https://c.example");
+    let of_ours = || format!("{of_ours}/l/{}", "x".repeat(TOKEN_LEN));
+    let mut links = message.links.to_vec();
+    let mut at = 0;
+    while let Some(link) = links.get(at).and_then(|id| lint.flow.links.get(usize::from(id.0))) {
+        links.extend(link.if_missing.filter(|instead| !links.contains(instead)));
+        at += 1;
+    }
+    let links = links.iter().filter_map(|id| lint.flow.links.get(usize::from(id.0)));
+    let ours = |link: &Link| link.has_page() || message.links.len() > 1;
+    links.map(|link| if ours(link) { of_ours() } else { link.url.clone() }).collect()
+}
+
+/// A template with letters for its fields, so many as `of` says.
+fn filled(template: &str, of: impl Fn(&str) -> usize) -> String {
     let mut parts = template.split('{');
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.split_once('}').map_or(part, |(_, rest)| rest))
+    parts.fold(first, |text, part| match part.split_once('}') {
+        Some((name, rest)) => text + &"x".repeat(of(name)) + rest,
+        None => text + part,
+    })
+}
+
+/// What is counted for each field of a message and its addresses.
+fn counted(lint: &Lint<'_>, message: &Message<'_>, text: &str) -> String {
+    let addresses = templates(lint, message);
+    let templates = addresses.iter().map(String::as_str).chain([text]);
+    let fields: BTreeSet<&str> = templates.flat_map(template::fields).collect();
+    let each = fields.iter().map(|field| format!("`{field}` {}", bounds::of(lint, field)));
+    let each: Vec<String> = each.collect();
+    if each.is_empty() {
+        return String::new();
+    }
+    format!("; characters counted: {}", each.join(", "))
 }
 
 fn shorter(counted: &Segments) -> String {

@@ -6,6 +6,7 @@
 pub(crate) mod addresses;
 mod after_call;
 mod agents;
+mod bounds;
 mod digital_only;
 mod fields;
 mod graph;
