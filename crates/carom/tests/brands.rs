@@ -2,10 +2,11 @@
 //! another (requirements §4.4).
 
 use carom_blackbox::{
-    Database, Engine, FLOW, Place, Scenario, call, fill,
+    CONFIG, Database, Engine, FLOW, Place, Scenario, call, fill,
     twilio::{TOKEN, Twilio, post},
 };
 use deflect_actions::provider::twilio::signature;
+use serde_json::json;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const CALLER: &str = "+447700900456";
@@ -131,4 +132,37 @@ fn of_two_businesses_each_flow_names_one_that_is_there_and_senders_that_are_its(
     assert!(told.contains("did you mean `beta`"), "{told}");
     let told = refused("link     =", "via = [\"alpha\"]\nlink     =");
     assert!(told.contains("`[sender.alpha]` is of business `alpha`"), "{told}");
+}
+
+#[test]
+fn of_two_businesses_a_request_that_is_about_no_line_names_one() {
+    let one = "[business.example]\n";
+    let two = format!("[business.alpha]\nname = \"Alpha Ltd\"\nbrand = \"Alpha\"\n{one}");
+    let line = "default        = true";
+    let flow = FLOW.replace(line, &format!("{line}\nbusiness = \"example\""));
+    let site = crate::api::Site::configured(&flow, &CONFIG.replace(one, &two));
+    let visit = json!({ "kind": "visit", "entry_point": "checkout", "number": CALLER });
+    let text = json!({
+        "number": CALLER, "text": "Alpha: your parcel comes today",
+        "consent": { "asked_in": "web form", "words": "Text me.", "at_ms": 1_764_590_400_000_i64 },
+    });
+    for (token, path, mut body, fine) in
+        [("report", "/v1/events", visit, 200), ("messages", "/v1/messages", text, 202)]
+    {
+        let key = "Idempotency-Key: a\r\n";
+        let (status, told) = site.asks_with(token, "POST", path, key, &body.to_string());
+        assert_eq!((status, told["error"].as_str()), (400, Some("no_business")), "{told}");
+        let why = told["message"].as_str().unwrap();
+        assert!(why.ends_with("missing; there are `alpha`, `example`"), "{why}");
+        body["business"] = json!("alpha");
+        let (status, told) = site.asks_with(token, "POST", path, key, &body.to_string());
+        assert_eq!(status, fine, "{told}");
+    }
+    let database = Database::of(&site.place);
+    assert_eq!(database.texts("SELECT business FROM precall_contact"), ["alpha"]);
+    assert_eq!(database.texts("SELECT business FROM call"), ["alpha"]);
+    // A line is of one business, so that what is asked about it needs none.
+    let asked = json!({ "number": CALLER, "called": "+442079460018" });
+    let (status, told) = site.asks("deflect", "POST", "/v1/eligibility", &asked.to_string());
+    assert_eq!(status, 200, "{told}");
 }

@@ -89,6 +89,7 @@ pub(crate) struct MessageWanted {
     /// What the person agreed to.
     consent: Agreed,
     /// Whose; left out: the first of the configuration.
+    /// `X` of `[business.X]`; needed where there are several.
     business: Option<String>,
     /// Topic of an opt-out that forbids it, besides a general one.
     topic: Option<String>,

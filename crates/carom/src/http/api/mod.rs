@@ -114,9 +114,15 @@ pub(super) fn number(text: &str) -> Result<E164, Problem> {
         .map_err(|_| Problem::bad("invalid_number", "a number begins with + and its country code"))
 }
 
-/// The name of a business that is there; left out: the first of the configuration.
+/// The name of a business that is there; left out: the only one.
 pub(super) fn business(site: &Site, named: Option<&str>) -> Result<String, Problem> {
     let snapshot = site.snapshot.load();
+    let all = &snapshot.config.businesses;
+    if named.is_none() && all.len() > 1 {
+        let keys: Vec<String> = all.iter().map(|one| format!("`{}`", one.key)).collect();
+        let message = format!("`business` is missing; there are {}", keys.join(", "));
+        return Err(Problem::bad("no_business", message));
+    }
     match (snapshot.config.business(named), named) {
         (Some(business), _) => Ok(business.key.clone()),
         (None, Some(named)) => {
