@@ -1,14 +1,24 @@
 //! The shipped service line (`config/full`) on loopback: files as they are but for addresses,
 //! secrets, hours that are open at any time, a control group of nobody and shorter waits in line.
 
-use std::{path::PathBuf, process::Command, thread};
+use std::{
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::atomic::{AtomicU8, Ordering},
+    thread,
+};
 
 use carom_blackbox::{
-    Answer, Database, Engine, Place, Run, Scenario, call, certify, eventually, sound,
+    Database, Engine, Place, Run, Scenario, certify, eventually, sound,
     twilio::{ACCOUNT, TOKEN, Twilio},
     web::{Crm, Says},
 };
 use serde_json::{Value, json};
+
+use crate::{
+    full_walks::{Walk, came_so},
+    softphone::spoken,
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const CONFIG: &str = include_str!("../../../config/full/carom.toml");
@@ -21,40 +31,17 @@ pub const WEST: &str = "+14155550100";
 /// The public key of RFC 8032 §7.1, test 1.
 const PUBLIC_KEY: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
-/// The line with everything around it. The PBX answers and soon hangs up.
+/// The line with everything around it.
 pub struct Line {
     pub engine: Engine,
     pub twilio: Twilio,
     /// The CRM, the queue's source, WhatsApp, Telnyx, LivePerson and the health pages.
     pub web: Crm,
     pub database: Database,
+    /// Phones of others so far.
+    phones: AtomicU8,
     /// Dropped last: the log is in its folder.
     pub place: Place,
-}
-
-/// A caller: who, with which keys, until when.
-pub struct Caller {
-    pub from: &'static str,
-    pub to: &'static str,
-    /// As `carom call --press` takes them, with spaces between.
-    pub keys: &'static str,
-    /// `None`: until the far end hangs up.
-    pub leaves: Option<&'static str>,
-}
-
-/// A caller of the British number.
-pub fn caller(from: &'static str, keys: &'static str) -> Caller {
-    Caller { from, to: LINE, keys, leaves: None }
-}
-
-impl Caller {
-    pub fn leaves(self, after: &'static str) -> Self {
-        Self { leaves: Some(after), ..self }
-    }
-
-    pub fn calls(self, to: &'static str) -> Self {
-        Self { to, ..self }
-    }
 }
 
 impl Line {
@@ -74,7 +61,7 @@ impl Line {
             (asked("/health/help") && asked("/health/shop") && asked("/queue")).then_some(())
         });
         let database = Database::of(&place);
-        Self { engine, twilio, web, database, place }
+        Self { engine, twilio, web, database, phones: AtomicU8::new(0), place }
     }
 
     /// The PBX, and the old IVR beside it.
@@ -88,46 +75,36 @@ impl Line {
         self.web.says_to("/caller/", from, Says::Json(said(facts)));
     }
 
+    /// An address of the trunk's that no phone had yet.
+    pub fn free_ip(&self) -> Ipv4Addr {
+        self.place.ip(PHONES + self.phones.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Lets all of them walk their way, side by side, and looks whether they did.
+    pub fn walk(&self, walks: &[Walk], pbxs: &[Run]) {
+        self.ring(walks);
+        came_so(walks, self, pbxs);
+    }
+
     /// Lets all of them call, side by side, and waits until their calls are over and written.
-    pub fn ring(&self, callers: &[Caller]) -> Vec<Answer> {
+    pub fn ring(&self, walks: &[Walk]) {
         let before = self.database.number(ENDED);
-        let answers = thread::scope(|scope| {
-            let calls: Vec<_> =
-                callers.iter().map(|caller| scope.spawn(|| self.call(caller))).collect();
-            calls.into_iter().map(|call| call.join().unwrap()).collect()
-        });
-        self.engine.idle();
-        let all = before + i64::try_from(callers.len()).unwrap();
+        self.call(walks);
+        let all = before + i64::try_from(walks.len()).unwrap();
         eventually("all calls are written", || {
             let (ended, open) = (self.database.number(ENDED), self.database.number(OPEN));
             (ended >= all && open == 0).then_some(())
         });
-        callers.iter().for_each(|caller| self.was_heard_to_the_end(caller));
-        answers
     }
 
-    /// One call, from the ring to its end.
-    pub fn call(&self, caller: &Caller) -> Answer {
-        let uri = format!("sip:{}@{}", caller.to, self.place.engine());
-        let recording = self.recording(caller.from);
-        let mut args = vec!["--from", caller.from, "--record", recording.to_str().unwrap()];
-        args.extend(caller.keys.split_whitespace().flat_map(|key| ["--press", key]));
-        args.extend(caller.leaves.into_iter().flat_map(|after| ["--hang-up-after", after]));
-        let answer = call(BIN, &self.place, &uri, &args);
-        let expected = if caller.leaves.is_some() { 3 } else { 0 };
-        let line = || self.engine.cli(&["calls", &self.id(caller.from)]).out;
-        assert_eq!(answer.status.code(), Some(expected), "{}: {answer:?}\n{}", caller.from, line());
-        answer
-    }
-
-    /// Whoever was hung up on, and not put through, was spoken to until then.
-    fn was_heard_to_the_end(&self, caller: &Caller) {
-        if caller.leaves.is_none() && !self.end(caller.from).starts_with("forwarded ") {
-            let heard = self.heard(caller.from);
-            let last = &heard[heard.len().saturating_sub(24_000)..];
-            let loud = last.iter().any(|sample| sample.unsigned_abs() > 300);
-            assert!(loud, "{}: silence at the end", caller.from);
-        }
+    /// Lets all of them call, side by side, and waits until their calls are over.
+    pub fn call(&self, walks: &[Walk]) {
+        thread::scope(|scope| {
+            for Walk { caller, .. } in walks {
+                scope.spawn(|| caller.rings(self, &self.recording(caller.from)));
+            }
+        });
+        self.engine.idle();
     }
 
     /// What a caller heard.
@@ -137,13 +114,7 @@ impl Line {
 
     /// Whether a caller heard a prompt of this language.
     pub fn heard_prompt(&self, from: &str, language: &str, name: &str) -> bool {
-        let file = self.place.folder().join(format!("{language}-{name}.wav"));
-        if !file.exists() {
-            let mut play = Command::new(BIN);
-            play.args(["prompts", "play", name, "--language", language, "--out"]).arg(&file);
-            assert!(play.output().unwrap().status.success(), "{name}");
-        }
-        let prompt = sound::read(&file).unwrap();
+        let prompt = spoken(language, name);
         // The loudest fifth of a second of its begin: nothing else is like it.
         let loudness = |piece: &&[i16]| -> u64 {
             piece.iter().map(|sample| u64::from(sample.unsigned_abs())).sum()
@@ -187,6 +158,19 @@ impl Line {
         ))
     }
 
+    /// The same by the node's own time line, which needs no store.
+    pub fn told_path(&self, from: &str) -> Vec<String> {
+        let told = self.engine.cli(&["calls", &self.id(from)]).out;
+        let steps = told.lines().filter_map(|line| line.split_once("  step "));
+        let (left, entered): (Vec<_>, Vec<_>) =
+            steps.map(|(_, step)| step.trim_start()).partition(|step| step.starts_with("left by "));
+        let pairs = entered.iter().zip(left).map(|(step, exit)| {
+            let exit = exit["left by ".len()..].split(',').next().unwrap();
+            format!("{} {exit}", step.split(' ').next().unwrap())
+        });
+        pairs.collect()
+    }
+
     /// The offers of a caller's newest call: where, the answer, why not.
     pub fn offers(&self, from: &str) -> Vec<String> {
         let id = self.id(from);
@@ -216,6 +200,10 @@ impl Line {
         own.map(|message| message["body"].as_str().unwrap().to_owned()).collect()
     }
 }
+
+/// The first address of phones of others, and their network.
+const PHONES: u8 = 32;
+const PHONES_NET: &str = "/27";
 
 const OPEN: &str = "SELECT COUNT(*) FROM call WHERE ended_ms IS NULL";
 const ENDED: &str = "SELECT COUNT(*) FROM call WHERE ended_ms IS NOT NULL";
@@ -257,14 +245,15 @@ fn secret_names() -> impl Iterator<Item = &'static str> {
 
 fn config(place: &Place, twilio: &Twilio, web: &Crm) -> String {
     let (us, web) = (format!("{}/31", place.ip(6)), web.url());
+    let carriers = format!("{{carrier}}/31\", \"{}{PHONES_NET}", place.ip(PHONES));
     let at = |url: &str, key: &str| format!("url = \"{url}\"\n{key}");
     replaced(
         CONFIG,
         &[
             ("203.0.113.10", "{engine}"),
-            ("198.51.100.16/28", "{carrier}/31"),
+            ("198.51.100.16/28", &carriers),
             // baresip's media come from 127.0.0.1, whatever its SDP says: as behind a NAT.
-            ("198.51.100.0/24", "{carrier}/31\", \"127.0.0.1"),
+            ("198.51.100.0/24", &format!("{carriers}\", \"127.0.0.1")),
             ("192.0.2.32/28", &us),
             ("192.0.2.0/24", &us),
             // `carom call` speaks UDP and G.711.

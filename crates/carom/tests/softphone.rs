@@ -1,12 +1,13 @@
 //! baresip as the caller and as the PBX: prompts and people are heard, keys arrive.
 
-use std::process::Command;
+use std::{fs, path::Path};
 
 use carom_blackbox::{
     Ask, Authority, Baresip, CONFIG, Engine, FLOW, Place, Softphone, TLS_LISTENER, Wire,
     eventually, go_on_for,
-    sound::{self, likeness, tenths_of_tone},
+    sound::{likeness, tenths_of_tone},
 };
+use rtp_media::{Law, prompt::PromptSet};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 /// What the caller's phone speaks, and what the PBX does.
@@ -238,12 +239,17 @@ fn forwarded(caller: Baresip, pbx: &Baresip) -> Baresip {
     caller
 }
 
-/// A fifth of a second of a prompt as callers should hear it.
+/// A fifth of a second of a British prompt as callers should hear it.
 fn prompt(name: &str) -> Vec<i16> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("prompt.wav");
-    let mut play = Command::new(BIN);
-    play.args(["prompts", "play", name, "--out"]).arg(&file);
-    assert!(play.output().unwrap().status.success());
-    sound::read(&file).unwrap()[4_000..5_600].to_vec()
+    spoken("en-GB", name)[4_000..5_600].to_vec()
+}
+
+/// A prompt of the built-in set as callers should hear it.
+pub fn spoken(language: &str, name: &str) -> Vec<i16> {
+    let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../prompts");
+    let master = fs::read(prompts.join(language).join(name).with_extension("wav")).unwrap();
+    let mut set = PromptSet::default();
+    set.insert_wav(language, name, &master).unwrap();
+    let prompt = set.find(language, name).unwrap();
+    prompt.pcma.iter().map(|&byte| Law::Pcma.decode(byte)).collect()
 }

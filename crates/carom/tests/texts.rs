@@ -1,6 +1,6 @@
 //! Texts through the whole program, with a provider that speaks Twilio's form and misbehaves.
 
-use std::{collections::BTreeMap, process::Command, thread, time::Duration};
+use std::{collections::BTreeMap, thread, time::Duration};
 
 use carom_blackbox::{
     CONFIG, Database, Engine, Place, Run, Scenario, call, eventually,
@@ -9,6 +9,8 @@ use carom_blackbox::{
 };
 use deflect_actions::provider::twilio::signature;
 use serde_json::Value;
+
+use crate::softphone::spoken;
 
 /// Accepts the text, and has heard of it before the prompt is over.
 const BRIEF: [&str; 4] = ["--press", "1@1200ms", "--hang-up-after", "4200ms"];
@@ -372,10 +374,5 @@ fn owned(form: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// Three tenths of a second of a prompt as callers should hear it: words of no other one.
 fn prompt(name: &str) -> Vec<i16> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("prompt.wav");
-    let mut play = Command::new(BIN);
-    play.args(["prompts", "play", name, "--out"]).arg(&file);
-    assert!(play.output().unwrap().status.success());
-    sound::read(&file).unwrap()[2_400..4_800].to_vec()
+    spoken("en-GB", name)[2_400..4_800].to_vec()
 }

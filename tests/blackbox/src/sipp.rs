@@ -20,6 +20,7 @@ pub struct Scenario {
     at: Ipv4Addr,
     args: Vec<String>,
     keys: BTreeMap<String, String>,
+    files: BTreeMap<String, Vec<u8>>,
 }
 
 /// What the scenarios leave open, unless a test says otherwise.
@@ -48,8 +49,8 @@ impl Scenario {
     #[must_use]
     pub fn new(name: &str, at: Ipv4Addr) -> Self {
         let keys = KEYS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let scenario = Self { name: name.to_owned(), at, args: Vec::new(), keys: keys.collect() };
-        scenario
+        let (args, keys, files) = (Vec::new(), keys.collect(), BTreeMap::new());
+        Self { name: name.to_owned(), at, args, keys, files }
             .key("ear_ip", &at.to_string())
             .key("ear_port", "6000")
             .key("hold_ip", &at.to_string())
@@ -59,6 +60,13 @@ impl Scenario {
     #[must_use]
     pub fn key(mut self, name: &str, value: &str) -> Self {
         self.keys.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// A file beside the scenario.
+    #[must_use]
+    pub fn file(mut self, name: &str, bytes: Vec<u8>) -> Self {
+        self.files.insert(name.to_owned(), bytes);
         self
     }
 
@@ -136,6 +144,9 @@ impl Scenario {
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("scenario.xml");
         std::fs::write(&file, self.text()).unwrap();
+        for (name, bytes) in &self.files {
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
         let child = Command::new("sipp")
             .arg("-sf")
             .arg(file)
