@@ -27,6 +27,7 @@ on_both!(
     ic_10_what_fails_later_without_another_sender_or_in_time_has_failed,
     ic_10_a_failure_that_overtakes_the_answer_falls_over_too,
     ex_28_a_sender_whose_texts_are_taken_for_spam_is_paused,
+    a_provider_that_hangs_is_left_alone_after_five_texts_and_tried_by_one,
     receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only,
 );
 
@@ -246,6 +247,45 @@ async fn ex_28_a_sender_whose_texts_are_taken_for_spam_is_paused(db: Db) {
         accepted(one),
         "a second chance"
     );
+}
+
+async fn a_provider_that_hangs_is_left_alone_after_five_texts_and_tried_by_one(db: Db) {
+    let (one, two) = (Personality::Telnyx, Personality::Bandwidth);
+    let (texts, emulators) = set_up(&db, &[one, two]).await;
+    let hangs = |n: u32| {
+        let mut order = order(texts.store(), &number(&format!("+44740012{n}911")));
+        (order.attempt_ms, order.accept_within_ms) = (300, 600);
+        order
+    };
+    let all_ambiguous = async |numbers: std::ops::Range<u32>| {
+        let mut sending = tokio::task::JoinSet::new();
+        for n in numbers {
+            let (texts, order) = (texts.clone(), hangs(n));
+            sending.spawn(async move { texts.send(order).await });
+        }
+        let outcomes = sending.join_all().await;
+        assert!(outcomes.iter().all(|is| *is == TextOutcome::Ambiguous), "{outcomes:?}");
+    };
+    all_ambiguous(0..5).await;
+    let resting = texts.resting_senders();
+    assert_eq!((resting[0].name.as_str(), resting[0].why), (one.name(), "provider_down"));
+    // Nobody else waits for it, not even with nobody else to send by.
+    assert_eq!(texts.send(hangs(6)).await, accepted(two));
+    let mut only = hangs(7);
+    only.accept_within_ms = 8_000;
+    only.via = vec![one.name().to_owned()];
+    let began = std::time::Instant::now();
+    assert_eq!(texts.send(only).await, TextOutcome::Queued);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(emulators[0].asked().len(), 5);
+    // One text finds it as it was, and the next ones are spared again, for longer.
+    texts.store().clock().advance(10_000);
+    all_ambiguous(8..9).await;
+    texts.store().clock().advance(19_000);
+    assert_eq!(texts.send(hangs(9)).await, accepted(two));
+    texts.store().clock().advance(1_000);
+    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(one), "it is back");
+    assert_eq!(texts.resting_senders(), []);
 }
 
 #[tokio::test]

@@ -32,8 +32,8 @@ enum Turn {
     Failed(Failure),
     /// Its turn comes too late; the next may have one.
     Passes,
-    /// It is left alone for a while.
-    Rests(Class),
+    /// It is left alone for so long still.
+    Rests(Class, Duration),
     /// Written and unanswered, and one duplicate is allowed.
     Doubles,
     /// There is no time, or no store, for anybody.
@@ -47,6 +47,8 @@ struct Round {
     worst: Option<(Failure, Channel)>,
     /// Who may have more luck later, and when.
     later: Vec<(Channel, Option<Duration>)>,
+    /// Whose provider is down, so that it is left alone, and for how long still.
+    rest: Vec<(Channel, Duration)>,
     blocked: u8,
     /// Channels that do not reach the person.
     closed: Vec<Channel>,
@@ -90,7 +92,10 @@ impl TextService {
                 Turn::Over(tried) => return tried,
                 Turn::Doubles => {}
                 Turn::Passes => round.later.push((sender.channel, None)),
-                Turn::Rests(why) => {
+                Turn::Rests(why, left) => {
+                    if why.may_pass() {
+                        round.rest.push((sender.channel, left));
+                    }
                     round.worst = round.worst.or(Some((Failure::of(why), sender.channel)));
                 }
                 Turn::NoMore => {
@@ -120,8 +125,8 @@ impl TextService {
             return Turn::NoMore;
         }
         let now = self.0.store.now_ms();
-        if let Some(why) = self.0.health.rests(&sender.name, now) {
-            return Turn::Rests(why);
+        if let Some((why, left)) = self.0.health.rests(&sender.name, now) {
+            return Turn::Rests(why, left);
         }
         let weight = provider.weight(&message.letter.text);
         let turn = self.0.throttle.turn(&sender.name, sender.per_second, weight, now, limit);
@@ -140,6 +145,7 @@ impl TextService {
                 Turn::Failed(failure)
             }
             Err(Unsent::Send(SendError::Ambiguous(_))) => {
+                self.note_health(&sender.name, &message.message_id, Some(Class::ProviderDown)).await;
                 match self.after_ambiguous(message, sender, provider, until).await {
                     None => Turn::Doubles,
                     Some(Tried::Failed(failure)) => {
@@ -312,9 +318,13 @@ impl Round {
     }
 
     fn ends(self, written: bool) -> Tried {
-        let open = self.later.into_iter().filter(|(channel, _)| !self.closed.contains(channel));
+        let open = |channel| !self.closed.contains(channel);
+        let later = self.later.iter().filter(|(channel, _)| open(channel));
+        // With nobody else to try, the first whose rest is over.
+        let rested = self.rest.iter().filter(|(channel, _)| open(channel)).map(|(_, left)| *left);
+        let after = later.map(|(_, after)| *after).max().or_else(|| rested.min().map(Some));
         let worst = self.worst.map_or_else(|| Failure::of(Class::Config), |(failure, _)| failure);
-        match open.map(|(_, after)| after).max() {
+        match after {
             _ if written => Tried::Ambiguous,
             Some(after) if worst.class.others_may_try() || worst.class.is_of_the_channel() => {
                 Tried::Later { after }
