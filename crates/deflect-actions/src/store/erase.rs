@@ -75,8 +75,7 @@ const MESSAGES: &str = "UPDATE message SET dest_enc = NULL, body_enc = NULL, des
      dest_key_prev = NULL WHERE dest_key IN ($1, $2)";
 const CONSENTS: &str =
     "UPDATE consent SET dest_key = '', dest_key_prev = NULL WHERE dest_key IN ($1, $2)";
-const LIMITS: &str =
-    "UPDATE limit_hit SET scope_key = NULL WHERE scope = 'caller' AND scope_key IN ($1, $2)";
+const LIMITS: &str = "UPDATE limit_hit SET scope_key = NULL WHERE scope IN ('caller','destination') AND scope_key IN ($1, $2)";
 const CONTACTS: &str = "UPDATE precall_contact SET caller_key = NULL, caller_key_prev = NULL \
      WHERE caller_key IN ($1, $2)";
 const CALLS: &str =
