@@ -136,5 +136,6 @@ fn khoros_triggers_its_event_for_the_caller_when_the_button_is_pressed() {
     assert_eq!(body["audience"][0]["phoneNumber"], "+447700900456");
     assert_eq!(body["payload"]["eventName"], "deflected");
     assert_eq!(body["channel"]["channelName"], "whatsapp");
-    assert_eq!(body["metadata"]["params"]["topic"][0]["value"], "lost_parcel");
+    assert_eq!(body["payload"]["metadata"]["params"]["topic"][0]["value"], "lost_parcel");
+    assert!(body.get("metadata").is_none(), "{body}");
 }

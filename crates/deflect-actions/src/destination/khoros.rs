@@ -58,8 +58,11 @@ impl Khoros {
         json!({
             "audience": [{ "name": "Caller", "phoneNumber": caller }],
             "channel": { "channelName": self.channel, "externalId": self.external_id },
-            "payload": { "type": "event", "eventName": event },
-            "metadata": { "language": context.language, "params": params },
+            "payload": {
+                "type": "event",
+                "eventName": event,
+                "metadata": { "language": context.language, "params": params },
+            },
         })
     }
 }
