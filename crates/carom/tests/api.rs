@@ -3,7 +3,7 @@
 use std::{io::Read as _, io::Write as _, net::TcpStream};
 
 use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, call, eventually};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -196,6 +196,15 @@ fn ex_07_counts_of_other_channels_are_kept_by_day_beside_the_calls() {
     assert_eq!((status, told["error"].as_str()), (400, Some("invalid_date")));
     assert_eq!(rows().len(), 2, "all or none");
     assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM call"), 0);
+    // In the report they have columns of their own.
+    let report = |args: &[&str]| site.engine.cli(&[&["report", "channels"], args].concat()).out;
+    let told: serde_json::Value =
+        serde_json::from_str(&report(&["--days", "9999", "--json"])).unwrap();
+    let day = json!({ "date": "2026-11-28", "calls": 0, "human": 0, "deflected": 0,
+        "other_channels": { "bot": { "closed": 7 }, "faq": { "visitors": 130 } } });
+    assert_eq!(told, json!([day]));
+    let line = "2026-11-28  calls 0  human 0  deflected 0  bot/closed 7  faq/visitors 130\n";
+    assert_eq!(report(&["--days", "9999"]), line);
 }
 
 #[test]

@@ -5,7 +5,10 @@ mod common;
 mod reference;
 
 use common::Db;
-use deflect_actions::{Clock, store::Cell};
+use deflect_actions::{
+    Clock,
+    store::{Cell, ExternalCount},
+};
 use reference::{
     Past, Range, Sent, key,
     past::{DAY, MONDAY, RATES, Random, any_call, forwarded, stored, texted},
@@ -22,6 +25,8 @@ on_both!(
     ic_13_who_engaged_and_did_not_call_is_counted_where_the_caller_is_known,
     ex_31_each_destination_tells_how_far_people_got_and_who_called_again,
     ic_05_who_left_the_line_after_opening_the_link_is_told_from_who_left_without,
+    ex_07_counts_of_other_channels_stand_beside_the_calls_and_are_never_added_to_them,
+    ex_28_each_sender_tells_how_much_of_its_texts_arrived_and_was_blocked,
     x_04_a_broken_promise_is_found_under_the_old_key_and_for_a_day,
 );
 
@@ -265,4 +270,68 @@ async fn ic_05_who_left_the_line_after_opening_the_link_is_told_from_who_left_wi
     let expected: Vec<_> =
         expected.map(|(how, calls)| vec![Cell::Text(how.to_owned()), Cell::Number(calls)]).into();
     same("waited", &report.rows, &expected);
+}
+
+async fn ex_07_counts_of_other_channels_stand_beside_the_calls_and_are_never_added_to_them(db: Db) {
+    let all: Vec<_> =
+        (0..5).map(|n| if n < 2 { texted(n) } else { forwarded(n, "human") }).collect();
+    let store = stored(&db, &all).await;
+    let count = |local_date: &str, source: &str, kind: &str, n| ExternalCount {
+        local_date: local_date.to_owned(),
+        source: source.to_owned(),
+        kind: kind.to_owned(),
+        n,
+    };
+    let day = db.texts("SELECT MIN(local_date) FROM call").await.remove(0).unwrap();
+    let told = [
+        count(&day, "faq", "visitors", 120),
+        count(&day, "bot", "calls", 7),
+        count("2019-01-01", "faq", "visitors", 9),
+    ];
+    store.set_external_counts(&told).await.unwrap();
+    let text = |text: &str| Cell::Text(text.to_owned());
+    let asked = [text(&day), text(&day), Cell::Number(0), Cell::Number(MONDAY + 30 * DAY)];
+    let report = store.report("channels", &asked).await.unwrap();
+    let of_day = |sql: &str| format!("SELECT COUNT(*) FROM {sql} AND local_date = '{day}'");
+    let calls = db.number(&of_day("call WHERE 1 = 1")).await.unwrap();
+    let human = db.number(&of_day("call WHERE handled = 'human'")).await.unwrap();
+    let row =
+        |source: &str, kind: &str, n| vec![text(&day), text(source), text(kind), Cell::Number(n)];
+    let mut expected = vec![row("", "calls", calls), row("", "deflected", calls - human)];
+    expected.extend((human > 0).then(|| row("", "human", human)));
+    expected.extend([row("bot", "calls", 7), row("faq", "visitors", 120)]);
+    same("channels", &report.rows, &expected);
+}
+
+async fn ex_28_each_sender_tells_how_much_of_its_texts_arrived_and_was_blocked(db: Db) {
+    let all: Vec<_> = (0..6).map(texted).collect();
+    let store = stored(&db, &all).await;
+    let ids = db.texts("SELECT message_id FROM message ORDER BY message_id").await;
+    let changes = [
+        "sender = 'uk', state = 'delivered', accepted_ms = 5, delivered_ms = 9",
+        "sender = 'uk', state = 'read', accepted_ms = 5, delivered_ms = 9",
+        "sender = 'uk', state = 'unknown', accepted_ms = 5, delivered_ms = NULL",
+        "sender = 'uk', state = 'undelivered', accepted_ms = 5, delivered_ms = NULL, error_class = 'blocked'",
+        "sender = 'us', state = 'failed', accepted_ms = NULL, delivered_ms = NULL, error_class = 'config'",
+        "sender = NULL, state = 'queued', accepted_ms = NULL, delivered_ms = NULL",
+    ];
+    for (id, change) in ids.iter().flatten().zip(changes) {
+        let sql =
+            format!("UPDATE message SET {change}, created_ms = 100 WHERE message_id = '{id}'");
+        db.execute(&sql).await.unwrap();
+    }
+    let report = store.report("senders", &[100, 101].map(Cell::Number)).await.unwrap();
+    let row = |name: &str, counts: [i64; 6], delivered, blocked| {
+        let counts = counts.map(Cell::Number);
+        let rest = counts.into_iter().chain([delivered, Cell::Share(blocked)]);
+        std::iter::once(Cell::Text(name.to_owned())).chain(rest).collect::<Vec<_>>()
+    };
+    // Texts, accepted, delivered, failed, blocked, unknown; then percent.
+    let expected = [
+        row("uk", [4, 4, 2, 1, 1, 1], Cell::Share(50.0), 25.0),
+        row("us", [1, 0, 0, 1, 0, 0], Cell::Null, 0.0),
+    ];
+    same("senders", &report.rows, &expected);
+    let none = store.report("senders", &[101, 102].map(Cell::Number)).await.unwrap();
+    assert_eq!(none.rows.len(), 0);
 }

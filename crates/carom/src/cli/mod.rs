@@ -1,5 +1,6 @@
 //! The command line.
 
+mod by_day;
 mod call;
 mod callbacks;
 mod check;

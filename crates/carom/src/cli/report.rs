@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use deflect_actions::store::{Cell, Report};
 use serde_json::{Map, Value};
 
-use super::root::ConfigArg;
+use super::{by_day, root::ConfigArg};
 use crate::node::clock::wall_ms;
 
 const DAY_MS: i64 = 86_400_000;
@@ -17,8 +17,9 @@ pub struct ReportArgs {
     config: ConfigArg,
     /// `engaged`: who used the digital side and did not call afterwards; `destinations`: how far
     /// people got at each; `waited`: who left the line with or without opening the link that was
-    /// texted to them there.
-    #[arg(value_parser = ["engaged", "destinations", "waited"])]
+    /// texted to them there; `channels`: calls of each day beside what other channels counted;
+    /// `senders`: how much of each sender's texts arrived, and was taken for spam.
+    #[arg(value_parser = ["engaged", "destinations", "waited", "channels", "senders"])]
     what: String,
     /// So many days back.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
@@ -45,6 +46,15 @@ impl ReportArgs {
             let store = super::past::store(&snapshot.config)?;
             Ok::<_, anyhow::Error>(store.report(&self.what, &range).await?)
         })?;
+        if self.what == "channels" {
+            let days = by_day::days(&report);
+            if self.json {
+                println!("{}", serde_json::to_string_pretty(&by_day::json(&days))?);
+            } else {
+                print!("{}", by_day::table(&days));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         if self.json {
             println!("{}", serde_json::to_string_pretty(&json(&report))?);
             return Ok(ExitCode::SUCCESS);
@@ -73,12 +83,15 @@ impl ReportArgs {
 
     /// Whether later calls of the same people matter.
     fn judges(&self) -> bool {
-        self.what != "waited"
+        matches!(self.what.as_str(), "engaged" | "destinations")
     }
 
-    /// From, to and, where later calls matter, the window.
+    /// From, to and, where later calls matter, the window; for whole days, the days too.
     fn range(&self, now_ms: i64) -> Vec<Cell> {
         let days_ms = i64::from(self.days) * DAY_MS;
+        if self.what == "channels" {
+            return by_day::range(now_ms, days_ms);
+        }
         let range = if self.judges() {
             let window_ms = i64::from(self.window_days) * DAY_MS;
             let until_ms = now_ms - window_ms;

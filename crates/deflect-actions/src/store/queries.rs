@@ -170,7 +170,9 @@ mod tests {
                 "failed_promise",
                 "engaged",
                 "destinations",
-                "waited"
+                "waited",
+                "channels",
+                "senders"
             ]
         );
         for name in names {
