@@ -1,6 +1,6 @@
 // A message centre by node-smpp. Writes its port, then a line of JSON for each message that it
 // took; sends a receipt for each that wants one, by text or by parameters in turn. With TLS_KEY and
-// TLS_CERT it speaks TLS.
+// TLS_CERT it speaks TLS; DEFAULT_ALPHABET is what data_coding 0 means to it.
 const fs = require("fs");
 const smpp = require("smpp");
 
@@ -8,6 +8,10 @@ const tls = process.env.TLS_KEY && {
   key: fs.readFileSync(process.env.TLS_KEY),
   cert: fs.readFileSync(process.env.TLS_CERT),
 };
+
+if (process.env.DEFAULT_ALPHABET) {
+  smpp.encodings.default = process.env.DEFAULT_ALPHABET;
+}
 
 let taken = 0;
 const server = smpp.createServer(tls || {}, (session) => {
@@ -26,7 +30,9 @@ const server = smpp.createServer(tls || {}, (session) => {
     taken += 1;
     const id = (0xa0 + taken).toString(16).toUpperCase();
     session.send(pdu.response({ message_id: id }));
-    const text = pdu.short_message.message;
+    const whole = pdu.message_payload !== undefined;
+    const message = whole ? pdu.message_payload : pdu.short_message;
+    const text = message.message;
     console.log(
       JSON.stringify({
         to: pdu.destination_addr,
@@ -34,7 +40,8 @@ const server = smpp.createServer(tls || {}, (session) => {
         ton: pdu.source_addr_ton,
         esm_class: pdu.esm_class,
         data_coding: pdu.data_coding,
-        udh: (pdu.short_message.udh || []).map((part) => part.toString("hex")),
+        whole,
+        udh: (message.udh || []).map((part) => part.toString("hex")),
         text: typeof text === "string" ? text : text.toString("hex"),
         validity: pdu.validity_period,
       }),

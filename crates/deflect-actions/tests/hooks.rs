@@ -90,6 +90,7 @@ fn booked(n: u32) -> Event {
         at_ms: 1_000 + i64::from(n),
         data,
         text: None,
+        from_key: None,
     }
 }
 

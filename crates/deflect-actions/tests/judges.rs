@@ -26,7 +26,7 @@ use deflect_actions::{
     provider::{
         Provider, form,
         gateway::plivo::Version,
-        smpp::{ReceiptIds, Settings, Smpp},
+        smpp::{Alphabet, Long, ReceiptIds, Settings, Smpp},
         twilio::{is_genuine, signature},
     },
     text::{TextConfig, TextOutcome, TextService},
@@ -229,7 +229,7 @@ fn random_texts_have_the_segments_that_twilio_s_calculator_counts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn node_smpp_takes_our_texts_and_we_its_receipts() {
-    let (mut child, port, lines) = centre();
+    let (mut child, port, lines) = centre("ASCII");
     let db = Db::sqlite();
     let settings =
         Settings { port, receipt_ids: ReceiptIds::Decimal, ..Centre::start().await.settings() };
@@ -276,6 +276,47 @@ async fn node_smpp_takes_our_texts_and_we_its_receipts() {
     child.wait().unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn node_smpp_takes_a_long_text_whole_and_latin_1_where_that_is_its_alphabet() {
+    let (mut child, port, lines) = centre("LATIN1");
+    let db = Db::sqlite();
+    let settings = Settings {
+        port,
+        alphabet: Alphabet::Latin1,
+        long: Long::Payload,
+        ..Centre::start().await.settings()
+    };
+    let config = TextConfig {
+        providers: [("centre".to_owned(), Provider::Smpp(Smpp::new(settings)))].into(),
+        senders: vec![sender("centre", "centre", "+447400123460")],
+        limits: wide(),
+        ..TextConfig::default()
+    };
+    let texts = TextService::new(db.store().await, config);
+    let long = format!("Example: {} https://example.net/chat", "wörd ".repeat(40));
+    let long_ucs2 = format!("Příklad: {} https://example.net/chat", "wörd ".repeat(40));
+    let all = ["Example: çà et là £5 ½", &long, &long_ucs2];
+    for (n, text) in (1..).zip(all) {
+        let mut order = order(texts.store(), &mobile(n));
+        order.text = text.to_owned();
+        let outcome = texts.send(order).await;
+        assert_eq!(outcome, TextOutcome::Accepted { sender: "centre".to_owned() }, "{text}");
+    }
+    for (text, coding, whole) in [(all[0], 0, false), (all[1], 0, true), (all[2], 8, true)] {
+        let taken = loop {
+            let line = lines.recv_timeout(Duration::from_secs(5)).unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["text"].is_string() {
+                break line;
+            }
+        };
+        let told = (&taken["text"], &taken["data_coding"], &taken["whole"]);
+        assert_eq!(told, (&json!(text), &json!(coding), &json!(whole)));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 fn python(name: &str, asked: &Value) -> Value {
     let python = judges().join("python/bin/python");
     judge(python.to_str().unwrap(), name, asked)
@@ -298,10 +339,12 @@ fn judge(program: &str, name: &str, asked: &Value) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A message centre of others: its process, its port, and the lines that it writes.
-fn centre() -> (Child, u16, mpsc::Receiver<String>) {
+/// A message centre of others to which `data_coding` 0 means `alphabet`: its process, its port, and
+/// the lines that it writes.
+fn centre(alphabet: &str) -> (Child, u16, mpsc::Receiver<String>) {
     let mut child = Command::new("node")
         .arg(script("centre.js"))
+        .env("DEFAULT_ALPHABET", alphabet)
         .env("NODE_PATH", judges().join("node_modules"))
         .stdout(Stdio::piped())
         .spawn()

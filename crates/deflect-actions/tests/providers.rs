@@ -15,6 +15,7 @@ use common::{
 };
 use deflect_actions::{
     provider::{Checked, Posted},
+    store::Subscription,
     text::{TextConfig, TextOutcome, TextService, WebhookAnswer},
 };
 use message_text::E164;
@@ -26,8 +27,10 @@ on_both!(
     ic_10_a_whatsapp_that_fails_later_goes_by_sms_exactly_once,
     ic_10_what_fails_later_without_another_sender_or_in_time_has_failed,
     ic_10_a_failure_that_overtakes_the_answer_falls_over_too,
+    ic_10_what_fell_over_has_a_quarter_of_an_hour_of_its_own_for_its_receipt,
     ex_28_a_sender_whose_texts_are_taken_for_spam_is_paused,
     a_provider_that_hangs_is_left_alone_after_five_texts_and_tried_by_one,
+    what_somebody_wrote_and_no_webhook_has_taken_yet_is_erased_with_them,
     receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only,
 );
 
@@ -208,6 +211,33 @@ async fn ic_10_a_failure_that_overtakes_the_answer_falls_over_too(db: Db) {
     worker.abort();
 }
 
+async fn ic_10_what_fell_over_has_a_quarter_of_an_hour_of_its_own_for_its_receipt(db: Db) {
+    let (wa, sms) = (Personality::WhatsApp, Personality::Telnyx);
+    let (texts, emulators) = set_up(&db, &[wa, sms]).await;
+    let clock = texts.store().clock().clone();
+    let worker = texts.start();
+    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(wa));
+    clock.advance(14 * 60_000);
+    let failed = Event {
+        id: "wamid.1",
+        reference: None,
+        number: "+447400110001",
+        says: Says::Failed(Magic::Landline),
+        at_ms: clock.now_ms(),
+    };
+    assert_eq!(hears(&texts, wa, &wa.hook(&[failed])).await, 200);
+    eventually("the SMS is accepted", async || db.message().await == "accepted sms not_textable")
+        .await;
+    // The first was accepted sixteen minutes ago, the second two.
+    clock.advance(2 * 60_000);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(db.message().await, "accepted sms not_textable");
+    clock.advance(14 * 60_000);
+    eventually("nobody knows", async || db.message().await == "unknown sms not_textable").await;
+    assert_eq!(emulators[1].taken().len(), 1);
+    worker.abort();
+}
+
 async fn ex_28_a_sender_whose_texts_are_taken_for_spam_is_paused(db: Db) {
     let (one, two) = (Personality::Telnyx, Personality::Bandwidth);
     let (texts, emulators) = set_up(&db, &[one, two]).await;
@@ -270,7 +300,7 @@ async fn a_provider_that_hangs_is_left_alone_after_five_texts_and_tried_by_one(d
     let resting = texts.resting_senders();
     assert_eq!((resting[0].name.as_str(), resting[0].why), (one.name(), "provider_down"));
     // Nobody else waits for it, not even with nobody else to send by.
-    assert_eq!(texts.send(hangs(6)).await, accepted(two));
+    assert_eq!(texts.send(order(texts.store(), &mobile(6))).await, accepted(two));
     let mut only = hangs(7);
     only.accept_within_ms = 8_000;
     only.via = vec![one.name().to_owned()];
@@ -282,7 +312,7 @@ async fn a_provider_that_hangs_is_left_alone_after_five_texts_and_tried_by_one(d
     texts.store().clock().advance(10_000);
     all_ambiguous(8..9).await;
     texts.store().clock().advance(19_000);
-    assert_eq!(texts.send(hangs(9)).await, accepted(two));
+    assert_eq!(texts.send(order(texts.store(), &mobile(9))).await, accepted(two));
     texts.store().clock().advance(1_000);
     assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(one), "it is back");
     assert_eq!(texts.resting_senders(), []);
@@ -323,6 +353,29 @@ async fn credentials_are_checked_without_a_text() {
     }
 }
 
+async fn what_somebody_wrote_and_no_webhook_has_taken_yet_is_erased_with_them(db: Db) {
+    let is = Personality::Telnyx;
+    let (texts, _emulators) = set_up(&db, &[is]).await;
+    let all = Subscription::of("https://crm.example/hook", &["*".to_owned()]);
+    texts.store().subscribe(vec![all]);
+    let at_ms = texts.store().clock().now_ms();
+    // One was texted before, the others are strangers.
+    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(is));
+    for n in 1..=3 {
+        let (id, number) = (format!("in-{n}"), mobile(n));
+        let says = Says::Text("where is my parcel?");
+        let hook =
+            is.hook(&[Event { id: &id, reference: None, number: number.as_str(), says, at_ms }]);
+        assert_eq!(hears(&texts, is, &hook).await, 200);
+    }
+    let words = "SELECT COUNT(*) FROM event WHERE type = 'message.received'";
+    assert_eq!(db.number(words).await, Some(3));
+    for (n, left) in [(1, 2), (2, 1)] {
+        let erased = texts.store().erase_number("retail", &mobile(n)).await.unwrap();
+        assert_eq!((erased.events, db.number(words).await), (1, Some(left)));
+    }
+}
+
 async fn receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only(db: Db) {
     for is in Personality::ALL {
         let (texts, emulators) = set_up(&db, &[is]).await;
@@ -337,6 +390,10 @@ async fn receipts_late_repeated_reordered_early_and_unknown_move_states_forward_
         // Before the answer that tells which message it is.
         tells(&id, Says::Sent).await;
         assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(is));
+        let bill = "SELECT segments * 100000 + price_micros FROM message";
+        if is == Personality::Telnyx {
+            assert_eq!(db.number(bill).await, Some(205_100), "of the receipt that came too early");
+        }
         let read = if is == Personality::Vonage { "delivered" } else { "read" };
         let state = async || db.message().await.split(' ').next().unwrap().to_owned();
         assert_eq!(state().await, "sent", "{is:?}");
@@ -352,7 +409,6 @@ async fn receipts_late_repeated_reordered_early_and_unknown_move_states_forward_
             assert_eq!(state().await, expected, "{is:?} {says:?}");
         }
         if is == Personality::Telnyx {
-            let bill = "SELECT segments * 100000 + price_micros FROM message";
             assert_eq!(db.number(bill).await, Some(205_100), "parts and price are kept");
         }
         for table in ["message", "receipt"] {

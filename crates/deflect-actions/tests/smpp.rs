@@ -135,7 +135,7 @@ async fn x_06_never_bound_or_refused_is_definite() {
 }
 
 #[tokio::test]
-async fn a_session_that_breaks_is_begun_again_and_a_deaf_centre_is_noticed() {
+async fn a_session_that_breaks_is_begun_again() {
     let (db, centre) = (Db::sqlite(), Centre::start().await);
     let enquire = Duration::from_millis(200);
     let texts = service(&db, Settings { enquire, ..centre.settings() }).await;
@@ -146,6 +146,65 @@ async fn a_session_that_breaks_is_begun_again_and_a_deaf_centre_is_noticed() {
     let after = TextOrder { accept_within_ms: 6_000, ..order(texts.store(), &mobile(3)) };
     assert_eq!(texts.send(after).await, accepted());
     assert_eq!(centre.binds().len(), 2);
+}
+
+#[tokio::test]
+async fn a_centre_that_answers_nothing_any_more_is_noticed_and_bound_anew() {
+    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let enquire = Duration::from_millis(200);
+    let texts = service(&db, Settings { enquire, ..centre.settings() }).await;
+    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted());
+    centre.is_deaf();
+    // Its connection stays open.
+    assert_eq!(texts.send(quick(&texts, 2)).await, TextOutcome::Ambiguous);
+    eventually("it is bound anew", async || centre.binds().len() == 2).await;
+    let after = TextOrder { accept_within_ms: 6_000, ..order(texts.store(), &mobile(3)) };
+    assert_eq!(texts.send(after).await, accepted());
+}
+
+#[tokio::test]
+async fn a_receipt_before_the_answer_is_kept_and_matched_however_late_the_answer_comes() {
+    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let texts = service(&db, centre.settings()).await;
+    // In time for the caller, and too late.
+    for (n, late, outcome) in [(0, 300, accepted()), (1, 1_500, TextOutcome::Ambiguous)] {
+        centre.does(&[Does::Late(late)]);
+        let sending = {
+            let (texts, order) = (texts.clone(), quick(&texts, n));
+            tokio::spawn(async move { texts.send(order).await })
+        };
+        let index = usize::try_from(n).unwrap();
+        eventually("it is there", async || centre.taken().len() == index + 1).await;
+        centre.delivers(Centre::receipt(index, "DELIVRD"));
+        eventually("the receipt is kept", async || centre.delivered().len() == index + 1).await;
+        assert_eq!(state(&db).await, "claimed", "{late}: nobody knows whose it is");
+        assert_eq!(sending.await.unwrap(), outcome, "{late}");
+        eventually("it is delivered", async || state(&db).await == "delivered").await;
+    }
+    assert_eq!(centre.taken().len(), 2, "none is sent twice");
+}
+
+#[tokio::test]
+async fn a_sender_writes_no_more_parts_a_second_than_its_centre_takes() {
+    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let mut config = config(centre.settings());
+    config.senders[0].per_second = Some(5);
+    let texts = common::service(&db, config).await;
+    let began = std::time::Instant::now();
+    let mut sending = tokio::task::JoinSet::new();
+    for n in 0..4 {
+        let mut order = order(texts.store(), &mobile(n));
+        if n == 0 {
+            order.text = format!("Example: {} https://example.net/chat", "word ".repeat(40));
+        }
+        let texts = texts.clone();
+        sending.spawn(async move { texts.send(order).await });
+    }
+    for outcome in sending.join_all().await {
+        assert!(outcome == accepted() || outcome == TextOutcome::Queued, "{outcome:?}");
+    }
+    eventually("all are there", async || centre.taken().len() == 5).await;
+    assert!(began.elapsed() >= Duration::from_millis(550), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -96,15 +96,17 @@ impl Desk {
                     all.callbacks += one.callbacks;
                     all.voicemails += one.voicemails;
                     all.contacts += one.contacts;
+                    all.events += one.events;
                 }
                 Err(error) => return Reply::Error(format!("not all erased: {error}")),
             }
         }
         let detail = format!("{} {}", business.unwrap_or("*"), number.region());
-        let Erased { calls, messages, links, callbacks, voicemails, contacts } = all;
+        let Erased { calls, messages, links, callbacks, voicemails, contacts, events } = all;
         let told = format!(
             "erased from {calls} call(s), {messages} message(s), {links} link(s), {callbacks} \
-             callback(s), {voicemails} voicemail(s), {contacts} contact(s); opt-outs are kept"
+             callback(s), {voicemails} voicemail(s), {contacts} contact(s), {events} text(s) of \
+             theirs; opt-outs are kept"
         );
         self.audited(who, "erase", &detail, told).await
     }

@@ -119,6 +119,7 @@ impl CallbackOrder {
             at_ms,
             data: data.into_iter().collect(),
             text: None,
+            from_key: None,
         }
     }
 }

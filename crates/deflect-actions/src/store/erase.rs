@@ -19,6 +19,8 @@ pub struct Erased {
     pub voicemails: u64,
     /// Contacts before a call.
     pub contacts: u64,
+    /// Texts of theirs that no webhook has taken yet.
+    pub events: u64,
 }
 
 impl Store {
@@ -46,6 +48,7 @@ impl Store {
             done(CONSENTS).await?;
             done(LIMITS).await?;
             let contacts = done(CONTACTS).await?;
+            let events = done(EVENTS).await?;
             sqlx::query("UPDATE opt_out SET shown = NULL WHERE opt_key = $1")
                 .bind(opt_key)
                 .execute(&mut *conn)
@@ -59,7 +62,7 @@ impl Store {
                 .execute(&mut *conn)
                 .await?
                 .rows_affected();
-            Ok(Erased { calls, messages, links, callbacks, voicemails, contacts })
+            Ok(Erased { calls, messages, links, callbacks, voicemails, contacts, events })
         })
         .await
     }
@@ -78,5 +81,6 @@ const CONSENTS: &str =
 const LIMITS: &str = "UPDATE limit_hit SET scope_key = NULL WHERE scope IN ('caller','destination') AND scope_key IN ($1, $2)";
 const CONTACTS: &str = "UPDATE precall_contact SET caller_key = NULL, caller_key_prev = NULL \
      WHERE caller_key IN ($1, $2)";
+const EVENTS: &str = "DELETE FROM event WHERE caller_key IN ($1, $2)";
 const CALLS: &str =
     "UPDATE call SET caller_key = NULL, caller_key_prev = NULL WHERE caller_key IN ($1, $2)";

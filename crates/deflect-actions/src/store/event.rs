@@ -30,6 +30,8 @@ pub struct Event {
     pub data: Map<String, Value>,
     /// What a person wrote to us; an event with this is kept encrypted.
     pub text: Option<String>,
+    /// Who wrote it, as `caller_key` of the tables: it is erased with them.
+    pub from_key: Option<String>,
 }
 
 /// Who wants to know what.
@@ -143,8 +145,9 @@ impl Store {
             body = String::new();
         }
         sqlx::query(
-            "INSERT INTO event (event_id, hook, type, body, body_enc, created_ms, next_try_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (event_id, hook) DO NOTHING",
+            "INSERT INTO event (event_id, hook, type, body, body_enc, created_ms, next_try_ms, \
+             caller_key) VALUES ($1, $2, $3, $4, $5, $6, $6, $7) \
+             ON CONFLICT (event_id, hook) DO NOTHING",
         )
         .bind(id)
         .bind(hook.to_owned())
@@ -152,6 +155,7 @@ impl Store {
         .bind(body)
         .bind(body_enc)
         .bind(self.now_ms())
+        .bind(event.from_key.clone())
         .execute(&mut *conn)
         .await?;
         Ok(())
@@ -289,6 +293,7 @@ impl Store {
             at_ms: self.now_ms(),
             data: data.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
             text: None,
+            from_key: None,
         };
         self.tell_with(conn, &event).await
     }
@@ -315,8 +320,14 @@ impl Store {
                 data.insert(name.to_owned(), json!(value));
             }
             let at_ms = row.try_get("ended_ms")?;
-            let event =
-                Event { kind: CALL_ENDED, subject: call_id.clone(), at_ms, data, text: None };
+            let event = Event {
+                kind: CALL_ENDED,
+                subject: call_id.clone(),
+                at_ms,
+                data,
+                text: None,
+                from_key: None,
+            };
             self.tell_with(conn, &event).await?;
         }
         Ok(())

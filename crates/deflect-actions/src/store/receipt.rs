@@ -40,10 +40,13 @@ pub(super) fn row(
         Value::Text(receipt.class.map(|class| class.as_str().to_owned())),
         Value::Text(receipt.code.clone()),
         number(now_ms),
+        Value::Number(receipt.segments),
+        Value::Number(receipt.price_micros),
     ];
     let sql = "INSERT INTO receipt (receipt_id, provider, provider_id, message_id, dedup_key, \
-               state, error_class, error_code, received_ms) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (dedup_key) DO NOTHING";
+               state, error_class, error_code, received_ms, segments, price_micros) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+               ON CONFLICT (dedup_key) DO NOTHING";
     (sql, values)
 }
 
@@ -96,7 +99,8 @@ impl Store {
     ) -> Result<Vec<Receipt>, StoreError> {
         let mut conn = self.conn().await?;
         let rows = sqlx::query(
-            "SELECT state, error_class, error_code FROM receipt WHERE provider = $1 AND provider_id = $2 \
+            "SELECT state, error_class, error_code, CAST(segments AS BIGINT) AS segments, \
+             price_micros FROM receipt WHERE provider = $1 AND provider_id = $2 \
              AND message_id IS NULL ORDER BY received_ms",
         )
         .bind(provider.to_owned())
@@ -110,6 +114,8 @@ impl Store {
             receipts.push(Receipt {
                 class: class.as_deref().and_then(Class::parse),
                 code: row.try_get("error_code")?,
+                segments: row.try_get("segments")?,
+                price_micros: row.try_get("price_micros")?,
                 ..Receipt::of(provider_id, state)
             });
         }

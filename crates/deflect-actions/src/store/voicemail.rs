@@ -68,7 +68,14 @@ impl VoicemailLeft {
         let sound = self.sound_url.as_ref().map(|url| ("sound_url", json!(url)));
         let data = data.into_iter().chain(sound).map(|(name, value)| (name.to_owned(), value));
         let subject = self.voicemail_id.clone();
-        Event { kind: "voicemail.left", subject, at_ms, data: data.collect(), text: None }
+        Event {
+            kind: "voicemail.left",
+            subject,
+            at_ms,
+            data: data.collect(),
+            text: None,
+            from_key: None,
+        }
     }
 }
 

@@ -203,6 +203,9 @@ impl TextService {
         let mut event = self.event("message.received", &key, open);
         event.data.insert("from_region".to_owned(), json!(from.region()));
         event.text = Some(text.text.clone());
+        let first = store.keys().businesses().next().unwrap_or_default();
+        let whose = open.map(|open| open.business.as_str()).or(of).unwrap_or(first);
+        event.from_key = Some(store.keys().caller_keys(whose, from, event.at_ms).0);
         let asked = open.filter(|open| config.replies.contains_key(&open.business));
         let helped = asked.map(|open| format!("help|{}", open.message_id));
         let helps = store
@@ -235,6 +238,7 @@ impl TextService {
             at_ms: self.0.store.now_ms(),
             data: data.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
             text: None,
+            from_key: None,
         }
     }
 }

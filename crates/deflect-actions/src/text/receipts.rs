@@ -122,6 +122,10 @@ impl TextService {
             && receipt.class != Some(Class::OptedOut);
         if plain && store.settle(provider, receipt, reference).await? {
             self.0.news.notify_waiters();
+            if let Some(late) = reference.filter(|_| receipt.state == State::Accepted) {
+                let this = (late.message_id, late.attempt);
+                self.take_early(this, provider, &receipt.provider_id).await;
+            }
             return Ok(());
         }
         let message = store.message_of(provider, &receipt.provider_id, reference).await?;
@@ -133,8 +137,34 @@ impl TextService {
             None => store.message_of(provider, &receipt.provider_id, reference).await?,
         };
         match message {
-            Some((message, try_no)) => self.take_receipt((&message, try_no), receipt).await,
+            Some((message, try_no)) => {
+                self.take_receipt((&message, try_no), receipt).await?;
+                if receipt.state == State::Accepted {
+                    self.take_early((&message, try_no), provider, &receipt.provider_id).await;
+                }
+                Ok(())
+            }
             None => Ok(()),
+        }
+    }
+
+    /// Takes in what came of a provider's id before it was known whose it is.
+    pub(super) async fn take_early(
+        &self,
+        (message_id, try_no): (&str, i64),
+        provider: &str,
+        provider_id: &str,
+    ) {
+        let early = match self.0.store.early_receipts(provider, provider_id).await {
+            Ok(early) => early,
+            Err(error) => {
+                return tracing::warn!(%error, message_id, "early receipts are not looked at");
+            }
+        };
+        for receipt in early {
+            if let Err(error) = self.take_receipt((message_id, try_no), &receipt).await {
+                tracing::warn!(%error, message_id, "receipt not recorded");
+            }
         }
     }
 }

@@ -254,14 +254,8 @@ impl TextService {
         if accepted.state != State::Accepted {
             self.insist(&message.message_id, &News { state: accepted.state, ..this }).await;
         }
-        let early = self.0.store.early_receipts(provider, &accepted.provider_id).await;
-        for receipt in early.unwrap_or_default() {
-            if let Err(error) =
-                self.take_receipt((&message.message_id, message.try_no), &receipt).await
-            {
-                tracing::warn!(%error, message = message.message_id, "receipt not recorded");
-            }
-        }
+        self.take_early((&message.message_id, message.try_no), provider, &accepted.provider_id)
+            .await;
     }
 
     /// Records news, trying a few times.

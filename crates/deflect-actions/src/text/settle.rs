@@ -129,9 +129,11 @@ impl TextService {
             let this = News { try_no: Some(message.try_no), ..News::of(State::Accepted) };
             let accepted = News { provider_id: Some(id), ..this };
             self.insist(&message.message_id, &accepted).await;
+            let this = (message.message_id.as_str(), message.try_no);
             if receipt.state != State::Accepted {
-                self.take_receipt((&message.message_id, message.try_no), &receipt).await?;
+                self.take_receipt(this, &receipt).await?;
             }
+            self.take_early(this, provider, id).await;
             return Ok(true);
         }
         Ok(false)

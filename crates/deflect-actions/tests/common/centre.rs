@@ -41,7 +41,9 @@ pub struct Centre {
 struct Inner {
     does: Vec<Does>,
     refuses_binds: u32,
-    deaf: bool,
+    sessions: usize,
+    /// Of those as many are answered nothing any more.
+    deaf: usize,
     binds: Vec<Bind>,
     taken: Vec<Short>,
     enquired: usize,
@@ -94,9 +96,10 @@ impl Centre {
         self.lock().refuses_binds = status;
     }
 
-    /// It answers nothing any more, not even whether it is there.
+    /// It answers nothing any more in the sessions that there are, not even whether it is there.
     pub fn is_deaf(&self) {
-        self.lock().deaf = true;
+        let mut inner = self.lock();
+        inner.deaf = inner.sessions;
     }
 
     pub fn binds(&self) -> Vec<Bind> {
@@ -158,9 +161,14 @@ impl Centre {
         let (out, queue) = mpsc::unbounded_channel();
         let writer = tokio::spawn(written(write, queue));
         let mut stream = Vec::new();
+        let session = {
+            let mut inner = self.lock();
+            inner.sessions += 1;
+            inner.sessions
+        };
         while read.read_buf(&mut stream).await.is_ok_and(|n| n > 0) {
             while let Some(pdu) = take(&mut stream).unwrap() {
-                if self.hears(pdu, &out).is_none() {
+                if self.hears(pdu, session, &out).is_none() {
                     writer.abort();
                     return;
                 }
@@ -170,9 +178,9 @@ impl Centre {
     }
 
     /// `None` where the connection is to be closed.
-    fn hears(&self, pdu: Pdu, out: &mpsc::UnboundedSender<Pdu>) -> Option<()> {
+    fn hears(&self, pdu: Pdu, session: usize, out: &mpsc::UnboundedSender<Pdu>) -> Option<()> {
         let mut inner = self.lock();
-        if inner.deaf {
+        if session <= inner.deaf {
             return Some(());
         }
         let sequence = pdu.sequence;

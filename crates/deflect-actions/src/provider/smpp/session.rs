@@ -30,7 +30,7 @@ use crate::{
 
 /// A centre that is not reached, or does not answer the bind, within this time is down.
 const REACH: Duration = Duration::from_secs(10);
-/// An answer to "are you there?" comes within this time.
+/// An answer to "are you there?" comes within this time, or within that between two such questions.
 const THERE: Duration = Duration::from_secs(10);
 /// A message without an answer for so long no longer holds its place in the window.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -261,7 +261,7 @@ impl<'a> Session<'a> {
     /// When something is to be done unless the centre is heard.
     fn alarm(&self) -> Instant {
         match self.asked {
-            Some(asked) => asked + THERE,
+            Some(asked) => asked + THERE.min(self.settings.enquire),
             None => self.heard + self.settings.enquire,
         }
     }

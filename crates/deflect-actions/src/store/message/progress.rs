@@ -173,9 +173,9 @@ impl Store {
         ];
         let mut together = Together::default();
         let (sql, mut values) = receipt::row(self.now_ms(), provider, None, receipt);
-        // Its message comes of the same question; the id is `$3`, of the provider `$10`.
+        // Its message comes of the same question; the id is `$3`, of the provider `$12`.
         values.extend(which.clone());
-        together.and(&sql.replace("$4", &message_of("$3", 10)), values);
+        together.and(&sql.replace("$4", &message_of("$3", 12)), values);
         let (sql, mut values) =
             self.update(&News::from(receipt), &receipt.provider_id, &message_of("$1", 11));
         values.extend(which);

@@ -144,9 +144,11 @@ impl Store {
             .bind(RATING)
             .fetch_all(&mut *conn)
             .await?;
+            // The attempt that a later failure led to is younger than the first acceptance.
             let silent = sqlx::query(
                 "UPDATE message SET state = 'unknown', final_ms = $1, erase_after_ms = $2 \
                  WHERE state IN ('accepted','sent') AND accepted_ms <= $3 \
+                 AND COALESCE(write_ms, accepted_ms) <= $3 \
                  RETURNING message_id, state",
             )
             .bind(now)
