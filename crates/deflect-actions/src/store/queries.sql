@@ -135,8 +135,7 @@ h AS (
     WHEN opened_ms <= ended_ms THEN 'left after opening' ELSE 'left unopened' END AS how FROM w)
 SELECT how, COUNT(*) AS calls FROM h GROUP BY how ORDER BY how;
 
--- query: channels (EX-07; $1, $2: first and last local date; $3, $4: started from and to around them; what other channels
--- counted has a source, and is never added to the calls)
+-- query: channels (EX-07; $1, $2: first and last local date; $3, $4: started from and to; others' counts have a source)
 SELECT local_date, '' AS source, 'calls' AS kind, COUNT(*) AS n FROM v_eligible
 WHERE started_ms >= $3 AND started_ms < $4 AND local_date >= $1 AND local_date <= $2 GROUP BY local_date
 UNION ALL SELECT local_date, '', 'human', COUNT(*) FROM v_eligible
@@ -146,8 +145,7 @@ WHERE started_ms >= $3 AND started_ms < $4 AND local_date >= $1 AND local_date <
 UNION ALL SELECT local_date, source, kind, n FROM external_count WHERE local_date >= $1 AND local_date <= $2
 ORDER BY 1, 2, 3;
 
--- query: senders (EX-28; $1, $2: made from and to; texts by the sender that had them last; who says nothing after it took a
--- text counts as unknown, not as a failure)
+-- query: senders (EX-28; $1, $2: made from and to; by the sender that had a text last; `unknown` is no failure)
 SELECT sender, COUNT(*) AS texts, CAST(SUM(CASE WHEN accepted_ms IS NULL THEN 0 ELSE 1 END) AS BIGINT) AS accepted,
   CAST(SUM(CASE WHEN delivered_ms IS NULL THEN 0 ELSE 1 END) AS BIGINT) AS delivered,
   CAST(SUM(CASE WHEN state IN ('failed','undelivered') THEN 1 ELSE 0 END) AS BIGINT) AS failed,
