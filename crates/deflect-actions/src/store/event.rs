@@ -371,8 +371,10 @@ const CLAIM_SQLITE: &str = "UPDATE event SET claimed_by = $2, lease_until_ms = $
     WHERE hook = $5 AND next_try_ms <= $1 AND (claimed_by IS NULL OR lease_until_ms < $1) \
     ORDER BY next_try_ms LIMIT $4) \
     RETURNING event_id, hook, body, body_enc, created_ms, CAST(attempt AS BIGINT) AS attempt";
+/// As an array what is due is asked once: a planner may ask an `IN` again for each row, and would claim
+/// more than there is room for.
 const CLAIM_POSTGRES: &str = "UPDATE event SET claimed_by = $2, lease_until_ms = $3, \
-    attempt = attempt + 1 WHERE hook = $5 AND event_id IN (SELECT event_id FROM event \
+    attempt = attempt + 1 WHERE hook = $5 AND event_id = ANY (ARRAY(SELECT event_id FROM event \
     WHERE hook = $5 AND next_try_ms <= $1 AND (claimed_by IS NULL OR lease_until_ms < $1) \
-    ORDER BY next_try_ms LIMIT $4 FOR UPDATE SKIP LOCKED) \
+    ORDER BY next_try_ms LIMIT $4 FOR UPDATE SKIP LOCKED)) \
     RETURNING event_id, hook, body, body_enc, created_ms, CAST(attempt AS BIGINT) AS attempt";

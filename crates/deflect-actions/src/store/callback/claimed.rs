@@ -10,10 +10,11 @@ const CLAIM_SQLITE: &str = "UPDATE callback SET state = 'claimed', claimed_by = 
      lease_until_ms = $3 WHERE callback_id IN (SELECT callback_id FROM callback \
      WHERE state = 'booked' AND due_ms <= $1 ORDER BY due_ms LIMIT $4) \
      AND state = 'booked' RETURNING callback_id";
+/// An array is asked for once, an `IN` as often as the planner likes.
 const CLAIM_POSTGRES: &str = "UPDATE callback SET state = 'claimed', claimed_by = $2, \
-     lease_until_ms = $3 WHERE callback_id IN (SELECT callback_id FROM callback \
+     lease_until_ms = $3 WHERE callback_id = ANY (ARRAY(SELECT callback_id FROM callback \
      WHERE state = 'booked' AND due_ms <= $1 ORDER BY due_ms LIMIT $4 \
-     FOR UPDATE SKIP LOCKED) AND state = 'booked' RETURNING callback_id";
+     FOR UPDATE SKIP LOCKED)) AND state = 'booked' RETURNING callback_id";
 
 impl Store {
     /// Claims callbacks that are due; several nodes may do so at once.

@@ -20,11 +20,12 @@ impl Store {
                  WHERE state = 'queued' AND next_try_ms <= $1 ORDER BY next_try_ms LIMIT $4) \
                  AND state = 'queued' RETURNING message_id"
             }
+            // An array is asked for once, an `IN` as often as the planner likes.
             Dialect::Postgres => {
                 "UPDATE message SET state = 'claimed', claimed_by = $2, lease_until_ms = $3, \
-                 attempt = attempt + 1 WHERE message_id IN (SELECT message_id FROM message \
+                 attempt = attempt + 1 WHERE message_id = ANY (ARRAY(SELECT message_id FROM message \
                  WHERE state = 'queued' AND next_try_ms <= $1 ORDER BY next_try_ms LIMIT $4 \
-                 FOR UPDATE SKIP LOCKED) AND state = 'queued' RETURNING message_id"
+                 FOR UPDATE SKIP LOCKED)) AND state = 'queued' RETURNING message_id"
             }
         };
         let now = self.now_ms();
