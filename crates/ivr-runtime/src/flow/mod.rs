@@ -13,6 +13,7 @@ mod subs;
 pub mod tables;
 mod unique;
 pub mod way_out;
+pub mod words;
 
 pub use load::{Checked, asked, load};
 pub use play::tts_name;

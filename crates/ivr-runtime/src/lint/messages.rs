@@ -9,26 +9,24 @@ use super::{Lint, bounds, graph};
 use crate::{
     diagnose::{Code, Span},
     flow::{
-        Sender,
         model::{Does, Link, LinkId},
+        words::{self, Expected, Fault},
     },
     step::template,
 };
 
 /// Characters of a token in an address of ours: 128 bits in base64url.
 const TOKEN_LEN: usize = 22;
-/// Characters of a name that texts come from.
-const LONGEST_NAME: usize = 11;
-/// By which a text says how to get no more of them.
-const OPT_OUT: [&str; 7] =
-    ["stop", "opt out", "opt-out", "unsubscribe", "baja", "désabonn", "abmeld"];
-
+/// The purpose of a text that its reader asks for by a key.
+const LINK: &str = "link";
 /// A message with the table it stands in.
 struct Message<'a> {
     via: &'a [String],
     kind: &'a str,
     name: &'a str,
     links: &'a [LinkId],
+    /// More than the link that its reader asked for.
+    unasked: bool,
     texts: &'a BTreeMap<String, String>,
 }
 
@@ -39,6 +37,7 @@ pub(super) fn check(lint: &Lint<'_>) {
             kind: "step",
             name: &step.name,
             links: &text.links,
+            unasked: text.purpose != LINK,
             texts: &text.message,
         }),
         _ => None,
@@ -48,6 +47,7 @@ pub(super) fn check(lint: &Lint<'_>) {
         kind: "after_call",
         name: &after.name,
         links: &after.links,
+        unasked: true,
         texts: &after.message,
     });
     for message in of_steps.chain(after) {
@@ -80,35 +80,14 @@ fn languages(lint: &Lint<'_>, message: &Message<'_>) {
 }
 
 fn content(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
-    let links = text.matches("{link}").count();
-    if links != 1 && !message.links.is_empty() {
-        let why = format!("the message holds `{{link}}` {links} times; it takes it once");
-        lint.note(Code::E09, place.clone(), why, "the link is put where `{link}` stands");
-    }
-    if let Some(brand) = brand(lint)
-        && !text.contains("{brand}")
-        && !text.to_lowercase().contains(&brand.to_lowercase())
-    {
-        let why = format!("the message does not say that it is from {brand}");
-        lint.note(Code::E09, place.clone(), why, format!("begin it with `{brand}: …`"));
-    }
-    let named = one_way(lint, message);
-    if let Some(sender) = named
-        && !names_a_way_out(text)
-    {
-        // Nobody can answer it by STOP (requirements §4.3).
-        let (name, from) = (&sender.name, &sender.from);
-        let why = format!(
-            "the message may come from `{from}` (`[sender.{name}]`), which nobody can answer, and \
-             does not say how else to opt out"
-        );
-        let help = "say it with a number or an address, such as `Opt out: call 020 7946 0018`";
+    let expected = Expected {
+        leads: !message.links.is_empty(),
+        brand: brand(lint),
+        one_way: words::one_way(&lint.flow.senders, message.via),
+        unasked: message.unasked,
+    };
+    for Fault { why, help } in words::faults(text, &expected) {
         lint.note(Code::E09, place.clone(), why, help);
-    }
-    // It was not asked for by its reader's own key a moment ago (requirements §4.5).
-    if named.is_none() && message.kind == "after_call" && !text.to_uppercase().contains("STOP") {
-        let why = "the message does not say how to opt out";
-        lint.note(Code::E09, place.clone(), why, "end it with `Reply STOP to opt out.`");
     }
     let shortest = segments(&written(lint, message, text, Length::Least));
     let longest = segments(&written(lint, message, text, Length::Most));
@@ -126,26 +105,6 @@ fn content(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
         let help = shorter(&longest) + &counted(lint, message, text);
         lint.note(Code::E09, place, why, help);
     }
-}
-
-/// The first sender of a message that is a name: texts from it can't be answered.
-fn one_way<'a>(lint: &'a Lint<'_>, message: &Message<'_>) -> Option<&'a Sender> {
-    let is_name = |sender: &&Sender| {
-        sender.channel == "sms"
-            && sender.from.len() <= LONGEST_NAME
-            && sender.from.chars().any(|c| c.is_ascii_alphabetic())
-    };
-    let used = |sender: &&Sender| message.via.contains(&sender.name);
-    lint.flow.senders.iter().filter(is_name).find(used)
-}
-
-/// An opt-out word in one of our languages, and somewhere to say it: a number, or an address
-/// that is not the link of the message.
-fn names_a_way_out(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let word = OPT_OUT.iter().any(|word| lower.contains(word));
-    let digits = lower.chars().filter(char::is_ascii_digit).count();
-    word && (digits >= 3 || lower.contains("://") || lower.contains('@') || lower.contains("www."))
 }
 
 /// How long what is not known yet is taken to be.
