@@ -2,6 +2,7 @@
 
 use std::{io::Read as _, io::Write as _, net::TcpStream};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, call, eventually};
 use serde_json::{Value, json};
 
@@ -15,9 +16,14 @@ tokens = [
   { name = "crm", secret = "file:optouts", scope = "optouts" },
   { name = "crm-calls", secret = "file:callbacks", scope = "callbacks" },
   { name = "shop", secret = "file:messages", scope = "messages" },
+  { name = "ivr-of-others", oauth = "file:oauth.toml", scope = "deflect" },
+  { name = "hasty", secret = "file:hasty", scope = "deflect", per_minute = 2 },
   { name = "slow", secret = "file:slow", scope = "report", per_minute = 2 },
 ]
 "#;
+
+const OAUTH: &str = "consumer_key = \"app-key\"\nconsumer_secret = \"app-secret\"\n\
+                     token = \"access-token\"\ntoken_secret = \"access-secret\"\n";
 
 /// Tells how long callers wait, when it is told.
 const SOURCE: &str = "\n[source.queue]\nkind = \"api\"\n";
@@ -39,7 +45,10 @@ impl Site {
     /// `config` ends in `[http]`.
     pub fn configured(flow: &str, config: &str) -> Self {
         let place = Place::new();
-        for token in ["read", "deflect", "report", "optouts", "callbacks", "messages", "slow"] {
+        std::fs::write(place.folder().join("oauth.toml"), OAUTH).unwrap();
+        for token in
+            ["read", "deflect", "report", "optouts", "callbacks", "messages", "slow", "hasty"]
+        {
             std::fs::write(place.folder().join(token), format!("{token}-token")).unwrap();
         }
         let engine = Engine::start_with(BIN, &place, &format!("{config}{TOKENS}{SOURCE}"), flow);
@@ -59,12 +68,23 @@ impl Site {
         header: &str,
         body: &str,
     ) -> (u16, Value) {
+        self.asks_by(&format!("Bearer {token}-token"), method, path, header, body)
+    }
+
+    fn asks_by(
+        &self,
+        authorization: &str,
+        method: &str,
+        path: &str,
+        header: &str,
+        body: &str,
+    ) -> (u16, Value) {
         let mut stream = TcpStream::connect((self.place.engine(), 8080)).unwrap();
         let len = body.len();
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Authorization: Bearer {token}-token\r\n{header}Content-Length: {len}\r\n\r\n{body}"
+             Authorization: {authorization}\r\n{header}Content-Length: {len}\r\n\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();
@@ -363,46 +383,253 @@ fn kh_02_a_wait_told_by_an_old_ivr_is_rounded_as_the_flow_says() {
     }
 }
 
-#[test]
-fn kh_13_a_voicexml_ivr_sends_forms_and_reads_xml() {
-    let site = Site::with(OFFERS);
-    let body = "number=%2B447700900463&called=%2B442079460018&wait_seconds=200";
+/// A form, or nothing, with `Accept: text/xml`; the whole answer.
+fn asks_for_xml(site: &Site, token: &str, method: &str, path: &str, form: &str) -> String {
     let mut stream = TcpStream::connect((site.place.engine(), 8080)).unwrap();
     write!(
         stream,
-        "POST /v1/eligibility HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: text/xml\r\n\
-         Authorization: Bearer deflect-token\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: text/xml\r\n\
+         Authorization: Bearer {token}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{form}",
+        form.len()
     )
     .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// What stands in an element.
+fn element<'a>(answer: &'a str, name: &str) -> &'a str {
+    let inner = answer.split_once(&format!("<{name}>")).map(|(_, rest)| rest);
+    inner.and_then(|rest| rest.split_once('<')).map_or("", |(text, _)| text)
+}
+
+#[test]
+fn kh_13_a_voicexml_ivr_sends_forms_and_reads_xml() {
+    let site = Site::with(OFFERS);
+    let ask = |path: &str, form: &str| asks_for_xml(&site, "deflect-token", "POST", path, form);
+    let body = "number=%2B447700900463&called=%2B442079460018&skill=orders&wait_seconds=200";
+    let answer = ask("/v1/eligibility", body);
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("content-type: application/xml"), "{answer}");
     assert!(answer.contains("<eligible>true</eligible>"), "{answer}");
     assert!(answer.contains("<available_channels>sms</available_channels>"), "{answer}");
+    let invited = ask("/v1/invite", &format!("offer_id={}", element(&answer, "offer_id")));
+    assert!(invited.contains("<invite>") && element(&invited, "state") == "accepted", "{invited}");
+    let path = format!("/v1/messages/{}", element(&invited, "message_id"));
+    let message = asks_for_xml(&site, "deflect-token", "GET", &path, "");
+    assert!(message.contains("<message>"), "{message}");
+    assert!(["accepted", "sent", "delivered"].contains(&element(&message, "state")), "{message}");
+    // Errors too, whoever tells them.
+    for (answer, status, error) in [
+        (ask("/v1/invite", "offer_id=none"), 404, "not_found"),
+        (ask("/v1/eligibility", "number=none&called=x"), 400, "invalid_number"),
+        (ask("/v1/eligibility", "number=none"), 400, "invalid_request"),
+        (asks_for_xml(&site, "deflect-token", "GET", "/v1/messages/x", ""), 404, "not_found"),
+        (asks_for_xml(&site, "guess", "GET", "/v1/messages/x", ""), 401, "unauthorized"),
+    ] {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(answer.contains("<problem>") && element(&answer, "error") == error, "{answer}");
+        assert!(!element(&answer, "message").is_empty(), "{answer}");
+    }
+}
+
+#[test]
+fn kh_13_an_invite_may_want_other_words_another_channel_or_matter_and_gets_them_or_is_told_why() {
+    let site = Site::with(&OFFERS.replace("only_if  = [\"long_wait\"]\n", ""));
+    let offer = |n: u32, intent: &str| {
+        let body = json!({"number": format!("+4477009004{n}"), "called": "+442079460018", "intent": intent});
+        let (_, told) = site.asks("deflect", "POST", "/v1/eligibility", &body.to_string());
+        told["offer_id"].as_str().unwrap_or_else(|| panic!("{told}")).to_owned()
+    };
+    let invite = |body: Value| site.asks("deflect", "POST", "/v1/invite", &body.to_string());
+    let first = offer(81, "orders");
+    for (wanted, error, why) in [
+        (json!({"text": "Example: no address"}), "invalid_text", "holds `{link}` 0 times"),
+        (json!({"text": "Buy now: {link}"}), "invalid_text", "from Example"),
+        (json!({"text": "Example: {link} {password}"}), "invalid_text", "only `{link}`"),
+        (json!({"text": " "}), "invalid_text", "1600 characters"),
+        (json!({"channel": "whatsapp"}), "invalid_channel", "no text by that channel"),
+        (json!({"skill": "bills"}), "invalid_intent", "no_offer"),
+        (json!({"words": "x"}), "invalid_request", "unknown field"),
+    ] {
+        let mut body = json!({"offer_id": first});
+        body.as_object_mut().unwrap().extend(wanted.as_object().unwrap().clone());
+        let (status, told) = invite(body);
+        assert_eq!((status, &told["error"]), (400, &json!(error)), "{told}");
+        assert!(told["message"].as_str().unwrap().contains(why), "{told}");
+    }
+    let database = Database::of(&site.place);
+    assert_eq!(database.number("SELECT COUNT(*) FROM message"), 0);
+    // What was refused left the offer as it was.
+    let text = "{brand}: your parcel, as asked for: {link}";
+    let (status, told) = invite(json!({"offer_id": first, "text": text, "channel": "sms"}));
+    assert_eq!((status, &told["state"]), (200, &json!("accepted")), "{told}");
+    let inbox = asks_for_xml(&site, "read-token", "GET", "/sandbox", "");
+    let sent = "Example: your parcel, as asked for: https://help.example.com/orders";
+    assert!(inbox.contains(sent), "{inbox}");
+}
+
+#[test]
+fn an_ivr_that_texts_itself_gets_the_address_with_its_answer() {
+    let site = Site::with(&OFFERS.replace("only_if  = [\"long_wait\"]\n", ""));
+    let body =
+        r#"{"number":"+447700900465","called":"+442079460018","skill":"orders","want_url":true}"#;
+    let (status, told) = site.asks("deflect", "POST", "/v1/eligibility", body);
+    assert_eq!((status, &told["eligible"]), (200, &json!(true)), "{told}");
+    assert_eq!(told["url"], "https://help.example.com/orders");
+    assert!(told["offer_id"].is_null() && told["valid_for_seconds"].as_i64() > Some(0), "{told}");
+    assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM message"), 0);
 }
 
 #[test]
 fn kh_13_an_ivr_made_for_another_system_needs_only_our_address() {
-    let site = Site::with(&OFFERS.replace("only_if  = [\"long_wait\"]\n", ""));
-    let post = |path: &str, body: &str| site.asks("deflect", "POST", path, body);
-    let asked = r#"{"skill":"orders","consumerPhoneNumber":"+447700900471","handoffId":"h1"}"#;
-    let (status, told) = post("/api/account/1/eligibility?v=2.0", asked);
+    let config = format!("{CONFIG}public_url = \"https://carom.example\"\n");
+    let offers = OFFERS.replace("only_if  = [\"long_wait\"]\n", "");
+    let site = Site::configured(&offers, &config);
+    // As LivePerson's clients sign: OAuth 1.0a, under the address they know.
+    let keys = Keys {
+        consumer_key: "app-key".to_owned(),
+        consumer_secret: "app-secret".to_owned(),
+        token: "access-token".to_owned(),
+        token_secret: "access-secret".to_owned(),
+    };
+    let mut calls = 0;
+    let mut signed = |path: &str, keys: &Keys| {
+        calls += 1;
+        keys.header("POST", &format!("https://carom.example{path}"), &format!("nonce-{calls}"))
+    };
+    let post = |path: &str, authorization: &str, body: &str| {
+        site.asks_by(authorization, "POST", path, "", body)
+    };
+    let (eligibility, invite) = ("/api/account/1/eligibility?v=2.0", "/api/account/1/invite?v=2.0");
+    let asked = r#"{"skill":"orders","consumerPhoneNumber":"+447700900471","handoffId":"h1",
+        "ivrNumber":"+442079460018","sdes":[{"type":"ctmrinfo"}],"templateVariables":{"1":"x"}}"#;
+    let (status, told) = post(eligibility, &signed(eligibility, &keys), asked);
     assert_eq!((status, &told["eligible"]), (200, &Value::Bool(true)), "{told}");
-    assert_eq!(told["availableChannels"], serde_json::json!(["sms"]));
-    let invite = format!("{{\"callId\":{}}}", told["callId"]);
-    let (status, invited) = post("/api/account/1/invite?v=2.0", &invite);
+    assert_eq!(told["availableChannels"], json!(["sms"]));
+    let wanted = |more: Value| {
+        let mut body = json!({"callId": told["callId"]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body.to_string()
+    };
+    for (more, code) in [
+        (json!({"overrideMessage": "Example: come to our shop"}), 1000),
+        (json!({"overrideChannel": "wa"}), 1900),
+        (json!({"overrideChannel": "fax"}), 1900),
+        (json!({"overrideSkill": "bills"}), 1901),
+    ] {
+        let (status, told) = post(invite, &signed(invite, &keys), &wanted(more));
+        assert_eq!((status, &told["errorCode"]), (400, &json!(code)), "{told}");
+    }
+    let body = wanted(json!({"overrideMessage": "Example: as asked for, {link}"}));
+    let authorization = signed(invite, &keys);
+    let (status, invited) = post(invite, &authorization, &body);
     assert_eq!((status, &invited["callId"]), (200, &told["callId"]), "{invited}");
-    assert_eq!(post("/api/account/1/invite?v=2.0", &invite).0, 404);
+    let (status, told) = post(invite, &signed(invite, &keys), &body);
+    assert_eq!((status, &told["errorCode"]), (404, &json!(1004)), "{told}");
+    // A request that is told again, by another key, for another address, or not signed at all.
+    let forger = Keys { token_secret: "guess".to_owned(), ..keys.clone() };
+    for authorization in
+        [authorization, signed(invite, &forger), signed(eligibility, &keys), "OAuth x".to_owned()]
+    {
+        let (status, told) = post(invite, &authorization, &body);
+        assert_eq!((status, &told["errorCode"]), (401, &json!(1100)), "{told}");
+        assert!(told["errorMessage"].is_string(), "{told}");
+    }
     let wrong = r#"{"skill":"orders","consumerPhoneNumber":"none"}"#;
-    let (status, told) = post("/api/account/1/eligibility", wrong);
-    assert_eq!((status, &told["errorCode"]), (400, &Value::from(1001)), "{told}");
+    let bearer = "Bearer deflect-token";
+    for (path, body, code) in [
+        ("/api/account/1/eligibility", wrong, 1001),
+        ("/api/account/1/eligibility?v=1.0", asked, 1002),
+        ("/api/account/1/invite?v=3.0", "{}", 1002),
+        (invite, "{}", 1000),
+    ] {
+        let (status, told) = post(path, bearer, body);
+        assert_eq!((status, &told["errorCode"]), (400, &json!(code)), "{told}");
+    }
+    let slow = |_| post(eligibility, "Bearer hasty-token", wrong);
+    let (status, told) = (0..3).map(slow).last().unwrap();
+    assert_eq!((status, &told["errorCode"]), (429, &json!(1029)), "{told}");
 
-    let broadcast = r#"{"audience":[{"name":"A","phoneNumber":"+447700900472"}],
-        "channel":{"channelName":"messagemedia","externalId":"+442079460018"},
-        "payload":{"type":"event","eventName":"orders"}}"#;
-    let (status, told) = post("/rest/v1/broadcast/instant", broadcast);
+    // As IVR Engagement's clients do, and are told.
+    let engagement = "/api/account/+442079460018/external/engagement?v=1.0";
+    let caller = json!({"appType": "IVR", "consumerSections": ["main", "orders"],
+        "engagementAttributes": [{"type": "personal", "personal": {"contacts": [{"phone": "+447700900473"}]}}]});
+    let (status, told) = post(engagement, &signed(engagement, &keys), &caller.to_string());
+    assert_eq!((status, &told["status"]), (200, &json!("Available")), "{told}");
+    let (status, told) = post(engagement, "Bearer guess", &caller.to_string());
+    assert_eq!((status, &told["internalCode"]), (401, &json!("401")), "{told}");
+
+    // As Flow's clients do: the bare key, the context inside the payload.
+    let broadcast = |number: &str, payload: Value| {
+        let body = json!({
+            "audience": [{"name": "A", "phoneNumber": number, "profile": {"fullName": "A"}}],
+            "channel": {"channelName": "messagemedia", "externalId": "+442079460018"},
+            "payload": payload,
+        });
+        post("/rest/v1/broadcast/instant", "deflect-token", &body.to_string())
+    };
+    let metadata =
+        json!({"language": "en-GB", "timezone": "UTC", "params": {"topic": [{"value": "x"}]}});
+    let event = json!({"type": "event", "eventName": "orders", "metadata": metadata});
+    let (status, told) = broadcast("+447700900472", event.clone());
     assert_eq!((status, told["status"].as_str()), (200, Some("ok")), "{told}");
+    let (status, told) = broadcast("+447700900474", json!({"type": "text", "speech": "Come!"}));
+    assert_eq!((status, &told["error"]), (400, &json!("invalid_text")), "{told}");
+    let (status, told) = post("/rest/v1/broadcast/instant", "guess", &event.to_string());
+    assert_eq!((status, &told["error"]), (401, &json!("unauthorized")), "{told}");
     assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM message"), 2);
+}
+
+/// A key of LivePerson, used as the standard says (RFC 5849), by what stands in no crate of ours.
+#[derive(Clone)]
+struct Keys {
+    consumer_key: String,
+    consumer_secret: String,
+    token: String,
+    token_secret: String,
+}
+
+impl Keys {
+    fn header(&self, method: &str, url: &str, nonce: &str) -> String {
+        let (address, query) = url.split_once('?').unwrap_or((url, ""));
+        let now = jiff::Timestamp::now().as_second().to_string();
+        let own = [
+            ("oauth_consumer_key", self.consumer_key.as_str()),
+            ("oauth_nonce", nonce),
+            ("oauth_signature_method", "HMAC-SHA1"),
+            ("oauth_timestamp", &now),
+            ("oauth_token", &self.token),
+            ("oauth_version", "1.0"),
+        ];
+        let query = query.split('&').filter_map(|pair| pair.split_once('='));
+        let mut all: Vec<_> = query
+            .chain(own)
+            .map(|(name, value)| format!("{}={}", coded(name), coded(value)))
+            .collect();
+        all.sort();
+        let base = format!("{method}&{}&{}", coded(address), coded(&all.join("&")));
+        let key = format!("{}&{}", coded(&self.consumer_secret), coded(&self.token_secret));
+        let mut judge = std::process::Command::new("openssl")
+            .args(["dgst", "-sha1", "-hmac", &key, "-binary"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        judge.stdin.take().unwrap().write_all(base.as_bytes()).unwrap();
+        let signature = STANDARD.encode(judge.wait_with_output().unwrap().stdout);
+        let shown = own.iter().copied().chain([("oauth_signature", signature.as_str())]);
+        let shown: Vec<_> =
+            shown.map(|(name, value)| format!("{name}=\"{}\"", coded(value))).collect();
+        format!("OAuth realm=\"x\", {}", shown.join(", "))
+    }
+}
+
+fn coded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }

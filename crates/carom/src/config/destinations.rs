@@ -1,6 +1,6 @@
 //! From links to the services behind them.
 
-use deflect_actions::destination::{Base, Destination, Keys, Khoros, Liveperson, Pointers};
+use deflect_actions::destination::{Base, Destination, Khoros, Liveperson, Pointers};
 use ivr_runtime::flow::model::{Account, Link, LinkKind};
 
 use super::{Config, ProviderKind, Snapshot};
@@ -56,12 +56,7 @@ fn liveperson(config: &Config, of: &Account) -> Option<Liveperson> {
     let own = of.account.clone();
     Some(Liveperson {
         account: own.unwrap_or_else(|| account.reveal().to_owned()),
-        keys: Keys {
-            consumer_key: keys.consumer_key.reveal().to_owned(),
-            consumer_secret: keys.consumer_secret.reveal().to_owned(),
-            token: keys.token.reveal().to_owned(),
-            token_secret: keys.token_secret.reveal().to_owned(),
-        },
+        keys: keys.keys(),
         base: url.clone().map_or(Base::Directory, Base::At),
     })
 }

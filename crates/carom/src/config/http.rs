@@ -5,7 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use deflect_actions::hooks::{self, Hook};
 use ivr_runtime::diagnose::Code;
 
-use super::{read::Table, secret::Secret};
+use super::{
+    provider::{OauthKeys, oauth_keys},
+    read::Table,
+    secret::Secret,
+};
 
 /// Requests of a token in a minute, unless it says otherwise.
 const PER_MINUTE: u32 = 600;
@@ -38,17 +42,26 @@ pub struct Http {
     pub webhooks: Vec<Hook>,
 }
 
-/// A bearer token.
+/// Who may ask for something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// For the log and the operator.
     pub name: String,
-    /// Its value.
-    pub secret: Secret,
+    /// How they prove it.
+    pub proof: Proof,
     /// What it is good for.
     pub scope: Scope,
     /// Requests that it is good for in a minute.
     pub per_minute: u32,
+}
+
+/// How somebody proves who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// By a bearer token.
+    Bearer(Secret),
+    /// By signing each request as LivePerson's clients do.
+    Oauth(OauthKeys),
 }
 
 /// What a token is good for.
@@ -132,9 +145,25 @@ pub(super) fn signing_key(table: &Table<'_>, secret: &Secret) -> Option<Vec<u8>>
 
 fn token(table: Table<'_>) -> Option<Token> {
     let name = table.required("name", |t| t.text("name")).map(|name| name.value);
-    let secret = table.required("secret", |t| t.secret_value("secret"));
+    let secret = table.secret_value("secret").map(Proof::Bearer);
+    let oauth = oauth_keys(&table, "oauth").map(Proof::Oauth);
+    match (table.has("secret"), table.has("oauth")) {
+        (true, true) => {
+            let help = "leave one of them out";
+            table.note(Code::E00, "oauth", "a token has `secret` or `oauth`, not both", help);
+        }
+        (false, false) => {
+            let help = "add it, or `oauth` for a client of LivePerson";
+            table.notes().note(Code::E00, table.span(), "the token has no `secret`", help);
+        }
+        (true, false) | (false, true) => {}
+    }
     let scope = table.required("scope", |t| t.choice("scope", &SCOPES, &[]));
+    if table.has("oauth") && scope.is_some_and(|scope| scope != Scope::Deflect) {
+        let message = "`oauth` is for the routes of LivePerson, which are of scope `deflect`";
+        table.note(Code::E00, "oauth", message, "give the token a `secret` in its place");
+    }
     let per_minute = table.number("per_minute", 1..=1_000_000).unwrap_or(PER_MINUTE);
     table.finish();
-    Some(Token { name: name?, secret: secret?, scope: scope?, per_minute })
+    Some(Token { name: name?, proof: secret.or(oauth)?, scope: scope?, per_minute })
 }

@@ -43,7 +43,7 @@ pub use business::Business;
 pub use control::Control;
 pub use destinations::{destination, destination_of_provider, link};
 pub use entry::Entry;
-pub use http::{Http, Scope, Token};
+pub use http::{Http, Proof, Scope, Token};
 pub use limits::Limits;
 pub use listener::{Listener, Transport};
 pub use load::{FlowSource, Snapshot, check, flow_files, sub_files};

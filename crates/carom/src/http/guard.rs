@@ -1,26 +1,37 @@
 //! Who may see what shows calls, numbers or texts, and who may tell or order what.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use deflect_actions::link::Token;
+use deflect_actions::{
+    destination::{Claim, Keys},
+    link::Token,
+};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
-use super::{Site, patience::Peer};
-use crate::config::{Http, Scope};
+use super::{Site, dialect::Dialect, patience::Peer};
+use crate::{
+    config::{Http, Proof, Scope},
+    node::clock::wall_ms,
+};
 
 /// Headers by which a proxy says that a request comes from elsewhere.
 const FORWARDED: [&str; 4] = ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"];
+/// The clock of who signs requests may be off by so much, seconds.
+const SKEW_S: i64 = 300;
+/// Bytes of a nonce.
+const NONCE: usize = 128;
 /// Who asks without a token, on this machine.
 const HERE: &str = "local";
 
@@ -31,9 +42,18 @@ pub struct Tokens(Arc<Vec<Bearer>>);
 #[derive(Debug)]
 struct Bearer {
     name: String,
-    digest: [u8; 32],
+    proof: Proven,
     scope: Scope,
     bucket: Mutex<Bucket>,
+}
+
+/// How somebody proves who they are.
+#[derive(Debug)]
+enum Proven {
+    /// By a token of this hash.
+    Token([u8; 32]),
+    /// By signing; when and what was signed of late, so that nothing counts twice.
+    Signature(Keys, Mutex<BTreeSet<(i64, String)>>),
 }
 
 /// Requests that a token has left; it fills up evenly, to a minute's worth.
@@ -64,7 +84,11 @@ impl Tokens {
     #[must_use]
     pub fn of(http: &Http) -> Self {
         let bearer = |token: &crate::config::Token| {
-            Bearer::new(&token.name, token.secret.reveal(), token.scope, token.per_minute)
+            let proof = match &token.proof {
+                Proof::Bearer(secret) => Proven::Token(digest(secret.reveal())),
+                Proof::Oauth(keys) => Proven::Signature(keys.keys(), Mutex::default()),
+            };
+            Bearer::new(&token.name, proof, token.scope, token.per_minute)
         };
         Self(Arc::new(http.tokens.iter().map(bearer).collect()))
     }
@@ -75,6 +99,7 @@ impl Tokens {
         headers: &HeaderMap,
         from: SocketAddr,
         scope: Scope,
+        dialect: Dialect,
     ) -> Result<Client, Refused> {
         let is_off = || !self.0.iter().any(|bearer| bearer.scope == scope);
         if scope == Scope::Messages && is_off() {
@@ -86,23 +111,59 @@ impl Tokens {
             return here.then(|| Client(HERE.to_owned())).ok_or(Refused::Stranger);
         }
         let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        let given = digest(token.trim());
+        let bare = value.filter(|it| dialect.takes_bare_keys() && !it.contains(' '));
+        let token = value.and_then(|value| value.strip_prefix("Bearer ")).or(bare);
+        let given = digest(token.unwrap_or_default().trim());
         // All are compared, so that the time tells nothing.
-        let fits = |one: &&Bearer| bool::from(one.digest.ct_eq(&given)) & (one.scope == scope);
+        let fits = |one: &&Bearer| match &one.proof {
+            Proven::Token(digest) => bool::from(digest.ct_eq(&given)) & (one.scope == scope),
+            Proven::Signature(..) => false,
+        };
         let found = self.0.iter().fold(None, |found, one| found.or(Some(one).filter(fits)));
-        let bearer = found.ok_or(Refused::Stranger)?;
-        let mut bucket = bearer.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.take(Instant::now()).map_err(Refused::TooFast)?;
-        Ok(Client(bearer.name.clone()))
+        found.ok_or(Refused::Stranger)?.takes_one()
+    }
+
+    /// Who has signed the request, now and not before.
+    fn admit_signed(
+        &self,
+        claim: &Claim,
+        (method, addresses): (&str, &[String]),
+        scope: Scope,
+        now_s: i64,
+    ) -> Result<Client, Refused> {
+        let found = self.0.iter().find_map(|one| match &one.proof {
+            Proven::Signature(keys, nonces) if one.scope == scope => {
+                claim.is_by(keys, method, addresses).then_some((one, nonces))
+            }
+            _ => None,
+        });
+        let (bearer, nonces) = found.ok_or(Refused::Stranger)?;
+        let at_s = claim.at_s().filter(|at| (now_s - SKEW_S..=now_s + SKEW_S).contains(at));
+        let at_s = at_s.filter(|_| claim.nonce().len() <= NONCE).ok_or(Refused::Stranger)?;
+        let used = (at_s, claim.nonce().to_owned());
+        let mut nonces = nonces.lock().unwrap_or_else(PoisonError::into_inner);
+        if nonces.contains(&used) {
+            return Err(Refused::Stranger);
+        }
+        let client = bearer.takes_one()?;
+        *nonces = nonces.split_off(&(now_s - SKEW_S, String::new()));
+        nonces.insert(used);
+        Ok(client)
     }
 }
 
 impl Bearer {
-    fn new(name: &str, secret: &str, scope: Scope, per_minute: u32) -> Self {
+    fn new(name: &str, proof: Proven, scope: Scope, per_minute: u32) -> Self {
         let per_minute = f64::from(per_minute);
         let bucket = Mutex::new(Bucket { per_minute, left: per_minute, at: Instant::now() });
-        Self { name: name.to_owned(), digest: digest(secret), scope, bucket }
+        Self { name: name.to_owned(), proof, scope, bucket }
+    }
+
+    /// Takes one of its requests.
+    fn takes_one(&self) -> Result<Client, Refused> {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.take(Instant::now()).map_err(Refused::TooFast)?;
+        Ok(Client(self.name.clone()))
     }
 }
 
@@ -125,6 +186,14 @@ fn digest(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
+/// What stands before a route.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub site: Site,
+    pub scope: Scope,
+    pub dialect: Dialect,
+}
+
 /// Whoever reads the context of a call may not use up that of a link, and the other way round.
 pub(super) async fn of_context(
     State(site): State<Site>,
@@ -134,34 +203,58 @@ pub(super) async fn of_context(
 ) -> Response {
     let id = request.uri().path().rsplit('/').next().unwrap_or("");
     let scope = if Token::parse(id).is_some() { Scope::Context } else { Scope::Read };
-    guard(State((site, scope)), peer, request, next).await
+    guard(State(Gate { site, scope, dialect: Dialect::Ours }), peer, request, next).await
 }
 
 /// Lets through whom the tokens admit for this scope, and says who it is; the others get 401.
 pub(super) async fn guard(
-    State((site, scope)): State<(Site, Scope)>,
+    State(Gate { site, scope, dialect }): State<Gate>,
     ConnectInfo(Peer(from)): ConnectInfo<Peer>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match site.tokens.admit(request.headers(), from, scope) {
+    let claim = claim(&request).filter(|_| dialect.takes_oauth() && !site.tokens.0.is_empty());
+    let admitted = match claim {
+        Some(claim) => {
+            let snapshot = site.snapshot.load();
+            let addresses = addresses(&request, snapshot.config.http.public_url.as_deref());
+            let signed = (request.method().as_str(), addresses.as_slice());
+            site.tokens.admit_signed(&claim, signed, scope, wall_ms() / 1_000)
+        }
+        None => site.tokens.admit(request.headers(), from, scope, dialect),
+    };
+    match admitted {
         Ok(client) => {
             request.extensions_mut().insert(client);
             next.run(request).await
         }
         Err(Refused::Stranger) => {
-            let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
-            (StatusCode::UNAUTHORIZED, challenge, "a token is needed\n").into_response()
+            dialect.refuses(StatusCode::UNAUTHORIZED, "unauthorized", "a token is needed")
         }
         Err(Refused::Off) => {
-            let told = "off: no token of `[http] tokens` has this scope\n";
-            (StatusCode::FORBIDDEN, told).into_response()
+            let message = "off: no token of `[http] tokens` has this scope";
+            dialect.refuses(StatusCode::FORBIDDEN, "off", message)
         }
         Err(Refused::TooFast(seconds)) => {
-            let after = [(header::RETRY_AFTER, seconds.to_string())];
-            (StatusCode::TOO_MANY_REQUESTS, after, "too many requests\n").into_response()
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let mut response = dialect.refuses(status, "too_many_requests", "too many requests");
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
         }
     }
+}
+
+fn claim(request: &Request) -> Option<Claim> {
+    Claim::parse(request.headers().get(header::AUTHORIZATION)?.to_str().ok()?)
+}
+
+/// What a client may have called the address of a request.
+fn addresses(request: &Request, public_url: Option<&str>) -> Vec<String> {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let by_host = |host: &str| ["https", "http"].map(|scheme| format!("{scheme}://{host}"));
+    let bases = public_url.map(str::to_owned).into_iter().chain(host.into_iter().flat_map(by_host));
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    bases.map(|base| format!("{base}{path}")).collect()
 }
 
 #[cfg(test)]
@@ -178,7 +271,9 @@ mod tests {
     fn without_tokens_only_this_machine_and_no_proxy_is_admitted() {
         let open = Tokens::default();
         let (here, there) = ("127.0.0.1:9".parse().unwrap(), "192.0.2.1:9".parse().unwrap());
-        let admits = |pairs: &[_], from| open.admit(&headers(pairs), from, Scope::Read).is_ok();
+        let admits = |pairs: &[_], from| {
+            open.admit(&headers(pairs), from, Scope::Read, Dialect::Ours).is_ok()
+        };
         assert!(admits(&[], here));
         assert!(!admits(&[], there));
         assert!(!admits(&[("x-forwarded-for", "192.0.2.1")], here));
@@ -188,13 +283,14 @@ mod tests {
     #[test]
     fn with_tokens_everybody_needs_one_that_is_good_for_it() {
         let tokens = Tokens(Arc::new(vec![
-            Bearer::new("a", "one", Scope::Read, 60),
-            Bearer::new("b", "two", Scope::Read, 60),
-            Bearer::new("c", "told", Scope::Sources, 60),
+            Bearer::new("a", Proven::Token(digest("one")), Scope::Read, 60),
+            Bearer::new("b", Proven::Token(digest("two")), Scope::Read, 60),
+            Bearer::new("c", Proven::Token(digest("told")), Scope::Sources, 60),
         ]));
         let here = "127.0.0.1:9".parse().unwrap();
         let who = |value: &str, scope| {
-            tokens.admit(&headers(&[("authorization", value)]), here, scope).ok().map(|who| who.0)
+            let headers = headers(&[("authorization", value)]);
+            tokens.admit(&headers, here, scope, Dialect::Ours).ok().map(|who| who.0)
         };
         assert_eq!(who("Bearer told", Scope::Sources).as_deref(), Some("c"));
         assert_eq!(who("Bearer one", Scope::Read).as_deref(), Some("a"));
@@ -204,7 +300,21 @@ mod tests {
         for value in ["Bearer three", "one", "Bearer "] {
             assert_eq!(who(value, Scope::Read), None, "{value}");
         }
-        assert!(tokens.admit(&headers(&[]), here, Scope::Read).is_err());
+        assert!(tokens.admit(&headers(&[]), here, Scope::Read, Dialect::Ours).is_err());
+    }
+
+    #[test]
+    fn a_bare_key_is_taken_where_flow_s_clients_ask() {
+        let one = Bearer::new("a", Proven::Token(digest("one")), Scope::Deflect, 60);
+        let tokens = Tokens(Arc::new(vec![one]));
+        let here = "127.0.0.1:9".parse().unwrap();
+        let admits = |value: &str, dialect| {
+            let headers = headers(&[("authorization", value)]);
+            tokens.admit(&headers, here, Scope::Deflect, dialect).is_ok()
+        };
+        assert!(admits("one", Dialect::Flow) && admits("Bearer one", Dialect::Flow));
+        assert!(!admits("two", Dialect::Flow) && !admits("Basic one", Dialect::Flow));
+        assert!(!admits("one", Dialect::Ours) && !admits("one", Dialect::C2m));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod api;
 mod context;
+mod dialect;
 mod guard;
 mod inbox;
 mod landing;
@@ -13,6 +14,7 @@ mod metrics;
 mod patience;
 mod sources;
 mod webhooks;
+mod xml;
 
 use std::{
     io,
@@ -37,8 +39,12 @@ use deflect_actions::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{mpsc, watch};
 
-use self::patience::{Patient, Peer};
 pub use self::{api::Invites, guard::Tokens, landing::Desk as Landing};
+use self::{
+    dialect::Dialect,
+    guard::Gate,
+    patience::{Patient, Peer},
+};
 use crate::{
     config::{Scope, Snapshot},
     node::{Sources, rating},
@@ -109,20 +115,24 @@ pub async fn serve(listen: SocketAddr, site: Site) -> io::Result<SocketAddr> {
 
 fn router(site: Site) -> Router {
     let webhooks = get(webhooks::take).post(webhooks::take);
-    let guarded = |routes: Router<Site>, scope| {
-        routes.route_layer(from_fn_with_state((site.clone(), scope), guard::guard))
+    let guarded = |routes: Router<Site>, scope, dialect| {
+        let gate = Gate { site: site.clone(), scope, dialect };
+        routes.route_layer(from_fn_with_state(gate, guard::guard))
     };
     let read =
         Router::new().route("/metrics", get(metrics::page)).route("/sandbox", get(inbox::page));
     let api = api::operations().into_iter().fold(Router::new(), |all, operation| {
         let route = Router::new().route(operation.path, operation.route);
         let guarded = match operation.scope {
-            Some(scope) => guarded(route, scope),
+            Some(scope) => guarded(route, scope, operation.dialect),
             None => route.route_layer(from_fn_with_state(site.clone(), guard::of_context)),
         };
-        all.merge(guarded)
+        all.merge(match operation.xml {
+            Some(root) => guarded.route_layer(from_fn_with_state(root, xml::as_asked)),
+            None => guarded,
+        })
     });
-    guarded(read, Scope::Read)
+    guarded(read, Scope::Read, Dialect::Plain)
         .merge(api)
         .merge(landing::routes())
         .route("/v1/openapi.json", get(|| async { Json(api::document()) }))

@@ -66,7 +66,7 @@ pub use self::{
     local_time::local_time,
     media::{StreamRules, stream_config},
     record::in_words,
-    remote::{Invited, NoOffer, OfferedLink, Question, RemoteCalls},
+    remote::{Invited, NoOffer, OfferedLink, Overrides, Question, RemoteCalls},
     tasks::{Marks, Services, start_seed},
     timeline::{CallSummary, Entry, TimeLine},
     way::Way,

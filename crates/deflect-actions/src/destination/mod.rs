@@ -20,7 +20,7 @@ pub use self::{
     http::Pointers,
     khoros::Khoros,
     liveperson::{Base, Liveperson},
-    oauth1::Keys,
+    oauth1::{Claim, Keys},
 };
 use crate::web::Circuits;
 

@@ -1,5 +1,6 @@
 //! Providers that links lead to: `liveperson` and `khoros`. They carry no texts.
 
+use deflect_actions::destination::Keys;
 use ivr_runtime::diagnose::Code;
 
 use super::ProviderKind;
@@ -18,9 +19,22 @@ pub struct OauthKeys {
     pub token_secret: Secret,
 }
 
+impl OauthKeys {
+    /// As the client of LivePerson, and who checks such clients, use them.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        Keys {
+            consumer_key: self.consumer_key.reveal().to_owned(),
+            consumer_secret: self.consumer_secret.reveal().to_owned(),
+            token: self.token.reveal().to_owned(),
+            token_secret: self.token_secret.reveal().to_owned(),
+        }
+    }
+}
+
 pub(super) fn liveperson(table: &Table<'_>) -> Option<ProviderKind> {
     let account = table.required("account", |t| t.secret_or_text("account"));
-    let keys = table.required("secret", oauth_keys);
+    let keys = table.required("secret", |t| oauth_keys(t, "secret"));
     let url = table.web_address("url");
     Some(ProviderKind::Liveperson { account: account?, keys: keys?, url })
 }
@@ -33,8 +47,8 @@ pub(super) fn khoros(table: &Table<'_>) -> Option<ProviderKind> {
 }
 
 /// The secret is a TOML file of four texts.
-fn oauth_keys(table: &Table<'_>) -> Option<OauthKeys> {
-    let file = table.secret_value("secret")?;
+pub(in crate::config) fn oauth_keys<'a>(table: &Table<'a>, name: &'a str) -> Option<OauthKeys> {
+    let file = table.secret_value(name)?;
     let keys: Option<toml::Table> = file.reveal().parse().ok();
     let key = |name: &str| {
         let value = keys.as_ref()?.get(name)?.as_str()?;
@@ -50,10 +64,10 @@ fn oauth_keys(table: &Table<'_>) -> Option<OauthKeys> {
     };
     let read = read();
     if read.is_none() {
-        let message = "`secret` does not hold a key of OAuth 1.0a";
+        let message = format!("`{name}` does not hold a key of OAuth 1.0a");
         let help = "four lines: `consumer_key`, `consumer_secret`, `token`, `token_secret`, each \
                     with `= \"…\"`";
-        table.note(Code::E13, "secret", message, help);
+        table.note(Code::E13, name, message, help);
     }
     read
 }

@@ -11,6 +11,7 @@ use deflect_actions::provider::{
 use ivr_runtime::diagnose::Code;
 
 pub use self::destination::OauthKeys;
+pub(super) use self::destination::oauth_keys;
 use super::{read::Table, secret::Secret};
 
 /// A message provider with its credentials.

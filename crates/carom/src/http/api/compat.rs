@@ -1,9 +1,11 @@
 //! Routes by the names that other systems have for them, so that an IVR which was made for one of
 //! those needs no more than another address: LivePerson's Connect To Messaging, Khoros Flow.
 
+use std::collections::BTreeMap;
+
 use axum::{
     Extension, Json,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -12,19 +14,37 @@ use ivr_runtime::call::TextOutcome;
 use message_text::E164;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Body, Problem};
 use crate::{
     http::{Site, guard::Client},
-    switchboard::{NoOffer, Question},
+    switchboard::{NoOffer, Overrides, Question},
 };
 
-/// LivePerson's codes of errors.
-const INVALID_REQUEST: u32 = 1000;
+/// LivePerson's codes of errors that tell more than the status.
 const INVALID_PHONE: u32 = 1001;
+const OTHER_VERSION: u32 = 1002;
 const NOT_SENT: u32 = 1400;
-const NO_CHANNEL: u32 = 1501;
+const OTHER_CHANNEL: u32 = 1900;
+const OTHER_SKILL: u32 = 1901;
+/// The version of Connect To Messaging that is spoken.
+const C2M: &str = "2.0";
+/// Params of Flow that are taken as fields.
+const PARAMS: usize = 16;
+
+/// The version, in the query.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Version {
+    v: Option<String>,
+}
+
+impl Version {
+    /// Whether it is another one than `spoken`; one that is left out is the one.
+    pub(super) fn is_other_than(&self, spoken: &str) -> bool {
+        self.v.as_deref().is_some_and(|v| v != spoken)
+    }
+}
 
 /// Connect To Messaging: eligibility.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -40,7 +60,12 @@ pub(crate) struct C2mEligibility {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct C2mInvite {
     call_id: String,
+    /// `sms` or `wa`.
     override_channel: Option<String>,
+    /// An SMS in place of the flow's, with `{link}` where its address is put.
+    override_message: Option<String>,
+    /// Another intent than was asked about.
+    override_skill: Option<String>,
 }
 
 /// Connect To Messaging: whether a message may be sent.
@@ -70,9 +95,37 @@ impl IntoResponse for C2mError {
     }
 }
 
+impl C2mError {
+    /// By the code that belongs to the status.
+    pub fn of(status: StatusCode, message: impl Into<String>) -> Self {
+        let code = match status {
+            StatusCode::UNAUTHORIZED => 1100,
+            StatusCode::FORBIDDEN => 1101,
+            StatusCode::NOT_FOUND => 1004,
+            StatusCode::METHOD_NOT_ALLOWED => 1005,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => 1015,
+            StatusCode::TOO_MANY_REQUESTS => 1029,
+            status if status.is_server_error() => 5000,
+            _ => 1000,
+        };
+        Self(status, code, message.into())
+    }
+
+    fn bad(code: u32, message: impl Into<String>) -> Self {
+        Self(StatusCode::BAD_REQUEST, code, message.into())
+    }
+
+    fn unless_spoken(version: &Version) -> Result<(), Self> {
+        match version.is_other_than(C2M) {
+            true => Err(Self::bad(OTHER_VERSION, format!("v is {C2M}"))),
+            false => Ok(()),
+        }
+    }
+}
+
 impl From<Problem> for C2mError {
     fn from(problem: Problem) -> Self {
-        Self(problem.status, INVALID_REQUEST, problem.message)
+        Self::of(problem.status, problem.message)
     }
 }
 
@@ -81,12 +134,13 @@ pub(crate) async fn c2m_eligibility(
     State(site): State<Site>,
     Extension(Client(client)): Extension<Client>,
     Path(_account): Path<String>,
+    Query(version): Query<Version>,
     body: Result<Body<C2mEligibility>, Problem>,
 ) -> Result<Json<C2mTold>, C2mError> {
+    C2mError::unless_spoken(&version)?;
     let Body(asked) = body?;
     let number: E164 = asked.consumer_phone_number.parse().map_err(|_| {
-        let message = "consumerPhoneNumber is no number with + and country code";
-        C2mError(StatusCode::BAD_REQUEST, INVALID_PHONE, message.to_owned())
+        C2mError::bad(INVALID_PHONE, "consumerPhoneNumber is no number with + and country code")
     })?;
     let question = question(number, asked.ivr_number, Some(asked.skill), client);
     let snapshot = site.snapshot.load_full();
@@ -105,23 +159,27 @@ pub(crate) async fn c2m_eligibility(
 pub(crate) async fn c2m_invite(
     State(site): State<Site>,
     Path(_account): Path<String>,
+    Query(version): Query<Version>,
     body: Result<Body<C2mInvite>, Problem>,
 ) -> Result<Json<C2mInvited>, C2mError> {
+    C2mError::unless_spoken(&version)?;
     let Body(wanted) = body?;
-    let no_channel =
-        |message: &str| C2mError(StatusCode::BAD_REQUEST, NO_CHANNEL, message.to_owned());
     let channel = match wanted.override_channel.as_deref() {
         None => None,
         Some("sms") => Some(Channel::Sms),
         Some("wa" | "whatsapp") => Some(Channel::WhatsApp),
-        Some(_) => return Err(no_channel("overrideChannel is sms or wa")),
+        Some(_) => return Err(C2mError::bad(OTHER_CHANNEL, "overrideChannel is sms or wa")),
     };
-    let invited = site.remote.invite(&wanted.call_id, channel).await.map_err(|why| match why {
-        NoOffer::Gone => {
-            let message = "no eligibility of this callId waits";
-            C2mError(StatusCode::NOT_FOUND, 1004, message.to_owned())
+    let (text, intent) = (wanted.override_message, wanted.override_skill);
+    let overrides = Overrides { channel, text, intent };
+    let invited = site.remote.invite(&wanted.call_id, &overrides).await;
+    let invited = invited.map_err(|why| match why {
+        NoOffer::Gone => C2mError::of(StatusCode::NOT_FOUND, "no eligibility of this callId waits"),
+        NoOffer::OtherChannel => C2mError::bad(OTHER_CHANNEL, "there is no text by this channel"),
+        NoOffer::OtherIntent(why) => C2mError::bad(OTHER_SKILL, format!("overrideSkill: {why}")),
+        NoOffer::OtherText(why) => {
+            C2mError::of(StatusCode::BAD_REQUEST, format!("overrideMessage: {why}"))
         }
-        NoOffer::OtherChannel => no_channel("there is no text by this channel"),
     })?;
     match &invited.outcome {
         TextOutcome::Accepted { .. } | TextOutcome::Queued | TextOutcome::Duplicate => {
@@ -129,7 +187,7 @@ pub(crate) async fn c2m_invite(
         }
         other => {
             let message = format!("the message was not sent: {}", word(other));
-            Err(C2mError(StatusCode::BAD_REQUEST, NOT_SENT, message))
+            Err(C2mError::bad(NOT_SENT, message))
         }
     }
 }
@@ -159,8 +217,34 @@ struct BroadcastChannel {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Payload {
-    /// The event is the intent.
+    #[serde(rename = "type")]
+    kind: PayloadKind,
+    /// An event is the intent.
     event_name: Option<String>,
+    /// A text is sent in place of the flow's, with `{link}` where its address is put.
+    speech: Option<String>,
+    metadata: Option<Metadata>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum PayloadKind {
+    Event,
+    Text,
+}
+
+/// What is known of the call.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Metadata {
+    language: Option<String>,
+    /// Become fields of the flow, the first value of each.
+    #[serde(default)]
+    params: BTreeMap<String, Vec<Param>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Param {
+    value: Value,
 }
 
 /// Khoros Flow: it is sent.
@@ -181,20 +265,40 @@ pub(crate) async fn broadcast(
     let number = super::number(one.phone_number.as_deref().unwrap_or_default())?;
     let channel = match wanted.channel.channel_name.as_str() {
         "whatsapp" => Channel::WhatsApp,
-        _ => Channel::Sms,
+        "twilio" | "messagemedia" | "telekom" => Channel::Sms,
+        other => {
+            let message = format!("`channelName`: there are texts and WhatsApp, no `{other}`");
+            return Err(Problem::bad("invalid_channel", message));
+        }
     };
-    let called = wanted.channel.external_id;
-    let question = question(number, called, wanted.payload.event_name, client);
+    let Payload { kind, event_name, speech, metadata } = wanted.payload;
+    let text = speech.filter(|_| kind == PayloadKind::Text);
+    if kind == PayloadKind::Text && text.is_none() {
+        return Err(Problem::bad("invalid_text", "a payload of type `text` has `speech`"));
+    }
+    let mut question = question(number, wanted.channel.external_id, event_name, client);
+    if let Some(Metadata { language, params }) = metadata {
+        question.language = language;
+        let first = |(name, values): (String, Vec<Param>)| {
+            let value = values.into_iter().next()?.value;
+            Some((name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        };
+        question.fields = params.into_iter().filter_map(first).take(PARAMS).collect();
+    }
     let snapshot = site.snapshot.load_full();
     let found = site.remote.ask(&snapshot, question).await;
     let Some(offer) = found.offer_id else {
         let reason = found.reason.unwrap_or_default();
         return Err(Problem::bad("not_eligible", reason));
     };
-    match site.remote.invite(&offer, Some(channel)).await {
+    let overrides = Overrides { channel: Some(channel), text, intent: None };
+    match site.remote.invite(&offer, &overrides).await {
         Ok(invited) if is_sent(&invited.outcome) => Ok(Json(BroadcastTold { status: "ok" })),
         Ok(invited) => Err(Problem::bad("not_sent", word(&invited.outcome))),
-        Err(_) => Err(Problem::bad("invalid_channel", "there is no text by this channel")),
+        Err(NoOffer::OtherText(why)) => Err(Problem::bad("invalid_text", why)),
+        Err(NoOffer::Gone | NoOffer::OtherChannel | NoOffer::OtherIntent(_)) => {
+            Err(Problem::bad("invalid_channel", "there is no text by this channel"))
+        }
     }
 }
 

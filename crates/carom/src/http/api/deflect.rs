@@ -1,13 +1,10 @@
 //! `POST /v1/eligibility`, `POST /v1/invite`: an old IVR asks whether a caller of its own may be
 //! offered a text, and has it sent (KH-13).
 
-use std::collections::BTreeMap;
-
 use axum::{
     Extension, Form, Json,
     extract::{FromRequest, Request, State},
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
 };
 use deflect_actions::provider::Channel;
 use ivr_runtime::call::TextOutcome;
@@ -19,7 +16,8 @@ use serde_json::{Value, json};
 use super::{Body, Problem};
 use crate::{
     http::{Site, guard::Client},
-    switchboard::{Invited, NoOffer, Question},
+    node::clock::wall_ms,
+    switchboard::{Invited, NoOffer, Overrides, Question},
 };
 
 /// Fields of a question at most.
@@ -33,12 +31,17 @@ pub(crate) struct Eligible {
     number: String,
     /// The number they called: chooses the flow.
     called: String,
+    /// What they call about; `skill` is the same.
+    #[serde(alias = "skill")]
     intent: Option<String>,
     language: Option<String>,
     wait_seconds: Option<u32>,
     customer_type: Option<String>,
     /// Menu labels on the way, one after the other.
     path: Option<String>,
+    /// The asking IVR texts the link itself: it gets the address, and the offer is taken up by that.
+    #[serde(default)]
+    want_url: bool,
 }
 
 /// Takes an offer up.
@@ -48,6 +51,12 @@ pub(crate) struct Invite {
     offer_id: String,
     /// `sms` or `whatsapp`; left out: the recommended one.
     channel: Option<String>,
+    /// The words of an SMS in place of the flow's, with `{link}` where its address is put; the brand
+    /// stands in it.
+    text: Option<String>,
+    /// What it is about, where that is something else than was asked about; `skill` is the same.
+    #[serde(alias = "skill")]
+    intent: Option<String>,
 }
 
 /// Whether a text may be offered.
@@ -62,7 +71,10 @@ pub(crate) struct EligibleTold {
     call_id: String,
     available_channels: Vec<&'static str>,
     recommended_channel: Option<&'static str>,
-    /// So long the offer is good.
+    /// The link, where the asking IVR texts it itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// So long the offer, or the link, is good.
     valid_for_seconds: u64,
     /// As it was asked.
     expected_wait_seconds: Option<u32>,
@@ -100,25 +112,42 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Either<T> {
 pub(crate) async fn eligibility(
     State(site): State<Site>,
     Extension(Client(client)): Extension<Client>,
-    headers: HeaderMap,
     Either(asked): Either<Eligible>,
-) -> Result<Response, Problem> {
+) -> Result<Json<EligibleTold>, Problem> {
+    let texts_itself = asked.want_url;
     let question = question(&site, client, asked)?;
     let wait = question.wait_seconds;
     let snapshot = site.snapshot.load_full();
     let found = site.remote.ask(&snapshot, question).await;
     let names: Vec<&'static str> = found.channels.iter().map(|channel| channel.as_str()).collect();
-    let body = EligibleTold {
+    let mut told = EligibleTold {
         eligible: found.offer_id.is_some(),
         reason: found.reason,
         offer_id: found.offer_id,
         call_id: found.call_id,
         recommended_channel: names.first().copied(),
         available_channels: names,
+        url: None,
         valid_for_seconds: found.valid_for.as_secs(),
         expected_wait_seconds: wait,
     };
-    Ok(told(&headers, StatusCode::OK, "eligibility", &json!(body)))
+    if let Some(offer) = told.offer_id.take_if(|_| texts_itself) {
+        match site.remote.link(&offer).await {
+            Some(link) => {
+                told.url = Some(link.url);
+                if let Some(until_ms) = link.until_ms {
+                    let left_ms = u64::try_from(until_ms - wall_ms()).unwrap_or(0);
+                    told.valid_for_seconds = left_ms / 1_000;
+                }
+            }
+            None => {
+                (told.eligible, told.reason) = (false, Some("no_link".to_owned()));
+                (told.available_channels, told.recommended_channel) = (Vec::new(), None);
+                told.valid_for_seconds = 0;
+            }
+        }
+    }
+    Ok(Json(told))
 }
 
 fn question(site: &Site, client: String, asked: Eligible) -> Result<Question, Problem> {
@@ -150,7 +179,7 @@ pub(crate) async fn invite(
     Extension(Client(client)): Extension<Client>,
     headers: HeaderMap,
     Either(wanted): Either<Invite>,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, Json<Value>), Problem> {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     let key = format!("{client}|{}|{}", key.unwrap_or_default(), wanted.offer_id);
     let channel = match wanted.channel.as_deref() {
@@ -164,18 +193,24 @@ pub(crate) async fn invite(
     };
     let _turn = site.invites.turn(&key).await;
     if let Some((status, body)) = site.invites.answered(&key) {
-        return Ok(told(&headers, status, "invite", &body));
+        return Ok((status, Json(body)));
     }
-    let invited = site.remote.invite(&wanted.offer_id, channel).await.map_err(|why| match why {
+    let Invite { offer_id, text, intent, .. } = wanted;
+    let overrides = Overrides { channel, text, intent };
+    let invited = site.remote.invite(&offer_id, &overrides).await.map_err(|why| match why {
         NoOffer::Gone => Problem::unknown("no such offer waits: ask for eligibility again"),
         NoOffer::OtherChannel => {
             Problem::bad("invalid_channel", "the offer has no text by that channel")
         }
+        NoOffer::OtherIntent(why) => {
+            Problem::bad("invalid_intent", format!("no text may be offered about that: {why}"))
+        }
+        NoOffer::OtherText(why) => Problem::bad("invalid_text", why),
     })?;
     let message = site.store.newest_message_of(&invited.call_id).await.ok().flatten();
     let (status, body) = outcome(&invited, message);
     site.invites.keep(&key, status, body.clone());
-    Ok(told(&headers, status, "invite", &body))
+    Ok((status, Json(body)))
 }
 
 fn outcome(invited: &Invited, message_id: Option<String>) -> (StatusCode, Value) {
@@ -195,28 +230,4 @@ fn outcome(invited: &Invited, message_id: Option<String>) -> (StatusCode, Value)
     };
     let body = InviteTold { call_id: invited.call_id.clone(), message_id, state, reason };
     (status, json!(body))
-}
-
-/// JSON, or the same as a small XML where that is asked for.
-fn told(headers: &HeaderMap, status: StatusCode, root: &str, body: &Value) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    if !accept.contains("xml") {
-        return (status, Json(body.clone())).into_response();
-    }
-    let members: BTreeMap<&String, &Value> = body.as_object().into_iter().flatten().collect();
-    let mut xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><{root}>");
-    for (name, value) in members {
-        let text = match value {
-            Value::Null => continue,
-            Value::String(text) => text.clone(),
-            Value::Array(items) => {
-                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
-            }
-            other => other.to_string(),
-        };
-        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        xml.push_str(&format!("<{name}>{text}</{name}>"));
-    }
-    xml.push_str(&format!("</{root}>"));
-    (status, [(header::CONTENT_TYPE, "application/xml; charset=utf-8")], xml).into_response()
 }

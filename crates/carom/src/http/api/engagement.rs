@@ -13,7 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Body, Problem, compat};
+use super::{
+    Body, Problem,
+    compat::{self, Version},
+};
 use crate::{
     http::{Site, guard::Client},
     node::clock::wall_ms,
@@ -23,11 +26,8 @@ use crate::{
 /// A link of which nobody says how long it is good.
 const VALID_SECONDS: i64 = 300;
 
-/// The version, in the query.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Version {
-    v: Option<String>,
-}
+/// The version of the API that is spoken.
+const SPOKEN: &str = "1.0";
 
 /// What the IVR knows.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -107,9 +107,16 @@ impl IntoResponse for Refused {
     }
 }
 
+impl Refused {
+    /// Told with this status.
+    pub fn of(status: StatusCode, message: impl Into<String>) -> Self {
+        Self(status, message.into())
+    }
+}
+
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self(problem.status, problem.message)
+        Self::of(problem.status, problem.message)
     }
 }
 
@@ -122,8 +129,8 @@ pub(crate) async fn engagement(
     Query(version): Query<Version>,
     body: Result<Body<Engagement>, Problem>,
 ) -> Result<Json<EngagementTold>, Refused> {
-    let bad = |why: &str| Refused(StatusCode::BAD_REQUEST, why.to_owned());
-    if version.v.is_some_and(|v| v != "1.0") {
+    let bad = |why: &str| Refused::of(StatusCode::BAD_REQUEST, why);
+    if version.is_other_than(SPOKEN) {
         return Err(bad("v is 1.0"));
     }
     let Body(asked) = body?;

@@ -33,7 +33,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::Site;
 
 pub use self::invites::Invites;
-pub(super) use self::{call_back::call_back, openapi::document, routes::operations};
+pub(super) use self::{
+    call_back::call_back, compat::C2mError, engagement::Refused, openapi::document,
+    routes::operations,
+};
 
 /// Why a request is not done.
 #[derive(Debug)]

@@ -59,7 +59,7 @@ fn described(operation: &Operation, problem: &Value, generator: &mut SchemaGener
         let mut answer = json!({ "description": what });
         if let Some(schema) = body {
             answer["content"] =
-                content(&json!(schema(generator)), operation.forms, "application/xml");
+                content(&json!(schema(generator)), operation.xml.is_some(), "application/xml");
         }
         if let Some(kind) = operation.sends.filter(|_| *status == 200) {
             answer["content"] = json!({ kind: {} });

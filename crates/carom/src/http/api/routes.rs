@@ -21,6 +21,7 @@ use crate::{
     config::Scope,
     http::{
         Site, context,
+        dialect::Dialect,
         sources::{self, Facts},
     },
 };
@@ -40,8 +41,12 @@ pub(crate) struct Operation {
     pub summary: &'static str,
     /// Its body.
     pub body: Option<Made>,
-    /// The body may be a form, too, and the answer XML.
+    /// The body may be a form, too.
     pub forms: bool,
+    /// The answer may be XML, too, under this name.
+    pub xml: Option<&'static str>,
+    /// Whose API it is like.
+    pub dialect: Dialect,
     /// Whether it takes an `Idempotency-Key`.
     pub key: Key,
     /// Status, what it says, and the body that comes with it.
@@ -70,8 +75,20 @@ impl Operation {
         summary: &'static str,
         route: MethodRouter<Site>,
     ) -> Self {
-        let (body, forms, key, answers) = (None, false, Key::Pointless, Vec::new());
-        Self { path, method, scope, summary, body, forms, key, answers, sends: None, route }
+        Self {
+            path,
+            method,
+            scope,
+            summary,
+            body: None,
+            forms: false,
+            xml: None,
+            dialect: Dialect::Ours,
+            key: Key::Pointless,
+            answers: Vec::new(),
+            sends: None,
+            route,
+        }
     }
 
     fn post(
@@ -98,6 +115,14 @@ impl Operation {
 
     fn form_too(self) -> Self {
         Self { forms: true, ..self }
+    }
+
+    fn xml_too(self, root: &'static str) -> Self {
+        Self { xml: Some(root), ..self }
+    }
+
+    fn like(self, dialect: Dialect) -> Self {
+        Self { dialect, ..self }
     }
 
     fn key(self, key: Key) -> Self {
@@ -131,6 +156,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
         )
         .takes::<Eligible>()
         .form_too()
+        .xml_too("eligibility")
         .tells::<EligibleTold>(200, "Whether, and which"),
         Op::post(
             "/v1/invite",
@@ -140,6 +166,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
         )
         .takes::<Invite>()
         .form_too()
+        .xml_too("invite")
         .key(Key::Taken)
         .tells::<InviteTold>(200, "A provider has it")
         .tells::<InviteTold>(202, "It waits, or may have arrived"),
@@ -149,6 +176,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
             "State and times of a text",
             get(messages::message),
         )
+        .xml_too("message")
         .tells::<MessageTold>(200, "Where it is"),
         Op::post(
             "/v1/messages",
@@ -260,6 +288,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
             "LivePerson Connect To Messaging: eligibility",
             post(compat::c2m_eligibility),
         )
+        .like(Dialect::C2m)
         .takes::<C2mEligibility>()
         .tells::<compat::C2mTold>(200, "Whether, and by which channels"),
         Op::post(
@@ -268,6 +297,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
             "LivePerson Connect To Messaging: invite",
             post(compat::c2m_invite),
         )
+        .like(Dialect::C2m)
         .takes::<C2mInvite>()
         .tells::<compat::C2mInvited>(200, "It is sent"),
         Op::post(
@@ -276,6 +306,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
             "LivePerson IVR Engagement: a link that the IVR texts itself",
             post(engagement::engagement),
         )
+        .like(Dialect::Engagement)
         .takes::<Engagement>()
         .tells::<EngagementTold>(200, "Whether, and the link"),
         Op::post(
@@ -284,6 +315,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
             "Khoros Flow: a broadcast to one person",
             post(compat::broadcast),
         )
+        .like(Dialect::Flow)
         .takes::<Broadcast>()
         .tells::<compat::BroadcastTold>(200, "It is sent"),
     ]

@@ -2,6 +2,7 @@
 //! flow says of its own callers holds for them, too: their calls go through the same call machine,
 //! without a phone (KH-13).
 
+mod overrides;
 mod way;
 
 use std::{
@@ -19,7 +20,11 @@ use ivr_runtime::{
 use message_text::E164;
 use tokio::time::Instant;
 
-use self::way::{Way, ways};
+pub use self::overrides::Overrides;
+use self::{
+    overrides::Words,
+    way::{Way, ways},
+};
 use super::{
     facts,
     fetch::{self, Question as Asked},
@@ -85,13 +90,17 @@ pub struct Invited {
     pub outcome: TextOutcome,
 }
 
-/// No offer of this id waits any more, or it is not for that channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why an offer is not taken up.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoOffer {
     /// It is unknown, used, or too old.
     Gone,
     /// Its flow has no text by that channel.
     OtherChannel,
+    /// The flow would not offer a text about that; why.
+    OtherIntent(String),
+    /// The words that are wanted may not be sent; why.
+    OtherText(String),
 }
 
 /// Flows that begin with what they offer, by revision and step.
@@ -108,6 +117,7 @@ pub struct RemoteCalls {
 
 #[derive(Debug)]
 struct Waiting {
+    question: Question,
     call: RemoteCall,
     ways: Vec<Way>,
     until: Instant,
@@ -121,6 +131,8 @@ struct RemoteCall {
     snapshot: Arc<Snapshot>,
     now: Duration,
     suppressed: Option<String>,
+    /// Words in place of the flow's.
+    words: Option<Words>,
 }
 
 /// A link that another IVR texts itself.
@@ -186,6 +198,7 @@ impl RemoteCalls {
             snapshot: Arc::clone(snapshot),
             now: Duration::ZERO,
             suppressed: None,
+            words: None,
         };
         self.services.store(call.ledger.started());
         let call_id = call.ledger.call_id.clone();
@@ -211,7 +224,8 @@ impl RemoteCalls {
         let first = ways.first().map(|way| way.at);
         let ways: Vec<_> = ways.into_iter().filter(|way| Some(way.at) == first).collect();
         let channels = ways.iter().map(|way| way.channel).collect();
-        self.keep(&call_id, Waiting { call, ways, until: Instant::now() + GOOD_FOR });
+        let until = Instant::now() + GOOD_FOR;
+        self.keep(&call_id, Waiting { question, call, ways, until });
         Eligibility {
             offer_id: Some(call_id.clone()),
             call_id,
@@ -221,27 +235,18 @@ impl RemoteCalls {
         }
     }
 
-    /// Accepts an offer in the person's name, by `channel` or the recommended one.
+    /// Accepts an offer in the person's name, as it was made or as is wanted.
     ///
     /// # Errors
-    /// No such offer waits, or none by that channel.
-    pub async fn invite(
-        &self,
-        offer_id: &str,
-        channel: Option<Channel>,
-    ) -> Result<Invited, NoOffer> {
-        let mut waiting = {
-            let mut all = self.lock();
-            let offered = all.get(offer_id).filter(|it| it.until > Instant::now());
-            let offered = offered.ok_or(NoOffer::Gone)?;
-            let fits = |way: &Way| channel.is_none_or(|channel| way.channel == channel);
-            if !offered.ways.iter().any(fits) {
-                return Err(NoOffer::OtherChannel);
-            }
-            all.remove(offer_id).ok_or(NoOffer::Gone)?
-        };
-        let way = waiting.ways.iter().find(|way| channel.is_none_or(|it| way.channel == it));
-        let keys = way.map(|way| way.keys.clone()).unwrap_or_default();
+    /// No such offer waits, or it can't be had as wanted; then it waits on.
+    pub async fn invite(&self, offer_id: &str, wanted: &Overrides) -> Result<Invited, NoOffer> {
+        let other = self.about_something_else(offer_id, wanted).await?;
+        let taken = self.take(other.as_deref().unwrap_or(offer_id), wanted);
+        if let Some(other) = &other {
+            // One of the two is of no use any more.
+            self.give_up(if taken.is_ok() { offer_id } else { other });
+        }
+        let (mut waiting, keys) = taken?;
         let mut outcome = TextOutcome::Failed { class: "not_offered".to_owned() };
         for key in keys {
             waiting.call.press(key);
@@ -259,6 +264,49 @@ impl RemoteCalls {
         let call_id = waiting.call.ledger.call_id.clone();
         waiting.call.hang_up(&self.services);
         Ok(Invited { call_id, outcome })
+    }
+
+    /// Asks anew where an invite is about something else than was asked about; the other offer.
+    async fn about_something_else(
+        &self,
+        offer_id: &str,
+        wanted: &Overrides,
+    ) -> Result<Option<String>, NoOffer> {
+        let Some(intent) = &wanted.intent else { return Ok(None) };
+        let (snapshot, question) = {
+            let all = self.lock();
+            let offered = all.get(offer_id).filter(|it| it.until > Instant::now());
+            let offered = offered.ok_or(NoOffer::Gone)?;
+            if offered.question.intent.as_ref() == Some(intent) {
+                return Ok(None);
+            }
+            (Arc::clone(&offered.call.snapshot), offered.question.clone())
+        };
+        let question = Question { intent: Some(intent.clone()), ..question };
+        let found = self.ask(&snapshot, question).await;
+        let why = found.reason.unwrap_or_default();
+        found.offer_id.map(Some).ok_or(NoOffer::OtherIntent(why))
+    }
+
+    /// Takes an offer that fits, and the keys that accept it.
+    fn take(&self, offer_id: &str, wanted: &Overrides) -> Result<(Waiting, Vec<Key>), NoOffer> {
+        let mut all = self.lock();
+        let offered = all.get(offer_id).filter(|it| it.until > Instant::now());
+        let offered = offered.ok_or(NoOffer::Gone)?;
+        let way = offered.ways.iter().find(|way| wanted.fits(way)).ok_or(NoOffer::OtherChannel)?;
+        let (flow, brand) = (offered.call.machine.flow(), &offered.call.ledger.brand);
+        let words = wanted.words(flow, brand, way).map_err(NoOffer::OtherText)?;
+        let keys = way.keys.clone();
+        let mut waiting = all.remove(offer_id).ok_or(NoOffer::Gone)?;
+        waiting.call.words = words;
+        Ok((waiting, keys))
+    }
+
+    fn give_up(&self, offer_id: &str) {
+        let given_up = self.lock().remove(offer_id);
+        if let Some(mut waiting) = given_up {
+            waiting.call.hang_up(&self.services);
+        }
     }
 
     /// Accepts an offer in the person's name and returns its link, which the other IVR texts itself;
@@ -402,7 +450,14 @@ impl RemoteCall {
                         self.machine.handle_input(self.now, Input::Text(outcome));
                         return Stop::Linked(link);
                     }
-                    Output::SendText(request) => {
+                    Output::SendText(mut request) => {
+                        match self.words.take() {
+                            Some(words) if words.step == request.step => {
+                                request.message = words.text
+                            }
+                            Some(_) => return Stop::Over,
+                            None => {}
+                        }
                         let outcome = match tasks::order(&self.frame(), request) {
                             Ok(order) => {
                                 let by = Arc::clone(&self.snapshot.texts);

@@ -17,6 +17,8 @@ pub(super) struct Way {
     pub at: StepId,
     pub keys: Vec<Key>,
     pub channel: Channel,
+    /// The step that sends it.
+    pub text: StepId,
 }
 
 /// The ways of a flow to its texts for callers with `intent` in `region`, in file order: by its
@@ -84,7 +86,7 @@ fn texts_after(
                 let known = |channel: &Channel| found.iter().any(|way| way.channel == *channel);
                 let via = flow.carriers(&text.via, intent);
                 if let Some(channel) = channel_of(&via, texts, region).filter(|it| !known(it)) {
-                    found.push(Way { at, keys, channel });
+                    found.push(Way { at, keys, channel, text: id });
                 }
             }
             Does::Menu(menu) => {

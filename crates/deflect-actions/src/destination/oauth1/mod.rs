@@ -1,10 +1,14 @@
 //! OAuth 1.0a with HMAC-SHA1 (RFC 5849), as LivePerson's API keys are used.
 
+mod claim;
+
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
+
+pub use self::claim::Claim;
 
 /// Who asks, for whom, and the proof of both.
 #[derive(Clone)]

@@ -1,0 +1,56 @@
+//! Whose API a route is like: how its clients say who they are, and how they are told that they
+//! may not.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::api::{C2mError, Problem, Refused};
+
+/// Whose API a route is like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Pages for people and programs of the operator; errors are a line of text.
+    #[default]
+    Plain,
+    /// `/v1`.
+    Ours,
+    /// LivePerson's Connect To Messaging.
+    C2m,
+    /// LivePerson's IVR Engagement.
+    Engagement,
+    /// Khoros Flow.
+    Flow,
+}
+
+impl Dialect {
+    /// Whether a key stands in `Authorization` without a word before it.
+    pub fn takes_bare_keys(self) -> bool {
+        self == Self::Flow
+    }
+
+    /// Whether requests may be signed by OAuth 1.0a.
+    pub fn takes_oauth(self) -> bool {
+        matches!(self, Self::C2m | Self::Engagement)
+    }
+
+    /// What somebody without a token, or with too many requests, is told.
+    pub fn refuses(self, status: StatusCode, error: &'static str, message: &str) -> Response {
+        let mut response = match self {
+            Self::Plain => (status, format!("{message}\n")).into_response(),
+            Self::Ours | Self::Flow => Problem::of(status, error, message).into_response(),
+            Self::C2m => C2mError::of(status, message).into_response(),
+            Self::Engagement => Refused::of(status, message).into_response(),
+        };
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = match self {
+                Self::C2m | Self::Engagement => "OAuth realm=\"carom\", Bearer",
+                Self::Plain | Self::Ours | Self::Flow => "Bearer",
+            };
+            let challenge = HeaderValue::from_static(challenge);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
