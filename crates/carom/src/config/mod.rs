@@ -58,7 +58,7 @@ pub use secret::{Secret, SecretError, SecretRef};
 pub use source::{Source, SourceKind};
 pub use store::Store;
 pub use system::NamedSystem;
-pub use trunk::{CalledHeader, CallerHeader, Outbound, Trunk, TrunkTransport};
+pub use trunk::{CalledHeader, CallerHeader, CallerId, Outbound, Trunk, TrunkTransport};
 pub use voice::Tts;
 
 /// What the reader of `carom.toml` asks of a text, whatever is wrong with it.

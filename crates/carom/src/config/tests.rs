@@ -134,8 +134,8 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "16:12 E00 a trunk that carries callbacks has an `address` and a `callback_from` | add what is missing",
         ),
         (
-            "trusted    = true|caller_id = \"confirm\"",
-            "16:13 N01 `caller_id = \"confirm\"` is not available yet | it takes `accept`",
+            "trusted    = true|caller_id = \"ask\"",
+            "16:13 E00 `caller_id` takes no `ask` | it takes `accept`, `confirm`, `require-attested`",
         ),
         (
             "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"infobip\"\nsecret = \"env:X\"",

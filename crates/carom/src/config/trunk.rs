@@ -31,6 +31,8 @@ pub struct Trunk {
     pub called_from: Vec<CalledHeader>,
     /// Whether its P-Asserted-Identity is believed.
     pub trusted: bool,
+    /// What a caller's number must be to be texted unasked.
+    pub caller_id: CallerId,
     /// Status of a call refused for overload; without Retry-After.
     pub overload_code: u16,
     /// How callbacks go out by it; `None`: none do.
@@ -60,6 +62,18 @@ pub enum TrunkTransport {
     /// The way its own requests came; TCP where a request is too large for a datagram, its Contact
     /// says nothing else, and TCP works.
     Auto,
+}
+
+/// What a caller's number must be to be texted unasked. One that the carrier found to be false never
+/// is (requirements §7.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallerId {
+    /// Whatever the carrier does not call false.
+    Accept,
+    /// The carrier vouches for it in full, or the caller says by a key that it is right.
+    Confirm,
+    /// The carrier vouches for it in full (attestation A).
+    RequireAttested,
 }
 
 /// Where the caller's number may be read.
@@ -106,6 +120,11 @@ impl Trunk {
     }
 }
 
+const CALLER_IDS: [(&str, CallerId); 3] = [
+    ("accept", CallerId::Accept),
+    ("confirm", CallerId::Confirm),
+    ("require-attested", CallerId::RequireAttested),
+];
 const CALLER_HEADERS: [(&str, CallerHeader); 3] = [
     ("P-Asserted-Identity", CallerHeader::PAssertedIdentity),
     ("Remote-Party-ID", CallerHeader::RemotePartyId),
@@ -144,7 +163,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
     let caller_from = table.choices("caller_from", &CALLER_HEADERS, &[]);
     let called_from = table.choices("called_from", &CALLED_HEADERS, &[]);
     let trusted = table.flag("trusted").unwrap_or(false);
-    table.choice("caller_id", &[("accept", ())], &["confirm", "require-attested"]);
+    let caller_id = table.choice("caller_id", &CALLER_IDS, &[]).unwrap_or(CallerId::Accept);
     let overload_code = table.number("overload_code", 400..=699).unwrap_or(503) as u16;
     table.not_yet_if_true("leave_on_stop", "leaving calls by refer or redirect");
     let outbound = outbound(table);
@@ -159,6 +178,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
         called_from: called_from
             .unwrap_or_else(|| vec![CalledHeader::RequestUri, CalledHeader::To]),
         trusted,
+        caller_id,
         overload_code,
         outbound,
     })

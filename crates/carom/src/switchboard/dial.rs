@@ -117,6 +117,7 @@ impl Switchboard {
             called_country: trunk.country.clone(),
             caller: Some(due.number.clone()),
             withheld: false,
+            to_confirm: false,
             call_is: Vec::new(),
             emergency: false,
             attestation: "none",

@@ -48,6 +48,7 @@ impl Switchboard {
             called: who.called.clone(),
             caller: who.caller.as_ref().map(E164::to_string),
             withheld: who.withheld || who.caller.is_none(),
+            to_confirm: who.to_confirm,
             caller_seed: seed(who.caller.as_ref().map_or(&*call.call_id, E164::as_str)),
             can_receive_text: Some(who.caller.as_ref().is_some_and(|caller| {
                 let (texts, business) = (&call.snapshot.texts, &call.ledger.business);

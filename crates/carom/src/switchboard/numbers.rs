@@ -6,7 +6,7 @@ use sip_stack::{
     uri::Uri,
 };
 
-use crate::config::{CalledHeader, CallerHeader, Trunk};
+use crate::config::{CalledHeader, CallerHeader, CallerId, Trunk};
 
 /// The two numbers of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,11 @@ pub struct Parties {
     pub called_country: String,
     /// Caller; `None` where no header names a usable number.
     pub caller: Option<E164>,
-    /// The caller asked for privacy (RFC 3323, RFC 3325).
+    /// The caller asked for privacy (RFC 3323, RFC 3325), or their number is not to be believed: it
+    /// is ours to act on as little as one that is not there.
     pub withheld: bool,
+    /// The caller is to say whether the number is right before it is texted.
+    pub to_confirm: bool,
     /// Kinds of call that are never deflected (requirements X-07).
     pub call_is: Vec<String>,
     /// `urn:service:sos` or an emergency priority.
@@ -34,7 +37,12 @@ pub fn parties(invite: &Request, trunk: &Trunk) -> Parties {
     let country = trunk.country_of(&called);
     let told = trunk.number_countries.get(&called).cloned();
     let called_country = told.or(region).unwrap_or_else(|| country.to_owned());
-    let withheld = is_withheld(invite);
+    let attestation = attestation(invite, trunk);
+    let full = attestation == "A";
+    let doubted =
+        attestation == "failed" || (trunk.caller_id == CallerId::RequireAttested && !full);
+    let to_confirm = trunk.caller_id == CallerId::Confirm && !full;
+    let withheld = is_withheld(invite) || doubted;
     let caller = caller_user(invite, trunk).and_then(|user| E164::parse(&user, country).ok());
     let priority = text(invite, HeaderName::Priority);
     let emergency = invite.uri().to_ascii_lowercase().starts_with("urn:service:sos")
@@ -52,8 +60,16 @@ pub fn parties(invite: &Request, trunk: &Trunk) -> Parties {
     if withheld || caller.is_none() {
         call_is.push("withheld".to_owned());
     }
-    let attestation = attestation(invite, trunk);
-    Parties { called, called_country, caller, withheld, call_is, emergency, attestation }
+    Parties {
+        called,
+        called_country,
+        caller,
+        withheld,
+        to_confirm,
+        call_is,
+        emergency,
+        attestation,
+    }
 }
 
 /// What the carrier that checked the caller's signature says of it: the `verstat` parameter of
@@ -210,6 +226,22 @@ mod tests {
             ),
         ] {
             assert_eq!(attestation(&invite(&pai, more), &trunk), level, "{pai} {more}");
+        }
+        for (caller_id, verstat, withheld, to_confirm) in [
+            (CallerId::Accept, "", false, false),
+            (CallerId::Accept, ";verstat=TN-Validation-Failed", true, false),
+            (CallerId::Confirm, ";verstat=TN-Validation-Passed", false, false),
+            (CallerId::Confirm, ";verstat=TN-Validation-Passed-B", false, true),
+            (CallerId::Confirm, ";verstat=TN-Validation-Failed", true, true),
+            (CallerId::RequireAttested, ";verstat=TN-Validation-Passed", false, false),
+            (CallerId::RequireAttested, ";verstat=TN-Validation-Passed-B", true, false),
+            (CallerId::RequireAttested, "", true, false),
+        ] {
+            trunk.caller_id = caller_id;
+            let who = parties(&invite(&number(verstat), ""), &trunk);
+            let told = (who.withheld, who.to_confirm);
+            assert_eq!(told, (withheld, to_confirm), "{caller_id:?} {verstat}");
+            assert!(who.caller.is_some(), "it routes");
         }
         trunk.trusted = false;
         let passed = invite(&number(";verstat=TN-Validation-Passed"), "");

@@ -29,8 +29,12 @@ pub struct Facts {
     pub called: String,
     /// The caller, E.164; `None` where there is no usable number.
     pub caller: Option<String>,
-    /// The caller asked for privacy: the number routes, but is not texted unasked.
+    /// The caller asked for privacy, or the number is not believed: it routes, but is not texted
+    /// unasked.
     pub withheld: bool,
+    /// The caller is to say whether the number is right before it is texted, whatever the step says.
+    #[serde(default)]
+    pub to_confirm: bool,
     /// Stable hash of the caller, else of the call; decides hold-out and `share`.
     pub caller_seed: u64,
     /// Whether a text can reach the caller's number; `None` where that is unknown.

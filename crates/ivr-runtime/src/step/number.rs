@@ -66,13 +66,13 @@ pub(crate) fn wanted(text: &Text, facts: &Facts, typed: Option<&Hidden>) -> Want
         (Some(_), false, Some(false)) => Some("not_textable"),
         (Some(_), false, Some(true) | None) => None,
     };
+    let confirms =
+        text.confirm_number == ConfirmNumber::Always || (facts.to_confirm && typed.is_none());
     match (unfit, asks) {
         (Some(_), true) => Wanted::Typed,
         (Some(why), false) => Wanted::None(why),
-        (None, true) if text.confirm_number == ConfirmNumber::Always => Wanted::Confirmed,
-        (None, _) if text.confirm_number == ConfirmNumber::Always => {
-            Wanted::None("number_not_confirmed")
-        }
+        (None, true) if confirms => Wanted::Confirmed,
+        (None, false) if confirms => Wanted::None("number_not_confirmed"),
         (None, _) => Wanted::Known,
     }
 }

@@ -117,6 +117,22 @@ fn confirm_number_always_reads_the_callers_own_number_back() {
 }
 
 #[test]
+fn a_number_that_its_trunk_wants_confirmed_is_read_back_whatever_the_step_says() {
+    let doubted = || Facts { to_confirm: true, ..british() };
+    let mut right = Phone::call_with(asking(ConfirmNumber::IfNotMobile), doubted(), world());
+    right.press('1').wait(1);
+    assert_eq!(right.heard().last(), Some(&"right-or-other"));
+    assert!(right.texts().is_empty());
+    right.press('1').wait(10);
+    assert!(right.texts().len() == 1 && right.texts()[0].to.is_none());
+    // Where nobody can be asked there is no text.
+    let mut never = Phone::call_with(asking(ConfirmNumber::Never), doubted(), world());
+    never.press('1').wait(10);
+    assert!(never.texts().is_empty() && never.forwards() == ["agents"]);
+    assert_eq!(never.notes(), ["number_not_confirmed"]);
+}
+
+#[test]
 fn x_01_an_offer_is_made_to_such_a_caller_where_its_text_says_that_it_asks() {
     for (written, made) in [(true, true), (false, false)] {
         let mut draft = offering(|_, _| {});

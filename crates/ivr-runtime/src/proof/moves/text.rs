@@ -51,9 +51,12 @@ impl From<'_> {
     /// For a caller who says nothing to it; who types takes the time of their own choice.
     fn asking_for_a_number(&self, text: &Text, ask: &AskNumber) -> u64 {
         let once = self.lengths.of(&ask.other) + u64::from(number::TIMEOUT_MS);
+        // A trunk may have every number confirmed.
         let own = match text.confirm_number {
-            ConfirmNumber::Always => 2 * (self.lengths.of(&ask.own) + ms(number::CONFIRM)),
-            ConfirmNumber::Never | ConfirmNumber::IfNotMobile => 0,
+            ConfirmNumber::Always | ConfirmNumber::IfNotMobile => {
+                2 * (self.lengths.of(&ask.own) + ms(number::CONFIRM))
+            }
+            ConfirmNumber::Never => 0,
         };
         own.max(u64::from(number::TRIES) * once + self.lengths.of(&ask.refused))
     }
