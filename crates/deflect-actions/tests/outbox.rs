@@ -40,6 +40,7 @@ on_both!(
     lp_04_the_sandbox_keeps_the_text_and_it_can_be_read,
     numbers_and_bodies_are_never_in_the_open_and_erased_a_day_later,
     a_text_too_long_is_refused,
+    lp_01_an_address_is_not_sent_after_its_lifetime,
 );
 
 async fn kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted(db: Db) {
@@ -496,4 +497,34 @@ async fn a_text_too_long_is_refused(db: Db) {
 #[expect(clippy::disallowed_methods, reason = "a test measures how long a caller waits")]
 fn now() -> Instant {
     Instant::now()
+}
+
+async fn lp_01_an_address_is_not_sent_after_its_lifetime(db: Db) {
+    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(503, 20503, None); 20]).await;
+    let clock = Clock::default();
+    let store = db.store_with("n1", "b1", clock.clone()).await;
+    let texts = TextService::new(store, config(&[base]));
+    let until = |n, left_ms| {
+        let mut order = order(texts.store(), &mobile(n));
+        order.not_after_ms = Some(clock.now_ms() + left_ms);
+        order.accept_within_ms = 600;
+        order
+    };
+    // It is over already, or it ends while the provider is down.
+    let expired = TextOutcome::Failed { class: "expired".to_owned() };
+    assert_eq!(texts.send(until(1, 0)).await, expired);
+    assert_eq!(twilio.posted().len(), 0);
+    assert_eq!(texts.send(until(2, 60_000)).await, TextOutcome::Queued);
+    assert!(!twilio.posted().is_empty());
+    let before = twilio.posted().len();
+    clock.advance(60_000);
+    let worker = texts.start();
+    let state = "SELECT state FROM message ORDER BY message_id";
+    eventually("it is given up", async || {
+        db.texts(state).await.into_iter().flatten().all(|state| state == "failed")
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    worker.abort();
+    assert_eq!((twilio.posted().len(), twilio.taken().len()), (before, 0));
 }

@@ -112,9 +112,21 @@ async fn kh_19_the_other_channel_is_the_fallback_where_it_is_listed(db: Db) {
     let nobody = magic(Magic::Landline);
     let outcome = texts.send(picked(&["whatsapp-cloud"], &nobody)).await;
     assert_eq!(outcome, TextOutcome::NotTextable { reason: "not_textable".to_owned() });
-    // Not on WhatsApp is no word about texts to that number.
-    let outcome = texts.send(picked(&["telnyx"], &mobile(2))).await;
-    assert_eq!(outcome, accepted(Personality::Telnyx));
+    // Not on WhatsApp is no word about texts to that number, whoever says it when.
+    let to = mobile(2);
+    assert_eq!(texts.send(picked(&["whatsapp-cloud"], &to)).await, accepted(wa));
+    let event = Event {
+        id: "wamid.2",
+        reference: None,
+        number: to.as_str(),
+        says: Says::Failed(Magic::Landline),
+        at_ms: texts.store().clock().now_ms(),
+    };
+    assert_eq!(hears(&texts, wa, &wa.hook(&[event])).await, 200);
+    assert_eq!(db.message().await, "failed whatsapp not_textable");
+    let mut again = picked(&["telnyx"], &to);
+    again.step = "again".to_owned();
+    assert_eq!(texts.send(again).await, accepted(Personality::Telnyx));
     emulators[0].asked().iter().for_each(|asked| assert_eq!(asked.path, "/v2/messages"));
     assert_eq!(emulators[0].asked().len(), 1);
 }

@@ -76,6 +76,20 @@ fn ex_02_a_link_to_no_page_in_particular_is_a_generic_destination() {
     assert!(Code::W02.what().contains("generic-destination"));
 }
 
+#[test]
+fn kh_20_google_business_messages_are_refused_as_retired() {
+    let text = bad_flows()["E10_retired_channel"].clone();
+    for kind in ["google-business-messages", "google", "gbm"] {
+        let text = text.replace("\"google-business-messages\"", &format!("\"{kind}\""));
+        let checked = load(&text, "flow.toml", &shared(), &Prompts);
+        assert!(checked.flow.is_none(), "{kind}");
+        let told = checked.findings.iter().find(|finding| finding.code == Code::E10);
+        let told = told.unwrap_or_else(|| panic!("{kind}: {:?}", checked.findings));
+        assert!(told.message.contains("closed by its owner"), "{told:?}");
+        assert!(told.help.contains("31 July 2024"), "{told:?}");
+    }
+}
+
 fn bad_flows() -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

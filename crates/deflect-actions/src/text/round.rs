@@ -125,6 +125,9 @@ impl TextService {
             return Turn::NoMore;
         }
         let now = self.0.store.now_ms();
+        if now >= message.valid_until_ms {
+            return Turn::Failed(Failure::of(Class::Expired));
+        }
         if let Some((why, left)) = self.0.health.rests(&sender.name, now) {
             return Turn::Rests(why, left);
         }

@@ -267,6 +267,27 @@ fn ic_03_account_data_goes_with_a_link_only_at_the_level_that_was_proved() {
 }
 
 #[test]
+fn nothing_of_an_account_goes_to_a_number_that_was_typed_whatever_was_proved() {
+    let values = [("customer_id", "c7"), ("order_ref", "o 9"), ("verified", "true")];
+    let values = values.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let world = Obedient {
+        fetched: BTreeMap::from([("who".to_owned(), FetchOutcome::Values(values))]),
+        ..chat_is(LinkIs::NotAvailable)
+    };
+    let withheld = Facts { withheld: true, country: "GB".to_owned(), ..facts() };
+    let mut phone = phone(FLOW, withheld, world);
+    phone.wait(1).press('2').wait(5).press('1').wait_ms(500);
+    for digit in "07700900123#".chars() {
+        phone.wait_ms(300).press_now(digit);
+    }
+    phone.press('1').wait(10);
+    let text = phone.texts()[0].clone();
+    assert_eq!(text.to.as_ref().map(|to| to.0.as_str()), Some("+447700900123"));
+    let link = &text.links[0];
+    assert_eq!((link.level, link.context.len()), (Level::L0, 0));
+}
+
+#[test]
 fn a_number_on_file_counts_only_where_the_carrier_vouches_for_it() {
     let level = |proved, attestation: Option<&str>| {
         Facts { proved, attestation: attestation.map(str::to_owned), ..facts() }.level()
