@@ -1,6 +1,8 @@
-// page.js URL [press]: opens a page in Chromium, wide and narrow, light and dark, and lets axe-core
-// judge it; with `press` its first button is pressed, by keyboard and without script. Prints one
-// JSON object: violations, rules that applied, requests to elsewhere, errors, where the button led.
+// page.js URL [press|given]: opens a page in Chromium, wide and narrow, light and dark, and lets
+// axe-core judge it; with `press` its first button is pressed, by keyboard and without script; with
+// `given` the pages are those of a JSON array of HTML that is read, as if they came from there. Prints
+// one JSON object: violations, rules that applied, requests to elsewhere, errors, where the button led.
+const fs = require('fs');
 const { chromium } = require('playwright-core');
 const axe = require('axe-core');
 
@@ -11,7 +13,7 @@ const LOOKS = [
   { viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
 ];
 
-async function judge(browser, url, told) {
+async function judge(browser, url, told, given) {
   for (const look of LOOKS) {
     const context = await browser.newContext(look);
     const page = await context.newPage();
@@ -20,6 +22,10 @@ async function judge(browser, url, told) {
     });
     page.on('console', (line) => line.type() === 'error' && told.errors.push(line.text()));
     page.on('pageerror', (error) => told.errors.push(String(error)));
+    if (given) {
+      const answer = { contentType: 'text/html; charset=utf-8', body: given };
+      await page.route(url, (route) => route.fulfill(answer));
+    }
     await page.goto(url);
     await page.evaluate(axe.source);
     const result = await page.evaluate(
@@ -65,8 +71,9 @@ async function press(browser, url, told) {
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
   });
-  await judge(browser, url, told);
-  if (pressing) await press(browser, url, told);
+  const given = pressing === 'given' ? JSON.parse(fs.readFileSync(0, 'utf8')) : [undefined];
+  for (const html of given) await judge(browser, url, told, html);
+  if (pressing === 'press') await press(browser, url, told);
   await browser.close();
   console.log(JSON.stringify(told));
 })().catch((error) => {

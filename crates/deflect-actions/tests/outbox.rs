@@ -18,6 +18,7 @@ use message_text::{E164, NumberProblem};
 
 on_both!(
     kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted,
+    kh_19_a_messaging_service_of_twilio_is_a_sender,
     kh_19_the_next_sender_is_tried_after_a_definite_failure_only,
     kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason,
     kh_03_429_is_tried_again_after_the_time_the_provider_names,
@@ -68,6 +69,19 @@ async fn kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted(db: Db) {
     assert!(message.provider_id.as_ref().unwrap().starts_with("SM"));
     assert_eq!(db.number("SELECT COUNT(*) FROM consent WHERE pressed = '1'").await, Some(1));
     assert_eq!(db.number("SELECT COUNT(*) FROM offer WHERE response = 'accepted'").await, Some(1));
+}
+
+async fn kh_19_a_messaging_service_of_twilio_is_a_sender(db: Db) {
+    let service = "MG0123456789abcdef0123456789abcdef";
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let mut config = config(&[base]);
+    config.senders[0].from = service.to_owned();
+    let texts = common::service(&db, config).await;
+    let outcome = texts.send(order(texts.store(), &mobile(1))).await;
+    assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
+    let posted = &twilio.posted()[0].form;
+    assert_eq!(posted["MessagingServiceSid"], service);
+    assert!(!posted.contains_key("From"), "{posted:?}");
 }
 
 async fn kh_19_the_next_sender_is_tried_after_a_definite_failure_only(db: Db) {

@@ -1,7 +1,7 @@
 //! `[sender.X]`: who a message comes from.
 
 use deflect_actions::{
-    provider::{Channel, Template, VARIABLES},
+    provider::{Channel, Template, VARIABLES, twilio},
     text::Sender,
 };
 use ivr_runtime::diagnose::{Code, Text};
@@ -51,7 +51,10 @@ pub(super) fn read(
     let (from, regions) = (from?, regions?);
     let is_sandbox =
         providers.iter().any(|p| p.name == provider && p.kind == ProviderKind::Sandbox);
-    if channel == Channel::Sms && !is_sandbox {
+    let is_twilio = |p: &Provider| matches!(p.kind, ProviderKind::Twilio { .. });
+    let is_service = twilio::is_service(&from.value)
+        && providers.iter().any(|p| p.name == provider && is_twilio(p));
+    if channel == Channel::Sms && !is_sandbox && !is_service {
         refuse_unfit_from(table, &from, &regions);
     }
     Some(Sender {

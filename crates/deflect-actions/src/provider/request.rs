@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::fmt::rfc2822;
 use reqwest::{Method, RequestBuilder, Response, header::RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
 use super::{Class, Failure, SendError};
-use crate::http::{body, client};
+use crate::{
+    clock::Clock,
+    http::{body, client},
+};
 
 /// A request within `limit`.
 pub(super) fn to(method: Method, url: &str, limit: Duration) -> Result<RequestBuilder, SendError> {
@@ -38,9 +42,19 @@ pub(super) async fn refusal<T: DeserializeOwned + Default>(
 ) -> (u16, Option<Duration>, T) {
     let status = response.status().as_u16();
     let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let after = after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let after = after.and_then(|text| retry_after(text, Clock::default().now_ms()));
     let bytes = body(response).await.unwrap_or_default();
     (status, after, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+/// `Retry-After`: seconds, or a moment (RFC 9110 §10.2.3).
+fn retry_after(text: &str, now_ms: i64) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at_ms = rfc2822::parse(text).ok()?.timestamp().as_millisecond();
+    Some(Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0)))
 }
 
 /// The class of an error answer that says no more than its status.
@@ -53,5 +67,27 @@ pub(super) fn class(status: u16) -> Class {
         300..=399 => Class::Config,
         408 | 500..=599 => Class::ProviderDown,
         _ => Class::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_to_try_again_is_told_by_seconds_or_by_a_moment() {
+        // Sun, 06 Nov 1994 08:49:37 GMT.
+        let at_ms = 784_111_777_000;
+        let moment = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (text, now_ms, expected) in [
+            ("120", 0, Some(Duration::from_secs(120))),
+            (" 0 ", 0, Some(Duration::ZERO)),
+            (moment, at_ms - 2_500, Some(Duration::from_millis(2_500))),
+            (moment, at_ms + 1, Some(Duration::ZERO)),
+            ("soon", 0, None),
+            ("-1", 0, None),
+        ] {
+            assert_eq!(retry_after(text, now_ms), expected, "{text}");
+        }
     }
 }

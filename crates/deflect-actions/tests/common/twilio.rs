@@ -117,7 +117,7 @@ impl FakeTwilio {
             "sid": format!("SM{:032x}", inner.taken.len() + 1),
             "status": "queued",
             "num_segments": "1",
-            "to": form["To"], "from": form["From"], "body": form["Body"],
+            "to": form["To"], "from": form.get("From"), "body": form["Body"],
             "date_created": jiff::fmt::rfc2822::to_string(&now).unwrap(),
             "error_code": null,
         });

@@ -70,7 +70,7 @@ impl Twilio {
     ) -> Result<Accepted, SendError> {
         let mut form = vec![
             ("To", address(message.channel, message.to.as_str())),
-            ("From", address(message.channel, message.from)),
+            sender(message),
             ("ValidityPeriod", message.valid_for.as_secs().clamp(1, 36_000).to_string()),
         ];
         content(message, &mut form);
@@ -141,6 +141,20 @@ impl Twilio {
 impl std::fmt::Debug for Twilio {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Twilio").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+/// Whether a sender is a Messaging Service, which picks the number itself.
+#[must_use]
+pub fn is_service(from: &str) -> bool {
+    let id = from.strip_prefix("MG").unwrap_or_default();
+    id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn sender(message: OutboundMessage<'_>) -> (&'static str, String) {
+    match is_service(message.from) {
+        true => ("MessagingServiceSid", message.from.to_owned()),
+        false => ("From", address(message.channel, message.from)),
     }
 }
 
