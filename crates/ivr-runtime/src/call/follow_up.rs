@@ -133,6 +133,10 @@ fn wanted(
     }
     let own = facts.caller.as_deref().filter(|_| !facts.withheld);
     let to = typed.map(|number| number.0.as_str()).or(own).ok_or("withheld")?;
+    // The text of the call goes to a number that the caller said is right.
+    if facts.to_confirm && typed.is_none() && !context.progress.text_sent {
+        return Err("number_not_confirmed".into());
+    }
     against_rules(flow, facts, at_ms, &after.only_if, Truth::True, "only_if")?;
     against_rules(flow, facts, at_ms, &after.never_if, Truth::False, "never_if")?;
     let number = message_text::E164::parse(to, &facts.country);

@@ -98,6 +98,7 @@ fn ic_06_what_speaks_against_a_follow_up_is_on_record() {
     };
     let never = asking().rule("never", Fact::Flag("never".into())).rule_id("never");
     let withheld = Facts { withheld: true, ..facts() };
+    let doubted = Facts { to_confirm: true, ..facts() };
     let abroad = Facts { caller: Some("+88216123456".into()), ..facts() };
     let opted_out = Facts { opted_out: true, ..facts() };
     let cases = [
@@ -105,6 +106,7 @@ fn ic_06_what_speaks_against_a_follow_up_is_on_record() {
         (with(&|after| after.only_if.push(never)), facts(), "only_if:never"),
         (with(&|after| after.links = vec![LinkId(1)]), facts(), "link_missing"),
         (asking(), withheld, "withheld"),
+        (asking(), doubted, "number_not_confirmed"),
         (asking(), abroad, "no_hour"),
         (asking(), opted_out, "opted_out"),
     ];
