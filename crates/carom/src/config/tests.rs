@@ -135,7 +135,7 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         ),
         (
             "trusted    = true|caller_id = \"ask\"",
-            "16:13 E00 `caller_id` takes no `ask` | it takes `accept`, `confirm`, `require-attested`",
+            "16:13 E00 `caller_id` does not take `ask` | it takes `accept`, `confirm`, `require-attested`",
         ),
         (
             "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"infobip\"\nsecret = \"env:X\"",
