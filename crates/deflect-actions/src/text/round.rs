@@ -148,7 +148,8 @@ impl TextService {
                 Turn::Failed(failure)
             }
             Err(Unsent::Send(SendError::Ambiguous(_))) => {
-                self.note_health(&sender.name, &message.message_id, Some(Class::ProviderDown)).await;
+                self.note_health(&sender.name, &message.message_id, Some(Class::ProviderDown))
+                    .await;
                 match self.after_ambiguous(message, sender, provider, until).await {
                     None => Turn::Doubles,
                     Some(Tried::Failed(failure)) => {
