@@ -1,6 +1,6 @@
 //! Messages from a stream (RFC 3261 §18.3).
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use crate::message::{HeaderName, MAX_MESSAGE_BYTES, head_end, scan};
 
@@ -27,6 +27,8 @@ pub struct StreamFramer {
     /// Length of the message at the front, once its head is known.
     expected: Option<usize>,
     failed: Option<FrameError>,
+    /// The line ends that came last, up to three: a fourth may make a ping of them.
+    blank: Vec<u8>,
     pings: u32,
 }
 
@@ -107,9 +109,18 @@ impl StreamFramer {
 
     fn skip_keep_alives(&mut self) {
         let blank = self.buffer.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-        let pings = self.buffer[..blank].windows(4).filter(|w| w == b"\r\n\r\n").count();
-        self.pings = self.pings.saturating_add(u32::try_from(pings).unwrap_or(u32::MAX));
-        self.buffer.advance(blank);
+        for byte in self.buffer.split_to(blank) {
+            self.blank.push(byte);
+            if self.blank.ends_with(b"\r\n\r\n") {
+                self.pings = self.pings.saturating_add(1);
+                self.blank.clear();
+            } else if self.blank.len() > 3 {
+                self.blank.remove(0);
+            }
+        }
+        if !self.buffer.is_empty() {
+            self.blank.clear();
+        }
     }
 }
 

@@ -30,6 +30,27 @@ fn pings_between_messages_are_counted() {
 }
 
 #[test]
+fn a_ping_counts_once_however_it_is_cut() {
+    for (cuts, pings) in [
+        (&["\r\n", "\r\n"][..], 1),
+        (&["\r", "\n", "\r", "\n"], 1),
+        (&["\r\n\r", "\n\r\n\r", "\n"], 2),
+        (&[FIRST, "\r\n", "\r\n"], 1),
+        (&["\r\n", FIRST, "\r\n"], 0),
+        (&["\r\n"], 0),
+    ] {
+        let mut framer = StreamFramer::new();
+        let mut counted = 0;
+        for cut in cuts {
+            framer.push(cut.as_bytes());
+            while framer.next().is_some() {}
+            counted += framer.take_pings();
+        }
+        assert_eq!(counted, pings, "{cuts:?}");
+    }
+}
+
+#[test]
 fn a_stream_that_cannot_be_cut_is_lost_for_good() {
     for (stream, error) in [
         ("INFO sip:a@h SIP/2.0\r\nSubject: x\r\n\r\n".to_owned(), FrameError::NoLength),
