@@ -15,6 +15,7 @@ mod calls;
 mod carrier;
 mod chaos;
 mod check;
+mod connections;
 mod context;
 mod damage;
 mod demo;

@@ -5,6 +5,7 @@ use std::{process::Command, time::Duration};
 
 use carom_blackbox::{
     Ask, CONFIG, Engine, KEYS, Place, Run, Scenario, Stream, Wire, eventually, eventually_within,
+    go_on_for,
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -87,16 +88,24 @@ fn a_peer_that_never_reads_is_hung_up_on_and_stalls_nobody() {
 }
 
 #[test]
-fn the_connections_are_bounded_and_a_crowd_of_them_goes_away() {
+fn the_connections_of_a_stranger_are_bounded_and_a_crowd_of_them_goes_away() {
     let own = format!("--pid={}", std::process::id());
     assert!(Command::new("prlimit").args([&own, "--nofile=20000"]).status().unwrap().success());
     let place = Place::new();
     let engine = Engine::start_with(BIN, &place, CONFIG, KEYS);
-    let mut crowd: Vec<Stream> =
-        (0..10_000).map(|_| Stream::at(&place, place.stranger())).collect();
-    let mut one_more = Stream::at(&place, place.stranger());
+    let mut crowd: Vec<Stream> = (0..40)
+        .flat_map(|n| (0..100).map(move |_| 20 + n))
+        .map(|host| Stream::at(&place, place.ip(host)))
+        .collect();
+    let mut one_more = Stream::at(&place, place.ip(20));
     eventually("the one too many is hung up on", || one_more.is_closed().then_some(()));
-    assert!(!crowd[0].is_closed() && !crowd[9_999].is_closed(), "the others are not");
+    assert!(!crowd[0].is_closed() && !crowd[3_999].is_closed(), "the others are not");
+    let dropped = "carom_sip_connections_dropped_total{reason=\"source\"}";
+    assert!(engine.metric(&place, dropped) >= 1.0);
+    assert!(engine.log().contains("its address has too many connections"), "{}", engine.log());
+    let mut trunk: Vec<Stream> = (0..150).map(|_| Stream::at(&place, place.carrier())).collect();
+    go_on_for(100);
+    assert!(!trunk.iter_mut().any(Stream::is_closed), "the trunk is no stranger");
     still_serves(&place, &engine);
     eventually("they are hung up on for their silence", || {
         crowd.iter_mut().all(Stream::is_closed).then_some(())

@@ -107,8 +107,10 @@ fn a_trunk_that_is_to_speak_tls_is_heard_by_nothing_else() {
     eventually("TCP is hung up on", || stream.is_closed().then_some(()));
     let mut client = TlsClient::at(&place, place.carrier());
     client.is_served(&place);
+    drop(client);
     go_on_for(200);
     assert!(wire.is_silent(), "a datagram with its address gets no answer");
+    assert!(!engine.log().contains("no connection by TLS"), "that it goes is nothing to warn of");
     engine.idle();
 }
 

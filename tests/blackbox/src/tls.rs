@@ -2,9 +2,10 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::Ipv4Addr,
+    iter,
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -111,13 +112,7 @@ impl TlsClient {
             .spawn()
             .unwrap();
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
-        Self { child, stdin, lines, at: ip }
+        Self { child, stdin, lines: lines_of(stdout), at: ip }
     }
 
     /// Sends text as it is.
@@ -135,6 +130,15 @@ impl TlsClient {
         let message = self.lines.recv_timeout(PATIENCE).expect("a message of the engine");
         while self.lines.recv_timeout(PATIENCE).is_ok_and(|line| !line.is_empty()) {}
         message
+    }
+
+    /// The head of the next message that begins so; those before it are gone.
+    ///
+    /// # Panics
+    /// None came.
+    #[must_use]
+    pub fn find(&self, start: &str) -> String {
+        head(&self.lines, start)
     }
 
     /// Asks by OPTIONS whether the engine is there.
@@ -178,32 +182,68 @@ pub fn certificate_of(place: &Place) -> String {
     subject.unwrap_or_else(|| panic!("{told}")).to_owned()
 }
 
-/// `openssl s_server` at `ip:5061`, which shows `name.pem` of the place's folder and never says
+/// `openssl s_server` at port 5061, which shows `name.pem` of the place's folder and never says
 /// anything.
 #[derive(Debug)]
-pub struct TlsServer(Child);
+pub struct TlsServer {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
 
 impl TlsServer {
     /// Starts it.
     #[must_use]
     pub fn at(place: &Place, ip: Ipv4Addr, name: &str) -> Self {
-        let child = Command::new("openssl")
-            .args(["s_server", "-quiet", "-accept", &format!("{ip}:5061")])
+        Self::on(place, (ip, 5061).into(), name)
+    }
+
+    /// Starts it at another port.
+    #[must_use]
+    pub fn on(place: &Place, at: SocketAddr, name: &str) -> Self {
+        let mut child = Command::new("openssl")
+            .args(["s_server", "-quiet", "-accept", &at.to_string()])
             .args(["-cert", &format!("{name}.pem"), "-key", &format!("{name}.key")])
             .current_dir(place.folder())
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        eventually("openssl listens", || std::net::TcpStream::connect((ip, 5061)).ok());
-        Self(child)
+        let lines = lines_of(child.stdout.take().unwrap());
+        eventually("openssl listens", || std::net::TcpStream::connect(at).ok());
+        Self { child, lines }
+    }
+
+    /// The head of the next message that begins so; those before it are gone.
+    ///
+    /// # Panics
+    /// None came.
+    #[must_use]
+    pub fn find(&self, start: &str) -> String {
+        head(&self.lines, start)
     }
 }
 
 impl Drop for TlsServer {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+fn lines_of(stdout: ChildStdout) -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    lines
+}
+
+fn head(lines: &mpsc::Receiver<String>, start: &str) -> String {
+    let next = || lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {start}"));
+    let first = iter::repeat_with(next).find(|line| line.starts_with(start));
+    let rest = iter::repeat_with(next).take_while(|line| !line.is_empty());
+    first.into_iter().chain(rest).collect::<Vec<_>>().join("\n")
 }

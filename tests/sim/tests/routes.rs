@@ -212,6 +212,45 @@ fn when_that_connection_is_gone_the_peers_contact_says_where_it_is() {
 }
 
 #[test]
+fn when_that_connection_is_gone_a_name_is_looked_up_and_its_port_counts() {
+    for (found, at) in [(None, "10.0.0.2:5071"), (Some([10, 0, 0, 9]), "10.0.0.9:5071")] {
+        let route = "Record-Route: <sip:p.example.net:5071;transport=tcp;lr>\r\n";
+        let mut scene = Incoming::with(true, route, SDP);
+        scene.answer();
+        scene.net.run_ms(50);
+        scene.ack();
+        scene.net.run_ms(50);
+        let proxy = scene.net.peer("10.0.0.9:5071");
+        scene.net.unread(scene.ann);
+        scene.net.close(scene.carom, scene.ann, TransportError::Closed);
+        let name = scene.net.event(scene.carom, |event| match event {
+            Event::HopLost { host, .. } => Some(host.clone()),
+            _ => None,
+        });
+        assert_eq!(name, "p.example.net");
+        let (leg, heard) = (scene.leg, if found.is_some() { proxy } else { scene.ann });
+        if let Some(found) = found {
+            scene.net.with(scene.carom, |carom, _| carom.found(leg, &name, found.into()));
+        }
+        scene.hang_up();
+        assert_eq!(scene.net.expect(heard, "BYE").to.to_string(), at);
+    }
+}
+
+#[test]
+fn a_path_is_needed_as_long_as_a_call_goes_by_it() {
+    let mut scene = Incoming::established();
+    let path = scene.net.path(Transport::Udp, scene.carom, scene.ann);
+    scene.net.run_ms(700_000);
+    assert!(scene.net.see(scene.carom).uses(&path), "silent for ever so long");
+    scene.hang_up();
+    let bye = scene.net.expect(scene.ann, "BYE").text;
+    scene.send(&text::reply(&bye, "200 OK", "", "", ""));
+    scene.net.run_ms(40_000);
+    assert!(!scene.net.see(scene.carom).uses(&path));
+}
+
+#[test]
 fn a_private_contact_of_a_public_peer_is_reached_where_it_came_from() {
     let mut net = Net::new(1);
     let (carom, ann) = (net.endpoint("192.0.2.1:5060"), net.peer("198.51.100.2:5060"));

@@ -7,7 +7,7 @@ use carom_sim::{
     text::{self, SDP},
 };
 use common::Outgoing;
-use sip_stack::endpoint::{Event, LegId, Transport};
+use sip_stack::endpoint::{Event, LegId, ReofferMethod, Transport};
 
 #[test]
 fn over_tls_everything_goes_down_the_connection_that_the_peer_opened() {
@@ -70,6 +70,35 @@ fn a_target_by_sips_is_told_a_sips_contact_and_by_the_parameter_the_parameter() 
         let via = text::header(&scene.invite, "Via");
         assert!(via.starts_with("SIP/2.0/TLS 10.0.0.1:5060;branch="), "{via}");
         assert_eq!(scene.sent("INVITE"), [0], "nothing is repeated");
+    }
+}
+
+#[test]
+fn keys_of_media_that_were_agreed_by_tls_are_told_by_tls_only() {
+    let keyed = format!("{SDP}a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA\r\n");
+    for contact in ["sip:bob@10.0.0.3:5060;transport=udp", "sip:bob@10.0.0.3:5060;transport=tcp"] {
+        let mut scene = Outgoing::with(true, |invite| invite.path.transport = Transport::Tls);
+        scene.reply("200 OK", "bob", &format!("Contact: <{contact}>\r\n"), &keyed);
+        scene.expect("ACK");
+        scene.net.run_ms(50);
+        let leg = scene.leg;
+        let offer = |keys: bool| {
+            let sdp = if keys { keyed.clone() } else { SDP.to_owned() };
+            Some(sdp.into())
+        };
+        for (keys, by) in [(true, "TLS"), (false, &contact[contact.len() - 3..])] {
+            let method = ReofferMethod::Update;
+            scene
+                .net
+                .with(scene.carom, |carom, now| carom.reoffer(now, leg, offer(keys), method))
+                .expect("nothing is pending");
+            let update = scene.expect("UPDATE").text;
+            let via = format!("SIP/2.0/{} ", by.to_uppercase());
+            assert!(text::header(&update, "Via").starts_with(&via), "{contact}: {update}");
+            let ok = text::reply(&update, "200 OK", "", "", SDP);
+            scene.send(&ok);
+            scene.net.run_ms(50);
+        }
     }
 }
 

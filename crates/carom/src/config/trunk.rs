@@ -35,6 +35,8 @@ pub struct Trunk {
     pub caller_id: CallerId,
     /// Status of a call refused for overload; without Retry-After.
     pub overload_code: u16,
+    /// The host of its `address`: by TLS it must prove to be this where its Contact is no name.
+    pub host: Option<String>,
     /// How callbacks go out by it; `None`: none do.
     pub outbound: Option<Outbound>,
 }
@@ -166,7 +168,8 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
     let caller_id = table.choice("caller_id", &CALLER_IDS, &[]).unwrap_or(CallerId::Accept);
     let overload_code = table.number("overload_code", 400..=699).unwrap_or(503) as u16;
     table.not_yet_if_true("leave_on_stop", "leaving calls by refer or redirect");
-    let outbound = outbound(table);
+    let (outbound, address) = outbound(table);
+    let host = address.and_then(|address| Uri::parse(&address).ok().map(|uri| uri.host.to_owned()));
     Some(Trunk {
         name: name?,
         sources: sources?,
@@ -180,13 +183,14 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
         trusted,
         caller_id,
         overload_code,
+        host,
         outbound,
     })
 }
 
-/// What callbacks need; looked at even where `outbound` is false, so that it is right when it is
-/// switched on.
-fn outbound(table: &Table<'_>) -> Option<Outbound> {
+/// What callbacks need, and the `address`; looked at even where `outbound` is false, so that it is
+/// right when it is switched on.
+fn outbound(table: &Table<'_>) -> (Option<Outbound>, Option<String>) {
     let is_on = table.flag("outbound").unwrap_or(false);
     let address = table.text("address");
     let from = table.text("callback_from");
@@ -211,8 +215,13 @@ fn outbound(table: &Table<'_>) -> Option<Outbound> {
         table.note(Code::E00, key, "`username` and `password` go together", "write both, or none");
     }
     let login = username.zip(password);
-    let outbound = Outbound { address: address?.value, callback_from: from?.value, login };
-    is_on.then_some(outbound)
+    let address = address.map(|address| address.value);
+    let needed = address.clone().zip(from).filter(|_| is_on);
+    let outbound = needed.map(|(address, from)| {
+        let callback_from = from.value;
+        Outbound { address, callback_from, login }
+    });
+    (outbound, address)
 }
 
 fn is_e164(number: &str) -> bool {

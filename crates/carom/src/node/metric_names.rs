@@ -16,6 +16,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("carom_calls_ended_total", Counter, "Calls ended, by reason and handled"),
     ("carom_calls", Gauge, "Calls between their INVITE and their end"),
     ("carom_call_seconds", Histogram, "From the INVITE to the end"),
+    (
+        "carom_sip_connections_dropped_total",
+        Counter,
+        "SIP connections of peers that were refused or hung up on, by reason",
+    ),
     ("carom_sip_dropped_total", Counter, "SIP messages dropped without an answer, by reason"),
     ("carom_sip_legs", Gauge, "Legs of the SIP endpoint, for 32 s after their end, too"),
     ("carom_sip_transactions", Gauge, "SIP transactions"),

@@ -129,7 +129,13 @@ impl Core {
         loop {
             while let Some(output) = self.endpoint.poll_output() {
                 match output {
-                    Output::Transmit { path, bytes } => self.wires.send(&path, bytes),
+                    Output::Transmit { path, bytes, txn } => {
+                        let by = self.wires.send(&path, bytes);
+                        if let (Some(txn), Some(by)) = (txn, by) {
+                            self.endpoint.handle_sent(txn, by);
+                        }
+                    }
+                    Output::Expect { path, host } => self.wires.expect(&path, &host),
                     Output::Event(event) => return Happening::Signal(Box::new(event)),
                 }
             }
@@ -156,9 +162,11 @@ impl Core {
             Incoming::Message { path, bytes, .. } => {
                 self.endpoint.handle_received(now, path, Source::Trusted, &bytes);
             }
-            Incoming::Failed { path, error, .. } => {
-                self.endpoint.handle_transport_error(now, path, error);
+            Incoming::Failed { path, connection, error, .. } => {
+                self.endpoint.handle_transport_error(now, path, connection, error);
             }
+            // A telephone of one call is not there for long.
+            Incoming::Idle { .. } | Incoming::TurnedAway { .. } => {}
         }
     }
 }

@@ -9,7 +9,6 @@ use ivr_runtime::{
 use message_text::E164;
 use rtp_media::{session::SessionId, worker::Command};
 use sip_stack::{
-    Uri,
     endpoint::{LegId, Path, Transport},
     message::{HeaderName, Request},
 };
@@ -123,14 +122,11 @@ impl Switchboard {
         match trunk.transport {
             TrunkTransport::Udp => {}
             TrunkTransport::Tcp => self.endpoint.prefer(leg, Transport::Tcp),
-            TrunkTransport::Tls => {
-                self.endpoint.prefer(leg, Transport::Tls);
-                let address = trunk.outbound.as_ref().map(|outbound| &outbound.address);
-                if let Some(uri) = address.and_then(|address| Uri::parse(address).ok()) {
-                    self.wires.expect(path, uri.host);
-                }
-            }
+            TrunkTransport::Tls => self.endpoint.prefer(leg, Transport::Tls),
             TrunkTransport::Auto => self.endpoint.prefer_by_size(leg),
+        }
+        if let Some(host) = &trunk.host {
+            self.endpoint.prove(leg, host);
         }
         self.legs.insert(leg, (no, Side::Caller));
         self.calls.insert(no, call);

@@ -183,13 +183,15 @@ impl Switchboard {
     /// The address look-up of attempt `attempt` is back.
     pub(super) fn on_resolved(&mut self, no: CallNo, attempt: u32, found: Vec<SocketAddr>) {
         let now = self.now();
-        let Some(call) = self.calls.get_mut(&no) else { return };
-        let Some(target) = call.target.as_mut().filter(|target| target.attempt == attempt) else {
+        let Some(call) = self.calls.get(&no) else { return };
+        if call.target.as_ref().is_none_or(|target| target.attempt != attempt) {
             return;
-        };
-        for &at in &found {
-            self.health.learn(at);
         }
+        for &at in &found {
+            self.learn_target(at);
+        }
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(target) = call.target.as_mut() else { return };
         let acts = target.hunt.resolved(now, found);
         self.act_on_hunt(no, acts);
     }
@@ -254,7 +256,11 @@ impl Switchboard {
                 .filter(|_| call.machine.is_some())
                 .and_then(|d| d.login.clone()),
         };
+        let host = Uri::parse(&invite.request_uri).map(|uri| uri.host.to_owned());
         let leg = self.endpoint.invite(now, invite);
+        if let Ok(host) = host {
+            self.endpoint.prove(leg, &host);
+        }
         let Some(target) = self.calls.get_mut(&no).and_then(|call| call.target.as_mut()) else {
             return;
         };

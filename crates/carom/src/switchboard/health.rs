@@ -41,9 +41,14 @@ impl Health {
         self.known.contains(&ip)
     }
 
-    /// Learns where a target is.
-    pub fn learn(&mut self, at: SocketAddr) {
-        self.known.insert(at.ip());
+    /// Learns where a target is; returns whether that is new.
+    pub fn learn(&mut self, at: SocketAddr) -> bool {
+        self.known.insert(at.ip())
+    }
+
+    /// Where all of them are.
+    pub fn targets(&self) -> BTreeSet<IpAddr> {
+        self.known.clone()
     }
 
     /// Whether each target of a flow is there, by name; those that nobody knows of are left out.
@@ -148,7 +153,7 @@ impl Switchboard {
     pub(super) fn ping(&mut self, uri: String, found: Option<SocketAddr>) {
         let now = self.now();
         if let Some(at) = found {
-            self.health.learn(at);
+            self.learn_target(at);
         }
         let transport = self.transport_of(&uri);
         let path = found.and_then(|remote| ways(&self.wires, &uri, transport, false, remote).0);

@@ -9,6 +9,7 @@ mod answered;
 mod arrive;
 mod backlog;
 mod callback;
+mod connections;
 mod dial;
 mod ending;
 mod facts;
@@ -51,6 +52,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::{
     admission::Admission,
     backlog::Backlog,
+    connections::Connections,
     health::Health,
     live::{CallNo, Live, Side},
     sessions::Sessions,
@@ -152,6 +154,7 @@ pub struct Switchboard {
     deadlines: BTreeSet<(Duration, CallNo)>,
     calls_gauge: metrics::Gauge,
     health: Health,
+    connections: Connections,
     pings: HashMap<PingId, String>,
     loop_guard: Option<LoopGuard>,
     ended: Ended,
@@ -192,6 +195,7 @@ impl Switchboard {
             deadlines: BTreeSet::new(),
             calls_gauge: metrics::gauge!("carom_calls"),
             health: Health::default(),
+            connections: Connections::default(),
             pings: HashMap::new(),
             loop_guard,
             ended: Ended::default(),
@@ -199,6 +203,7 @@ impl Switchboard {
             draining: false,
             done,
         };
+        board.befriend();
         loop {
             let due = board.due();
             tokio::select! {
@@ -240,9 +245,17 @@ impl Switchboard {
                 }
                 self.endpoint.handle_received(now, path, source, &bytes);
             }
-            Incoming::Failed { path, error, detail } => {
-                self.note_failure(&path, &detail);
-                self.endpoint.handle_transport_error(now, path, error);
+            Incoming::Failed { path, connection, error, detail } => {
+                self.note_failure(&path, error, &detail);
+                self.endpoint.handle_transport_error(now, path, connection, error);
+            }
+            Incoming::Idle { path } => {
+                if !self.endpoint.uses(&path) {
+                    self.wires.close(&path);
+                }
+            }
+            Incoming::TurnedAway { path, why, detail } => {
+                self.note_turned_away(&path, why, &detail)
             }
         }
     }
@@ -301,7 +314,8 @@ impl Switchboard {
     fn flush(&mut self) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
-                Output::Transmit { path, bytes } => self.wires.send(&path, bytes),
+                Output::Transmit { path, bytes, txn } => self.transmit(&path, bytes, txn),
+                Output::Expect { path, host } => self.wires.expect(&path, &host),
                 Output::Event(event) => self.on_signal(event),
             }
         }
@@ -333,6 +347,7 @@ impl Switchboard {
                     }
                 }
                 self.snapshot = snapshot;
+                self.befriend();
             }
             Ask::Drain => {
                 self.draining = true;

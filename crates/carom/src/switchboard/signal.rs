@@ -2,7 +2,7 @@
 
 use ivr_runtime::call::{Input, TargetOutcome};
 use sip_stack::{
-    endpoint::{EndedBy, Event, LegId, Path, Source, Transport, WireSummary},
+    endpoint::{EndedBy, Event, LegId, Source, WireSummary},
     message::{Method, Request},
     offer_answer::AnswerKind,
 };
@@ -61,6 +61,11 @@ impl Switchboard {
                 }
                 metrics::counter!("carom_sip_dropped_total", "reason" => reason.to_string())
                     .increment(1);
+            }
+            Event::HopLost { leg, host } => self.find_hop(leg, host),
+            Event::Unheard { path, connection, since, ping } => {
+                let since = self.clock.epoch() + since;
+                self.wires.doubt(&path, connection, since, ping);
             }
             Event::Wire { leg, sent, summary } => self.note_wire(leg, sent, &summary),
         }
@@ -147,22 +152,6 @@ impl Switchboard {
         };
         self.tell(no, Input::Target(outcome));
         self.close_if_over(no);
-    }
-
-    /// A path does not work: the calls that wait for a target there tell why.
-    pub(super) fn note_failure(&mut self, path: &Path, detail: &str) {
-        if path.transport == Transport::Tls {
-            let peer = path.remote;
-            tracing::warn!(%peer, detail, "no connection by TLS");
-        }
-        let by = path.transport.as_str();
-        for call in self.calls.values_mut() {
-            let Some(target) = call.target.as_ref().filter(|t| t.leg.is_some()) else { continue };
-            if target.hunt.remote() == Some(path.remote) {
-                let told = format!("{} by {by}: {detail}", path.remote);
-                call.line.note(wall_ms(), "forward", told);
-            }
-        }
     }
 
     fn note_wire(&mut self, leg: Option<LegId>, sent: bool, summary: &WireSummary) {

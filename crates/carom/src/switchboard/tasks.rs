@@ -3,7 +3,7 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -83,6 +83,8 @@ pub enum Done {
     Input(CallNo, Input),
     /// The address of a target's URI, for an OPTIONS.
     Target(String, Option<SocketAddr>),
+    /// The address of a name in a dialog.
+    Hop(String, Option<IpAddr>),
     /// The address look-up of an attempt.
     Resolved(CallNo, u32, Vec<SocketAddr>),
 }
@@ -100,9 +102,7 @@ impl Services {
 
     /// SSRC, first sequence number and first timestamp of a stream (RFC 3550 §5.1).
     pub fn rtp_start(&self) -> (u32, u16, u32) {
-        let random = self.number();
-        let more = self.number();
-        (random as u32, (random >> 32) as u16, more as u32)
+        rtp_start(self.number(), self.number())
     }
 
     /// The next number of a splitmix64 sequence.
@@ -124,6 +124,7 @@ impl Switchboard {
     pub(super) fn on_done(&mut self, done: Done) {
         let no = match done {
             Done::Target(uri, found) => return self.ping(uri, found),
+            Done::Hop(host, found) => return self.on_hop(&host, found),
             Done::Facts(no, facts) => {
                 self.start_machine(no, *facts);
                 no
@@ -180,6 +181,15 @@ impl Switchboard {
                 });
             }
         }
+    }
+
+    /// Looks up a name that a peer's Contact or route has.
+    pub(super) fn look_up_hop(&self, host: String) {
+        let (done, families) = (self.done.clone(), self.families());
+        tokio::spawn(async move {
+            let found = look_up(&host, 0, families).await.first().map(SocketAddr::ip);
+            let _ = done.send(Done::Hop(host, found));
+        });
     }
 
     pub(super) fn send_text(&mut self, no: CallNo, request: TextRequest) {
@@ -342,4 +352,21 @@ pub fn start_seed() -> u64 {
         return hasher.finish();
     }
     u64::from_ne_bytes(bytes)
+}
+
+/// The sequence number is below 2^15, so that what is lost at the start hides no wrap from a peer
+/// by SRTP (RFC 3711 §3.3.1).
+fn rtp_start(random: u64, more: u64) -> (u32, u16, u32) {
+    (random as u32, (random >> 32) as u16 & 0x7FFF, more as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_begins_far_from_the_wrap_of_its_numbers() {
+        assert_eq!(rtp_start(u64::MAX, u64::MAX), (u32::MAX, 0x7FFF, u32::MAX));
+        assert_eq!(rtp_start(0x1234_0000_0001, 2), (1, 0x1234, 2));
+    }
 }

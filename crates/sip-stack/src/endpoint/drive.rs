@@ -6,13 +6,16 @@ use bytes::Bytes;
 
 use super::{
     ClientMachine, ClientTxn, Endpoint, ServerMachine, User,
+    path::Path,
     timers::Who,
-    types::{Cause, Event, LegId, Output, Path, WireSummary},
+    types::{Cause, Event, LegId, Output, WireSummary},
 };
 use crate::{
     leg::{self, Input},
     message::{Message, Method, Request, Response},
-    transaction::{Client, ClientKey, ClientOutput, InviteClient, ServerKey, ServerOutput, derive},
+    transaction::{
+        Client, ClientKey, ClientOutput, InviteClient, ServerKey, ServerOutput, T1, derive,
+    },
 };
 
 impl Endpoint {
@@ -23,8 +26,13 @@ impl Endpoint {
                 leg::Output::Request { key, purpose, path, request } => {
                     self.start_client(now, key, path, User::Leg(id, purpose), &request);
                 }
+                leg::Output::Expect { path, host } => {
+                    self.outputs.push_back(Output::Expect { path, host });
+                }
+                leg::Output::Doubt(key) => self.doubt(now, key),
                 leg::Output::Cancel { key, reason } => self.cancel(now, key, reason.as_deref()),
                 leg::Output::Abandon(key) => {
+                    self.doubt(now, key);
                     self.abandon(now, key);
                     self.clients.remove(&key);
                 }
@@ -33,7 +41,7 @@ impl Endpoint {
                 }
                 leg::Output::Ack { path, seq, bytes } => {
                     self.note(Some(id), true, Method::Ack, None, seq);
-                    self.outputs.push_back(Output::Transmit { path, bytes });
+                    self.outputs.push_back(Output::Transmit { path, bytes, txn: None });
                 }
                 leg::Output::Event(event) => self.event(event),
             }
@@ -64,7 +72,8 @@ impl Endpoint {
         };
         let cseq = request.cseq().map_or(0, |cseq| cseq.seq);
         self.note(user.leg(), true, method.clone(), None, cseq);
-        self.clients.insert(key, ClientTxn { machine, path, user, cseq, method });
+        let (connection, at) = (None, now);
+        self.clients.insert(key, ClientTxn { machine, path, connection, at, user, cseq, method });
         self.drain_client(now, key, None);
     }
 
@@ -77,6 +86,17 @@ impl Endpoint {
             let leg = txn.user.leg();
             self.note(leg, true, Method::Cancel, None, txn.cseq);
             self.start_client(now, key.cancel(), path, User::Nobody, &cancel);
+        }
+    }
+
+    /// Nobody waits any longer for the answer to a request: the connection that it went by is
+    /// doubted, unless it has had no time to answer. Over a reliable transport even a 100 is due
+    /// within T1 (RFC 3261 §17.2.1).
+    fn doubt(&mut self, now: Duration, key: ClientKey) {
+        let Some(txn) = self.clients.get(&key) else { return };
+        let (path, since) = (txn.path, txn.at);
+        if let Some(connection) = txn.connection.filter(|_| now >= since + T1) {
+            self.event(Event::Unheard { path, connection, since, ping: false });
         }
     }
 
@@ -135,6 +155,7 @@ impl Endpoint {
     fn drain_client(&mut self, now: Duration, key: ClientKey, response: Option<Response>) {
         let Some(txn) = self.clients.get_mut(&key) else { return };
         let (path, user) = (txn.path, txn.user);
+        let (connection, since) = (txn.connection, txn.at);
         let (mut informed, mut timed_out) = (false, false);
         while let Some(output) = match &mut txn.machine {
             ClientMachine::Invite(machine) => machine.poll_output(),
@@ -142,7 +163,7 @@ impl Endpoint {
         } {
             match output {
                 ClientOutput::Transmit(bytes) => {
-                    self.outputs.push_back(Output::Transmit { path, bytes });
+                    self.outputs.push_back(Output::Transmit { path, bytes, txn: Some(key) });
                 }
                 ClientOutput::Inform => informed = true,
                 ClientOutput::TimedOut => timed_out = true,
@@ -157,6 +178,10 @@ impl Endpoint {
         }
         self.timers.set(Who::Client(key), at.filter(|_| !over));
         if timed_out {
+            if let Some(connection) = connection {
+                let ping = matches!(user, User::Ping(_));
+                self.event(Event::Unheard { path, connection, since, ping });
+            }
             self.unanswered(now, key, user, Cause::Timeout);
         } else if informed && let Some(response) = response {
             self.answered(now, key, user, response);
@@ -229,7 +254,7 @@ impl Endpoint {
         } {
             match output {
                 ServerOutput::Transmit(bytes) => {
-                    self.outputs.push_back(Output::Transmit { path, bytes });
+                    self.outputs.push_back(Output::Transmit { path, bytes, txn: None });
                 }
                 ServerOutput::Acked => acked = true,
             }

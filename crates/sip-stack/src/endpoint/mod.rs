@@ -5,6 +5,7 @@
 //! passes inputs and outputs between legs and transactions.
 
 mod drive;
+mod path;
 mod receive;
 mod refuse;
 mod shed;
@@ -13,6 +14,7 @@ mod types;
 
 use std::{
     collections::{HashMap, VecDeque},
+    net::IpAddr,
     time::Duration,
 };
 
@@ -20,7 +22,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use self::timers::{Timers, Who};
-pub use self::types::*;
+pub use self::{path::*, types::*};
 use crate::{
     leg::{Command, ExtraHeaders, Input, Leg, Purpose},
     message::{HeaderName, Method, Request},
@@ -40,6 +42,12 @@ pub(crate) const ACCEPT: &str = "application/sdp, multipart/mixed, application/d
 struct ClientTxn {
     machine: ClientMachine,
     path: Path,
+    /// The connection of that path which its request went by.
+    #[serde(skip)]
+    connection: Option<ConnectionId>,
+    /// When that was.
+    #[serde(default)]
+    at: Duration,
     user: User,
     cseq: u32,
     method: Method,
@@ -156,8 +164,22 @@ impl Endpoint {
         self.outputs.pop_front()
     }
 
-    /// A path does not work: what waits for a first answer there fails at once.
-    pub fn handle_transport_error(&mut self, now: Duration, path: Path, error: TransportError) {
+    /// The request of an [`Output::Transmit`] goes by this connection.
+    pub fn handle_sent(&mut self, txn: ClientKey, connection: ConnectionId) {
+        if let Some(txn) = self.clients.get_mut(&txn) {
+            txn.connection = Some(connection);
+        }
+    }
+
+    /// A path, or this one connection of it, does not work: what waits for a first answer there
+    /// fails at once.
+    pub fn handle_transport_error(
+        &mut self,
+        now: Duration,
+        path: Path,
+        connection: Option<ConnectionId>,
+        error: TransportError,
+    ) {
         let waits = |txn: &ClientTxn| match &txn.machine {
             ClientMachine::Invite(machine) => machine.is_unanswered(),
             ClientMachine::Other(machine) => machine.is_unanswered(),
@@ -166,6 +188,7 @@ impl Endpoint {
             .clients
             .iter()
             .filter(|(_, txn)| txn.path == path && waits(txn))
+            .filter(|(_, txn)| connection.is_none() || txn.connection == connection)
             .map(|(key, _)| *key)
             .collect();
         for key in broken {
@@ -178,13 +201,38 @@ impl Endpoint {
             }
             self.unanswered(now, key, user, Cause::Transport);
         }
-        if path.transport.is_reliable() && error != TransportError::Refused {
-            let ids: Vec<LegId> = self.legs.keys().copied().collect();
-            for id in ids {
-                if let Some(leg) = self.legs.get_mut(&id) {
-                    leg.handle_input(now, &self.config, Input::PathLost(path));
-                }
+        let lost = match error {
+            TransportError::Closed | TransportError::Timeout => path.transport.is_reliable(),
+            TransportError::Refused | TransportError::Replaced => false,
+        };
+        let on_it = self.legs.iter().filter(|(_, leg)| lost && leg.goes_by(&path));
+        for id in on_it.map(|(id, _)| *id).collect::<Vec<_>>() {
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.handle_input(now, &self.config, Input::PathLost(path));
             }
+            self.drain_leg(now, id);
+        }
+    }
+
+    /// Whether a leg or a transaction goes by this path.
+    pub fn uses(&self, path: &Path) -> bool {
+        self.legs.values().any(|leg| leg.goes_by(path))
+            || self.clients.values().any(|txn| txn.path == *path)
+            || self.servers.values().any(|txn| txn.path == *path)
+    }
+
+    /// Says who a leg's peer is: by TLS it must prove to be `host` where its Contact or route is an
+    /// address, and not reached by the connection that there is.
+    pub fn prove(&mut self, leg: LegId, host: &str) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.prove(host);
+        }
+    }
+
+    /// Answers [`Event::HopLost`]: the name is found there.
+    pub fn found(&mut self, leg: LegId, host: &str, at: IpAddr) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.found(host, at);
         }
     }
 

@@ -4,7 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use super::{
     Endpoint, ServerMachine, ServerTxn,
-    types::{Dropped, Event, LegId, Path, Source, Transport},
+    path::{Path, Source, Transport},
+    types::{Dropped, Event, LegId},
 };
 use crate::{
     leg::{Input, Leg},

@@ -7,7 +7,8 @@ use std::{
 
 use super::{
     ACCEPT, ALLOW, Endpoint,
-    types::{Dropped, LegId, Output, Path, Source},
+    path::{Path, Source},
+    types::{Dropped, LegId, Output},
 };
 use crate::{
     dialog::tagged,
@@ -152,7 +153,8 @@ impl Endpoint {
                 response.headers_mut().set(HeaderName::To, tagged(&to, &tag));
             }
             response.headers_mut().push(HeaderName::Server, &self.config.user_agent);
-            self.outputs.push_back(Output::Transmit { path: reply, bytes: response.to_bytes() });
+            let (path, bytes) = (reply, response.to_bytes());
+            self.outputs.push_back(Output::Transmit { path, bytes, txn: None });
         }
         if error.cause != crate::message::Cause::KeepAlive {
             self.drop_message(path, Dropped::Malformed);

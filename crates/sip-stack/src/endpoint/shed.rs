@@ -5,7 +5,8 @@ use std::{collections::HashMap, time::Duration};
 
 use super::{
     Endpoint,
-    types::{Event, Output, Path},
+    path::Path,
+    types::{Event, Output},
 };
 use crate::{
     message::{HeaderName, Method, Request, Response},
@@ -86,7 +87,7 @@ impl Endpoint {
         let tagged = crate::dialog::tagged(&to, &super::LegId(tag).to_string());
         response.headers_mut().set(HeaderName::To, tagged);
         response.headers_mut().push(HeaderName::Server, &self.config.user_agent);
-        self.outputs.push_back(Output::Transmit { path, bytes: response.to_bytes() });
+        self.outputs.push_back(Output::Transmit { path, bytes: response.to_bytes(), txn: None });
         true
     }
 

@@ -5,8 +5,12 @@ use std::{fmt, net::SocketAddr, time::Duration};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::path::{ConnectionId, HostPort, Path, Transport};
 pub use crate::auth::Credentials;
-use crate::message::{HeaderName, Method, Request, Response};
+use crate::{
+    message::{HeaderName, Method, Request, Response},
+    transaction::ClientKey,
+};
 
 /// What an endpoint holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,115 +25,6 @@ pub struct Counts {
     pub origins: usize,
     /// Deadlines.
     pub timers: usize,
-}
-
-/// How a message travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Transport {
-    /// Datagrams; repeats are ours.
-    Udp,
-    /// A stream; nothing is repeated but a 2xx that waits for its ACK.
-    Tcp,
-    /// A stream within TLS (RFC 3261 §26.2).
-    Tls,
-}
-
-impl Transport {
-    /// Whether messages are not lost on the way.
-    pub fn is_reliable(self) -> bool {
-        self != Self::Udp
-    }
-
-    /// Returns the port of a URI that names none (RFC 3261 §19.1.2).
-    pub fn default_port(self) -> u16 {
-        match self {
-            Self::Udp | Self::Tcp => 5060,
-            Self::Tls => 5061,
-        }
-    }
-
-    /// Returns the transport of a name in a URI's parameter, in any case.
-    pub fn named(name: &str) -> Option<Self> {
-        let all = [Self::Udp, Self::Tcp, Self::Tls];
-        all.into_iter().find(|transport| transport.as_str().eq_ignore_ascii_case(name))
-    }
-
-    /// Returns the parameter of a URI that leads here by it; none says UDP.
-    pub(crate) fn parameter(self) -> &'static str {
-        match self {
-            Self::Udp => "",
-            Self::Tcp => ";transport=tcp",
-            Self::Tls => ";transport=tls",
-        }
-    }
-
-    /// Returns the spelling in a Via.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Udp => "UDP",
-            Self::Tcp => "TCP",
-            Self::Tls => "TLS",
-        }
-    }
-}
-
-/// Where a message came from or goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Path {
-    /// How.
-    pub transport: Transport,
-    /// The listener's own address, as it is bound; also where a connection was opened by us.
-    pub local: SocketAddr,
-    /// The peer: a socket's, or a connection's.
-    pub remote: SocketAddr,
-}
-
-/// Whether the sender of a message is one of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// A trunk: may call us.
-    Trusted,
-    /// A target: heard within what exists, and when it asks by OPTIONS whether we are there.
-    Target,
-    /// Anybody else: heard only within a dialog or transaction that exists.
-    Stranger,
-}
-
-/// Why a path does not work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransportError {
-    /// Nobody listens there, ICMP says that it cannot be reached, or its certificate is not that of
-    /// whom we meant.
-    Refused,
-    /// The connection was closed.
-    Closed,
-    /// The connection could not be opened in time, or its queue is full.
-    Timeout,
-}
-
-/// Host and port as they stand in Via and Contact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HostPort {
-    /// A name or an address; IPv6 in brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-impl From<SocketAddr> for HostPort {
-    fn from(addr: SocketAddr) -> Self {
-        let host = match addr {
-            SocketAddr::V4(addr) => addr.ip().to_string(),
-            SocketAddr::V6(addr) => format!("[{}]", addr.ip()),
-        };
-        Self { host, port: addr.port() }
-    }
-}
-
-impl fmt::Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
 }
 
 /// A header of ours that counts how often a call came through here.
@@ -327,6 +222,16 @@ pub enum Output {
         path: Path,
         /// One message.
         bytes: Bytes,
+        /// Whose request it is: the driver says [by which connection](super::Endpoint::handle_sent)
+        /// it went, if by any.
+        txn: Option<ClientKey>,
+    },
+    /// Who is at the end of this path, by which a message will go, must prove to be `host`.
+    Expect {
+        /// The way, by TLS.
+        path: Path,
+        /// A name or an address.
+        host: String,
     },
     /// Something the user should know.
     Event(Event),
@@ -446,6 +351,26 @@ pub enum Event {
         ping: PingId,
         /// The final status; `None`: no answer.
         status: Option<u16>,
+    },
+    /// The connection of a leg is gone, and the peer is to be found at a name: tell
+    /// [where that is](super::Endpoint::found).
+    HopLost {
+        /// The leg.
+        leg: LegId,
+        /// The name.
+        host: String,
+    },
+    /// A request by a connection has had no answer. If nothing else came by it either, it may lead
+    /// nowhere.
+    Unheard {
+        /// Its path.
+        path: Path,
+        /// Which.
+        connection: ConnectionId,
+        /// When the request went out.
+        since: Duration,
+        /// It was an OPTIONS, which some never answer.
+        ping: bool,
     },
     /// A new call was refused because of [`shed`](super::Endpoint::shed).
     Shed {

@@ -7,6 +7,7 @@
 mod ack;
 mod auth;
 mod incoming;
+mod io;
 mod large;
 mod offer;
 mod outgoing;
@@ -16,11 +17,11 @@ mod route;
 mod session;
 mod wire;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use self::io::{Command, Input, Output, Purpose};
 use self::{
     ack::{Acks, Unacked},
     auth::Auth,
@@ -31,10 +32,7 @@ use self::{
     session::Session,
 };
 use crate::{
-    endpoint::{
-        Cause, EndpointConfig, Event, HostPort, LegId, OutgoingInvite, Path, ReofferMethod,
-        Transport,
-    },
+    endpoint::{Cause, EndpointConfig, Event, HostPort, LegId, OutgoingInvite, Path, Transport},
     message::{HeaderName, Method, Request, Response},
     random::Random,
     transaction::{ClientKey, ServerKey},
@@ -51,6 +49,15 @@ pub struct Leg {
     path: Path,
     /// The connection that the peer came by is gone; its Contact says where it is.
     path_lost: bool,
+    /// The path is one that we chose, and not the peer's end of its own connection.
+    #[serde(default)]
+    chosen: bool,
+    /// Who the peer is, where its Contact or route is an address.
+    #[serde(default)]
+    proof: Option<String>,
+    /// Where the name in its Contact or route was found.
+    #[serde(default)]
+    found: Option<(String, IpAddr)>,
     /// The dialog is one of SIPS URIs: ours is one too (RFC 3261 §12.1.1, RFC 5630 §5.1.1).
     #[serde(default)]
     sips: bool,
@@ -87,125 +94,6 @@ enum State {
     Moving,
 }
 
-/// What a request is for, so that its outcome finds its way back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Purpose {
-    /// The INVITE that makes the leg.
-    Invite,
-    /// A new offer.
-    Reoffer(ReofferMethod),
-    /// An INFO.
-    Info,
-    /// A NOTIFY: what became of a REFER.
-    Notify,
-    /// The end.
-    Bye,
-}
-
-/// What a leg is told.
-#[derive(Debug)]
-pub enum Input {
-    /// The peer's request within the dialog; CANCEL and ACK come by their own ways.
-    Request {
-        /// Its transaction.
-        txn: ServerKey,
-        /// The request.
-        request: Request,
-        /// Where it came from.
-        path: Path,
-    },
-    /// The ACK of a 2xx.
-    Ack(Request),
-    /// The peer cancels an INVITE that is not answered; the CANCEL itself is answered already.
-    Cancel {
-        /// The INVITE's transaction.
-        txn: ServerKey,
-        /// The Reason header.
-        reason: Option<String>,
-    },
-    /// A response to our request, 1xx included.
-    Response {
-        /// The transaction.
-        key: ClientKey,
-        /// What the request was for.
-        purpose: Purpose,
-        /// The response.
-        response: Response,
-    },
-    /// Our request came to nothing without a response.
-    Unanswered {
-        /// The transaction.
-        key: ClientKey,
-        /// What the request was for.
-        purpose: Purpose,
-        /// Silence or a broken path.
-        cause: Cause,
-    },
-    /// The path is broken.
-    PathLost(Path),
-    /// What the user wants.
-    Command(Command),
-}
-
-/// What the user of a leg wants.
-#[derive(Debug)]
-#[allow(missing_docs, reason = "each is the method of Endpoint of its name")]
-pub enum Command {
-    Ring { status: u16, sdp: Option<Bytes>, headers: ExtraHeaders },
-    Answer { sdp: Bytes, headers: ExtraHeaders },
-    Reject { status: u16, reason: Option<String>, headers: ExtraHeaders },
-    HangUp { reason: Option<String> },
-    AcceptOffer { sdp: Bytes },
-    RefuseOffer { status: u16 },
-    Acknowledge { sdp: Bytes },
-    Info { content_type: String, body: Bytes },
-}
-
-/// What a leg wants done.
-#[derive(Debug)]
-pub enum Output {
-    /// Start a client transaction.
-    Request {
-        /// Its key, which is in the Via already.
-        key: ClientKey,
-        /// What it is for.
-        purpose: Purpose,
-        /// The way.
-        path: Path,
-        /// The request.
-        request: Request,
-    },
-    /// Send the CANCEL of an INVITE.
-    Cancel {
-        /// The INVITE's transaction.
-        key: ClientKey,
-        /// A Reason header.
-        reason: Option<String>,
-    },
-    /// Forget a client transaction.
-    Abandon(ClientKey),
-    /// Answer a request.
-    Respond {
-        /// Its transaction.
-        txn: ServerKey,
-        /// The status.
-        status: u16,
-        /// The wire form.
-        bytes: Bytes,
-    },
-    /// Send an ACK, which is in no transaction.
-    Ack {
-        /// The way.
-        path: Path,
-        /// Its CSeq number.
-        seq: u32,
-        /// The wire form.
-        bytes: Bytes,
-    },
-    /// Tell the user.
-    Event(Event),
-}
-
 impl Leg {
     /// Starts a caller leg on an INVITE.
     pub fn incoming(
@@ -236,6 +124,7 @@ impl Leg {
         let call_id = format!("{:016x}{:016x}", random.number(), random.number());
         let mut leg = Self::blank(config, id, random, call_id.into(), invite.path);
         leg.sips = wire::is_sips(&invite.request_uri);
+        leg.chosen = true;
         leg.start(now, config, invite);
         leg
     }
@@ -252,6 +141,9 @@ impl Leg {
             call_id,
             path,
             path_lost: false,
+            chosen: false,
+            proof: None,
+            found: None,
             sips: false,
             prefer: None,
             large: Large::default(),
@@ -306,7 +198,7 @@ impl Leg {
             Input::Unanswered { key, purpose, cause } => {
                 self.on_unanswered(now, config, key, purpose, cause);
             }
-            Input::PathLost(path) => self.path_lost |= path == self.path,
+            Input::PathLost(path) => self.lose(path),
             Input::Command(command) => self.on_command(now, config, command),
         }
         self.settle(now);

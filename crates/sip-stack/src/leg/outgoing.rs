@@ -238,6 +238,7 @@ impl Leg {
                 self.outputs.push_back(Output::Cancel { key: tail.key, reason });
             } else {
                 tail.cancel = Cancel::AfterProvisional(reason);
+                self.outputs.push_back(Output::Doubt(tail.key));
             }
         }
         self.state = State::Over(Box::new(Over::quiet(now)));
@@ -272,7 +273,10 @@ impl Leg {
         if let Some(auth) = &self.auth {
             auth.sign_ack(&mut ack);
         }
+        let host = ways.host.clone();
         let path = self.fit_ack(config, key, ways, &mut ack);
+        let path = self.keep_secret(config, key, path, &mut ack);
+        self.expect(path, host);
         let bytes = ack.to_bytes();
         self.acks.keep(now, seq, dialog.remote_tag(), path, bytes.clone());
         self.outputs.push_back(Output::Ack { path, seq, bytes });

@@ -50,7 +50,10 @@ impl Leg {
         mut request: Request,
     ) {
         self.sign(&mut request);
+        let host = ways.host.clone();
         let path = self.fit(now, config, key, purpose, ways, &mut request);
+        let path = self.keep_secret(config, key, path, &mut request);
+        self.expect(path, host);
         self.keep_for_challenge(key, path, &request);
         if purpose != Purpose::Invite {
             self.open.push(key);

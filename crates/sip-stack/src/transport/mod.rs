@@ -3,18 +3,24 @@
 //! Sending never waits: a datagram goes out at once, a stream has a bounded queue. What does not
 //! work is reported as [`Incoming::Failed`], for the endpoint to act on.
 
+mod connections;
+mod door;
 mod identity;
+mod serve;
 mod stream;
 mod tls;
 mod udp;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{sync::mpsc, task::JoinSet};
 
-pub use self::identity::{Identity, IdentityError};
-use crate::endpoint::{Path, Transport, TransportError};
+pub use self::{
+    door::Friends,
+    identity::{Identity, IdentityError},
+};
+use crate::endpoint::{ConnectionId, Path, Transport, TransportError};
 
 /// Messages waiting for the endpoint at most; beyond it the sockets' own buffers fill.
 const QUEUE: usize = 8_192;
@@ -35,11 +41,89 @@ pub enum Incoming {
     Failed {
         /// Which.
         path: Path,
+        /// The connection, of a stream.
+        connection: Option<ConnectionId>,
         /// Why.
         error: TransportError,
         /// What the system or TLS says of it.
         detail: String,
     },
+    /// Nothing whole has come by a connection for [`StreamLimits::idle`]; who needs it no more
+    /// [closes](Transports::close) it.
+    Idle {
+        /// Which.
+        path: Path,
+    },
+    /// A peer that connected has lost its connection again.
+    TurnedAway {
+        /// Where it came from.
+        path: Path,
+        /// Why.
+        why: TurnedAway,
+        /// What the system or TLS says of it.
+        detail: String,
+    },
+}
+
+/// Why a peer's connection was closed by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TurnedAway {
+    /// Strangers have [`StreamLimits::of_strangers`] already.
+    Full,
+    /// Its address has [`StreamLimits::of_a_stranger`] already.
+    Source,
+    /// TLS was not agreed, or not in time.
+    Handshake,
+    /// No whole message came in time.
+    Silent,
+    /// What came is no SIP.
+    NotSip,
+    /// It does not read what we send.
+    Deaf,
+}
+
+impl TurnedAway {
+    /// Returns the word for it in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Source => "source",
+            Self::Handshake => "handshake",
+            Self::Silent => "silent",
+            Self::NotSip => "not_sip",
+            Self::Deaf => "deaf",
+        }
+    }
+}
+
+impl fmt::Display for TurnedAway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "strangers have too many connections",
+            Self::Source => "its address has too many connections",
+            Self::Handshake => "TLS was not agreed",
+            Self::Silent => "no message came in time",
+            Self::NotSip => "what it sends is no SIP",
+            Self::Deaf => "it reads no more",
+        })
+    }
+}
+
+/// How many connections peers may have, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// Those of all that are no [`Friends`] together, shaking hands included.
+    pub of_strangers: usize,
+    /// Those of one address of theirs.
+    pub of_a_stranger: usize,
+    /// Without a whole message for so long a connection is [`Incoming::Idle`].
+    pub idle: Duration,
+}
+
+impl Default for StreamLimits {
+    fn default() -> Self {
+        Self { of_strangers: 10_000, of_a_stranger: 100, idle: Duration::from_secs(600) }
+    }
 }
 
 /// A listener to bind.
@@ -80,10 +164,21 @@ impl Transports {
     pub async fn bind<L: Clone + Into<Listen>>(
         listeners: &[L],
     ) -> io::Result<(Self, mpsc::Receiver<Incoming>)> {
+        Self::bind_with(listeners, StreamLimits::default()).await
+    }
+
+    /// The same with other limits.
+    ///
+    /// # Errors
+    /// An address that cannot be bound, with its name.
+    pub async fn bind_with<L: Clone + Into<Listen>>(
+        listeners: &[L],
+        limits: StreamLimits,
+    ) -> io::Result<(Self, mpsc::Receiver<Incoming>)> {
         let (incoming, received) = mpsc::channel(QUEUE);
         let (mut udp, mut bound, mut readers) = (Vec::new(), Vec::new(), JoinSet::new());
         let mut wanted = Vec::new();
-        let streams = stream::Streams::new(incoming.clone());
+        let streams = stream::Streams::new(incoming.clone(), limits);
         for Listen { transport, at, identity } in listeners.iter().cloned().map(L::into) {
             let named = |error: io::Error| {
                 let name = transport.as_str();
@@ -133,15 +228,16 @@ impl Transports {
         Some(Path { transport, local, remote })
     }
 
-    /// Sends one message without waiting.
-    pub fn send(&self, path: &Path, bytes: Bytes) {
+    /// Sends one message without waiting; returns the connection that it goes by, if any.
+    pub fn send(&self, path: &Path, bytes: Bytes) -> Option<ConnectionId> {
         match path.transport {
             Transport::Udp => {
                 if let Some(socket) = self.udp.iter().find(|udp| udp.local() == path.local) {
                     socket.send(path, &bytes);
                 }
+                None
             }
-            Transport::Tcp | Transport::Tls => self.streams.send(*path, bytes),
+            Transport::Tcp | Transport::Tls => Some(self.streams.send(*path, bytes)),
         }
     }
 
@@ -157,12 +253,30 @@ impl Transports {
     }
 
     /// Who is at the end of a TLS path must prove to be `host`, the name or address of the URI that
-    /// led there (RFC 5922 §7.1); without this, it must prove its address. What is there as somebody
-    /// else is hung up on.
+    /// led there (RFC 5922 §7.1); without this, it must prove its address. A connection to somebody
+    /// else there is used no more, and ends when what was asked by it must have been answered.
     pub fn expect(&self, path: &Path, host: &str) {
         if path.transport == Transport::Tls {
             self.streams.expect(path, host);
         }
+    }
+
+    /// A request that went by a connection at `since` has had no answer. Where nothing at all has
+    /// come by it since, it may lead nowhere: what is sent from now on goes by another. `ping`: it
+    /// was an OPTIONS, whose silence says nothing of a connection by which nothing ever came.
+    pub fn doubt(
+        &self,
+        path: &Path,
+        connection: ConnectionId,
+        since: std::time::Instant,
+        ping: bool,
+    ) {
+        self.streams.doubt(path, connection, since, ping);
+    }
+
+    /// Says whose connections are let in whatever strangers have.
+    pub fn befriend(&self, friends: Friends) {
+        self.streams.befriend(friends);
     }
 
     /// Closes the connection of a path where it has one.
@@ -176,17 +290,23 @@ fn message(path: Path, bytes: Bytes) -> Incoming {
     Incoming::Message { path, bytes, at: std::time::Instant::now() }
 }
 
-fn failed(path: Path, why: &io::Error) -> Incoming {
-    Incoming::Failed { path, error: kind(why), detail: why.to_string() }
+fn failed(
+    path: Path,
+    connection: Option<ConnectionId>,
+    error: TransportError,
+    why: &io::Error,
+) -> Incoming {
+    Incoming::Failed { path, connection, error, detail: why.to_string() }
 }
 
-fn kind(error: &io::Error) -> TransportError {
-    match error.kind() {
-        io::ErrorKind::TimedOut => TransportError::Timeout,
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::ConnectionAborted => TransportError::Closed,
-        _ => TransportError::Refused,
-    }
+/// The endpoint must hear of it, and a connection must not wait for the endpoint.
+fn report(incoming: &mpsc::Sender<Incoming>, what: Incoming) {
+    let incoming = incoming.clone();
+    tokio::spawn(async move { incoming.send(what).await });
+}
+
+/// Tells of a peer that was turned away, unless so much is to be told already that a crowd must be
+/// at work.
+fn turned_away(incoming: &mpsc::Sender<Incoming>, path: Path, why: TurnedAway, detail: String) {
+    let _ = incoming.try_send(Incoming::TurnedAway { path, why, detail });
 }

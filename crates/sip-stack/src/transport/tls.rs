@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::{Mutex, PoisonError, RwLock},
 };
 
@@ -16,7 +16,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use super::Identity;
-use crate::endpoint::Path;
 
 /// Peers whose names are kept; only those that are configured are told.
 const NAMES: usize = 4_096;
@@ -26,7 +25,8 @@ const NAMES: usize = 4_096;
 pub(super) struct Tls {
     /// By the address a listener is bound to.
     identities: RwLock<HashMap<SocketAddr, Identity>>,
-    names: Mutex<HashMap<IpAddr, ServerName<'static>>>,
+    /// Of those who listen at these addresses.
+    names: Mutex<HashMap<SocketAddr, ServerName<'static>>>,
 }
 
 impl Tls {
@@ -40,28 +40,23 @@ impl Tls {
         identities.get(&local).cloned().ok_or_else(|| io::Error::other("no certificate of ours"))
     }
 
-    /// Who at `ip` is connected to must prove to be `host`, a name or an address.
-    pub(super) fn expect(&self, ip: IpAddr, host: &str) {
+    /// Who listens at `remote` must prove to be `host`, a name or an address; returns it. `None`: it
+    /// is neither, and nothing changes.
+    pub(super) fn expect(&self, remote: SocketAddr, host: &str) -> Option<ServerName<'static>> {
         let bare = host.trim_matches(['[', ']']).trim_end_matches('.');
-        let Ok(name) = ServerName::try_from(bare.to_owned()) else { return };
+        let name = ServerName::try_from(bare.to_owned()).ok()?;
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if names.len() >= NAMES && !names.contains_key(&ip) {
+        if names.len() >= NAMES && !names.contains_key(&remote) {
             names.clear();
         }
-        names.insert(ip, name);
+        names.insert(remote, name.clone());
+        Some(name)
     }
 
-    fn name(&self, ip: IpAddr) -> ServerName<'static> {
+    /// Returns who must listen at `remote`: who is expected there, else its address.
+    pub(super) fn name(&self, remote: SocketAddr) -> ServerName<'static> {
         let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.get(&ip).cloned().unwrap_or_else(|| ServerName::from(ip))
-    }
-
-    /// Whether a peer that has shown this certificate is who is meant at its address now: a
-    /// connection is used again by its name only (RFC 5923 §9.2).
-    pub(super) fn is_meant(&self, ip: IpAddr, certificate: &CertificateDer<'_>) -> bool {
-        ParsedCertificate::try_from(certificate)
-            .and_then(|certificate| verify_server_name(&certificate, &self.name(ip)))
-            .is_ok()
+        names.get(&remote).cloned().unwrap_or_else(|| ServerName::from(remote.ip()))
     }
 
     /// The handshake with who connected to us.
@@ -73,16 +68,23 @@ impl Tls {
         TlsAcceptor::from(self.identity(local)?.server).accept(stream).await
     }
 
-    /// The handshake with whom we connected to, who must be the one that is meant there (RFC 5922
-    /// §7.2).
+    /// The handshake, from the listener at `local`, with whom we connected to, who must be `name`
+    /// (RFC 5922 §7.2).
     pub(super) async fn connect(
         &self,
-        path: Path,
+        local: SocketAddr,
+        name: ServerName<'static>,
         stream: TcpStream,
     ) -> io::Result<client::TlsStream<TcpStream>> {
-        let (identity, name) = (self.identity(path.local)?, self.name(path.remote.ip()));
-        TlsConnector::from(identity.client).connect(name, stream).await
+        TlsConnector::from(self.identity(local)?.client).connect(name, stream).await
     }
+}
+
+/// Whether a certificate is one of `name`.
+pub(super) fn is_of(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
+    ParsedCertificate::try_from(certificate)
+        .and_then(|certificate| verify_server_name(&certificate, name))
+        .is_ok()
 }
 
 /// The certificate that the peer of a connection of ours has shown.

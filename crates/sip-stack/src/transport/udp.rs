@@ -76,7 +76,8 @@ impl Udp {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
-                let _ = self.incoming.try_send(failed(*path, &error));
+                let failed = failed(*path, None, TransportError::Refused, &error);
+                let _ = self.incoming.try_send(failed);
             }
         }
     }
@@ -111,6 +112,7 @@ async fn listen_to_icmp(
         let path = Path { transport: Transport::Udp, local, remote };
         let failed = Incoming::Failed {
             path,
+            connection: None,
             error: TransportError::Refused,
             detail: "ICMP: it cannot be reached".to_owned(),
         };

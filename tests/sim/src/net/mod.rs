@@ -214,7 +214,7 @@ impl Net {
 
     /// A path of an endpoint breaks.
     pub fn fail(&mut self, station: Station, path: Path, error: TransportError) {
-        self.with(station, |endpoint, now| endpoint.handle_transport_error(now, path, error));
+        self.with(station, |endpoint, now| endpoint.handle_transport_error(now, path, None, error));
     }
 
     /// The stream that `peer` opened to an endpoint is closed.
@@ -355,9 +355,10 @@ impl Net {
             let machine = &mut self.machines[station.0];
             let output = machine.endpoint.as_mut().and_then(Endpoint::poll_output);
             match output {
-                Some(Output::Transmit { path, bytes }) => {
+                Some(Output::Transmit { path, bytes, .. }) => {
                     self.post(path, &String::from_utf8_lossy(&bytes));
                 }
+                Some(Output::Expect { .. }) => {}
                 Some(Output::Event(event)) => machine.events.push_back((ms(self.now), event)),
                 None => return,
             }

@@ -237,9 +237,11 @@ impl Crowd {
                     legs.insert((side, *leg));
                     continue;
                 }
-                Event::Wire { leg: None, .. } | Event::Dropped { .. } | Event::Shed { .. } => {
-                    continue;
-                }
+                Event::Wire { leg: None, .. }
+                | Event::Dropped { .. }
+                | Event::HopLost { .. }
+                | Event::Unheard { .. }
+                | Event::Shed { .. } => continue,
                 Event::Incoming { leg, .. } => {
                     if self.by_size {
                         let station = self.sides[side];
