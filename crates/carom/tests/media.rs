@@ -16,6 +16,43 @@ fn impatient(place: &Place, flow: &str) -> Engine {
 }
 
 #[test]
+fn a_peer_that_is_another_endpoint_by_now_gets_a_key_that_nothing_was_sent_by() {
+    let place = Place::new();
+    let config = CONFIG.replacen("[media]", "[media]\nsrtp = \"optional\"", 1);
+    let engine = Engine::start_with(BIN, &place, &config, KEYS);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    let offering = |ask: Ask, port: u16, key: &str| {
+        let key = key.repeat(40);
+        let crypto = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}");
+        ask.sdp(here, &[&format!("m=audio {port} RTP/SAVP 8"), &crypto])
+    };
+    let first = offering(Ask::new(&place, "INVITE"), 40_000, "A");
+    let answer = wire.ask(&first);
+    let to = header(&answer, "To").to_owned();
+    let key_in = |answer: &str| {
+        let ours = answer.lines().find(|line| line.starts_with("a=crypto:1 "));
+        ours.unwrap_or_else(|| panic!("{answer}")).to_owned()
+    };
+    wire.send(&first.within("ACK", "1 ACK", &to).text(here));
+    let mut before = key_in(&answer);
+    for (seq, port, key, renewed) in [
+        (2, 40_002, "A", false),
+        (3, 40_002, "B", false),
+        (4, 40_004, "C", true),
+        (5, 40_004, "C", false),
+    ] {
+        let again = first.within("INVITE", &format!("{seq} INVITE"), &to);
+        let now = key_in(&wire.ask(&offering(again, port, key)));
+        wire.send(&first.within("ACK", &format!("{seq} ACK"), &to).text(here));
+        assert_eq!(now != before, renewed, "re-INVITE {seq}");
+        before = now;
+    }
+    let bye = wire.ask(&first.within("BYE", "6 BYE", &to));
+    assert!(bye.starts_with("SIP/2.0 200"), "{bye}");
+    engine.idle();
+}
+
+#[test]
 fn a_carrier_behind_nat_is_found_by_where_its_media_come_from() {
     let place = Place::new();
     let engine = Engine::start_with(BIN, &place, CONFIG, KEYS);

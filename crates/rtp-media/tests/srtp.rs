@@ -4,8 +4,12 @@
 
 mod common;
 
+use std::{collections::HashSet, time::Duration};
+
 use common::Rng;
+use rtp_media::codec::Law;
 use rtp_media::rtp::write_header;
+use rtp_media::session::{Session, SessionId, StreamConfig};
 use rtp_media::srtp::{Inbound, MasterKey, Outbound, Protection, Srtp, Suite, TRAILER};
 
 const SUITES: [(Suite, usize); 2] = [(Suite::Sha1_80, 10), (Suite::Sha1_32, 4)];
@@ -113,11 +117,6 @@ fn a_packet_that_was_changed_or_is_a_strangers_is_refused_and_left_as_it_was() {
 
 #[test]
 fn a_peer_that_changes_its_ssrc_is_heard_and_a_key_that_stays_keeps_its_count() {
-    let protection = |send, receive| Protection {
-        suite: Suite::Sha1_80,
-        send: MasterKey([send; 30]),
-        receive: MasterKey([receive; 30]),
-    };
     let (mut ours, mut theirs) = (Srtp::new(protection(1, 2)), Srtp::new(protection(2, 1)));
     for (n, ssrc) in [7, 8, 7, 9, 10, 11].into_iter().enumerate() {
         let clear = rtp(n as u16, ssrc, b"x");
@@ -138,6 +137,105 @@ fn a_peer_that_changes_its_ssrc_is_heard_and_a_key_that_stays_keeps_its_count() 
     let mut theirs = theirs.renewed(protection(2, 3));
     let mut packet = sealed(&clear, |room, length| ours.outbound.protect(room, length));
     assert!(theirs.inbound.open(&mut packet).is_some(), "a new key counts from the start");
+}
+
+#[test]
+fn a_peer_that_changes_its_key_is_heard_whether_it_goes_on_counting_or_not() {
+    // It has wrapped twice; the packet at the first wrap under the new key is lost, or a later one.
+    for wraps in [0, 1, 2_u32] {
+        for goes_on in [false, true] {
+            let mut ours = Srtp::new(protection(1, 2));
+            let (mut old, mut new) = (outbound(2), outbound(3));
+            for n in 0..wraps * 0x1_0000 + 100 {
+                let clear = rtp(n as u16, 7, b"x");
+                let mut packet = sealed(&clear, |room, length| old.protect(room, length));
+                assert!(ours.inbound.open(&mut packet).is_some());
+                if goes_on {
+                    sealed(&clear, |room, length| new.protect(room, length));
+                }
+            }
+            ours = ours.renewed(protection(1, 4)).renewed(protection(1, 3));
+            for n in 100..400_u32 {
+                let clear = rtp(n as u16, 7, b"y");
+                let mut packet = sealed(&clear, |room, length| new.protect(room, length));
+                let again = packet.clone();
+                let opened = ours.inbound.open(&mut packet);
+                assert_eq!(opened, Some(13), "{wraps} wraps, {goes_on}, packet {n}");
+                assert_eq!(&packet[12..13], b"y");
+                assert_eq!(ours.inbound.open(&mut again.clone()), None, "a replay");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_first_wrap_that_went_unheard_is_found() {
+    let (mut ours, mut new) = (Srtp::new(protection(1, 2)), outbound(3));
+    ours = ours.renewed(protection(1, 3));
+    sealed(&rtp(65_535, 7, b"lost"), |room, length| new.protect(room, length));
+    for seq in 0..50 {
+        let mut packet = sealed(&rtp(seq, 7, b"x"), |room, length| new.protect(room, length));
+        assert_eq!(ours.inbound.open(&mut packet), Some(13), "{seq}");
+    }
+}
+
+#[test]
+fn who_is_heard_all_the_time_is_not_forgotten_for_others() {
+    let (mut inn, mut out) = (Srtp::new(protection(1, 2)).inbound, outbound(2));
+    for seq in 0..200_000_u32 {
+        let clear = rtp(seq as u16, 7, b"x");
+        let mut packet = sealed(&clear, |room, length| out.protect(room, length));
+        assert!(inn.open(&mut packet).is_some());
+    }
+    for ssrc in 100..120 {
+        let mut other = outbound(2);
+        let mut packet = sealed(&rtp(5, ssrc, b"x"), |room, length| other.protect(room, length));
+        assert!(inn.open(&mut packet).is_some());
+        let seq = 200_000 + ssrc;
+        let clear = rtp(seq as u16, 7, b"x");
+        let mut packet = sealed(&clear, |room, length| out.protect(room, length));
+        assert!(inn.open(&mut packet).is_some(), "after {ssrc}");
+    }
+}
+
+#[test]
+fn protection_that_comes_back_repeats_no_key_stream_and_goes_on_counting() {
+    let config = |protection: Option<Protection>| {
+        let mut config = StreamConfig::new(([127, 0, 0, 1], 9).into(), Law::Pcma);
+        config.srtp = protection;
+        Box::new(config)
+    };
+    let shorter = Protection { suite: Suite::Sha1_32, ..protection(3, 4) };
+    for between in [None, Some(shorter)] {
+        let mut leg = Session::new(SessionId(1), 7, 400, 1, Duration::ZERO);
+        leg.configure(Duration::ZERO, config(Some(protection(1, 2))));
+        let mut peer = Srtp::new(protection(2, 1)).inbound;
+        let mut streams = HashSet::new();
+        let mut talk = |leg: &mut Session, n: u32| {
+            let mut room = [&rtp(n as u16, 7, &[0; 20])[..], &[0; TRAILER]].concat();
+            let length = leg.seal_rtp(&mut room, 32).unwrap();
+            // The payload is nothing but key stream then.
+            assert!(streams.insert(room[12..32].to_vec()), "packet {n}");
+            assert_eq!(peer.open(&mut room[..length]), Some(32), "packet {n}");
+        };
+        for n in 400..70_400 {
+            talk(&mut leg, n);
+        }
+        leg.configure(Duration::ZERO, config(between));
+        leg.configure(Duration::ZERO, config(Some(protection(1, 2))));
+        for n in 70_400..140_000 {
+            talk(&mut leg, n);
+        }
+    }
+}
+
+fn protection(send: u8, receive: u8) -> Protection {
+    let (send, receive) = (MasterKey([send; 30]), MasterKey([receive; 30]));
+    Protection { suite: Suite::Sha1_80, send, receive }
+}
+
+fn outbound(key: u8) -> Outbound {
+    Outbound::new(Suite::Sha1_80, &MasterKey([key; 30]))
 }
 
 fn take(waiting: &mut Vec<(u32, Vec<u8>)>, now: u32, random: &mut Rng) -> Option<(u32, Vec<u8>)> {

@@ -213,9 +213,28 @@ impl Media {
     /// Answers an offer of the peer; else the status owed.
     pub fn take_offer(&mut self, offer: &[u8]) -> Result<Bytes, u16> {
         self.talk.handle_offer(offer).map_err(OfferPending::status)?;
+        if self.is_from_another_endpoint() {
+            // Without random numbers the keys stay, and who is new may hear nothing.
+            if let Ok(Some(fresh)) = super::media::local_crypto(self.srtp, false)
+                && let Some(ours) = &mut self.talk.local_mut().crypto
+            {
+                ours.keys = fresh.keys;
+            }
+        }
         let (answer, agreed) = self.talk.answer().map_err(Rejected::status)?;
         self.wish = agreed.theirs;
         Ok(answer)
+    }
+
+    /// Whether the open offer has another key and another address than its peer had: then it is
+    /// another endpoint's, as after a transfer, which has not counted our packets' wraps
+    /// (RFC 3711 §3.3.1) and has to be sent to by a key that nothing was sent by yet.
+    fn is_from_another_endpoint(&self) -> bool {
+        let Some(before) = self.talk.current() else { return false };
+        let Some(old) = &before.crypto else { return false };
+        let Ok((_, after)) = self.talk.clone().answer() else { return false };
+        let new_key = after.crypto.is_some_and(|new| new.receive != old.receive);
+        new_key && after.remote_rtp != before.remote_rtp
     }
 
     /// Makes the offer that the peer asked for.

@@ -48,6 +48,8 @@ pub struct Session {
     pub(super) listener: Listener,
     pub(super) voice: Voice,
     pub(super) srtp: Option<Box<Srtp>>,
+    /// The same, while packets go as they are.
+    pub(super) srtp_aside: Option<Box<Srtp>>,
     pub(super) stats: SessionStats,
 }
 
@@ -102,6 +104,7 @@ impl Session {
             listener: Listener::default(),
             voice: Voice::Silence,
             srtp: None,
+            srtp_aside: None,
             stats: SessionStats { ssrc, ..SessionStats::default() },
         }
     }

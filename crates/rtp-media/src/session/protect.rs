@@ -6,11 +6,15 @@ use super::leg::Session;
 
 impl Session {
     pub(super) fn protect_by(&mut self, protection: Option<Protection>) {
-        self.srtp = match (self.srtp.take(), protection) {
-            (_, None) => None,
-            (None, Some(protection)) => Some(Box::new(Srtp::new(protection))),
-            (Some(srtp), Some(protection)) => Some(Box::new(srtp.renewed(protection))),
-        };
+        // Its indexes go on when protection comes back.
+        let known = self.srtp.take().or_else(|| self.srtp_aside.take());
+        match (known, protection) {
+            (known, None) => self.srtp_aside = known,
+            (None, Some(protection)) => self.srtp = Some(Box::new(Srtp::new(protection))),
+            (Some(srtp), Some(protection)) => {
+                self.srtp = Some(Box::new(srtp.renewed(protection)));
+            }
+        }
     }
 
     /// Whether packets are changed on their way.

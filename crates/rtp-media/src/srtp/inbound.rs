@@ -15,6 +15,8 @@ pub struct Inbound {
     rtcp: SessionKeys,
     heard: Sources,
     heard_rtcp: Sources,
+    /// What was heard under the key before this one.
+    before: Sources,
 }
 
 impl Inbound {
@@ -26,7 +28,18 @@ impl Inbound {
             rtcp: SessionKeys::rtcp(key),
             heard: Sources::default(),
             heard_rtcp: Sources::default(),
+            before: Sources::default(),
         }
+    }
+
+    /// The context that follows `last` in a leg: a source may go on to count its wraps under the
+    /// new key, or begin anew (RFC 3711 §3.3.1, §8.1).
+    pub(super) fn after(last: &Self, suite: Suite, key: &MasterKey) -> Self {
+        let mut before = last.before;
+        for source in last.heard.known.iter().rev().flatten() {
+            before.put(*source);
+        }
+        Self { before, ..Self::new(suite, key) }
     }
 
     /// Opens an RTP packet in place; returns its length without the tag. `None`: it is no such
@@ -37,17 +50,27 @@ impl Inbound {
         let (packet, tag) = packet.split_at_mut(length);
         let (start, ssrc) = (payload_start(packet)?, super::ssrc(packet)?);
         let seq = u16::from_be_bytes([packet[2], packet[3]]);
-        let index = self.heard.estimate(ssrc, seq)?;
-        if !self.heard.is_new(ssrc, index) {
-            return None;
-        }
-        let rollovers = (index >> 16) as u32;
-        if !self.rtp.verifies([packet, &rollovers.to_be_bytes()], tag) {
-            return None;
-        }
+        let index = self.guesses(ssrc, seq).into_iter().flatten().find(|index| {
+            let rollovers = (index >> 16) as u32;
+            self.heard.is_new(ssrc, *index)
+                && self.rtp.verifies([packet, &rollovers.to_be_bytes()], tag)
+        })?;
         self.heard.note(ssrc, index);
         self.rtp.crypt(ssrc, index, &mut packet[start..]);
         Some(length)
+    }
+
+    /// The indexes that a packet may have. Of a source that was heard under this key it is one;
+    /// of another one its wraps may be those it had before, none, or a first one that went unheard.
+    fn guesses(&self, ssrc: u32, seq: u16) -> [Option<u64>; 3] {
+        if self.heard.find(ssrc).is_some() {
+            return [self.heard.estimate(ssrc, seq), None, None];
+        }
+        let first = u64::from(seq);
+        let before = self.before.find(ssrc).and_then(|_| self.before.estimate(ssrc, seq));
+        let before = before.filter(|index| *index != first);
+        let wrapped = Some(1 << 16 | first).filter(|one| seq < 0x8000 && Some(*one) != before);
+        [before, Some(first), wrapped]
     }
 
     /// The same of a compound packet of RTCP (RFC 3711 §3.4).
@@ -72,11 +95,10 @@ impl Inbound {
 }
 
 /// What was heard of the last sources.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Sources {
+    /// Who was heard last comes first.
     known: [Option<Source>; SOURCES],
-    /// Whose place the next one takes.
-    next: usize,
 }
 
 /// The highest index of a source, and which of those before it came (§3.3.2).
@@ -118,11 +140,9 @@ impl Sources {
 
     /// A packet of that index has proved to be right.
     fn note(&mut self, ssrc: u32, index: u64) {
-        let known = self.known.iter_mut().flatten().find(|source| source.ssrc == ssrc);
-        let Some(source) = known else {
-            self.known[self.next] = Some(Source { ssrc, highest: index, window: 1 });
-            self.next = (self.next + 1) % SOURCES;
-            return;
+        let mut source = match self.find(ssrc) {
+            Some(source) => *source,
+            None => return self.put(Source { ssrc, highest: index, window: 1 }),
         };
         if let Some(behind) = source.highest.checked_sub(index) {
             source.window |= 1u64.checked_shl(behind as u32).unwrap_or(0);
@@ -132,5 +152,14 @@ impl Sources {
             source.window = moved.unwrap_or(0) | 1;
             source.highest = index;
         }
+        self.put(source);
+    }
+
+    /// Puts a source first, in the place it had or that of the one heard longest ago.
+    fn put(&mut self, source: Source) {
+        let is_it = |known: &Option<Source>| known.is_some_and(|known| known.ssrc == source.ssrc);
+        let at = self.known.iter().position(is_it).unwrap_or(SOURCES - 1);
+        self.known[..=at].rotate_right(1);
+        self.known[0] = Some(source);
     }
 }

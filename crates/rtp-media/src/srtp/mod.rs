@@ -6,7 +6,7 @@ mod inbound;
 mod keys;
 mod outbound;
 
-use std::fmt;
+use std::{collections::VecDeque, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub const TRAILER: usize = 4 + RTCP_TAG;
 const RTCP_TAG: usize = 10;
 /// Bytes of the index of SRTCP, and of the flag before it.
 const INDEX: usize = 4;
+/// Contexts of a direction that are kept beside the one in use.
+const PAST: usize = 8;
 /// Bytes of a packet of RTCP that stay readable.
 const RTCP_CLEAR: usize = 8;
 
@@ -69,6 +71,8 @@ pub struct Srtp {
     pub outbound: Outbound,
     /// Of what we receive.
     pub inbound: Inbound,
+    sent: Past<Outbound>,
+    received: Past<Inbound>,
 }
 
 impl Srtp {
@@ -76,22 +80,52 @@ impl Srtp {
     pub fn new(protection: Protection) -> Self {
         let outbound = Outbound::new(protection.suite, &protection.send);
         let inbound = Inbound::new(protection.suite, &protection.receive);
-        Self { protection, outbound, inbound }
+        let (sent, received) = (Past::default(), Past::default());
+        Self { protection, outbound, inbound, sent, received }
     }
 
-    /// Goes on with what a later exchange has settled: a direction whose key stays keeps its
-    /// indexes (RFC 4568 §7.1.4).
+    /// Goes on with what a later exchange has settled. A direction whose key stays, or comes back,
+    /// keeps its indexes (RFC 4568 §7.1.4): no key stream is used twice.
     #[must_use]
-    pub fn renewed(self, protection: Protection) -> Self {
-        let same = self.protection.suite == protection.suite;
-        let mut new = Self::new(protection);
-        if same && self.protection.send == new.protection.send {
-            new.outbound = self.outbound;
+    pub fn renewed(mut self, protection: Protection) -> Self {
+        let before = std::mem::replace(&mut self.protection, protection);
+        let Protection { suite, send, receive } = &self.protection;
+        if (before.suite, &before.send) != (*suite, send) {
+            let next = self.sent.take(*suite, send).unwrap_or_else(|| Outbound::new(*suite, send));
+            let last = std::mem::replace(&mut self.outbound, next);
+            self.sent.keep(before.suite, before.send, last);
         }
-        if same && self.protection.receive == new.protection.receive {
-            new.inbound = self.inbound;
+        if (before.suite, &before.receive) != (*suite, receive) {
+            let next = self.received.take(*suite, receive);
+            let next = next.unwrap_or_else(|| Inbound::after(&self.inbound, *suite, receive));
+            let last = std::mem::replace(&mut self.inbound, next);
+            self.received.keep(before.suite, before.receive, last);
         }
-        new
+        self
+    }
+}
+
+/// Contexts that may come back.
+#[derive(Debug)]
+struct Past<C>(VecDeque<(Suite, MasterKey, C)>);
+
+impl<C> Default for Past<C> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<C> Past<C> {
+    fn take(&mut self, suite: Suite, key: &MasterKey) -> Option<C> {
+        let at = self.0.iter().position(|(s, k, _)| *s == suite && k == key)?;
+        self.0.remove(at).map(|(_, _, context)| context)
+    }
+
+    fn keep(&mut self, suite: Suite, key: MasterKey, context: C) {
+        if self.0.len() >= PAST {
+            self.0.pop_front();
+        }
+        self.0.push_back((suite, key, context));
     }
 }
 
