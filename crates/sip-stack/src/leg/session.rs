@@ -82,7 +82,7 @@ impl Leg {
             Order::Late => return self.respond(config, txn, &request, 500),
         }
         if path.transport == self.path.transport && self.path_lost {
-            (self.path, self.path_lost) = (path, false);
+            (self.path, self.path_lost, self.chosen) = (path, false, false);
         }
         match request.method() {
             Method::Bye => self.peer_bye(now, config, txn, request),
