@@ -71,7 +71,7 @@ fn a_carrier_that_has_closed_its_connection_is_told_by_one_of_ours_that_the_call
         let engine = Engine::start_with(BIN, &place, &config, FORWARD);
         let at = if named == 0 { place.carrier() } else { Ipv4Addr::LOCALHOST };
         let carrier = TlsServer::on(&place, (at, port).into(), "carrier");
-        let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(700).listen_once(&place);
+        let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(2_000).listen_once(&place);
 
         let mut client = TlsClient::at(&place, place.carrier());
         let contact = contact.replace("{carrier}", &place.carrier().to_string());
@@ -81,6 +81,8 @@ fn a_carrier_that_has_closed_its_connection_is_told_by_one_of_ours_that_the_call
         client.send(&by_tls(&ask));
         let answer = client.find("SIP/2.0 200");
         client.send(&by_tls(&ask.within("ACK", "1 ACK", header(&answer, "To"))));
+        let acknowledged = || engine.time_line().contains("caller → us  ACK").then_some(());
+        eventually("its ACK has come", acknowledged);
         drop(client);
         let bye = carrier.find("BYE ");
         assert_eq!(header(&bye, "Call-ID"), header(&answer, "Call-ID"), "{}", engine.log());
