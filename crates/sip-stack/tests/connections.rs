@@ -21,6 +21,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
     sync::mpsc,
+    time::Instant,
 };
 
 const OPTIONS: &str = "OPTIONS sip:a@h SIP/2.0\r\nContent-Length: 0\r\n\r\n";
@@ -73,15 +74,15 @@ async fn what_is_silent_since_it_was_asked_is_used_no_more_but_still_heard() {
     let path = us.to(&them);
     let first = us.send(&path);
     let theirs = them.receives().await;
-    us.wires.doubt(&path, first, std::time::Instant::now(), true);
+    us.wires.doubt(&path, first, Instant::now().into_std(), true);
     assert_eq!(us.send(&path), first, "it may be one that answers no OPTIONS");
     them.receives().await;
-    let before = std::time::Instant::now();
+    let before = Instant::now().into_std();
     them.wires.send(&theirs, OPTIONS.into());
     us.receives().await;
     us.wires.doubt(&path, first, before, false);
     assert_eq!(us.send(&path), first, "it was heard since");
-    let asked = std::time::Instant::now();
+    let asked = Instant::now().into_std();
     us.wires.doubt(&path, first, asked, false);
     let second = us.send(&path);
     assert_ne!(second, first);
