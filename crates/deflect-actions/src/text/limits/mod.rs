@@ -3,6 +3,7 @@
 //! The outbox is the only record: the window is read from it and kept up with it, so that a
 //! restart, or another node, changes nothing.
 
+mod counted;
 mod opened;
 mod texts;
 
@@ -22,11 +23,11 @@ use crate::store::{SentText, Store, StoreError};
 
 const DAY_MS: i64 = 86_400_000;
 /// What other nodes wrote is read so often, ms …
-const FRESH_MS: i64 = 500;
+const FRESH_MS: i64 = 1_000;
 /// … and what is older is not gone by.
-const STALE_MS: i64 = 1_500;
+const STALE_MS: i64 = 2_500;
 /// Their rows nearly always appear within this time, ms …
-const SOON_MS: i64 = 1_000;
+const SOON_MS: i64 = 400;
 /// … and always within this one.
 const LATE_MS: i64 = 10_000;
 

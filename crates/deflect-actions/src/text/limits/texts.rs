@@ -1,14 +1,14 @@
 //! The texts of the last day, by all that they are counted by.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
 use message_text::E164;
 use uuid::Uuid;
 
-use super::{DAY_MS, Rule};
+use super::{DAY_MS, Rule, counted::Counted};
 use crate::{
     store::{SentText, Store},
     text::TextConfig,
@@ -22,14 +22,13 @@ const ALARMS: [u8; 3] = [50, 80, 100];
 const OPEN_MS: i64 = 30 * MINUTE_MS;
 
 /// A message's id: a UUIDv7, so that ids are in order of time.
-type Id = u128;
+pub(super) type Id = u128;
 
 /// Texts, each once.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     by_id: BTreeMap<Id, Text>,
-    /// Under the hash of all that they are counted by, in order of time.
-    counted: BTreeSet<(u64, Id)>,
+    counted: Counted,
     /// Digits in which numbers of one prefix agree.
     digits: u8,
     /// What they cost, in millionths.
@@ -61,8 +60,10 @@ pub(super) struct Before<'a> {
 /// What is needed to forget a text, or to count it by another prefix.
 #[derive(Debug, Clone)]
 struct Text {
-    /// Hashes of number, line and country, and of caller and client, where there is one.
-    keys: Box<[u64]>,
+    /// Hashes of number, and of caller, where there is one.
+    persons: Box<[u64]>,
+    /// Hashes of line, country and client, where there is one.
+    groups: Box<[u64]>,
     /// E.164, where it is not erased yet.
     to: Option<Box<str>>,
     cost: i64,
@@ -156,7 +157,7 @@ impl Texts {
 
     /// Ids of texts to numbers with a prefix, oldest first, as far as the guard looks back.
     pub fn alike(&self, prefix: u64, now: i64) -> Vec<Id> {
-        self.after(prefix, now - OPEN_MS).collect()
+        self.counted.ids_of_many(prefix, first_id_after(now - OPEN_MS))
     }
 
     fn bites(
@@ -170,14 +171,15 @@ impl Texts {
         let limits = &config.limits;
         let rule = |rule, scope, key: &str| Some(Rule { rule, scope, key: key.to_owned() });
         let reached = |by, key: &str, age, most: u32| {
-            self.after(hash(by, key), now - age).count() >= most as usize
+            let count = self.counted.count_of_many(hash(by, key), first_id_after(now - age));
+            count >= most as usize
         };
         // A later text has the caller, or the number, of an earlier one when its key, or its key
         // under the previous epoch's secret, is the earlier one's.
         let too_many = |by, key: &str, before: Option<&str>| {
             let before = before.filter(|before| *before != key);
             let within = |age| {
-                let of = |key| self.after(hash(by, key), now - age).count();
+                let of = |key| self.counted.count(hash(by, key), first_id_after(now - age));
                 of(key) + before.map_or(0, of)
             };
             within(HOUR_MS) >= limits.caller_hour as usize
@@ -220,26 +222,27 @@ impl Texts {
     fn insert(&mut self, id: Id, text: &SentText, to: Option<String>, config: &TextConfig) {
         let client = text.client.as_ref().map(|name| hash(By::Client, name));
         let caller = text.caller_key.as_ref().map(|key| hash(By::Caller, key));
-        let keys = [
-            hash(By::Number, &text.dest_key),
-            hash(By::Line, &text.line),
-            hash(By::Country, &text.region),
-        ];
+        let persons = [hash(By::Number, &text.dest_key)];
+        let groups = [hash(By::Line, &text.line), hash(By::Country, &text.region)];
         let text = Text {
-            keys: keys.into_iter().chain(caller).chain(client).collect(),
+            persons: persons.into_iter().chain(caller).collect(),
+            groups: groups.into_iter().chain(client).collect(),
             to: to.map(String::into_boxed_str),
             cost: config.cost(text),
         };
-        self.counted.extend(text.keys.iter().map(|key| (*key, id)));
-        self.counted.extend(prefix(&text, self.digits).map(|key| (key, id)));
+        text.persons.iter().for_each(|person| self.counted.insert(*person, id));
+        for group in text.groups.iter().copied().chain(prefix(&text, self.digits)) {
+            self.counted.insert_of_many(group, id);
+        }
         self.spent += text.cost;
         self.by_id.insert(id, text);
     }
 
     fn remove(&mut self, id: Id) {
         let Some(text) = self.by_id.remove(&id) else { return };
-        for key in text.keys.iter().copied().chain(prefix(&text, self.digits)) {
-            self.counted.remove(&(key, id));
+        text.persons.iter().for_each(|person| self.counted.remove(*person, id));
+        for group in text.groups.iter().copied().chain(prefix(&text, self.digits)) {
+            self.counted.remove_of_many(group, id);
         }
         self.spent -= text.cost;
     }
@@ -251,22 +254,24 @@ impl Texts {
             return;
         }
         for (id, text) in &self.by_id {
-            if let Some(key) = prefix(text, before) {
-                self.counted.remove(&(key, *id));
+            if let Some(group) = prefix(text, before) {
+                self.counted.remove_of_many(group, *id);
             }
-            self.counted.extend(prefix(text, digits).map(|key| (key, *id)));
+            if let Some(group) = prefix(text, digits) {
+                self.counted.insert_of_many(group, *id);
+            }
         }
-    }
-
-    /// Ids of texts under a hash that are younger than a moment, oldest first.
-    fn after(&self, key: u64, after_ms: i64) -> impl Iterator<Item = Id> {
-        self.counted.range((key, last_id_of(after_ms) + 1)..=(key, Id::MAX)).map(|(_, id)| *id)
     }
 }
 
 fn prefix(text: &Text, digits: u8) -> Option<u64> {
     let to = text.to.as_ref()?;
     Some(hash(By::Prefix, &to[..to.len().min(usize::from(digits) + 1)]))
+}
+
+/// The first id after a moment.
+fn first_id_after(at_ms: i64) -> Id {
+    last_id_of(at_ms) + 1
 }
 
 /// The last id of a moment.
