@@ -72,6 +72,17 @@ impl Provider {
         }
     }
 
+    /// Whether its receipts name the message that they are of, so that one which overtakes the
+    /// answer finds it.
+    pub(crate) fn receipts_name_messages(&self) -> bool {
+        match self {
+            // Told with the request, and given back with each receipt.
+            Self::Twilio(twilio) => twilio.calls_back(),
+            Self::Bandwidth(_) | Self::Vonage(_) | Self::WhatsApp(_) => true,
+            Self::Sandbox | Self::Telnyx(_) | Self::Smpp(_) | Self::Gateway(_) => false,
+        }
+    }
+
     /// Hands a message over, within `limit`.
     ///
     /// # Errors

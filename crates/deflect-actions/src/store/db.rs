@@ -9,10 +9,10 @@ use sqlx::{AnyPool, Connection as _, Executor, any::AnyPoolOptions};
 
 use super::ACQUIRE;
 
-/// Connections of a node. Each of SQLite's has a thread, a cache and its own prepared statements,
-/// and one of them writes at a time.
+/// Connections of a node. Each of SQLite's has a thread, a cache and its own prepared statements;
+/// the one that writes is not among them.
 const CONNECTIONS: u32 = 8;
-const CONNECTIONS_OF_A_FILE: u32 = 5;
+const CONNECTIONS_OF_A_FILE: u32 = 4;
 /// One that nobody needed for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -51,6 +51,9 @@ pub enum StoreError {
     /// What was written is not committed, nor what others wrote with it.
     #[error("database: {0}")]
     Commit(Arc<sqlx::Error>),
+    /// Others write, and had not done when its turn was to come: nothing of it was begun.
+    #[error("database: busy with what others write")]
+    Busy,
 }
 
 impl StoreError {
@@ -65,7 +68,7 @@ impl StoreError {
                     && error.code().is_none_or(|code| !code.starts_with("22"))
             }
             Self::Database(sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. }) => false,
-            Self::Database(_) | Self::Commit(_) => true,
+            Self::Database(_) | Self::Commit(_) | Self::Busy => true,
         }
     }
 }

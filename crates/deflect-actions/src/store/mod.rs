@@ -38,7 +38,10 @@ mod voicemail;
 mod write;
 mod writer;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use sqlx::{AnyConnection, AnyPool, Connection as _};
 
@@ -113,6 +116,8 @@ struct Inner {
     ready: tokio::sync::Mutex<bool>,
     retention: std::sync::RwLock<Retention>,
     subscriptions: std::sync::RwLock<Arc<Vec<Subscription>>>,
+    /// This start has kept a receipt of which nobody knew whose it is.
+    strays: AtomicBool,
 }
 
 impl Store {
@@ -143,9 +148,19 @@ impl Store {
         let (pool, dialect) = db::pool(url)?;
         let ready = tokio::sync::Mutex::new(false);
         let group = (dialect == db::Dialect::Sqlite).then(Group::default);
-        let (retention, subscriptions) = Default::default();
-        let inner =
-            Inner { pool, dialect, group, keys, node, clock, ready, retention, subscriptions };
+        let (retention, subscriptions, strays) = Default::default();
+        let inner = Inner {
+            pool,
+            dialect,
+            group,
+            keys,
+            node,
+            clock,
+            ready,
+            retention,
+            subscriptions,
+            strays,
+        };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -203,6 +218,9 @@ impl Store {
     /// Closes the connections that nobody uses, and with them their page caches and prepared
     /// statements: for the quiet after a busy time. The next that is needed is opened again.
     pub async fn rest(&self) {
+        if let Some(group) = &self.0.group {
+            group.rest().await;
+        }
         let pool = &self.0.pool;
         for _ in 0..pool.num_idle() {
             let Some(idle) = pool.try_acquire() else { return };
@@ -223,14 +241,30 @@ impl Store {
         &self,
         work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let Some(group) = &self.0.group else {
-            let mut conn = self.conn().await?;
-            let mut tx = conn.begin().await?;
-            let done = work(&mut tx).await?;
-            tx.commit().await?;
-            return Ok(done);
-        };
-        group.write(&self.0.pool, Unit::Transaction, work).await
+        self.transaction_of(Unit::Transaction, work).await
+    }
+
+    /// As [`Self::transaction`], of so many rows that who waits for a text is not to wait for it.
+    pub(crate) async fn long_transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transaction_of(Unit::Long, work).await
+    }
+
+    async fn transaction_of<T>(
+        &self,
+        unit: Unit,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if let Some(group) = &self.0.group {
+            return group.write(&self.0.pool, unit, work).await;
+        }
+        let mut conn = self.conn().await?;
+        let mut tx = conn.begin().await?;
+        let done = work(&mut tx).await?;
+        tx.commit().await?;
+        Ok(done)
     }
 
     /// As [`Self::transaction`] or [`Self::write`], but the commit need not be waited for at once: others may have
@@ -267,9 +301,26 @@ impl Store {
         &self,
         work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.write_as(Unit::Statement, work).await
+    }
+
+    /// As [`Self::write`], where each statement is run to its end: `execute`, not
+    /// `fetch_optional`.
+    pub(crate) async fn execute<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.write_as(Unit::Executed, work).await
+    }
+
+    async fn write_as<T>(
+        &self,
+        unit: Unit,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         match &self.0.group {
             None => work(&mut *self.conn().await?).await,
-            Some(group) => group.write(&self.0.pool, Unit::Statement, work).await,
+            Some(group) => group.write(&self.0.pool, unit, work).await,
         }
     }
 

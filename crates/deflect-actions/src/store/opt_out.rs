@@ -117,7 +117,7 @@ impl Store {
         orders.sort();
         orders.dedup();
         let now_ms = self.now_ms();
-        self.transaction(async |conn| {
+        self.long_transaction(async |conn| {
             for some in orders.chunks(AT_ONCE) {
                 let sql = insert(some.len());
                 let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(some.len() == AT_ONCE);
@@ -146,7 +146,7 @@ impl Store {
         (who, what, detail): (&str, &str, &str),
     ) -> Result<u64, StoreError> {
         let now_ms = self.now_ms();
-        self.transaction(async |conn| {
+        self.long_transaction(async |conn| {
             let mut ended = 0;
             for order in orders {
                 let topic = (!any_topic).then_some(order.topic);
@@ -172,8 +172,8 @@ impl Store {
         topic: Option<&str>,
     ) -> Result<u64, StoreError> {
         let key = (self.keys().opt_key(business, number), self.keys().brand(business).to_owned());
-        let mut conn = self.conn().await?;
-        revoke(&mut conn, key, topic.map(str::to_owned), self.now_ms()).await
+        let (topic, now_ms) = (topic.map(str::to_owned), self.now_ms());
+        self.write(async |conn| revoke(conn, key, topic, now_ms).await).await
     }
 
     /// The opt-outs that hold, of one brand or of all, newest first.

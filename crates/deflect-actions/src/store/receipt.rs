@@ -1,5 +1,7 @@
 //! Receipts as they came, without numbers and bodies.
 
+use std::sync::atomic::Ordering;
+
 use message_text::E164;
 use sqlx::{AnyConnection, Row};
 use uuid::Uuid;
@@ -58,8 +60,11 @@ impl Store {
         message_id: Option<&str>,
         receipt: &Receipt,
     ) -> Result<bool, StoreError> {
+        if message_id.is_none() {
+            self.0.strays.store(true, Ordering::Relaxed);
+        }
         let (sql, values) = row(self.now_ms(), provider, message_id, receipt);
-        self.write(async |conn| {
+        self.execute(async |conn| {
             let done = values.into_iter().fold(sqlx::query(sql), bind).execute(&mut *conn).await?;
             Ok(done.rows_affected() > 0)
         })
@@ -89,6 +94,11 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some((row.try_get("message_id")?, row.try_get("try_no")?)))
+    }
+
+    /// Whether this start has kept a receipt of which nobody knew whose it is.
+    pub(crate) fn has_strays(&self) -> bool {
+        self.0.strays.load(Ordering::Relaxed)
     }
 
     /// Receipts that came before their message's id was known.

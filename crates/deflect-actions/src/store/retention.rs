@@ -100,7 +100,7 @@ impl Store {
         let steps_before = now - i64::from(keep.step_days) * DAY_MS;
         let calls_before = now - i64::from(keep.call_months) * 31 * DAY_MS;
         let (steps, calls) = self
-            .transaction(async |conn| {
+            .long_transaction(async |conn| {
                 let steps = delete(conn, STEPS, steps_before).await?;
                 delete(conn, INPUTS, steps_before).await?;
                 delete(conn, CHECKS, steps_before).await?;

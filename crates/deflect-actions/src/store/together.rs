@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyArguments, query::Query};
+use futures_util::TryStreamExt as _;
+use sqlx::{
+    AnyConnection, AssertSqlSafe, Executor as _, Row as _, any::AnyArguments, query::Query,
+};
 
 use super::{StoreError, db::Dialect};
 
@@ -40,7 +43,7 @@ impl Together {
 
     /// Runs all or none of them; whether each changed a row.
     pub async fn run(self, conn: &mut AnyConnection, dialect: Dialect) -> Result<bool, StoreError> {
-        let count = self.statements.len() as u64;
+        let count = self.statements.len();
         let sql = match dialect {
             Dialect::Sqlite => {
                 format!("SAVEPOINT one; {}; RELEASE one", self.statements.join("; "))
@@ -60,7 +63,15 @@ impl Together {
         let query = sqlx::query(AssertSqlSafe(sql));
         let query = self.values.into_iter().fold(query, bind);
         Ok(match dialect {
-            Dialect::Sqlite => query.execute(conn).await?.rows_affected() == count,
+            Dialect::Sqlite => {
+                // One answer a statement; the savepoint's repeat what was before them.
+                let mut answers = conn.fetch_many(query);
+                let mut changed = Vec::with_capacity(count + 2);
+                while let Some(answer) = answers.try_next().await? {
+                    changed.extend(answer.left().map(|done| done.rows_affected()));
+                }
+                changed.iter().skip(1).take(count).all(|rows| *rows > 0)
+            }
             Dialect::Postgres => query.fetch_one(conn).await?.try_get::<i32, _>("changed")? == 1,
         })
     }

@@ -47,18 +47,39 @@ impl TextService {
     /// As [`Self::send`], by a configuration of the caller's. What is tried again later goes by
     /// the newest.
     pub async fn send_by(&self, config: Arc<TextConfig>, order: TextOrder) -> TextOutcome {
+        self.send_as(self.message_id(), config, order).await
+    }
+
+    /// Id of a new message.
+    #[must_use]
+    pub fn message_id(&self) -> String {
+        new_id(self.0.store.now_ms())
+    }
+
+    /// As [`Self::send_by`]; where a provider accepts it, it is the message of an id.
+    pub async fn send_as(
+        &self,
+        message_id: String,
+        config: Arc<TextConfig>,
+        order: TextOrder,
+    ) -> TextOutcome {
         let service = self.clone();
-        let sending = tokio::spawn(async move { service.send_now(&config, order).await });
+        let sending =
+            tokio::spawn(async move { service.send_now(message_id, &config, order).await });
         // A task that died had committed or not: nobody knows.
         sending.await.unwrap_or(TextOutcome::Ambiguous)
     }
 
-    async fn send_now(&self, config: &TextConfig, order: TextOrder) -> TextOutcome {
+    async fn send_now(
+        &self,
+        message_id: String,
+        config: &TextConfig,
+        order: TextOrder,
+    ) -> TextOutcome {
         let begin = Instant::now();
         let budget = ms(order.accept_within_ms);
         let until = begin + budget;
         let now = self.0.store.now_ms();
-        let message_id = new_id(now);
         let check = self.check(&order, config, message_id.clone(), now);
         let cleared = match tokio::time::timeout(budget.min(COMMIT), check).await {
             Ok(Ok(cleared)) => cleared,

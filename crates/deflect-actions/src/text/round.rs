@@ -19,6 +19,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const ROUND: Duration = Duration::from_millis(500);
 /// With a duplicate allowed, evidence is waited for this long before it is used.
 const EVIDENCE: Duration = Duration::from_millis(500);
+/// It is taken back for this long that a request was about to be written.
+const UNWRITE: Duration = Duration::from_secs(4);
 /// The window is over for us a little earlier than for the provider, ms.
 const WINDOW_SPARE_MS: i64 = 60_000;
 /// Senders that may take a text for spam until none is asked any more.
@@ -134,11 +136,15 @@ impl TextService {
         let weight = provider.weight(&message.letter.text);
         let turn = self.0.throttle.turn(&sender.name, sender.per_second, weight, now, limit);
         let Some(turn) = turn else { return Turn::Passes };
-        tokio::time::sleep(turn).await;
+        // A sleep of no time lasts until the clock's next millisecond.
+        if !turn.is_zero() {
+            tokio::time::sleep(turn).await;
+        }
         match self.write(message, sender, provider, limit - turn).await {
             Ok(accepted) => {
                 self.note_health(&sender.name, &message.message_id, None).await;
-                self.note_accepted(message, &sender.provider, accepted).await;
+                let early = !provider.receipts_name_messages() || self.0.store.has_strays();
+                self.note_accepted(message, &sender.provider, accepted, early).await;
                 Turn::Over(Tried::Accepted { sender: sender.name.clone() })
             }
             Err(Unsent::Lost) => Turn::Over(Tried::Lost),
@@ -186,7 +192,7 @@ impl TextService {
                 tracing::warn!(%error, message = message.message_id, "write not committed");
                 return Err(Unsent::Store);
             }
-            Err(_) => return Err(Unsent::Store),
+            Err(_) => return Err(self.unwrite(message).await),
         }
         let mut outbound = outbound(message, sender, self.0.store.now_ms());
         if freely {
@@ -196,6 +202,19 @@ impl TextService {
             .send(outbound, until.saturating_duration_since(Instant::now()))
             .await
             .map_err(Unsent::Send)
+    }
+
+    /// The store was too slow: it may yet commit that bytes were written, and none was.
+    async fn unwrite(&self, message: &mut Outgoing) -> Unsent {
+        let (id, try_no) = (&message.message_id, message.try_no);
+        match tokio::time::timeout(UNWRITE, self.0.store.never_wrote(id, try_no)).await {
+            Ok(Ok(Some(try_no))) => {
+                message.try_no = try_no;
+                Unsent::Store
+            }
+            // Its lease ends, and whoever finds it asks the provider.
+            Ok(Ok(None) | Err(_)) | Err(_) => Unsent::Lost,
+        }
     }
 
     /// Whether the person wrote to us there within the window in which WhatsApp takes free text.
@@ -242,7 +261,14 @@ impl TextService {
     }
 
     /// A provider has it. When that cannot be recorded, the lease ends and the provider is asked.
-    async fn note_accepted(&self, message: &Outgoing, provider: &str, accepted: Accepted) {
+    /// `early`: its receipts may be there already, and nobody knew whose they are.
+    async fn note_accepted(
+        &self,
+        message: &Outgoing,
+        provider: &str,
+        accepted: Accepted,
+        early: bool,
+    ) {
         let this = News { try_no: Some(message.try_no), ..News::of(State::Accepted) };
         let news = News {
             provider_id: Some(&accepted.provider_id),
@@ -258,8 +284,10 @@ impl TextService {
         if accepted.state != State::Accepted {
             self.insist(&message.message_id, &News { state: accepted.state, ..this }).await;
         }
-        self.take_early((&message.message_id, message.try_no), provider, &accepted.provider_id)
-            .await;
+        if early {
+            self.take_early((&message.message_id, message.try_no), provider, &accepted.provider_id)
+                .await;
+        }
     }
 
     /// Records news, trying a few times.

@@ -207,7 +207,10 @@ pub(crate) async fn invite(
         }
         NoOffer::OtherText(why) => Problem::bad("invalid_text", why),
     })?;
-    let message = site.store.newest_message_of(&invited.call_id).await.ok().flatten();
+    let message = match invited.message_id.clone() {
+        Some(id) => Some(id),
+        None => site.store.newest_message_of(&invited.call_id).await.ok().flatten(),
+    };
     let (status, body) = outcome(&invited, message);
     site.invites.keep(&key, status, body.clone());
     Ok((status, Json(body)))

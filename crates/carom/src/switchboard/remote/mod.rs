@@ -88,6 +88,8 @@ pub struct Invited {
     pub call_id: String,
     /// What became of the text.
     pub outcome: TextOutcome,
+    /// The message that a provider accepted.
+    pub message_id: Option<String>,
 }
 
 /// Why an offer is not taken up.
@@ -158,7 +160,7 @@ enum Stop {
     /// A prompt waits for a key.
     AtPrompt,
     /// A text was handed over.
-    Texted(TextOutcome),
+    Texted(TextOutcome, Option<String>),
     /// A text's link was handed over.
     Linked(Option<OfferedLink>),
     /// It is over, or goes where nobody can follow.
@@ -248,12 +250,13 @@ impl RemoteCalls {
         }
         let (mut waiting, keys) = taken?;
         let mut outcome = TextOutcome::Failed { class: "not_offered".to_owned() };
+        let mut message_id = None;
         for key in keys {
             waiting.call.press(key);
             match waiting.call.go_on(&self.services, Texts::AreOurs).await {
                 Stop::AtPrompt => {}
-                Stop::Texted(came) => {
-                    outcome = came;
+                Stop::Texted(came, message) => {
+                    (outcome, message_id) = (came, message);
                     // What the flow makes of it, as far as it needs nobody.
                     waiting.call.go_on(&self.services, Texts::AreOurs).await;
                     break;
@@ -263,7 +266,7 @@ impl RemoteCalls {
         }
         let call_id = waiting.call.ledger.call_id.clone();
         waiting.call.hang_up(&self.services);
-        Ok(Invited { call_id, outcome })
+        Ok(Invited { call_id, outcome, message_id })
     }
 
     /// Asks anew where an invite is about something else than was asked about; the other offer.
@@ -324,7 +327,7 @@ impl RemoteCalls {
                     waiting.call.go_on(&self.services, Texts::AreTheirs).await;
                     break;
                 }
-                Stop::Texted(_) | Stop::Over => break,
+                Stop::Texted(..) | Stop::Over => break,
             }
         }
         waiting.call.hang_up(&self.services);
@@ -458,15 +461,18 @@ impl RemoteCall {
                             Some(_) => return Stop::Over,
                             None => {}
                         }
+                        let id = services.texts.message_id();
                         let outcome = match tasks::order(&self.frame(), request) {
                             Ok(order) => {
                                 let by = Arc::clone(&self.snapshot.texts);
-                                outcome_told(services.texts.send_by(by, order).await)
+                                let sent = services.texts.send_as(id.clone(), by, order).await;
+                                outcome_told(sent)
                             }
                             Err(_) => TextOutcome::Failed { class: "no_token".to_owned() },
                         };
                         self.machine.handle_input(self.now, Input::Text(outcome.clone()));
-                        return Stop::Texted(outcome);
+                        let accepted = matches!(outcome, TextOutcome::Accepted { .. });
+                        return Stop::Texted(outcome, accepted.then_some(id));
                     }
                     Output::Forward { .. }
                     | Output::CallAgent(_)

@@ -63,6 +63,11 @@ impl Twilio {
         }
     }
 
+    /// Whether it is told where receipts go.
+    pub(super) fn calls_back(&self) -> bool {
+        self.callback.is_some()
+    }
+
     pub(super) async fn send(
         &self,
         message: OutboundMessage<'_>,

@@ -137,8 +137,7 @@ impl Store {
     pub async fn callback_done(&self, id: &str) -> Result<(), StoreError> {
         let now = self.now_ms();
         let erase = now + self.raw_number_ms();
-        let mut conn = self.conn().await?;
-        over(&mut conn, id, "done", now, erase).await
+        self.write(async |conn| over(conn, id, "done", now, erase).await).await
     }
 
     /// It was not reached: once more at `due_ms`, unless the tries are used up. Returns whether

@@ -62,10 +62,6 @@ impl Store {
         let keys = self.keys().caller_keys(&new.call.business, new.to, new.now_ms);
         let mut together = Together::default();
         write::call(&mut together, self.node(), new.call);
-        if !self.has_one_writer() {
-            // Whoever holds a call's row while it waits for its offer may wait for ever.
-            self.write_together(std::mem::take(&mut together)).await?;
-        }
         if let Some(offer) = new.offer {
             write::offer_row(&mut together, offer);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::Letter;
 use crate::{
@@ -73,12 +73,12 @@ impl Store {
         try_no: i64,
         by: Writes<'_>,
     ) -> Result<Option<i64>, StoreError> {
-        self.write(async |conn| {
-            let row = sqlx::query(
+        self.execute(async |conn| {
+            let done = sqlx::query(
                 "UPDATE message SET write_ms = $2, sender = $3, provider = $4, channel = $5, \
              provider_id = NULL, try_no = try_no + 1 \
              WHERE message_id = $1 AND claimed_by = $6 AND try_no = $7 \
-             AND state IN ('claimed','ambiguous') RETURNING try_no",
+             AND state IN ('claimed','ambiguous')",
             )
             .bind(message_id.to_owned())
             .bind(self.now_ms())
@@ -87,9 +87,34 @@ impl Store {
             .bind(by.channel.as_str())
             .bind(self.claimer())
             .bind(try_no)
-            .fetch_optional(&mut *conn)
+            .execute(&mut *conn)
             .await?;
-            Ok(row.map(|row| row.try_get("try_no")).transpose()?)
+            Ok((done.rows_affected() == 1).then_some(try_no + 1))
+        })
+        .await
+    }
+
+    /// Nobody waited for [`Self::writing`] after all, and no byte was written, whether it is
+    /// committed or not; returns the number of that attempt, `None` when the message is not ours
+    /// any more.
+    pub(crate) async fn never_wrote(
+        &self,
+        message_id: &str,
+        try_no: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        self.execute(async |conn| {
+            let done = sqlx::query(
+                "UPDATE message SET try_no = $2 + 1, \
+             write_ms = CASE state WHEN 'claimed' THEN NULL ELSE write_ms END \
+             WHERE message_id = $1 AND claimed_by = $3 AND try_no IN ($2, $2 + 1) \
+             AND state IN ('claimed','ambiguous')",
+            )
+            .bind(message_id.to_owned())
+            .bind(try_no)
+            .bind(self.claimer())
+            .execute(&mut *conn)
+            .await?;
+            Ok((done.rows_affected() == 1).then_some(try_no + 1))
         })
         .await
     }
@@ -151,7 +176,7 @@ impl Store {
         if self.is_wanted(MESSAGE_STATE) {
             self.transaction(work).await
         } else {
-            self.write(work).await
+            self.execute(work).await
         }
     }
 
