@@ -243,7 +243,9 @@ fn taken(twilio: &Twilio) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
     for message in twilio.taken() {
         let callback = message["status_callback"].as_str().unwrap();
-        let id = callback.split_once("?message=").unwrap().1.to_owned();
+        // A later attempt has its number behind a point.
+        let attempt = callback.split_once("?message=").unwrap().1;
+        let id = attempt.split('.').next().unwrap().to_owned();
         *times.entry(id).or_default() += 1;
     }
     times
