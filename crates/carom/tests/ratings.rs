@@ -78,10 +78,8 @@ fn ex_15_how_it_went_is_asked_by_text_two_hours_after_the_link_was_opened() {
     site.calls();
     go_on_for(1_200);
     assert_eq!(site.twilio.posted_to(CALLER).len(), 1, "nobody has opened the link");
-    let due = "SELECT m.next_try_ms - l.redeemed_ms FROM message m JOIN link l \
-               ON l.call_id = m.call_id WHERE m.purpose = 'rating' AND m.state = 'queued'";
     site.opens();
-    assert_eq!(site.store().number(due), DELAY_MS);
+    assert_eq!(site.store().number(DUE), DELAY_MS);
 
     // The two hours pass.
     site.store().execute("UPDATE message SET next_try_ms = 1 WHERE purpose = 'rating'");
@@ -120,6 +118,60 @@ fn ex_15_who_is_asked_on_the_page_gets_no_text() {
     assert_eq!(site.store().texts(row), ["canceled asked_on_page"]);
 }
 
+/// The node dies before the question is in the outbox, or before it is given its moment.
+const HELD: [&str; 2] = [
+    "BEFORE INSERT ON message WHEN NEW.purpose = 'rating'",
+    "BEFORE UPDATE OF valid_until_ms ON message",
+];
+
+#[test]
+fn ex_15_x_06_killed_with_a_question_to_ask_it_asks_who_was_at_the_link_by_then() {
+    std::thread::scope(|scope| {
+        for (held, waiting) in HELD.into_iter().zip([0, 1]) {
+            scope.spawn(move || asks_after_a_kill(held, waiting));
+        }
+    });
+}
+
+fn asks_after_a_kill(held: &str, waiting: i64) {
+    let mut site = Site::new();
+    site.hold(held);
+    site.takes_the_link();
+    eventually(held, || (site.store().number(WAITING) == waiting).then_some(()));
+    site.opens();
+    assert_eq!(site.store().number(WAITING), waiting, "{held}");
+    site.dies();
+    eventually("the question has its moment", || {
+        (site.store().number(WAITING) == 1 && site.store().number(DUE) == DELAY_MS).then_some(())
+    });
+    site.store().execute("UPDATE message SET next_try_ms = 1 WHERE purpose = 'rating'");
+    site.is_asked();
+    go_on_for(1_200);
+    assert_eq!(site.twilio.posted_to(CALLER).len(), 2, "{held}: once");
+}
+
+#[test]
+fn ex_15_x_06_killed_with_a_question_to_ask_it_leaves_alone_who_was_asked_on_the_page() {
+    let mut site = Site::new();
+    site.hold(HELD[0]);
+    site.takes_the_link();
+    site.opens();
+    let mine = format!("{SAFARI}{}", site.cookie());
+    assert!(site.http("GET", &site.link(), &mine, "").contains("Did this solve it?"));
+    site.dies();
+    let row = "SELECT state || ' ' || error_class FROM message WHERE purpose = 'rating' \
+               AND state <> 'queued'";
+    eventually("it is taken back", || {
+        (site.store().texts(row) == ["canceled asked_on_page"]).then_some(())
+    });
+}
+
+/// Texts that wait to ask.
+const WAITING: &str = "SELECT COUNT(*) FROM message WHERE purpose = 'rating' AND state = 'queued'";
+/// How long after the opening they do.
+const DUE: &str = "SELECT m.next_try_ms - l.redeemed_ms FROM message m JOIN link l \
+                   ON l.call_id = m.call_id WHERE m.purpose = 'rating' AND m.state = 'queued'";
+
 struct Site {
     place: Place,
     engine: Engine,
@@ -142,14 +194,34 @@ impl Site {
         Database::of(&self.place)
     }
 
+    /// From now on the store refuses this.
+    fn hold(&self, what: &str) {
+        self.store().execute(&format!(
+            "CREATE TRIGGER held {what} BEGIN SELECT RAISE(ABORT, 'not now'); END"
+        ));
+    }
+
+    /// The node is killed, and started when the store refuses nothing any more.
+    fn dies(&mut self) {
+        self.engine.kill();
+        self.store().execute("DROP TRIGGER held");
+        self.engine.restart();
+    }
+
     /// The caller takes the link, and agrees to be asked.
-    fn calls(&self) {
+    fn takes_the_link(&self) {
         let uri = format!("sip:100@{}", self.place.engine());
         let args = ["--from", CALLER, "--press", "1@1200ms", "--press", "5@4500ms"];
         assert!(call(BIN, &self.place, &uri, &args).status.success());
         self.engine.idle();
-        let waits = "SELECT COUNT(*) FROM message WHERE purpose = 'rating'";
-        eventually("the question waits", || (self.store().number(waits) == 1).then_some(()));
+        let ended = "SELECT COUNT(*) FROM call WHERE ended_ms IS NOT NULL";
+        eventually("its end is written", || (self.store().number(ended) == 1).then_some(()));
+    }
+
+    /// The same, and the question waits.
+    fn calls(&self) {
+        self.takes_the_link();
+        eventually("the question waits", || (self.store().number(WAITING) == 1).then_some(()));
     }
 
     /// Path of the page.

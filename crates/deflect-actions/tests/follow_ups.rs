@@ -25,6 +25,7 @@ on_both!(
     ic_06_what_a_node_promised_before_it_died_is_kept_once,
     ex_15_the_question_how_it_went_waits_for_its_moment_and_is_answered_once,
     ex_15_a_question_that_is_answered_or_asked_elsewhere_is_taken_back,
+    ex_15_x_06_another_node_finds_the_question_of_a_dead_one_whose_link_was_opened_before,
 );
 
 const HOUR_MS: i64 = 3_600_000;
@@ -205,7 +206,7 @@ async fn ex_15_the_question_how_it_went_waits_for_its_moment_and_is_answered_onc
     let (store, now) = (texts.store(), clock.now_ms());
     let question = store.question(&call_id).await.unwrap().unwrap();
     assert_eq!((question.step.as_str(), question.region.as_str()), ("after_call.how", "GB"));
-    assert_eq!((question.opened_ms, question.closed_ms, question.is_rated), (None, None, false));
+    assert_eq!((question.opened_ms, question.closed_ms, question.settled), (None, None, None));
     assert!(!store.is_asked(&call_id).await.unwrap());
     let closed = outcome(&call_id, "closed", now);
     store.learn_outcome(&closed).await.unwrap();
@@ -243,7 +244,8 @@ async fn ex_15_a_question_that_is_answered_or_asked_elsewhere_is_taken_back(db: 
         store.learn_outcome(&row).await.unwrap();
     }
     let question = store.question(&rated).await.unwrap().unwrap();
-    assert!(question.is_rated && store.is_asked(&rated).await.unwrap());
+    assert_eq!(question.settled, Some("rated"));
+    assert!(store.is_asked(&rated).await.unwrap());
     // One that is due when it is rated already is not sent.
     store.ask_at(&question.message_id, now, now + HOUR_MS).await.unwrap();
     let worker = texts.start();
@@ -261,13 +263,73 @@ async fn ex_15_a_question_that_is_answered_or_asked_elsewhere_is_taken_back(db: 
     worker.abort();
 }
 
-/// A call of `mobile(n)` that just ended with a yes to the question; returns its id.
-async fn ask(texts: &TextService, n: u32) -> String {
-    let question = TextOrder {
+async fn ex_15_x_06_another_node_finds_the_question_of_a_dead_one_whose_link_was_opened_before(
+    db: Db,
+) {
+    let clock = Clock::default();
+    let by = config(&["http://127.0.0.1:9".into()]);
+    let first = node(&db, "n1", "b1", &clock, &by).await;
+    let (writer, now) = (Writer::start(first.store().clone()), clock.now_ms());
+    let mut calls = Vec::new();
+    for n in 1..=3 {
+        let asks = question(&first, n);
+        writer.try_write(Row::CallStarted(asks.call.clone())).unwrap();
+        let due_ms = now + 100 * HOUR_MS;
+        writer.try_write(first.promise(&asks, due_ms, due_ms + 1).unwrap()).unwrap();
+        calls.push(asks.call.call_id);
+    }
+    assert!(writer.flush(Duration::from_secs(5)).await);
+    for (n, times) in ["2, NULL", "2, 3", "NULL, NULL"].iter().enumerate() {
+        let call_id = &calls[n];
+        let link = format!(
+            "INSERT INTO link (link_id, call_id, destination, token_hash, level, created_ms, \
+             expires_ms, redeemed_ms, asked_ms) \
+             VALUES ('l{n}', '{call_id}', 'orders', 't{n}', 'L0', 1, {now}, {times})"
+        );
+        db.execute(&link).await.unwrap();
+    }
+    assert!(first.store().questions_left().await.unwrap().is_empty(), "none is in the outbox");
+    drop((first, writer));
+    clock.advance(HOUR_MS / 2);
+    let other = node(&db, "n2", "b1", &clock, &by).await;
+    let worker = other.start();
+    let store = other.store();
+    eventually("the other node has them", async || {
+        db.number("SELECT COUNT(*) FROM message WHERE purpose = 'rating'").await == Some(3)
+    })
+    .await;
+    let mut left = store.questions_left().await.unwrap();
+    left.sort();
+    assert_eq!(left, calls[..2], "the third's link was not opened");
+    let opened = store.question(&calls[0]).await.unwrap().unwrap();
+    assert_eq!((opened.opened_ms, opened.settled), (Some(2), None));
+    store.ask_at(&opened.message_id, now + HOUR_MS, now + 2 * HOUR_MS).await.unwrap();
+    let on_page = store.question(&calls[1]).await.unwrap().unwrap();
+    assert_eq!(on_page.settled, Some("asked_on_page"));
+    assert_eq!(store.questions_left().await.unwrap(), calls[1..2]);
+    // One that is due although a page has asked is not sent.
+    store.ask_at(&on_page.message_id, now, now + 2 * HOUR_MS).await.unwrap();
+    let canceled = format!("SELECT error_class FROM message WHERE call_id = '{}'", calls[1]);
+    eventually("it is taken back", async || {
+        db.texts(&canceled).await == [Some("asked_on_page".to_owned())]
+    })
+    .await;
+    assert!(store.questions_left().await.unwrap().is_empty());
+    worker.abort();
+}
+
+/// The question after a call of `mobile(n)`.
+fn question(texts: &TextService, n: u32) -> TextOrder {
+    TextOrder {
         step: "after_call.how".to_owned(),
         purpose: "rating".to_owned(),
         ..follow_up(&order(texts.store(), &mobile(n)))
-    };
+    }
+}
+
+/// A call of `mobile(n)` that just ended with a yes to the question; returns its id.
+async fn ask(texts: &TextService, n: u32) -> String {
+    let question = question(texts, n);
     let (call_id, now) = (question.call.call_id.clone(), texts.store().clock().now_ms());
     let (due_ms, until_ms) = (now + 100 * HOUR_MS, now + 100 * HOUR_MS + 1);
     assert_eq!(texts.follow_up(by(), question, due_ms, until_ms).await, TextOutcome::Queued);

@@ -31,7 +31,8 @@ use tokio::{
 };
 
 use super::{
-    callbacks, clock::Clock, links::LinkHealth, mailbox::Mailbox, parts, sources::Sources, upkeep,
+    callbacks, clock::Clock, links::LinkHealth, mailbox::Mailbox, parts, rating, sources::Sources,
+    upkeep,
 };
 use crate::{
     config::{Config, FlowSource, Snapshot},
@@ -160,6 +161,7 @@ impl Node {
             Some(guard),
             asked,
         ));
+        tokio::spawn(rating::ask_what_was_left(services.store.clone(), Arc::clone(&served)));
         tokio::spawn(callbacks::dial_due(
             services.clone(),
             Arc::clone(&served),

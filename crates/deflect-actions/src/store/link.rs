@@ -172,6 +172,16 @@ impl Store {
         Ok(())
     }
 
+    /// The page of a link asks how it went.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn asked_on_page(&self, link_id: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE link SET asked_ms = $2 WHERE link_id = $1 AND asked_ms IS NULL";
+        self.mark_link(sql, link_id).await?;
+        Ok(())
+    }
+
     /// A bot asks who comes, which it may do once: `false` the second time.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Connection, Row};
 use super::{StoreError, db::Dialect};
 
 /// The steps, oldest first; their number is the version after them.
-const STEPS: [&str; 14] = [
+const STEPS: [&str; 15] = [
     include_str!("../../migrations/0001_schema.sql"),
     include_str!("../../migrations/0002_event.sql"),
     include_str!("../../migrations/0003_attempts.sql"),
@@ -20,6 +20,7 @@ const STEPS: [&str; 14] = [
     include_str!("../../migrations/0012_follow_up.sql"),
     include_str!("../../migrations/0013_protection.sql"),
     include_str!("../../migrations/0014_receipt_price.sql"),
+    include_str!("../../migrations/0015_asked.sql"),
 ];
 /// Any number that nobody else locks.
 const LOCK: i64 = 0x63_6172_6f6d;

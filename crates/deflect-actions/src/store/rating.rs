@@ -2,7 +2,7 @@
 //! once.
 
 use message_text::E164;
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
 
 use super::{OutcomeRow, Store, StoreError, write};
 
@@ -24,8 +24,20 @@ pub struct Question {
     pub opened_ms: Option<i64>,
     /// When the session behind it was over, ms UTC.
     pub closed_ms: Option<i64>,
-    /// It is answered already.
-    pub is_rated: bool,
+    /// Why it is not texted any more: it is answered, or asked on a page.
+    pub settled: Option<&'static str>,
+}
+
+/// Whether the call `$1` is rated, and whether a page has asked.
+const SETTLED: &str = "\
+    (SELECT COUNT(*) FROM outcome o WHERE o.call_id = $1 AND o.kind = 'rated') AS rated, \
+    (SELECT COUNT(*) FROM link l WHERE l.call_id = $1 AND l.asked_ms IS NOT NULL) AS on_page";
+
+/// What [`SETTLED`] found.
+fn settled(row: &AnyRow) -> Result<Option<&'static str>, StoreError> {
+    let is_rated = row.try_get::<i64, _>("rated")? > 0;
+    let is_asked = row.try_get::<i64, _>("on_page")? > 0;
+    Ok(is_rated.then_some("rated").or(is_asked.then_some("asked_on_page")))
 }
 
 /// What a rating of 1 (bad) to 5 (good) tells of a call. Stored again under the same
@@ -62,21 +74,17 @@ impl Store {
     /// When the database fails.
     pub async fn question(&self, call_id: &str) -> Result<Option<Question>, StoreError> {
         let mut conn = self.conn().await?;
-        let row = sqlx::query(
+        let sql = format!(
             "SELECT m.message_id, COALESCE(c.flow, '') AS flow, m.template, \
              COALESCE(m.dest_region, '') AS region, \
              (SELECT MIN(l.redeemed_ms) FROM link l WHERE l.call_id = c.call_id) AS opened_ms, \
              (SELECT MIN(o.at_ms) FROM outcome o WHERE o.call_id = c.call_id \
-              AND o.kind IN ('closed','resolved','unresolved')) AS closed_ms, \
-             (SELECT COUNT(*) FROM outcome o WHERE o.call_id = c.call_id \
-              AND o.kind = 'rated') AS rated \
+              AND o.kind IN ('closed','resolved','unresolved')) AS closed_ms, {SETTLED} \
              FROM message m JOIN call c ON c.call_id = m.call_id WHERE m.call_id = $1 \
-             AND m.purpose = $2 AND m.state = 'queued' AND m.write_ms IS NULL",
-        )
-        .bind(call_id.to_owned())
-        .bind(RATING)
-        .fetch_optional(&mut *conn)
-        .await?;
+             AND m.purpose = $2 AND m.state = 'queued' AND m.write_ms IS NULL"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(call_id.to_owned()).bind(RATING);
+        let row = query.fetch_optional(&mut *conn).await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Question {
             message_id: row.try_get("message_id")?,
@@ -85,8 +93,27 @@ impl Store {
             region: row.try_get("region")?,
             opened_ms: row.try_get("opened_ms")?,
             closed_ms: row.try_get("closed_ms")?,
-            is_rated: row.try_get::<i64, _>("rated")? > 0,
+            settled: settled(&row)?,
         }))
+    }
+
+    /// Calls whose question still waits as it was committed, though somebody was at the link by then
+    /// or a page has asked: who was to see to it died, or was there before the question.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn questions_left(&self) -> Result<Vec<String>, StoreError> {
+        let mut conn = self.conn().await?;
+        // Until its moment is known, a question may be sent within 1 ms.
+        let rows = sqlx::query(
+            "SELECT m.call_id FROM message m WHERE m.purpose = 'rating' AND m.state = 'queued' \
+             AND m.write_ms IS NULL AND m.valid_until_ms <= m.next_try_ms + 1 \
+             AND EXISTS (SELECT 1 FROM link l WHERE l.call_id = m.call_id \
+               AND l.redeemed_ms IS NOT NULL)",
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get("call_id")?)).collect()
     }
 
     /// A question is sent from `due_ms` on, and not from `until_ms` on; one that is due earlier
@@ -144,14 +171,15 @@ impl Store {
         Ok(found.is_some())
     }
 
-    /// Whether a call has been rated.
-    pub(crate) async fn is_rated(&self, call_id: &str) -> Result<bool, StoreError> {
+    /// Why the question of a call is not texted any more; `None`: it may be.
+    pub(crate) async fn is_settled(
+        &self,
+        call_id: &str,
+    ) -> Result<Option<&'static str>, StoreError> {
         let mut conn = self.conn().await?;
-        let found = sqlx::query("SELECT 1 FROM outcome WHERE call_id = $1 AND kind = 'rated'")
-            .bind(call_id.to_owned())
-            .fetch_optional(&mut *conn)
-            .await?;
-        Ok(found.is_some())
+        let sql = format!("SELECT {SETTLED}");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(call_id.to_owned());
+        settled(&query.fetch_one(&mut *conn).await?)
     }
 
     /// Message and call of the newest question texted to a number since `since_ms`, of one

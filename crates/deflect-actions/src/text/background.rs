@@ -105,8 +105,10 @@ impl TextService {
             self.conclude(&message, super::attempt::Tried::Failed(failure)).await;
             return Ok(());
         }
-        if message.purpose == RATING && store.is_rated(&message.call_id).await? {
-            store.cancel(id, "rated").await?;
+        if message.purpose == RATING
+            && let Some(why) = store.is_settled(&message.call_id).await?
+        {
+            store.cancel(id, why).await?;
             return Ok(());
         }
         let until = Instant::now() + lease() - LEASE_SLACK;

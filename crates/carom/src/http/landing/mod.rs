@@ -122,6 +122,9 @@ async fn page(
     // Who comes back has been there: the moment to ask, and no text does so any more (EX-15).
     let ask = link.redeemed_ms.is_some() && found.is_mine() && is_unasked(&site, link).await;
     if ask && by_person {
+        if let Err(error) = site.store.asked_on_page(&link.link_id).await {
+            tracing::warn!(%error, "that a page has asked how it went is not recorded");
+        }
         ask_no_more(&site, link, "asked_on_page").await;
     }
     let calls_back = call_back::is_offered(&site, &found, page);
