@@ -74,7 +74,8 @@ pub fn tenths_of_tone(heard: &[i16], hertz: f64) -> usize {
     heard.chunks_exact(BLOCK).filter(loud).filter(|block| share(block, hertz) > 0.8).count()
 }
 
-/// How alike the best place of `heard` is to `piece`: 1.0 is the same at any loudness.
+/// How alike the best place of `heard` is to `piece`: 1.0 is the same at any loudness. A place may lie
+/// between two samples: G.722's filters delay by an odd number of those at 16 kHz.
 #[must_use]
 pub fn likeness(heard: &[i16], piece: &[i16]) -> f64 {
     let floats = |samples: &[i16]| samples.iter().map(|&x| f32::from(x)).collect::<Vec<_>>();
@@ -83,13 +84,20 @@ pub fn likeness(heard: &[i16], piece: &[i16]) -> f64 {
     // The energy of each place, by that of the place before.
     let square = |x: f32| f64::from(x).powi(2);
     let mut energy = heard.iter().take(piece.len()).map(|&x| square(x)).sum::<f64>();
-    let mut best = 0.0_f64;
+    let (mut best, mut best_at) = (0.0_f64, 0);
     for (at, place) in heard.windows(piece.len()).enumerate() {
-        best = best.max(dot(place, &piece) / (own * energy.max(0.0).sqrt() + 1.0));
+        let alike = dot(place, &piece) / (own * energy.max(0.0).sqrt() + 1.0);
+        if alike > best {
+            (best, best_at) = (alike, at);
+        }
         let next = heard.get(at + piece.len()).map_or(0.0, |&x| square(x));
         energy += next - square(place[0]);
     }
-    best
+    let around = &heard[best_at.saturating_sub(2)..heard.len().min(best_at + piece.len() + 2)];
+    let between = around.windows(4).map(|w| (9.0 * (w[1] + w[2]) - w[0] - w[3]) / 16.0);
+    let between: Vec<f32> = between.collect();
+    let alike = |place: &[f32]| dot(place, &piece) / (own * dot(place, place).sqrt() + 1.0);
+    between.windows(piece.len()).map(alike).fold(best, f64::max)
 }
 
 /// In eight sums side by side: the compiler may not change the order of one.
