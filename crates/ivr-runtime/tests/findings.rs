@@ -12,7 +12,11 @@ use std::{
 
 use ivr_runtime::{
     diagnose::{Code, Severity, render},
-    flow::{Business, PromptFacts, PromptIndex, Shared, load, tables::TargetDraft},
+    flow::{
+        Business, PromptFacts, PromptIndex, Shared, load,
+        tables::TargetDraft,
+        way::{Socket, Way},
+    },
 };
 
 const BAD_CALENDAR: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20261225\r\n\
@@ -100,7 +104,7 @@ fn bad_flows() -> BTreeMap<String, String> {
     flows.collect()
 }
 
-/// One brand, one target, British numbers.
+/// One brand, one target, one listener, British numbers.
 fn shared() -> Shared {
     let pbx = TargetDraft {
         name: ivr_runtime::diagnose::Text { value: "pbx".into(), span: 0..0 },
@@ -111,6 +115,7 @@ fn shared() -> Shared {
         targets: vec![pbx],
         businesses: vec![Business { key: "shop".into(), brand: "Example".into() }],
         fallback: Some("pbx".into()),
+        sockets: vec![Socket { way: Way::Udp, is_ipv4: true }],
         countries: vec!["GB".into()],
         providers: vec![("lp".into(), "liveperson".into())],
         holiday_files: BTreeMap::from([("bank.ics".into(), BAD_CALENDAR.into())]),

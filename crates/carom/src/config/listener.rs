@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use ivr_runtime::diagnose::Code;
+use ivr_runtime::{
+    diagnose::Code,
+    flow::way::{Socket, Way},
+};
 use sip_stack::transport::{Identity, IdentityError};
 
 use super::read::Table;
@@ -32,6 +35,17 @@ pub enum Transport {
 }
 
 impl Listener {
+    /// It as the check of targets sees it.
+    #[must_use]
+    pub fn socket(&self) -> Socket {
+        let way = match self.transport {
+            Transport::Udp => Way::Udp,
+            Transport::Tcp => Way::Tcp,
+            Transport::Tls => Way::Tls,
+        };
+        Socket { way, is_ipv4: self.bind.is_ipv4() }
+    }
+
     /// Whether `other` is the same socket, whatever certificate it shows.
     #[must_use]
     pub fn is_socket(&self, other: &Self) -> bool {

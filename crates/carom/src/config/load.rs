@@ -250,6 +250,7 @@ fn shared(config: &Config) -> Shared {
         businesses: businesses.collect(),
         fallback: Some(config.fallback.clone()),
         calls_back: config.trunks.iter().any(|trunk| trunk.outbound.is_some()),
+        sockets: config.listeners.iter().map(super::Listener::socket).collect(),
         countries: config.limits.countries.clone(),
         sub_files: BTreeMap::new(),
         holiday_files: BTreeMap::new(),

@@ -8,6 +8,7 @@ use ivr_runtime::{
     flow::{
         model::HumanSignal,
         tables::{self, TargetDraft},
+        way,
     },
 };
 
@@ -16,7 +17,6 @@ use super::{
     Trunk, TrunkTransport, Tts, business, control, entry, http, limits, listener, load, media,
     privacy, provider, read::Table, sender, source, store, system, trunk,
 };
-use crate::switchboard::Way;
 
 /// Reads the text of a `carom.toml`; paths in it are relative to `base`. `None` where nothing can
 /// run with it.
@@ -132,9 +132,10 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         limits.countries = countries.into_iter().collect();
     }
     refuse_countries_without_sender(root, &senders, &trunks);
+    let sockets: Vec<_> = listeners.iter().map(Listener::socket).collect();
     for (target, place) in &drafts {
         tables::refuse_numbers(target, place, &limits.countries, root.notes());
-        refuse_unreachable_target(root.notes(), &listeners, target, place);
+        tables::refuse_unreached(target, place, &sockets, root.notes());
     }
     let drafts = drafts.into_iter().map(|(target, _)| target).collect();
     Some(Config {
@@ -209,37 +210,30 @@ fn refuse_same_address(notes: &Notes, listeners: &[(Listener, Span)]) {
     }
 }
 
-/// A trunk that is to be asked by TCP or TLS needs a socket of ours for it.
+/// A trunk that is to be asked by TCP or TLS needs a socket of ours for it, and so does the address
+/// that its callbacks go to.
 fn refuse_unreachable_trunks(notes: &Notes, listeners: &[Listener], trunks: &[(Trunk, Span)]) {
+    let sockets: Vec<_> = listeners.iter().map(Listener::socket).collect();
     for (trunk, place) in trunks {
         let (needed, word) = match trunk.transport {
-            TrunkTransport::Udp => continue,
-            TrunkTransport::Tcp | TrunkTransport::Auto => (Transport::Tcp, "tcp"),
-            TrunkTransport::Tls => (Transport::Tls, "tls"),
+            TrunkTransport::Udp => (None, "udp"),
+            TrunkTransport::Tcp => (Some(Transport::Tcp), "tcp"),
+            TrunkTransport::Auto => (Some(Transport::Tcp), "auto"),
+            TrunkTransport::Tls => (Some(Transport::Tls), "tls"),
         };
-        if !listeners.iter().any(|listener| listener.transport == needed) {
+        let listens = |needed| listeners.iter().any(|listener| listener.transport == needed);
+        if let Some(needed) = needed.filter(|needed| !listens(*needed)) {
+            let word = if needed == Transport::Tls { "tls" } else { "tcp" };
             let by = word.to_uppercase();
             let message = format!("`{}` is to be reached by {by}, and no listener is", trunk.name);
             let help = format!("add a `[[listener]]` with `transport = \"{word}\"`");
             notes.note(Code::E01, place.clone(), message, help);
+        } else if let Some(outbound) = &trunk.outbound
+            && let Some((what, help)) = way::unreached(&outbound.address, word, &sockets)
+        {
+            let message = format!("`address` of `{}` {what}", trunk.name);
+            notes.note(Code::E01, place.clone(), message, help);
         }
-    }
-}
-
-/// A target that is asked by TLS needs a socket of ours for it.
-fn refuse_unreachable_target(
-    notes: &Notes,
-    listeners: &[Listener],
-    target: &TargetDraft,
-    place: &Span,
-) {
-    let by_tls = |uri: &String| Way::to(uri, &target.transport) == Way::Tls;
-    let listens = listeners.iter().any(|listener| listener.transport == Transport::Tls);
-    if !listens && target.addresses.iter().any(by_tls) {
-        let name = &target.name.value;
-        let message = format!("`{name}` is to be reached by TLS, and no listener is");
-        let help = "add a `[[listener]]` with `transport = \"tls\"`";
-        notes.note(Code::E01, place.clone(), message, help);
     }
 }
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use ivr_runtime::{
     call::{AgentRequest, Input, TargetOutcome},
-    flow::model::TargetId,
+    flow::{model::TargetId, way::Way},
 };
 use rtp_media::{session::KeyRelay, tone::Country, worker::Command};
 use sip_stack::{
@@ -20,7 +20,6 @@ use super::{
     feature::Pressed,
     hunt::{Act, Ending, Hunt},
     live::{CallNo, CallerState, Live, Media, Side, TargetLeg, TargetState},
-    way::Way,
 };
 use crate::node::clock::wall_ms;
 

@@ -6,10 +6,13 @@ use std::{
     time::Duration,
 };
 
-use ivr_runtime::flow::model::{Flow, TargetId};
+use ivr_runtime::flow::{
+    model::{Flow, TargetId},
+    way::AUTO,
+};
 use sip_stack::endpoint::PingId;
 
-use super::{Switchboard, forward::ways, live::Live, way::AUTO};
+use super::{Switchboard, forward::ways, live::Live};
 
 /// Targets that a reload has brought are seen within this long.
 const LOOK: Duration = Duration::from_secs(30);

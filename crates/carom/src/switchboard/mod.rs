@@ -33,7 +33,6 @@ mod signal;
 mod tasks;
 mod timeline;
 mod voice;
-mod way;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -71,7 +70,6 @@ pub use self::{
     remote::{Invited, NoOffer, OfferedLink, Overrides, Question, RemoteCalls},
     tasks::{Marks, Services, start_seed},
     timeline::{CallSummary, Entry, TimeLine},
-    way::Way,
 };
 use crate::{config::Snapshot, node::clock::Clock};
 

@@ -17,18 +17,15 @@ use deflect_actions::{
     text::{self, TextOrder, TextService},
     web::Web,
 };
-use ivr_runtime::call::{Facts, Input, TextOutcome, TextRequest};
+use ivr_runtime::{
+    call::{Facts, Input, TextOutcome, TextRequest},
+    flow::way::{AUTO, Way},
+};
 use message_text::{E164, NumberProblem};
 use sha2::{Digest, Sha256};
 use sip_stack::Uri;
 
-use super::{
-    Switchboard,
-    frame::Frame,
-    links,
-    live::CallNo,
-    way::{AUTO, Way},
-};
+use super::{Switchboard, frame::Frame, links, live::CallNo};
 use crate::node::{LinkHealth, Mailbox, Sources, clock::wall_ms, rating};
 
 /// A name is looked up this long.

@@ -12,6 +12,7 @@ mod shared;
 mod subs;
 pub mod tables;
 mod unique;
+pub mod way;
 pub mod way_out;
 pub mod words;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{model::HumanSignal, tables::TargetDraft};
+use super::{model::HumanSignal, tables::TargetDraft, way::Socket};
 use crate::hours::Hours;
 
 /// The shared tables of `carom.toml`, already read. The default is a flow file on its own.
@@ -32,6 +32,8 @@ pub struct Shared {
     pub fallback: Option<String>,
     /// Some trunk can carry callbacks.
     pub calls_back: bool,
+    /// `[[listener]]`; empty: not known.
+    pub sockets: Vec<Socket>,
     /// `[limits] countries`, ISO codes; empty: not known.
     pub countries: Vec<String>,
     /// Contents of the sub-flow files that a flow names, by the name written there.

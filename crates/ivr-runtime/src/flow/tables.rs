@@ -6,5 +6,5 @@ mod target;
 mod tests;
 
 pub use hours::{HoursDraft, ScheduleDraft, hours, resolve_hours};
-pub use target::{TargetDraft, refuse_numbers, target};
+pub use target::{TargetDraft, refuse_numbers, refuse_unreached, target};
 pub(in crate::flow) use target::{is_token, own_headers};

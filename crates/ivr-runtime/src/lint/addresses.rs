@@ -34,13 +34,8 @@ pub(crate) fn problem(address: &str) -> Option<(String, &'static str)> {
     if !["sip", "sips"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return Some((format!("`{address}` is no SIP address"), FORM));
     }
-    let rest = &rest[1..];
-    let (user, host) = match rest.rsplit_once('@') {
-        Some((user, host)) => (Some(user), host),
-        None => (None, rest),
-    };
-    let (host, params) = host.split_at(host.find([';', '?']).unwrap_or(host.len()));
-    if let Some(transport) = transport(params)
+    let (user, host, params) = parts(&rest[1..]);
+    if let Some(transport) = transport_in(params)
         && !["udp", "tcp", "tls"].iter().any(|known| transport.eq_ignore_ascii_case(known))
     {
         let message = format!("`transport={transport}` is not served");
@@ -56,7 +51,36 @@ pub(crate) fn problem(address: &str) -> Option<(String, &'static str)> {
     None
 }
 
-fn transport(params: &str) -> Option<&str> {
+/// Whether an address is to be reached by TLS, by its scheme.
+pub(crate) fn is_sips(address: &str) -> bool {
+    address.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("sips"))
+}
+
+/// The transport that an address names.
+pub(crate) fn transport(address: &str) -> Option<&str> {
+    transport_in(parts(address.split_once(':')?.1).2)
+}
+
+/// Where an address leads, an IPv6 address in its brackets.
+pub(crate) fn host(address: &str) -> Option<&str> {
+    let (_, host, _) = parts(address.split_once(':')?.1);
+    match host.find(']') {
+        Some(end) => host.get(..=end),
+        None => host.split(':').next(),
+    }
+}
+
+/// User, host with port, and parameters with headers, of an address without its scheme.
+fn parts(rest: &str) -> (Option<&str>, &str, &str) {
+    let (user, host) = match rest.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, rest),
+    };
+    let (host, params) = host.split_at(host.find([';', '?']).unwrap_or(host.len()));
+    (user, host, params)
+}
+
+fn transport_in(params: &str) -> Option<&str> {
     let params = params.split('?').next()?.split(';');
     params
         .filter_map(|param| param.split_once('='))

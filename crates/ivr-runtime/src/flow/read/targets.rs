@@ -38,6 +38,7 @@ pub(super) fn drafts(root: &Table<'_>, shared: &Shared) -> Vec<TargetDraft> {
         let draft = tables::target(name.clone(), table)
             .unwrap_or_else(|| TargetDraft { name, ..TargetDraft::default() });
         tables::refuse_numbers(&draft, &place, &shared.countries, root.notes());
+        tables::refuse_unreached(&draft, &place, &shared.sockets, root.notes());
         drafts.push(draft);
     }
     drafts.into_iter().chain(shared.targets.iter().cloned()).collect()

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::{
     diagnose::{Code, Notes, Span, Table, Text},
-    flow::model::{AnsweredMeans, HumanSignal},
+    flow::{
+        model::{AnsweredMeans, HumanSignal},
+        way::{self, Socket},
+    },
     key::Key,
     lint::addresses,
 };
@@ -129,6 +132,20 @@ pub fn refuse_numbers(target: &TargetDraft, place: &Span, countries: &[String], 
         if let Some((message, help)) = addresses::refused_in(address, countries) {
             notes.note(Code::E08, place.clone(), message, help);
         }
+    }
+}
+
+/// Notes a target with an address that none of these sockets can ask; `place` is that of its `sip`.
+pub fn refuse_unreached(target: &TargetDraft, place: &Span, sockets: &[Socket], notes: &Notes) {
+    for (n, address) in target.addresses.iter().enumerate() {
+        let unreached = way::unreached(address, &target.transport, sockets);
+        let Some((what, help)) = unreached else { continue };
+        let name = &target.name.value;
+        let message = match n {
+            0 => format!("`{name}` {what}"),
+            _ => format!("`{address}` of `{name}` {what}"),
+        };
+        notes.note(Code::E01, place.clone(), message, help);
     }
 }
 
