@@ -18,7 +18,8 @@ const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const MINIMAL: &str = include_str!("../../ivr-runtime/tests/fixtures/minimal.toml");
 /// The documented configuration, as printed.
 const EXAMPLE: &str = include_str!("fixtures/carom.toml");
-const FULL_CONFIG: &str = include_str!("../../../config/full/carom.toml");
+pub const FULL_CONFIG: &str = include_str!("../../../config/full/carom.toml");
+pub const FULL: &str = include_str!("../../../config/full/flows/full.toml");
 const OAUTH1: &str =
     "consumer_key = \"a\"\nconsumer_secret = \"b\"\ntoken = \"c\"\ntoken_secret = \"d\"\n";
 
@@ -349,7 +350,7 @@ fn the_documented_configuration_tells_of_each_secret_and_file_that_is_missing() 
 fn the_documented_configuration_loads_as_printed_without_a_word() {
     let place = Place::new();
     fs::create_dir(place.folder().join("prompts")).unwrap();
-    let (out, err) = loads_without_a_word(&place, EXAMPLE);
+    let (out, err) = loads_without_a_word(&place, EXAMPLE, FULL);
     assert!(out.contains("0 errors, 0 warnings"), "{out}{err}");
 }
 
@@ -371,7 +372,7 @@ fn the_full_service_line_loads_without_a_word_and_traps_nobody() {
     let config = place.write("carom.toml", FULL_CONFIG);
     let long = std::env::var("CAROM_LONG").is_ok_and(|long| long == "1");
     let callers = if long { 1_000_000 } else { 10_000 };
-    let (out, err) = loads_without_a_word(&place, FULL_CONFIG);
+    let (out, err) = loads_without_a_word(&place, FULL_CONFIG, FULL);
     assert!(out.contains("no caller is trapped"), "{out}{err}");
     let told =
         with_secrets(&config, &["simulate", "--random", &callers.to_string(), "--seed", "1"]);
@@ -380,10 +381,10 @@ fn the_full_service_line_loads_without_a_word_and_traps_nobody() {
     assert!(out.contains(&format!("{callers} callers, seed 1\n")), "{out}");
 }
 
-/// Checks a configuration with the full flow, and proves it.
-fn loads_without_a_word(place: &Place, text: &str) -> (String, String) {
+/// Checks a configuration with a full flow, and proves it.
+pub fn loads_without_a_word(place: &Place, text: &str, flow: &str) -> (String, String) {
     let config = place.write("carom.toml", text);
-    place.write("flows/full.toml", include_str!("../../../config/full/flows/full.toml"));
+    place.write("flows/full.toml", flow);
     place.write("secrets/liveperson-oauth1.toml", OAUTH1);
     certify(place);
     let told = with_secrets(&config, &["check", "--proof"]);

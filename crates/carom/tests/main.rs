@@ -40,6 +40,7 @@ mod hold;
 mod hours;
 mod http;
 mod kill;
+mod languages;
 mod large;
 mod links;
 mod media;

@@ -237,10 +237,11 @@ fn list(language: Option<&str>, dir: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A language in which there is more than the fragments of values.
+/// A language in which the folder has more than the fragments of values.
 fn speaks(prompts: &Prompts, fragments: &BTreeMap<&str, BTreeSet<String>>, language: &str) -> bool {
-    let own = fragments.get(language);
-    prompts.set.prompts(language).any(|prompt| own.is_none_or(|own| !own.contains(&*prompt.name)))
+    let of_values = |name: &str| fragments.get(language).is_some_and(|own| own.contains(name));
+    let mut names = prompts.set.prompts(language).map(|prompt| &*prompt.name);
+    names.any(|name| prompts.file(language, name).is_some() && !of_values(name))
 }
 
 fn check(dir: &Path) -> anyhow::Result<ExitCode> {

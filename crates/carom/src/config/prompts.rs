@@ -129,14 +129,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_built_in_prompt_loads_with_its_transcript_and_none_lacks_its_spanish() {
+    fn every_built_in_prompt_loads_with_its_transcript_and_each_language_has_all_of_english() {
         let prompts = Prompts::built_in();
         assert_eq!(prompts.set.len(), BUILT_IN.len());
-        let of = |language| -> Vec<String> {
+        let of = |language: &str| -> Vec<String> {
             let names = prompts.set.prompts(language).map(|p| p.name.to_string());
             names.filter(|name| !name.starts_with("f-")).collect()
         };
-        assert_eq!(of("en-GB"), of("es-ES"));
+        let english = of("en-GB");
+        for language in Language::ALL {
+            assert_eq!(of(language.tag()), english, "{language:?}");
+        }
         for name in
             ["one-moment", "sent", "not-sent", "may-still-arrive", "apology", "hold", "goodbye"]
         {
@@ -144,6 +147,23 @@ mod tests {
         }
         for (language, name) in prompts.names() {
             assert!(!prompts.transcript(language, name).unwrap_or("").is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_names_the_same_keys_in_each_language_and_says_it_in_its_own_words() {
+        let prompts = Prompts::built_in();
+        let said = |language: &str, name: &str| prompts.transcript(language, name).unwrap_or("");
+        let keys = |said: &str| said.chars().filter(char::is_ascii_digit).collect::<String>();
+        for name in prompts.set.prompts("en-GB").map(|p| &p.name).filter(|n| !n.starts_with("f-")) {
+            let english = said("en-GB", name);
+            for language in Language::ALL.map(Language::tag) {
+                let own = said(language, name);
+                assert_eq!(keys(own), keys(english), "{language}/{name}: {own}");
+                let is_english = ["en-GB", "en-US"].contains(&language);
+                let is_word = !english.contains(' ');
+                assert!(is_english || is_word || own != english, "{language}/{name}");
+            }
         }
     }
 
@@ -167,7 +187,7 @@ mod tests {
             callback leave-a-message goodbye confirm-number order_state/shipped number/7"
             .split_whitespace()
         {
-            for language in ["en-GB", "es-ES"] {
+            for language in Language::ALL.map(Language::tag) {
                 assert!(prompts.set.find(language, name).is_some(), "{language}/{name}");
             }
         }
