@@ -63,6 +63,34 @@ fn a_renewed_certificate_is_shown_after_a_reload_and_connections_go_on() {
 }
 
 #[test]
+fn a_certificate_that_ends_soon_is_told_of_by_check_reload_status_and_metric() {
+    let place = Place::new();
+    let authority = Authority::new(&place);
+    let engine = Engine::start_with(BIN, &place, &with_tls(CONFIG), KEYS);
+    let at = format!("{}:5061", place.engine());
+    let metric = || {
+        let name = format!("carom_certificate_left_days{{listener=\"{at}\"}}");
+        engine.metric(&place, &name)
+    };
+    let days = || engine.status()["certificates"][0]["days_left"].as_i64().unwrap();
+    assert!(!engine.cli(&["check"]).out.contains("W13"));
+    eventually("the metric", || (metric() > 89.0).then_some(()));
+    assert_eq!((days(), engine.log().contains("the certificate of")), (89, false));
+    for (left, told, fewest) in [(10, ", in 9 days", 9), (-1, "ended on", -2)] {
+        authority.issues("carom", &format!("IP:{}", place.engine()), left);
+        let checked = engine.cli(&["check"]);
+        assert!(checked.status.success(), "{checked:?}");
+        let warning = format!("warning[W13]: the certificate of `{at}` end");
+        assert!(checked.out.contains(&warning) && checked.out.contains(told), "{checked:?}");
+        assert!(engine.cli(&["reload"]).out.contains(told), "{left}");
+        assert!(engine.log().contains(told), "{left}");
+        assert_eq!(days(), fewest);
+        let is_near = |days: f64| days > fewest as f64 && days < fewest as f64 + 1.0;
+        eventually("the metric", || is_near(metric()).then_some(()));
+    }
+}
+
+#[test]
 fn who_does_not_shake_hands_is_hung_up_on_and_harms_nobody() {
     let place = Place::new();
     let _authority = Authority::new(&place);

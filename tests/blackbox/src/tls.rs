@@ -16,6 +16,8 @@ use crate::{Place, eventually};
 /// An answer comes within this time, or never.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Days for which nobody is told that a certificate ends.
+const LASTING: i32 = 90;
 /// A listener of TLS beside those of [`CONFIG`](crate::CONFIG), by files of an [`Authority`].
 pub const TLS_LISTENER: &str = "[[listener]]\n\
     transport = \"tls\"\nbind = \"{engine}:5061\"\n\
@@ -33,7 +35,7 @@ impl Authority {
     #[must_use]
     pub fn new(place: &Place) -> Self {
         let authority = Self::called(place, "ca");
-        authority.issues("carom", &format!("IP:{}", place.engine()), 2);
+        authority.issues("carom", &format!("IP:{}", place.engine()), LASTING);
         authority
     }
 
@@ -44,7 +46,7 @@ impl Authority {
         let authority = Self { folder, name };
         let subject = name.replace('/', "-");
         authority.openssl(&format!(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days {LASTING} \
              -subj /CN={subject} -keyout {name}.key -out {name}.pem"
         ));
         authority

@@ -2,13 +2,21 @@
 
 use std::net::SocketAddr;
 
+use deflect_actions::destination::certificate_ends_ms;
 use ivr_runtime::{
     diagnose::Code,
     flow::way::{Socket, Way},
 };
+use jiff::{Timestamp, tz::TimeZone};
 use sip_stack::transport::{Identity, IdentityError};
 
 use super::read::Table;
+use crate::node::clock::wall_ms;
+
+/// A certificate of ours that ends so soon is told of, ms.
+const CERTIFICATE_MS: i64 = 21 * DAY_MS;
+/// A day, ms.
+pub const DAY_MS: i64 = 86_400_000;
 
 /// A SIP socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +43,19 @@ pub enum Transport {
 }
 
 impl Listener {
+    /// When its certificate ends, ms UTC.
+    #[must_use]
+    pub fn certificate_ends_ms(&self) -> Option<i64> {
+        certificate_ends_ms(self.identity.as_ref()?.certificate())
+    }
+
+    /// What is to be told of its certificate at `now_ms`; `None`: it does for a while.
+    #[must_use]
+    pub fn ends_soon(&self, now_ms: i64) -> Option<String> {
+        let until_ms = self.certificate_ends_ms()?;
+        (until_ms - now_ms < CERTIFICATE_MS).then(|| told_of(&self.bind, until_ms, now_ms))
+    }
+
     /// It as the check of targets sees it.
     #[must_use]
     pub fn socket(&self) -> Socket {
@@ -72,7 +93,22 @@ pub(super) fn read(table: &Table<'_>) -> Option<Listener> {
         table.note(Code::E00, "bind", message, help);
     }
     let advertise = advertise.unwrap_or_else(|| bind.to_string());
-    Some(Listener { transport: transport?, bind, advertise, identity })
+    let listener = Listener { transport: transport?, bind, advertise, identity };
+    if let Some(message) = listener.ends_soon(wall_ms()) {
+        table.note(Code::W13, "cert", message, "`carom reload` shows a renewed one");
+    }
+    Some(listener)
+}
+
+fn told_of(bind: &SocketAddr, until_ms: i64, now_ms: i64) -> String {
+    let until = Timestamp::from_millisecond(until_ms).unwrap_or(Timestamp::MAX);
+    let day = until.to_zoned(TimeZone::UTC).strftime("%F").to_string();
+    match (until_ms - now_ms) / DAY_MS {
+        _ if until_ms <= now_ms => format!("the certificate of `{bind}` ended on {day}"),
+        0 => format!("the certificate of `{bind}` ends on {day}, within a day"),
+        1 => format!("the certificate of `{bind}` ends on {day}, in 1 day"),
+        days => format!("the certificate of `{bind}` ends on {day}, in {days} days"),
+    }
 }
 
 /// Certificate, key and authorities; looked at on every listener, so that what is wrong is told.
@@ -116,4 +152,27 @@ fn with_port(host: &str, port: u16) -> String {
         .rsplit_once(':')
         .is_some_and(|(h, p)| p.parse::<u16>().is_ok() && (h.ends_with(']') || !h.contains(':')));
     if has_port { host.to_owned() } else { format!("{host}:{port}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_when_a_certificate_ends_or_has_ended() {
+        let bind = "192.0.2.1:5061".parse().unwrap();
+        // 2026-12-05, noon.
+        let until_ms = 1_796_472_000_000;
+        for (left_ms, told) in [
+            (20 * DAY_MS, "ends on 2026-12-05, in 20 days"),
+            (2 * DAY_MS - 1, "ends on 2026-12-05, in 1 day"),
+            (DAY_MS - 1, "ends on 2026-12-05, within a day"),
+            (1, "ends on 2026-12-05, within a day"),
+            (0, "ended on 2026-12-05"),
+            (-50 * DAY_MS, "ended on 2026-12-05"),
+        ] {
+            let expected = format!("the certificate of `192.0.2.1:5061` {told}");
+            assert_eq!(told_of(&bind, until_ms, until_ms - left_ms), expected);
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub use destinations::{destination, destination_of_provider, link};
 pub use entry::Entry;
 pub use http::{Http, Proof, Scope, Token};
 pub use limits::Limits;
-pub use listener::{Listener, Transport};
+pub use listener::{DAY_MS, Listener, Transport};
 pub use load::{FlowSource, Snapshot, check, flow_files, sub_files};
 pub use media::{Codec, InBandDtmf, Media, PortRange, Srtp};
 pub use net::{Net, NetError};

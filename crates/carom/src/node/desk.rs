@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    keys,
+    certificates, keys,
     run::{Node, refresh_marks},
 };
 use crate::{
@@ -180,6 +180,7 @@ impl Desk {
             "gauges": gauges,
             "flags": self.services.marks().map(|marks| marks.flags.clone()),
             "flows": snapshot.flows.iter().map(|flow| &flow.name).collect::<Vec<_>>(),
+            "certificates": certificates::status(&snapshot.config),
             "resting_senders": resting.collect::<Vec<_>>(),
             "store_up": self.services.store.is_up().await,
             "rows": { "written": figures.written, "waiting": figures.waiting, "lost": figures.lost },

@@ -24,6 +24,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("carom_sip_dropped_total", Counter, "SIP messages dropped without an answer, by reason"),
     ("carom_sip_legs", Gauge, "Legs of the SIP endpoint, for 32 s after their end, too"),
     ("carom_sip_transactions", Gauge, "SIP transactions"),
+    (
+        "carom_certificate_left_days",
+        Gauge,
+        "Until the certificate of the TLS listener ends; below 0: since; by listener",
+    ),
     ("carom_target_up", Gauge, "1: the target's address answers OPTIONS; by address"),
     ("carom_prompts_missing_total", Counter, "Prompts that could not be played"),
     ("carom_callbacks_total", Counter, "Callbacks dialled or told to another system, by outcome"),

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod callbacks;
+mod certificates;
 pub mod clock;
 mod desk;
 mod hours;

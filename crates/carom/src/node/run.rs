@@ -31,8 +31,8 @@ use tokio::{
 };
 
 use super::{
-    callbacks, clock::Clock, links::LinkHealth, mailbox::Mailbox, parts, rating, sources::Sources,
-    upkeep,
+    callbacks, certificates, clock::Clock, links::LinkHealth, mailbox::Mailbox, parts, rating,
+    sources::Sources, upkeep,
 };
 use crate::{
     config::{Config, FlowSource, Snapshot},
@@ -161,6 +161,7 @@ impl Node {
             Some(guard),
             asked,
         ));
+        tokio::spawn(certificates::watch(Arc::clone(&served)));
         tokio::spawn(rating::ask_what_was_left(services.store.clone(), Arc::clone(&served)));
         tokio::spawn(callbacks::dial_due(
             services.clone(),

@@ -8,11 +8,12 @@ use tokio::{
 };
 
 use super::{
+    clock::wall_ms,
     run::{Node, record_flows},
     upkeep,
 };
 use crate::{
-    config::Config,
+    config::{Config, Listener},
     control::{Asked, Reply, Request},
     switchboard::Ask,
 };
@@ -161,6 +162,12 @@ impl Node {
         let recorded = record_flows(&self.services.store, &snapshot, author).await;
         outcome("served").increment(1);
         let mut told = format!("serving {flows} flow(s); running calls keep what they began with");
+        let now_ms = wall_ms();
+        let soon = |listener: &Listener| listener.ends_soon(now_ms);
+        for certificate in snapshot.config.listeners.iter().filter_map(soon) {
+            tracing::warn!("{certificate}");
+            told.push_str(&format!("; {certificate}"));
+        }
         if !restart.is_empty() {
             told.push_str(&format!("; changed, but only after a restart: {}", restart.join(", ")));
         }

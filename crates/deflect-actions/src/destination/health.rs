@@ -45,7 +45,7 @@ pub async fn probe(url: &str, within: Duration) -> Probe {
         ok,
         status: Some(response.status().as_u16()),
         took: begun.elapsed(),
-        cert_until_ms: certificate.and_then(ends_ms),
+        cert_until_ms: certificate.and_then(certificate_ends_ms),
         note: (!ok).then_some("status"),
     }
 }
@@ -69,8 +69,9 @@ fn client() -> Option<&'static Client> {
         .as_ref()
 }
 
-/// `notAfter` of a certificate (RFC 5280 §4.1), ms UTC.
-fn ends_ms(der: &[u8]) -> Option<i64> {
+/// `notAfter` of a certificate (DER, RFC 5280 §4.1), ms UTC; `None`: it is no certificate.
+#[must_use]
+pub fn certificate_ends_ms(der: &[u8]) -> Option<i64> {
     let (_, certificate, _) = element(der)?;
     let (_, mut fields, _) = element(certificate)?;
     // [0] version, serial number, signature, issuer; then the validity.
@@ -134,11 +135,15 @@ mod tests {
     fn the_end_of_a_certificate_is_read_in_both_its_forms() {
         for (der, ends) in CERTIFICATES {
             let der = STANDARD.decode(der).unwrap();
-            assert_eq!(ends_ms(&der), Some(ends));
+            assert_eq!(certificate_ends_ms(&der), Some(ends));
             for len in 0..der.len() {
-                assert_ne!(ends_ms(&der[..len]), Some(ends - 1), "no panic on what is cut short");
+                assert_ne!(
+                    certificate_ends_ms(&der[..len]),
+                    Some(ends - 1),
+                    "no panic on what is cut short"
+                );
             }
         }
-        assert_eq!(ends_ms(b"\x30\x84\xff\xff\xff\xff"), None);
+        assert_eq!(certificate_ends_ms(b"\x30\x84\xff\xff\xff\xff"), None);
     }
 }

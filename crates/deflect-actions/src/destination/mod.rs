@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 pub use self::{
-    health::{CERTIFICATE_MS, Probe, probe},
+    health::{CERTIFICATE_MS, Probe, certificate_ends_ms, probe},
     http::Pointers,
     khoros::Khoros,
     liveperson::{Base, Liveperson},

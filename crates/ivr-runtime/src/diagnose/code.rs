@@ -77,6 +77,8 @@ pub enum Code {
     W11,
     /// A destination whose certificate ends soon.
     W12,
+    /// A certificate of ours that ends soon, or has ended.
+    W13,
 }
 
 impl Code {
@@ -93,7 +95,8 @@ impl Code {
             | Self::W08
             | Self::W10
             | Self::W11
-            | Self::W12 => Severity::Warning,
+            | Self::W12
+            | Self::W13 => Severity::Warning,
             Self::E00
             | Self::E01
             | Self::E02
@@ -122,7 +125,7 @@ impl Code {
     pub fn what(self) -> &'static str {
         match self {
             Self::E00 => "not TOML, an unknown key, a missing key, or a value of the wrong kind",
-            Self::E01 => "a name that leads nowhere, or to two things",
+            Self::E01 => "a name that leads nowhere, or to two things; a target out of reach",
             Self::E02 => "a step that reaches no end",
             Self::E03 => "a caller who can't reach a person",
             Self::E04 => "a failure without a way out",
@@ -151,6 +154,7 @@ impl Code {
             Self::W10 => "something that nothing uses",
             Self::W11 => "a message after a call without hours at which it is not sent",
             Self::W12 => "a destination whose certificate ends within 14 days",
+            Self::W13 => "a certificate of a listener that ends within 21 days, or has ended",
         }
     }
 }
