@@ -175,6 +175,27 @@ fn another_system_is_told_whom_to_call_until_it_takes_it_and_nobody_is_dialled()
     assert_eq!(database.number("SELECT COUNT(*) FROM v_deflected"), 0);
 }
 
+#[test]
+fn ic_04_who_is_with_a_person_after_all_is_not_rung_as_well() {
+    let place = Place::new();
+    let flow = FLOW.replacen("then     = \"hangup\"", "then     = \"agents\"", 1);
+    place.beep();
+    let engine =
+        Engine::start_with(BIN, &place, &CONFIG.replace("trusted    = true", TRUNK), &flow);
+    let agent = Ear::at(place.pbx());
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen_once(&place);
+    let uri = format!("sip:100@{}", place.engine());
+    let keys = ["--press", "1@1s", "--press", "1@3s", "--hang-up-after", "12s"];
+    call(BIN, &place, &uri, &[&["--from", "+447700900805"], &keys[..]].concat());
+    pbx.succeeds();
+    engine.idle();
+    assert_eq!(engine.calls()[0]["end"], "forwarded");
+    let database = Database::of(&place);
+    eventually("taken back", || {
+        (database.texts("SELECT state FROM callback") == ["canceled"]).then_some(())
+    });
+}
+
 fn start(place: &Place) -> Engine {
     place.beep();
     Engine::start_with(BIN, place, &CONFIG.replace("trusted    = true", TRUNK), FLOW)

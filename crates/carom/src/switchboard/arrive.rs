@@ -109,6 +109,7 @@ impl Switchboard {
             target: None,
             link_order: None,
             taking: None,
+            bookings: Vec::new(),
             dial: None,
             line,
             ledger,

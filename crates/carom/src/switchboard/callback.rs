@@ -6,6 +6,7 @@ use ivr_runtime::{
     hours::{Hours, openings, told},
 };
 use message_text::{E164, LineType};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{
@@ -14,6 +15,13 @@ use super::{
     tasks::{Done, Marks},
 };
 use crate::{config::Snapshot, node::clock::wall_ms};
+
+/// A callback that a call has asked for.
+pub struct Booking {
+    callback_id: String,
+    /// Ends once it is booked, or is not.
+    asked: JoinHandle<()>,
+}
 
 impl Switchboard {
     pub(super) fn book_callback(&mut self, no: CallNo, request: CallbackRequest) {
@@ -49,7 +57,8 @@ impl Switchboard {
         let (store, done) = (self.services.store.clone(), self.done.clone());
         let (flow, called) = (call.flow.clone(), call.ledger.called.clone());
         let marks = self.services.marks();
-        tokio::spawn(async move {
+        let callback_id = order.callback_id.clone();
+        let asked = tokio::spawn(async move {
             let hours = target.hours.and_then(|id| flow.hours.get(usize::from(id.0)));
             let now = wall_ms();
             order.slots = slots(hours, now, &called, marks.as_deref());
@@ -66,6 +75,24 @@ impl Switchboard {
             };
             let _ = done.send(Done::Input(no, Input::Callback(outcome)));
         });
+        if let Some(call) = self.calls.get_mut(&no) {
+            call.bookings.push(Booking { callback_id, asked });
+        }
+    }
+
+    /// The caller is with a person, or was told that nobody calls back.
+    pub(super) fn cancel_callbacks(&mut self, no: CallNo) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        for booking in std::mem::take(&mut call.bookings) {
+            let store = self.services.store.clone();
+            tokio::spawn(async move {
+                // One that panicked may have booked all the same.
+                let _ = booking.asked.await;
+                if let Err(error) = store.cancel_callback(&booking.callback_id).await {
+                    tracing::error!(callback = booking.callback_id, %error, "a callback is not canceled");
+                }
+            });
+        }
     }
 }
 

@@ -157,6 +157,7 @@ impl Switchboard {
             target: None,
             link_order: None,
             taking: None,
+            bookings: Vec::new(),
             dial: Some(dial),
             line,
             ledger,

@@ -16,6 +16,7 @@ use sip_stack::{
 };
 
 use super::{
+    callback::Booking,
     dial::Dial,
     feature::{LinkOrder, Pressed},
     hunt::Hunt,
@@ -65,6 +66,8 @@ pub struct Live {
     pub link_order: Option<LinkOrder>,
     /// What the caller says is being recorded.
     pub taking: Option<Taking>,
+    /// Callbacks that this call has asked for.
+    pub bookings: Vec<Booking>,
     pub line: TimeLine,
     pub ledger: Ledger,
     /// The deadline that stands in the switchboard's queue for this call.

@@ -60,6 +60,8 @@ pub(crate) struct Progress {
     pub answered_in_ivr: bool,
     /// A callback was booked, and no person was asked for since.
     pub callback_booked: bool,
+    /// A callback was asked for and not refused: the caller is rung later.
+    pub callback_due: bool,
     /// A message was left, and no person was asked for since.
     pub message_left: bool,
     /// A target that never tells who answered has answered.

@@ -73,8 +73,16 @@ impl Call {
 
     pub(super) fn human_answered(&mut self, now: Duration) {
         self.state.progress.human = true;
+        self.cancel_callback();
         let at_ms = self.state.desk.at_ms(now);
         self.record(Record::HumanAnswered { at_ms });
+    }
+
+    /// Who is with a person now is not rung later.
+    pub(super) fn cancel_callback(&mut self) {
+        if std::mem::take(&mut self.state.progress.callback_due) {
+            self.state.desk.push(Output::CancelCallback);
+        }
     }
 
     pub(super) fn target_failed(&mut self, now: Duration, id: TargetId, failure: Failure) {

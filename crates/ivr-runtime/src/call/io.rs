@@ -252,6 +252,9 @@ pub enum Output {
     StopVoice,
     /// Book a callback; report [`Input::Callback`].
     BookCallback(CallbackRequest),
+    /// Nobody is to be called back after all: take back what [`Output::BookCallback`] booked, or
+    /// books yet.
+    CancelCallback,
     /// Record that the caller wants no texts; report [`Input::OptOut`].
     RecordOptOut {
         /// Topic, empty for all.

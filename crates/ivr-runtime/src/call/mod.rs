@@ -379,6 +379,12 @@ impl Call {
         let at_ms = self.state.desk.at_ms(now);
         let turn = self
             .with_step(now, |running, step, context| running.handle_input(step, context, input));
+        if matches!(input, Input::Callback(CallbackOutcome::Booked { .. }))
+            && self.state.progress.callback_booked
+        {
+            // The place was kept until then; from now on the caller is waited for.
+            self.leave_line();
+        }
         if let (Phase::InStep { visit, .. }, Input::Key(_)) = (&mut self.state.phase, input) {
             visit.first_key_ms.get_or_insert(at_ms);
         }

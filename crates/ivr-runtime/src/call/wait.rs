@@ -19,7 +19,7 @@ use crate::{
         way_out::Failed,
     },
     step::{
-        Exit, Leave, Next,
+        Exit, Leave, Next, Running,
         offer::{self, Settled},
     },
 };
@@ -251,6 +251,10 @@ impl Call {
     /// The caller hears the target, and nothing else any more.
     fn give_way(&mut self, now: Duration, stage: Stage, why: &str) {
         let listening = !matches!(self.state.phase, Phase::Waiting(_));
+        if matches!(&self.state.phase, Phase::InStep { running: Running::Callback(booking), .. } if booking.is_booking())
+        {
+            self.cancel_callback();
+        }
         self.close_step(now, Exit::Next, OfferResponse::Timeout, Some(why));
         if listening {
             self.state.desk.push(Output::StopPlay);

@@ -92,6 +92,10 @@ impl Oracle {
             let told = stage.world.told.as_ref().filter(|(at, _)| *at <= stage.now);
             self.judge(&output, told.map(|(_, outcome)| outcome))
                 .map_err(|why| format!("{why}: {output:?}"))?;
+            let person = matches!(output, Output::Record(Record::HumanAnswered { .. }));
+            if person && stage.world.booked.is_some() {
+                return Err("with a person, and rung later all the same".into());
+            }
         }
         if self.bridged || stage.call.is_over() {
             return Ok(());
@@ -193,6 +197,7 @@ impl Oracle {
             | Output::Hold { .. }
             | Output::Fetch(_)
             | Output::BookCallback(_)
+            | Output::CancelCallback
             | Output::RecordOptOut { .. } => Ok(()),
         }
     }

@@ -155,6 +155,7 @@ impl Player {
             Output::Record(record) => Heard::Record(record),
             Output::StopPlay
             | Output::BookCallback(_)
+            | Output::CancelCallback
             | Output::StopForward
             | Output::Rebridge
             | Output::Unbridge

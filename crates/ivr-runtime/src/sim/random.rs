@@ -388,6 +388,10 @@ impl World for Random {
                 plan.cancel(Topic::Callback);
                 self.book(now, plan);
             }
+            Output::CancelCallback => {
+                plan.cancel(Topic::Callback);
+                self.booked = None;
+            }
             Output::TakeVoice { .. } => {
                 // Up to `#`, to a silence, or to the longest time there is.
                 let at = now + self.rng.ms(0..60_000);

@@ -222,6 +222,9 @@ impl Booking {
                 }
             }
             Stage::Booking { until } if *until <= now => {
+                // Who is told of none gets none.
+                context.progress.callback_due = false;
+                context.desk.push(Output::CancelCallback);
                 Turn::Leave(failed(callback, "not_booked"))
             }
             Stage::Booking { .. } => Turn::Stay,
@@ -247,6 +250,11 @@ impl Booking {
 
     pub fn tries(&self) -> u8 {
         self.tries
+    }
+
+    /// It is being booked.
+    pub fn is_booking(&self) -> bool {
+        matches!(self.stage, Stage::Booking { .. })
     }
 
     pub fn awaits_key(&self) -> bool {
@@ -389,6 +397,7 @@ impl Booking {
             per_hour: callback.per_hour,
             tries: callback.max_tries(),
         }));
+        context.progress.callback_due = true;
         self.stage = Stage::Booking { until: context.now + BOOK_WITHIN };
         Turn::Stay
     }
@@ -399,6 +408,7 @@ impl Booking {
         context: &mut Context<'_>,
         outcome: CallbackOutcome,
     ) -> Turn {
+        context.progress.callback_due = matches!(outcome, CallbackOutcome::Booked { .. });
         match outcome {
             CallbackOutcome::Booked { day, time } => {
                 context.progress.callback_booked = true;

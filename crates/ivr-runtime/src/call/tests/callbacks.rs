@@ -134,6 +134,8 @@ fn dp_06_full_hours_and_failures_lead_where_the_step_says() {
         phone.press('1').press('1').wait(seconds);
         assert!(phone.heard().ends_with(&["box"]), "{outcome:?}: {:?}", phone.heard());
         assert!(!phone.heard().contains(&"callback-booked"), "{outcome:?}");
+        // Nobody said that it is booked: it must not be.
+        assert_eq!(phone.has(&Output::CancelCallback), outcome.is_none(), "{outcome:?}");
     }
 }
 

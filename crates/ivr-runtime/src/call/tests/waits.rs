@@ -348,3 +348,79 @@ if_fails = "other"
     forwarded.press('1').press('1').wait(200);
     assert_eq!(forwarded.forwards().last(), Some(&"other"), "{:?}", forwarded.path());
 }
+
+/// The offer in line has a key that leads to a callback, which keeps the place in the queue.
+fn leaving_for_a_callback() -> String {
+    let steps = r#"
+[step.callback]
+do       = "callback"
+play     = "callback.wav"
+then     = "hangup"
+no_input = "line"
+if_fails = "line"
+[step.late]
+do   = "say"
+play = "late.wav"
+then = "other"
+"#;
+    FLOW.split("[step.callback]")
+        .next()
+        .unwrap_or_default()
+        .replace("then                = \"callback\"", "then                = \"late\"")
+        .replace("2 = \"line\"", "2 = \"line\", 3 = \"callback\"")
+        + steps
+}
+
+fn in_line_for_a_callback(world: Obedient) -> Phone {
+    let shared = Shared { calls_back: true, ..Shared::default() };
+    let checked = load(&leaving_for_a_callback(), "flow.toml", &shared, &AnyPrompt);
+    let flow = checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings));
+    let facts = Facts { country: "GB".into(), ..facts() };
+    let call = Call::new(Duration::ZERO, Arc::new(flow), facts);
+    let mut phone = Phone(Stage::new(call, world, Duration::ZERO));
+    phone.wait(6).press('3');
+    assert!(!phone.has(&Output::StopForward), "the place is kept while it is only spoken of");
+    phone.press('1').press_now('1');
+    phone
+}
+
+#[test]
+fn ic_04_who_leaves_the_line_for_a_callback_gives_the_place_up_once_it_is_booked() {
+    let mut phone = in_line_for_a_callback(Obedient::default());
+    assert!(!phone.has(&Output::StopForward), "it is not yet booked");
+    phone.wait_ms(100);
+    assert!(phone.has(&Output::StopForward), "{:?}", phone.line());
+    // A person who would have answered now rings nobody, and nothing is taken back.
+    phone.0.input(Input::Target(TargetOutcome::HumanAnswered));
+    phone.wait(30);
+    assert!(!phone.0.call.is_bridged());
+    assert_eq!(phone.end(), Some((EndReason::CallbackBooked, Handled::NoHuman)));
+    assert!(!phone.has(&Output::CancelCallback));
+}
+
+#[test]
+fn ic_04_a_person_who_answers_before_the_callback_is_booked_takes_its_place() {
+    for lost in [false, true] {
+        let mut phone = in_line_for_a_callback(Obedient { callback: None, ..Obedient::default() });
+        let answer = if lost { TargetOutcome::SignalLost } else { TargetOutcome::HumanAnswered };
+        phone.0.input(Input::Target(answer));
+        // What is heard of the booking comes too late.
+        let booked = CallbackOutcome::Booked { day: None, time: Some("15:30".into()) };
+        phone.0.input(Input::Callback(booked));
+        phone.wait(10);
+        assert!(phone.has(&Output::CancelCallback), "the caller would be rung as well");
+        assert!(phone.0.call.is_bridged() && !phone.has(&Output::StopForward));
+        phone.hang_up();
+        let handled = if lost { Handled::Unknown } else { Handled::Human };
+        assert_eq!(phone.end(), Some((EndReason::Forwarded, handled)));
+    }
+}
+
+#[test]
+fn ic_04_the_place_is_kept_where_no_callback_can_be_booked() {
+    let full = Obedient { callback: Some(CallbackOutcome::Full), ..Obedient::default() };
+    let mut phone = in_line_for_a_callback(full);
+    phone.wait(1);
+    assert!(!phone.has(&Output::StopForward));
+    assert_eq!(phone.line().last(), Some(&"queue"), "{:?}", phone.line());
+}
