@@ -186,7 +186,8 @@ fn ic_04_who_is_with_a_person_after_all_is_not_rung_as_well() {
     let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen_once(&place);
     let uri = format!("sip:100@{}", place.engine());
     let keys = ["--press", "1@1s", "--press", "1@3s", "--hang-up-after", "12s"];
-    call(BIN, &place, &uri, &[&["--from", "+447700900805"], &keys[..]].concat());
+    let rung = call(BIN, &place, &uri, &[&["--from", "+447700900805"], &keys[..]].concat());
+    assert!(rung.out.contains("\"status\":200"), "{rung:?}");
     pbx.succeeds();
     engine.idle();
     assert_eq!(engine.calls()[0]["end"], "forwarded");
@@ -194,6 +195,37 @@ fn ic_04_who_is_with_a_person_after_all_is_not_rung_as_well() {
     eventually("taken back", || {
         (database.texts("SELECT state FROM callback") == ["canceled"]).then_some(())
     });
+}
+
+#[test]
+fn dp_06_where_the_first_hour_is_full_the_next_is_booked_and_where_all_are_nothing_is_spoken() {
+    let place = Place::new();
+    place.beep();
+    let flow = FLOW.replace("per_hour = 2", "per_hour = 1");
+    let engine =
+        Engine::start_with(BIN, &place, &CONFIG.replace("trusted    = true", TRUNK), &flow);
+    book(&place, "+447700900811");
+    book(&place, "+447700900812");
+    let database = Database::of(&place);
+    let due = "SELECT COUNT(DISTINCT due_ms / 3600000) FROM callback WHERE state = 'booked'";
+    assert_eq!(database.number(due), 2, "an hour each");
+    // Every hour of a day is taken.
+    for hour in 0..26 {
+        database.execute(&format!(
+            "INSERT INTO callback (callback_id, call_id, target, due_ms, state, created_ms, step, \
+             max_tries, flow) SELECT 'full-{hour}', call_id, target, due_ms + {hour} * 3600000, \
+             'done', 0, step, 1, flow FROM callback WHERE state = 'booked' ORDER BY due_ms LIMIT 1"
+        ));
+    }
+    let pbx = Scenario::new("pbx-rejects", place.pbx()).key("status", "486 Busy Here");
+    let pbx = pbx.listen_once(&place);
+    let uri = format!("sip:100@{}", place.engine());
+    let rung = call(BIN, &place, &uri, &["--from", "+447700900813"]);
+    assert!(rung.out.contains("\"status\":486"), "nobody answered for it: {rung:?}");
+    pbx.succeeds();
+    engine.idle();
+    let line = engine.time_line();
+    assert!(line.contains("left by error, full"), "{line}");
 }
 
 fn start(place: &Place) -> Engine {

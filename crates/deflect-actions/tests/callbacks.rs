@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use common::{Db, call, mobile};
 use deflect_actions::{
     Clock,
-    store::{CallbackOrder, Row, Slot, Store, Writer},
+    store::{CallbackOrder, Room, Row, Slot, Store, Writer},
 };
 
 on_both!(
@@ -36,18 +36,24 @@ async fn order(store: &Store, n: u32, slots: &[i64]) -> CallbackOrder {
         called: String::new(),
         step: "callback".to_owned(),
         number: mobile(n),
-        target: "agents".to_owned(),
         max_tries: 2,
-        per_hour: 3,
-        in_all: 4,
-        slots: slots.iter().map(|&from_ms| Slot { from_ms, until_ms: from_ms + HOUR_MS }).collect(),
+        room: Room {
+            target: "agents".to_owned(),
+            per_hour: 3,
+            in_all: 4,
+            slots: slots
+                .iter()
+                .map(|&from_ms| Slot { from_ms, until_ms: from_ms + HOUR_MS })
+                .collect(),
+        },
     }
 }
 
 async fn one_that_is_asked_for_twice_at_once_is_booked_once_and_both_hear_when(db: Db) {
     let (one, two) = (db.store_as("n1", "b1").await, db.store_as("n2", "b1").await);
     // The hour has room for one: who comes second is not told that it is full.
-    let order = CallbackOrder { per_hour: 1, in_all: 1, ..order(&one, 1, &[100 * DAY_MS]).await };
+    let mut order = order(&one, 1, &[100 * DAY_MS]).await;
+    (order.room.per_hour, order.room.in_all) = (1, 1);
     let presses = [&one, &two, &one, &two].map(|store| {
         let (store, order) = (store.clone(), order.clone());
         tokio::spawn(async move { store.book_callback(&order).await.unwrap() })
@@ -98,10 +104,12 @@ async fn dp_06_slots_fill_up_in_order_whoever_books_and_then_there_is_none(db: D
 
     // Another target has room until the hour has as many as there may be in all.
     let mut other = order(&one, 20, &slots[..1]).await;
-    other.target = "others".to_owned();
+    other.room.target = "others".to_owned();
+    assert_eq!(one.room_for_callback(&other.room).await.unwrap().map(|it| it.1), Some(slots[0]));
     assert_eq!(one.book_callback(&other).await.unwrap(), Some(slots[0]));
     other.callback_id = "cb-21".to_owned();
     assert_eq!(one.book_callback(&other).await.unwrap(), None);
+    assert_eq!(one.room_for_callback(&other.room).await.unwrap(), None);
     // Who is canceled makes room.
     assert_eq!(one.cancel_callback("cb-20").await.unwrap().as_deref(), Some("cb-20"));
     assert!(one.book_callback(&other).await.unwrap().is_some());

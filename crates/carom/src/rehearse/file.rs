@@ -175,7 +175,9 @@ pub enum CallbackIs {
     /// They are booked.
     #[default]
     Booked,
-    /// The next hours are full.
+    /// The first times are full; a later one is offered, and booked.
+    Next,
+    /// All times are full: nothing is spoken of.
     Full,
     /// The number is none that we call.
     NotCallable,

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ivr_runtime::{
     call::{
-        CallbackOutcome, Facts, FetchOutcome, History, OfferResponse, Record, TargetOutcome,
-        TextOutcome, Told, VoiceOutcome,
+        CallbackOutcome, Facts, FetchOutcome, FreeSlot, History, OfferResponse, Record,
+        TargetOutcome, TextOutcome, Told, VoiceOutcome,
     },
     flow::model::Flow,
     key::Key,
@@ -150,7 +150,7 @@ fn world(test: &Test) -> Obedient {
         TextIs::Lost => None,
     };
     let callback = match test.callback {
-        CallbackIs::Booked => {
+        CallbackIs::Booked | CallbackIs::Next => {
             Some(CallbackOutcome::Booked { day: None, time: Some("15:30".into()) })
         }
         CallbackIs::Full => Some(CallbackOutcome::Full),
@@ -158,6 +158,11 @@ fn world(test: &Test) -> Obedient {
         CallbackIs::Failed => Some(CallbackOutcome::Failed { why: "store".into() }),
         CallbackIs::Lost => None,
     };
+    let next = (test.callback == CallbackIs::Next).then(|| (None, "15:30".to_owned()));
+    let slot = Some(match test.callback {
+        CallbackIs::Full => CallbackOutcome::Full,
+        _ => CallbackOutcome::Free(FreeSlot { until_ms: i64::MAX, next }),
+    });
     let voice = match test.voicemail {
         VoicemailIs::Kept => Some(VoiceOutcome::Kept { length_ms: 12_000 }),
         VoicemailIs::Nothing => Some(VoiceOutcome::Nothing),
@@ -188,6 +193,7 @@ fn world(test: &Test) -> Obedient {
         links: test.links.iter().map(|(name, says)| (name.clone(), link(says))).collect(),
         agents: test.agents.iter().map(|(step, says)| (step.clone(), agent(says))).collect(),
         voice,
+        slot,
         callback,
         targets: test.targets.iter().map(|(name, is)| (name.clone(), outcome(is))).collect(),
         fetched: fetched

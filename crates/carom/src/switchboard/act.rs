@@ -101,6 +101,7 @@ impl Switchboard {
             }
             Output::Fetch(request) => self.fetch(no, request),
             Output::BookCallback(request) => self.book_callback(no, request),
+            Output::FindSlot(request) => self.find_slot(no, &request),
             Output::CancelCallback => self.cancel_callbacks(no),
             Output::TakeVoice { step, max_ms, silence_ms } => {
                 self.take_voice(no, step, max_ms, silence_ms);

@@ -1,8 +1,11 @@
 //! Callbacks that callers ask for: whom we may call, and the slot that the store gives.
 
-use deflect_actions::store::{CallbackOrder, Slot};
+use std::sync::Arc;
+
+use deflect_actions::store::{CallbackOrder, Room, Slot, Store, StoreError};
 use ivr_runtime::{
-    call::{CallbackOutcome, CallbackRequest, Input},
+    call::{CallbackOutcome, CallbackRequest, FreeSlot, Input},
+    flow::model::{Flow, Target, TargetId},
     hours::{Hours, openings, told},
 };
 use message_text::{E164, LineType};
@@ -11,7 +14,8 @@ use uuid::Uuid;
 
 use super::{
     Switchboard,
-    live::CallNo,
+    live::{CallNo, Live},
+    local_time::day_and_time,
     tasks::{Done, Marks},
 };
 use crate::{config::Snapshot, node::clock::wall_ms};
@@ -24,6 +28,21 @@ pub struct Booking {
 }
 
 impl Switchboard {
+    /// Whether there is room for one, before it is spoken of.
+    pub(super) fn find_slot(&mut self, no: CallNo, request: &CallbackRequest) {
+        let Some(call) = self.calls.get(&no) else { return };
+        let Some(calendar) = Calendar::of(call, request) else {
+            return self.tell(no, Input::Callback(CallbackOutcome::Full));
+        };
+        let (store, done) = (self.services.store.clone(), self.done.clone());
+        let (call_id, marks) = (call.call_id.clone(), self.services.marks());
+        tokio::spawn(async move {
+            let outcome = calendar.free(&store, marks.as_deref()).await;
+            let outcome = outcome.unwrap_or_else(|error| not_in_store(&call_id, &error));
+            let _ = done.send(Done::Input(no, Input::Callback(outcome)));
+        });
+    }
+
     pub(super) fn book_callback(&mut self, no: CallNo, request: CallbackRequest) {
         let Some(call) = self.calls.get(&no) else { return };
         let number = match &request.number {
@@ -34,12 +53,11 @@ impl Switchboard {
             None => Some("unknown"),
             Some(number) => refused(&call.snapshot, number),
         };
-        let target = call.flow.targets.get(usize::from(request.target.0)).cloned();
-        let (Some(number), Some(target), None) = (number, target, refused) else {
+        let calendar = Calendar::of(call, &request);
+        let (Some(number), Some(calendar), None) = (number, calendar, refused) else {
             let why = refused.unwrap_or("target").to_owned();
             return self.tell(no, Input::Callback(CallbackOutcome::NotCallable { why }));
         };
-        let in_all = call.snapshot.config.limits.callbacks_per_hour;
         let mut order = CallbackOrder {
             callback_id: Uuid::now_v7().to_string(),
             call_id: call.call_id.clone(),
@@ -48,31 +66,29 @@ impl Switchboard {
             called: call.ledger.called.clone(),
             step: request.step,
             number,
-            target: target.name.clone(),
             max_tries: request.tries,
-            per_hour: request.per_hour.unwrap_or(in_all).min(in_all),
-            in_all,
-            slots: Vec::new(),
+            room: calendar.room(wall_ms(), None),
         };
         let (store, done) = (self.services.store.clone(), self.done.clone());
-        let (flow, called) = (call.flow.clone(), call.ledger.called.clone());
         let marks = self.services.marks();
         let callback_id = order.callback_id.clone();
         let asked = tokio::spawn(async move {
-            let hours = target.hours.and_then(|id| flow.hours.get(usize::from(id.0)));
             let now = wall_ms();
-            order.slots = slots(hours, now, &called, marks.as_deref());
-            let outcome = match store.book_callback(&order).await {
+            order.room = calendar.room(now, marks.as_deref());
+            if let Some(before_ms) = request.before_ms {
+                order.room.slots.retain(|slot| slot.from_ms < before_ms);
+            }
+            let booked = store.book_callback(&order).await;
+            let outcome = match booked {
                 Ok(Some(due)) => {
-                    let (day, time) = told(hours, &called, now, due);
-                    CallbackOutcome::Booked { day, time }
+                    let (day, time) = calendar.told(now, due);
+                    Ok(CallbackOutcome::Booked { day, time })
                 }
-                Ok(None) => CallbackOutcome::Full,
-                Err(error) => {
-                    tracing::error!(call = order.call_id, %error, "a callback is not booked");
-                    CallbackOutcome::Failed { why: "store".to_owned() }
-                }
+                // Somebody else has it; there may be another.
+                Ok(None) => calendar.free(&store, marks.as_deref()).await,
+                Err(error) => Err(error),
             };
+            let outcome = outcome.unwrap_or_else(|error| not_in_store(&order.call_id, &error));
             let _ = done.send(Done::Input(no, Input::Callback(outcome)));
         });
         if let Some(call) = self.calls.get_mut(&no) {
@@ -94,6 +110,80 @@ impl Switchboard {
             });
         }
     }
+}
+
+/// When a step's callbacks can be made.
+struct Calendar {
+    flow: Arc<Flow>,
+    target: TargetId,
+    called: String,
+    country: String,
+    per_hour: u32,
+    in_all: u32,
+}
+
+impl Calendar {
+    fn of(call: &Live, request: &CallbackRequest) -> Option<Self> {
+        call.flow.targets.get(usize::from(request.target.0))?;
+        let in_all = call.snapshot.config.limits.callbacks_per_hour;
+        Some(Self {
+            flow: Arc::clone(&call.flow),
+            target: request.target,
+            called: call.ledger.called.clone(),
+            country: call.trunk.country.clone(),
+            per_hour: request.per_hour.unwrap_or(in_all).min(in_all),
+            in_all,
+        })
+    }
+
+    fn target(&self) -> Option<&Target> {
+        self.flow.targets.get(usize::from(self.target.0))
+    }
+
+    fn hours(&self) -> Option<&Hours> {
+        let id = self.target()?.hours?;
+        self.flow.hours.get(usize::from(id.0))
+    }
+
+    fn room(&self, now_ms: i64, marks: Option<&Marks>) -> Room {
+        Room {
+            target: self.target().map_or_else(String::new, |target| target.name.clone()),
+            per_hour: self.per_hour,
+            in_all: self.in_all,
+            slots: slots(self.hours(), now_ms, &self.called, marks),
+        }
+    }
+
+    /// The day, where it is not today, and the time, as a caller is told them.
+    fn told(&self, now_ms: i64, due_ms: i64) -> (Option<String>, Option<String>) {
+        told(self.hours(), &self.called, now_ms, due_ms)
+    }
+
+    async fn free(
+        &self,
+        store: &Store,
+        marks: Option<&Marks>,
+    ) -> Result<CallbackOutcome, StoreError> {
+        let now = wall_ms();
+        let room = self.room(now, marks);
+        let Some((slot, due)) = store.room_for_callback(&room).await? else {
+            return Ok(CallbackOutcome::Full);
+        };
+        let next = (room.slots.first() != Some(&slot)).then(|| {
+            let (day, time) = self.told(now, due);
+            match time {
+                Some(time) => (day, time),
+                // Of a target that is always open, as the line's clock has it.
+                None => day_and_time(now, due, &self.flow.hours, &self.called, &self.country),
+            }
+        });
+        Ok(CallbackOutcome::Free(FreeSlot { until_ms: slot.until_ms, next }))
+    }
+}
+
+fn not_in_store(call_id: &str, error: &StoreError) -> CallbackOutcome {
+    tracing::error!(call = call_id, %error, "a callback is not booked");
+    CallbackOutcome::Failed { why: "store".to_owned() }
 }
 
 /// When callbacks of these hours can be made, from `from_ms` on.

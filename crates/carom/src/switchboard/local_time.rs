@@ -19,6 +19,24 @@ pub fn local_time(at_ms: i64, hours: &[Hours], called: &str, country: &str) -> L
     }
 }
 
+/// The day of `at_ms`, where it is not that of `now_ms`, and its time, in the line's zone.
+pub fn day_and_time(
+    now_ms: i64,
+    at_ms: i64,
+    hours: &[Hours],
+    called: &str,
+    country: &str,
+) -> (Option<String>, String) {
+    let zone = TimeZone::get(zone_of(hours, called, country)).unwrap_or(TimeZone::UTC);
+    let local = |ms| {
+        let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        zone.to_datetime(at)
+    };
+    let (now, at) = (local(now_ms), local(at_ms));
+    let day = (now.date() != at.date()).then(|| at.date().to_string());
+    (day, format!("{:02}:{:02}", at.hour(), at.minute()))
+}
+
 fn zone_of<'a>(hours: &'a [Hours], called: &str, country: &str) -> &'a str {
     let of_number = hours.iter().find_map(|hours| match &hours.schedule {
         Schedule::ByCalledNumber(weeks) => weeks.get(called),

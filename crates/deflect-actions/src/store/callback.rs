@@ -27,11 +27,18 @@ pub struct CallbackOrder {
     pub step: String,
     /// Whom to call.
     pub number: E164,
-    /// The target that is rung first.
-    pub target: String,
     /// How often it is tried.
     pub max_tries: u8,
-    /// Callbacks of the target in an hour.
+    /// The target that is rung first, and when it can be.
+    pub room: Room,
+}
+
+/// What there is room for: callbacks of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// The target that is rung first.
+    pub target: String,
+    /// Its callbacks in an hour.
     pub per_hour: u32,
     /// Callbacks of all targets in an hour.
     pub in_all: u32,
@@ -107,7 +114,7 @@ impl CallbackOrder {
             ("callback_id", json!(self.callback_id)),
             ("call_id", json!(self.call_id)),
             ("step", json!(self.step)),
-            ("target", json!(self.target)),
+            ("target", json!(self.room.target)),
             ("due_ms", json!(due_ms)),
             ("caller_region", json!(self.number.region())),
         ];
@@ -139,7 +146,7 @@ impl Store {
             if let Some(due) = due_ms(conn, &order.callback_id).await? {
                 return Ok(Some(due));
             }
-            let Some(due) = free_slot(conn, order).await? else { return Ok(None) };
+            let Some((_, due)) = free_slot(conn, &order.room).await? else { return Ok(None) };
             sqlx::query(
                 "INSERT INTO callback (callback_id, call_id, caller_key, caller_key_prev, \
                  number_enc, target, due_ms, state, created_ms, step, max_tries, \
@@ -151,7 +158,7 @@ impl Store {
             .bind(keys.0)
             .bind(keys.1)
             .bind(number)
-            .bind(order.target.clone())
+            .bind(order.room.target.clone())
             .bind(due)
             .bind(now)
             .bind(order.step.clone())
@@ -164,6 +171,16 @@ impl Store {
             Ok(Some(due))
         })
         .await
+    }
+
+    /// The first slot that has room now, and when a callback would be due in it; `None`: there is
+    /// none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn room_for_callback(&self, room: &Room) -> Result<Option<(Slot, i64)>, StoreError> {
+        let mut conn = self.conn().await?;
+        free_slot(&mut conn, room).await
     }
 
     /// The newest callbacks, at most `limit`.
@@ -243,9 +260,9 @@ pub(super) async fn due_ms(conn: &mut AnyConnection, id: &str) -> Result<Option<
 
 async fn free_slot(
     conn: &mut AnyConnection,
-    order: &CallbackOrder,
-) -> Result<Option<i64>, StoreError> {
-    for slot in &order.slots {
+    room: &Room,
+) -> Result<Option<(Slot, i64)>, StoreError> {
+    for slot in &room.slots {
         let hour = slot.from_ms - slot.from_ms.rem_euclid(HOUR_MS);
         let row = sqlx::query(
             "SELECT COUNT(*) AS in_hour, \
@@ -256,19 +273,19 @@ async fn free_slot(
         )
         .bind(hour)
         .bind(hour + HOUR_MS)
-        .bind(order.target.clone())
+        .bind(room.target.clone())
         .bind(slot.from_ms)
         .bind(slot.until_ms)
         .fetch_one(&mut *conn)
         .await?;
         let (in_hour, own, in_slot): (i64, i64, i64) =
             (row.try_get("in_hour")?, row.try_get("own")?, row.try_get("in_slot")?);
-        let step = HOUR_MS / i64::from(order.per_hour.max(1));
+        let step = HOUR_MS / i64::from(room.per_hour.max(1));
         // Spread over the slot, so that those who answer get one after the other.
         let due = slot.from_ms + in_slot * step;
-        let room = in_hour < i64::from(order.in_all) && own < i64::from(order.per_hour);
-        if room && due < slot.until_ms {
-            return Ok(Some(due));
+        let has_room = in_hour < i64::from(room.in_all) && own < i64::from(room.per_hour);
+        if has_room && due < slot.until_ms {
+            return Ok(Some((*slot, due)));
         }
     }
     Ok(None)

@@ -45,7 +45,7 @@ use std::{
 
 use sqlx::{AnyConnection, AnyPool, Connection as _};
 
-pub use callback::{CallbackDue, CallbackOrder, CallbackView, Slot};
+pub use callback::{CallbackDue, CallbackOrder, CallbackView, Room, Slot};
 pub use calls::{CallRow, CallTimeLine};
 pub use contact::{Became, Contact};
 pub use db::StoreError;

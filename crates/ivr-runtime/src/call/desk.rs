@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     facts::Facts,
-    io::{Hidden, Input, Output},
+    io::{FreeSlot, Hidden, Input, Output},
     keys::KeyBuffer,
     records::{OfferResponse, Record},
     speak,
@@ -60,6 +60,8 @@ pub(crate) struct Progress {
     pub answered_in_ivr: bool,
     /// A callback was booked, and no person was asked for since.
     pub callback_booked: bool,
+    /// When the callback can be that is offered next.
+    pub slot: Option<FreeSlot>,
     /// A callback was asked for and not refused: the caller is rung later.
     pub callback_due: bool,
     /// A message was left, and no person was asked for since.

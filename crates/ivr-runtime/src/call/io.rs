@@ -95,6 +95,8 @@ pub enum VoiceOutcome {
 /// What became of a callback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CallbackOutcome {
+    /// There is room; nothing is booked.
+    Free(FreeSlot),
     /// It is booked.
     Booked {
         /// The day, `YYYY-MM-DD`, where it is not today.
@@ -114,6 +116,16 @@ pub enum CallbackOutcome {
         /// Why, in one word.
         why: String,
     },
+}
+
+/// The first time that has room for a callback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreeSlot {
+    /// It ends then, ms UTC.
+    pub until_ms: i64,
+    /// Where those before it are full: the day, `YYYY-MM-DD`, where it is not today, and the time
+    /// there, `HH:MM`.
+    pub next: Option<(Option<String>, String)>,
 }
 
 /// A value that no log and no record shows.
@@ -250,6 +262,8 @@ pub enum Output {
     },
     /// The caller has said all; report [`Input::Voice`].
     StopVoice,
+    /// Find the first time that has room for such a callback; report [`Input::Callback`].
+    FindSlot(CallbackRequest),
     /// Book a callback; report [`Input::Callback`].
     BookCallback(CallbackRequest),
     /// Nobody is to be called back after all: take back what [`Output::BookCallback`] booked, or
@@ -359,6 +373,8 @@ pub struct CallbackRequest {
     pub per_hour: Option<u32>,
     /// How often it is tried.
     pub tries: u8,
+    /// It is due before that, ms UTC: the end of the time that the caller was offered.
+    pub before_ms: Option<i64>,
 }
 
 /// A text to be sent to the caller's number.

@@ -27,8 +27,8 @@ pub(crate) use targets::never_tells;
 
 pub use facts::{Bypass, Facts, History, Told};
 pub use io::{
-    AgentRequest, CallbackOutcome, CallbackRequest, FetchOutcome, FetchRequest, Hidden, Input,
-    Output, ResolvedLink, TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,
+    AgentRequest, CallbackOutcome, CallbackRequest, FetchOutcome, FetchRequest, FreeSlot, Hidden,
+    Input, Output, ResolvedLink, TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,
 };
 pub use records::{EndReason, Handled, OfferResponse, Record};
 pub use send_link::AGENT_INITIATED;

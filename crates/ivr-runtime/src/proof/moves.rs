@@ -132,12 +132,14 @@ impl From<'_> {
                 }
                 self.to(Cause::So("offered"), asked, Place::Playing(id, 1));
             }
-            Does::Menu(_)
-            | Does::Collect(_)
-            | Does::OptOut { .. }
-            | Does::Callback(_)
-            | Does::Voicemail(_) => {
+            Does::Menu(_) | Does::Collect(_) | Does::OptOut { .. } | Does::Voicemail(_) => {
                 self.to(Cause::So("entered"), 0, Place::Playing(id, 1));
+            }
+            Does::Callback(callback) => {
+                let found = ms(callback::FIND_WITHIN);
+                self.to(Cause::So("there is room"), found, Place::Playing(id, 1));
+                let full = Cause::Failure("no room");
+                self.way_out(full, found, Failed::Step(id), callback.if_fails);
             }
             Does::Action(action) if action.confirm.is_some() => {
                 self.to(Cause::So("entered"), 0, Place::Playing(id, 1));
@@ -205,7 +207,11 @@ impl From<'_> {
             | Does::Agent(_)
             | Does::Action(_) => return,
         };
-        let lasts = self.lengths.of(play);
+        let slot = match does {
+            Does::Callback(_) => self.lengths.of(&callback::next_slot()),
+            _ => 0,
+        };
+        let lasts = self.lengths.of(play) + slot;
         self.to(Cause::So("heard"), lasts, Place::Asking(id, n));
         self.way_out(Cause::Failure("prompt fails"), lasts, Failed::Step(id), own);
     }
@@ -337,6 +343,7 @@ impl From<'_> {
         self.way_out(Cause::Failure("not booked"), within, Failed::Step(id), callback.if_fails);
         if n < callback::TRIES {
             self.to(Cause::So("number refused"), within, Place::Asking(id, n + 1));
+            self.to(Cause::So("slot taken"), within, Place::Playing(id, n + 1));
         }
     }
 

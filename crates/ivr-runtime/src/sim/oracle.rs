@@ -196,6 +196,7 @@ impl Oracle {
             | Output::StopPlay
             | Output::Hold { .. }
             | Output::Fetch(_)
+            | Output::FindSlot(_)
             | Output::BookCallback(_)
             | Output::CancelCallback
             | Output::RecordOptOut { .. } => Ok(()),

@@ -154,6 +154,7 @@ impl Player {
             Output::HangUp => Heard::HungUp,
             Output::Record(record) => Heard::Record(record),
             Output::StopPlay
+            | Output::FindSlot(_)
             | Output::BookCallback(_)
             | Output::CancelCallback
             | Output::StopForward

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     call::{
-        AgentRequest, Bypass, Call, CallbackOutcome, Facts, FetchOutcome, FetchRequest, History,
-        Input, Output, TargetOutcome, TextOutcome, Told, VoiceOutcome,
+        AgentRequest, Bypass, Call, CallbackOutcome, Facts, FetchOutcome, FetchRequest, FreeSlot,
+        History, Input, Output, TargetOutcome, TextOutcome, Told, VoiceOutcome,
     },
     flow::model::{Fact, FieldTest, Flow, HumanSignal},
     key::Key,
@@ -270,17 +270,38 @@ impl Random {
         }
     }
 
-    /// It is booked, full, refused, fails, or nothing is heard of it.
+    /// There is room, if only later, or none; or nothing is heard of it.
+    fn find_slot(&mut self, now: Duration, plan: &mut Plan) {
+        let failed = self.rng.percent(self.faults.store);
+        if failed && self.rng.percent(30) {
+            return;
+        }
+        let outcome = match (failed, self.rng.within(0..6)) {
+            (true, _) => CallbackOutcome::Failed { why: "store".into() },
+            (false, 0) => CallbackOutcome::Full,
+            (false, _) => self.free(),
+        };
+        plan.at(now + self.rng.ms(1..1_400), Topic::Callback, Input::Callback(outcome));
+    }
+
+    fn free(&mut self) -> CallbackOutcome {
+        let day = self.rng.percent(50).then(|| "2026-11-30".to_owned());
+        let next = self.rng.percent(30).then(|| (day, "09:10".to_owned()));
+        CallbackOutcome::Free(FreeSlot { until_ms: i64::MAX, next })
+    }
+
+    /// It is booked, full, taken, refused, fails, or nothing is heard of it.
     fn book(&mut self, now: Duration, plan: &mut Plan) {
         let failed = self.rng.percent(self.faults.store);
         if failed && self.rng.percent(30) {
             return;
         }
         let at = now + self.rng.ms(1..4_000);
-        let outcome = match (failed, self.rng.within(0..6)) {
+        let outcome = match (failed, self.rng.within(0..7)) {
             (true, _) => CallbackOutcome::Failed { why: "store".into() },
             (false, 0) => CallbackOutcome::Full,
             (false, 1) => CallbackOutcome::NotCallable { why: "country".into() },
+            (false, 2) => self.free(),
             (false, _) => {
                 self.booked = Some(at);
                 let day = self.rng.percent(50).then(|| "2026-11-30".to_owned());
@@ -383,6 +404,10 @@ impl World for Random {
             Output::CallAgent(request) => {
                 self.ring(now, false, plan);
                 self.converse(now, call.flow(), request, plan);
+            }
+            Output::FindSlot(_) => {
+                plan.cancel(Topic::Callback);
+                self.find_slot(now, plan);
             }
             Output::BookCallback(_) => {
                 plan.cancel(Topic::Callback);

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::stage::{Plan, Topic, World};
 use crate::{
     call::{
-        AgentRequest, Call, CallbackOutcome, FetchOutcome, FetchRequest, Input, Output,
+        AgentRequest, Call, CallbackOutcome, FetchOutcome, FetchRequest, FreeSlot, Input, Output,
         TargetOutcome, TextOutcome, VoiceOutcome,
     },
     flow::model::{HumanSignal, Target},
@@ -62,6 +62,8 @@ pub struct Obedient {
     pub voice: Option<VoiceOutcome>,
     /// The caller speaks so long, if no key ends it.
     pub speaks: Duration,
+    /// What is said of the room for callbacks, after 50 ms.
+    pub slot: Option<CallbackOutcome>,
     /// What becomes of every callback, after 100 ms.
     pub callback: Option<CallbackOutcome>,
     /// Prompts that can't be played.
@@ -79,6 +81,7 @@ impl Default for Obedient {
             agents: BTreeMap::new(),
             voice: Some(VoiceOutcome::Kept { length_ms: 12_000 }),
             speaks: Duration::from_secs(12),
+            slot: Some(CallbackOutcome::Free(FreeSlot { until_ms: i64::MAX, next: None })),
             callback: Some(CallbackOutcome::Booked { day: None, time: Some("15:30".into()) }),
             missing_prompts: Vec::new(),
         }
@@ -114,6 +117,12 @@ impl World for Obedient {
                 if let Some(recorded) = self.opt_out {
                     let soon = now + Duration::from_millis(50);
                     plan.at(soon, Topic::Store, Input::OptOut(recorded));
+                }
+            }
+            Output::FindSlot(_) => {
+                if let Some(outcome) = self.slot.clone() {
+                    let soon = now + Duration::from_millis(50);
+                    plan.at(soon, Topic::Callback, Input::Callback(outcome));
                 }
             }
             Output::BookCallback(_) => {

@@ -1,5 +1,5 @@
-//! `callback`: offers to call the caller back, confirms the number, and books the next free slot.
-//! Only what is booked is promised.
+//! `callback`: offers to call the caller back while there is room for it, confirms the number, and
+//! books the next free slot. Only what is booked is promised.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Exit, Leave, Next, Turn};
 use crate::{
     call::{
-        CallbackOutcome, CallbackRequest, Hidden, Input, Output,
+        CallbackOutcome, CallbackRequest, FreeSlot, Hidden, Input, Output,
         desk::{Context, Playback, Played},
         keys::{Gather, Gathered, Wanted},
     },
@@ -22,6 +22,8 @@ use crate::{
 pub(crate) const ANSWER: Duration = Duration::from_secs(8);
 /// The store has so long to book.
 pub(crate) const BOOK_WITHIN: Duration = Duration::from_secs(5);
+/// And so long to find the slot, before anything is said.
+pub(crate) const FIND_WITHIN: Duration = Duration::from_millis(1_500);
 /// Questions that are asked in vain, until the caller is taken on.
 pub(crate) const TRIES: u8 = 3;
 /// From digit to digit of a number that is typed.
@@ -39,11 +41,17 @@ pub(crate) struct Booking {
     tries: u8,
     /// The number that was typed; `None`: the caller's own.
     typed: Option<Hidden>,
+    /// The end of the slot that is offered, ms UTC.
+    before_ms: Option<i64>,
     stage: Stage,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
+    /// It is not known yet whether there is room; nothing is said.
+    Finding {
+        until: Duration,
+    },
     /// "To be called back, press 1."
     Offering(Asking),
     /// "… If that is right, press 1. To type it again, press 2."
@@ -68,7 +76,7 @@ struct Asking {
 
 /// What is said beside what the flow names; looked at by the linter, too.
 pub(crate) fn own_prompts() -> PromptList {
-    [read_back(), typing(), wrong(), booked()].concat()
+    [next_slot(), read_back(), typing(), wrong(), booked()].concat()
 }
 
 fn sound(name: &str) -> PromptItem {
@@ -88,9 +96,18 @@ fn wrong() -> PromptList {
     vec![sound("callback-wrong"), sound("callback-type")]
 }
 
+/// Before the offer, where what is free is not the first that there would be.
+pub(crate) fn next_slot() -> PromptList {
+    [vec![sound("callback-next")], slot()].concat()
+}
+
 fn booked() -> PromptList {
+    [vec![sound("callback-booked")], slot()].concat()
+}
+
+fn slot() -> PromptList {
     let say = |way, field: &str| PromptItem::Say { way, value: Spoken::Field(field.to_owned()) };
-    vec![sound("callback-booked"), say(Way::Day, DAY), say(Way::Time, TIME)]
+    vec![say(Way::Day, DAY), say(Way::Time, TIME)]
 }
 
 impl Asking {
@@ -129,9 +146,33 @@ impl Asking {
 }
 
 impl Booking {
+    /// DP-06: what there is no room for is not spoken of.
+    pub fn find(step: &str, callback: &Callback, context: &mut Context<'_>) -> Self {
+        let stage = Stage::Finding { until: context.now + FIND_WITHIN };
+        let finding = Self { tries: 1, typed: None, before_ms: None, stage };
+        let request = finding.request(step, callback, context);
+        context.desk.push(Output::FindSlot(request));
+        finding
+    }
+
+    /// There is room.
     pub fn begin(callback: &Callback, context: &mut Context<'_>) -> Self {
-        let stage = Stage::Offering(Asking::begin(&callback.play, context));
-        Self { tries: 1, typed: None, stage }
+        let stage = Stage::Finding { until: context.now };
+        let mut offering = Self { tries: 1, typed: None, before_ms: None, stage };
+        if let Some(free) = context.progress.slot.take() {
+            offering.offer(callback, context, free);
+        }
+        offering
+    }
+
+    fn offer(&mut self, callback: &Callback, context: &mut Context<'_>, free: FreeSlot) {
+        self.before_ms = Some(free.until_ms);
+        let (day, time) = free.next.clone().unwrap_or_default();
+        context.facts.learn(DAY, &day.unwrap_or_default(), false);
+        context.facts.learn(TIME, &time, false);
+        let next = if free.next.is_some() { next_slot() } else { PromptList::new() };
+        let play = [next, callback.play.clone()].concat();
+        self.stage = Stage::Offering(Asking::begin(&play, context));
     }
 
     pub fn handle_input(
@@ -183,6 +224,17 @@ impl Booking {
                     None => Turn::Stay,
                 }
             }
+            (Stage::Finding { .. }, Input::Callback(outcome)) => match outcome {
+                CallbackOutcome::Free(free) => {
+                    context.progress.slot = Some(free.clone());
+                    Turn::Aloud
+                }
+                CallbackOutcome::Booked { .. }
+                | CallbackOutcome::Full
+                | CallbackOutcome::NotCallable { .. } => Turn::Leave(failed(callback, "full")),
+                CallbackOutcome::Failed { why } => Turn::Leave(failed(callback, why)),
+            },
+            (Stage::Finding { .. }, _) => Turn::Stay,
             (Stage::Booking { .. }, Input::Callback(outcome)) => {
                 let outcome = outcome.clone();
                 self.settled(callback, context, outcome)
@@ -202,6 +254,10 @@ impl Booking {
     pub fn handle_timeout(&mut self, callback: &Callback, context: &mut Context<'_>) -> Turn {
         let now = context.now;
         match &mut self.stage {
+            Stage::Finding { until } if *until <= now => {
+                Turn::Leave(failed(callback, "no_slot_found"))
+            }
+            Stage::Finding { .. } => Turn::Stay,
             Stage::Offering(Asking { prompt, until })
             | Stage::Confirming(Asking { prompt, until }) => {
                 if prompt.as_ref().is_some_and(|prompt| prompt.timeout(now).is_some()) {
@@ -243,7 +299,7 @@ impl Booking {
                 let times = [playing, gather.poll_timeout()];
                 times.into_iter().flatten().min().unwrap_or(Duration::MAX)
             }
-            Stage::Booking { until } => *until,
+            Stage::Finding { until } | Stage::Booking { until } => *until,
             Stage::Telling(prompt) => prompt.poll_timeout(),
         }
     }
@@ -260,7 +316,7 @@ impl Booking {
     pub fn awaits_key(&self) -> bool {
         match self.stage {
             Stage::Offering(_) | Stage::Confirming(_) | Stage::Typing { .. } => true,
-            Stage::Booking { .. } | Stage::Telling(_) => false,
+            Stage::Finding { .. } | Stage::Booking { .. } | Stage::Telling(_) => false,
         }
     }
 
@@ -390,16 +446,22 @@ impl Booking {
 
     fn book(&mut self, step: &str, callback: &Callback, context: &mut Context<'_>) -> Turn {
         context.facts.learn(NUMBER, "", false);
-        context.desk.push(Output::BookCallback(CallbackRequest {
+        let request = self.request(step, callback, context);
+        context.desk.push(Output::BookCallback(request));
+        context.progress.callback_due = true;
+        self.stage = Stage::Booking { until: context.now + BOOK_WITHIN };
+        Turn::Stay
+    }
+
+    fn request(&self, step: &str, callback: &Callback, context: &Context<'_>) -> CallbackRequest {
+        CallbackRequest {
             step: step.to_owned(),
             number: self.typed.clone(),
             target: callback.target.unwrap_or(context.flow.human),
             per_hour: callback.per_hour,
             tries: callback.max_tries(),
-        }));
-        context.progress.callback_due = true;
-        self.stage = Stage::Booking { until: context.now + BOOK_WITHIN };
-        Turn::Stay
+            before_ms: self.before_ms,
+        }
     }
 
     fn settled(
@@ -422,7 +484,15 @@ impl Booking {
                     None => Turn::Leave(Leave::next(callback.then)),
                 }
             }
-            CallbackOutcome::Full => Turn::Leave(failed(callback, "full")),
+            // It was taken while the caller thought about it.
+            CallbackOutcome::Free(free) if self.tries < TRIES => {
+                self.tries += 1;
+                self.offer(callback, context, free);
+                Turn::Stay
+            }
+            CallbackOutcome::Free(_) | CallbackOutcome::Full => {
+                Turn::Leave(failed(callback, "full"))
+            }
             // That none of the caller's numbers can be called is not the caller's choice.
             CallbackOutcome::NotCallable { why } if self.tries >= TRIES => {
                 Turn::Leave(failed(callback, &why))

@@ -184,6 +184,10 @@ pub(crate) fn silent(id: StepId, step: &Step, context: &mut Context<'_>) -> Sile
                 Err(leave) => Silent::Left(leave),
             }
         }
+        Does::Callback(callback) => {
+            let finding = callback::Booking::find(&step.name, callback, context);
+            Silent::Stays(Running::Callback(finding))
+        }
         Does::Say { .. }
         | Does::Menu(_)
         | Does::Collect(_)
@@ -191,7 +195,6 @@ pub(crate) fn silent(id: StepId, step: &Step, context: &mut Context<'_>) -> Sile
         | Does::Wait(_)
         | Does::Agent(_)
         | Does::Voicemail(_)
-        | Does::Callback(_)
         | Does::OptOut { .. } => Silent::Done,
     }
 }

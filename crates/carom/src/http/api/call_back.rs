@@ -1,7 +1,7 @@
 //! A callback that a person asks for on the digital side (IC-12): booked as one that is asked for
 //! in a call is, in the hours and the capacity of its flow.
 
-use deflect_actions::store::CallbackOrder;
+use deflect_actions::store::{CallbackOrder, Room};
 use ivr_runtime::flow::model::{Callback, Does, Flow};
 use message_text::E164;
 use schemars::JsonSchema;
@@ -122,11 +122,13 @@ pub(super) async fn book(site: &Site, wanted: Wanted<'_>) -> Result<Booked, Prob
         called: called.to_owned(),
         step: step.map_or_else(String::new, |(name, _)| name.to_owned()),
         number,
-        target: target.name.clone(),
         max_tries: step.map_or(TRIES, |(_, callback)| callback.max_tries()),
-        per_hour,
-        in_all,
-        slots: slots(hours, from_ms, called, site.marks().as_deref()),
+        room: Room {
+            target: target.name.clone(),
+            per_hour,
+            in_all,
+            slots: slots(hours, from_ms, called, site.marks().as_deref()),
+        },
     };
     Ok(match site.store.book_callback(&order).await? {
         Some(due) => Booked::already(id, due),

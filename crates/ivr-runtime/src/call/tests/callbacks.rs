@@ -124,6 +124,52 @@ fn dp_06_the_day_and_the_time_that_are_booked_are_spoken() {
 }
 
 #[test]
+fn dp_06_where_all_is_full_or_nobody_knows_the_option_is_not_spoken_and_no_call_answered_for_it() {
+    for (slot, seconds) in [
+        (Some(CallbackOutcome::Full), 1),
+        (Some(CallbackOutcome::Failed { why: "store".into() }), 1),
+        (None, 2),
+    ] {
+        let world = Obedient { slot: slot.clone(), ..Obedient::default() };
+        let mut phone = Phone::call_with(booking(|_| {}), british(), world);
+        phone.wait_ms(20);
+        assert!(!phone.has(&Output::Answer), "{slot:?}");
+        phone.wait(seconds);
+        assert_eq!(phone.heard(), ["box"], "{slot:?}");
+        assert!(booked(&phone).is_empty());
+    }
+}
+
+#[test]
+fn dp_06_where_the_first_times_are_full_the_next_is_offered_and_taken_by_key_or_left() {
+    let next = |time: &str| {
+        let next = Some((Some("2026-01-05".to_owned()), time.to_owned()));
+        CallbackOutcome::Free(FreeSlot { until_ms: 9_000, next })
+    };
+    let offered = |time: &str| Obedient { slot: Some(next(time)), ..Obedient::default() };
+    let told = "callback-next f-weekday-1 f-the f-ord-5 f-month-1 f-9 f-oh f-5 f-morning callback";
+    let mut draft = booking(|_| {});
+    draft.flow.languages = vec!["en-GB".into()];
+    let mut taken = Phone::call_with(draft, british(), offered("09:05"));
+    taken.wait(15);
+    let heard = taken.heard().join(" ");
+    assert!(heard.starts_with(told), "{heard}");
+    assert!(heard.ends_with(" box"), "left by silence: {heard}");
+
+    // By key; and what somebody else has meanwhile is not booked later without being offered.
+    let mut draft = booking(|callback| callback.confirm_number = ConfirmNumber::Never);
+    draft.flow.languages = vec!["en-GB".into()];
+    let world = Obedient { callback: Some(next("10:05")), ..offered("09:05") };
+    let mut phone = Phone::call_with(draft, british(), world);
+    phone.wait(2).press('1').wait(12);
+    assert_eq!(booked(&phone).len(), 1);
+    assert_eq!(booked(&phone)[0].before_ms, Some(9_000));
+    let times = phone.heard().into_iter().filter(|name| *name == "callback-next").count();
+    assert_eq!(times, 2, "{:?}", phone.heard());
+    assert!(!phone.heard().contains(&"callback-booked"), "{:?}", phone.heard());
+}
+
+#[test]
 fn dp_06_full_hours_and_failures_lead_where_the_step_says() {
     for (outcome, seconds) in [
         (Some(CallbackOutcome::Full), 1),
