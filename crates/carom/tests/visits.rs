@@ -3,6 +3,7 @@
 use std::thread;
 
 use carom_blackbox::{CONFIG, Database, Engine, Place, Run, Scenario, call, eventually};
+use serde_json::json;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -87,14 +88,14 @@ const CALLERS: [(&str, &[&str]); 9] = [
 ];
 
 #[test]
-fn dp_11_dp_12_ex_21_kh_06_on_sqlite_rows_say_what_callers_did() {
+fn dp_10_dp_11_dp_12_ex_21_kh_06_on_sqlite_rows_say_what_callers_did() {
     let place = Place::new();
     let engine = Engine::start_with(BIN, &place, CONFIG, FLOW);
     rows_say_what_callers_did(&place, &engine, &Database::of(&place));
 }
 
 #[test]
-fn dp_11_dp_12_ex_21_kh_06_on_postgresql_rows_say_what_callers_did() {
+fn dp_10_dp_11_dp_12_ex_21_kh_06_on_postgresql_rows_say_what_callers_did() {
     let place = Place::new();
     let database = Database::postgres();
     let config = format!("{CONFIG}\n[store]\nurl = \"{}\"\n", database.url());
@@ -146,6 +147,13 @@ fn rows_say_what_callers_did(place: &Place, engine: &Engine, database: &Database
             "1 main wrong"
         ]
     );
+    // DP-10: one key until the opening hours.
+    let presses = engine.cli(&["report", "presses", "--json"]).out;
+    let told: serde_json::Value = serde_json::from_str(&presses).unwrap();
+    let hours =
+        json!({ "flow": "Test line", "step": "hours", "answers": 4, "presses": 1.0, "most": 1 });
+    assert_eq!(told, json!([hours]));
+
     // DP-12: who hung up in the menu had heard it for so long.
     let heard = "SELECT left_ms - entered_ms FROM step WHERE step = 'main' AND exit = 'hangup'";
     let heard = database.number(heard);

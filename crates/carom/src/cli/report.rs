@@ -1,14 +1,15 @@
-//! `carom report`: what the store says of people on the digital side, past the node.
+//! `carom report`: what the store says of callers and of people on the digital side, past the node.
 
 use std::process::ExitCode;
 
-use deflect_actions::store::{Cell, Report};
+use deflect_actions::store::{Cell, Report, Store};
 use serde_json::{Map, Value};
 
 use super::{by_day, root::ConfigArg};
 use crate::node::clock::wall_ms;
 
 const DAY_MS: i64 = 86_400_000;
+const PRESSES: &str = "presses";
 
 /// Arguments of `carom report`.
 #[derive(Debug, clap::Args)]
@@ -18,8 +19,9 @@ pub struct ReportArgs {
     /// `engaged`: who used the digital side and did not call afterwards; `destinations`: how far
     /// people got at each; `waited`: who left the line with or without opening the link that was
     /// texted to them there; `channels`: calls of each day beside what other channels counted;
-    /// `senders`: how much of each sender's texts arrived, and was taken for spam.
-    #[arg(value_parser = ["engaged", "destinations", "waited", "channels", "senders"])]
+    /// `senders`: how much of each sender's texts arrived, and was taken for spam; `presses`: keys
+    /// that callers pressed until an answer began.
+    #[arg(value_parser = ["engaged", "destinations", "waited", "channels", "senders", PRESSES])]
     what: String,
     /// So many days back.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
@@ -44,7 +46,14 @@ impl ReportArgs {
         // The pool of the database lives in the runtime.
         let report = runtime.block_on(async {
             let store = super::past::store(&snapshot.config)?;
-            Ok::<_, anyhow::Error>(store.report(&self.what, &range).await?)
+            let report = match self.what.as_str() {
+                PRESSES => {
+                    let flows = snapshot.flows.iter().map(|flow| flow.name.as_str());
+                    by_flow(&store, "presses_to_answer", &range, flows).await?
+                }
+                what => store.report(what, &range).await?,
+            };
+            Ok::<_, anyhow::Error>(report)
         })?;
         if self.what == "channels" {
             let days = by_day::days(&report);
@@ -101,6 +110,26 @@ impl ReportArgs {
         };
         range.into_iter().map(Cell::Number).collect()
     }
+}
+
+/// What a query says of each flow, its name before it.
+async fn by_flow<'a>(
+    store: &Store,
+    query: &str,
+    range: &[Cell],
+    flows: impl Iterator<Item = &'a str>,
+) -> anyhow::Result<Report> {
+    let mut all = Report::default();
+    for flow in flows {
+        let flow = Cell::Text(flow.to_owned());
+        let parameters = [range, std::slice::from_ref(&flow)].concat();
+        let Report { columns, rows } = store.report(query, &parameters).await?;
+        if !columns.is_empty() {
+            all.columns = [vec!["flow".to_owned()], columns].concat();
+        }
+        all.rows.extend(rows.into_iter().map(|row| [vec![flow.clone()], row].concat()));
+    }
+    Ok(all)
 }
 
 fn json(report: &Report) -> Vec<Value> {
