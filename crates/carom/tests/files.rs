@@ -1,6 +1,8 @@
 //! The shipped configuration, and the files that a node makes.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command,
+};
 
 use carom_blackbox::{Engine, Place, call};
 
@@ -46,4 +48,25 @@ fn the_shipped_configuration_serves_and_its_files_are_where_it_says_and_private(
 fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     entries.map(|name| name.into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_folder_stands_for_the_configuration_or_the_flows_in_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = root.join("config");
+    let told = |args: &[&str]| {
+        let told = Command::new(BIN).args(args).current_dir(&root).output().unwrap();
+        (told.status.code(), String::from_utf8(told.stdout).unwrap())
+    };
+    let by_file = told(&["check", "-c", "config/carom.toml"]);
+    assert_eq!(by_file.0, Some(0), "{by_file:?}");
+    assert_eq!(told(&["check", "config"]), by_file);
+    assert_eq!(told(&["check", "-c", "config"]), by_file);
+    assert_eq!(told(&["check", "-c", "config", "config/flows"]), by_file);
+    assert_eq!(told(&["test", "-c", folder.to_str().unwrap()]).0, Some(0));
+    // Nothing is in it.
+    let empty = tempfile::tempdir().unwrap();
+    let nothing = told(&["check", empty.path().to_str().unwrap()]);
+    assert_eq!(nothing.0, Some(1), "{nothing:?}");
+    assert!(nothing.1.contains(empty.path().to_str().unwrap()), "{nothing:?}");
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::ensure;
 use ivr_runtime::{diagnose::Code, proof};
 
-use super::{ConfigArg, sarif};
+use super::{ConfigArg, root::CONFIGURATION, sarif};
 use crate::{
     config::{self, CheckReport, Snapshot},
     node::clock::wall_ms,
@@ -16,7 +16,8 @@ use crate::{
 pub struct CheckArgs {
     #[command(flatten)]
     config: ConfigArg,
-    /// Flow files to check in place of those in the configuration's folder.
+    /// Flow files, or folders of them, to check in place of those in the configuration's folder; or
+    /// the folder of a `carom.toml`, which is then the configuration.
     flows: Vec<PathBuf>,
     /// How findings are printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -55,7 +56,8 @@ impl CheckArgs {
     /// `--proof` with a format that has no place for it; a file that can't be mended.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         ensure!(!self.proof || self.format == Format::Text, "`--proof` is printed as text only");
-        let check = || config::check(self.config.config.as_deref(), &self.flows);
+        let (config, flows) = meant(self.config.config, self.flows);
+        let check = || config::check(config.as_deref(), &flows);
         let (mut snapshot, mut report) = check();
         if self.fix {
             for mended in report.mend()? {
@@ -90,6 +92,20 @@ impl CheckArgs {
         }
         Ok(if report.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
+}
+
+/// A folder with a `carom.toml` in it is a configuration, any other the flow files in it.
+fn meant(config: Option<PathBuf>, given: Vec<PathBuf>) -> (Option<PathBuf>, Vec<PathBuf>) {
+    if let (None, [folder]) = (&config, given.as_slice())
+        && folder.join(CONFIGURATION).is_file()
+    {
+        return (Some(folder.join(CONFIGURATION)), Vec::new());
+    }
+    let files = given.into_iter().flat_map(|path| match config::flow_files(&path) {
+        files if files.is_empty() => vec![path],
+        files => files,
+    });
+    (config, files.collect())
 }
 
 fn print_proofs(snapshot: &Snapshot) -> anyhow::Result<()> {

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{
+    Parser, Subcommand,
+    builder::{PathBufValueParser, TypedValueParser as _},
+};
 
 use super::{
     CallArgs, CheckArgs, DemoArgs, GraphArgs, PromptsArgs, ReplayArgs, RunArgs, SimulateArgs,
@@ -131,10 +134,19 @@ impl Cli {
     }
 }
 
+/// The configuration of a folder.
+pub const CONFIGURATION: &str = "carom.toml";
+
 /// `-c`, as every command that needs the configuration has it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConfigArg {
-    /// The configuration; left out, the built-in defaults.
-    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    /// The configuration, or the folder whose `carom.toml` it is; left out, the built-in defaults.
+    #[arg(short = 'c', long = "config", value_name = "FILE",
+          value_parser = PathBufValueParser::new().map(configuration))]
     pub config: Option<PathBuf>,
+}
+
+/// Of a folder, its `carom.toml`.
+fn configuration(path: PathBuf) -> PathBuf {
+    if path.is_dir() { path.join(CONFIGURATION) } else { path }
 }
