@@ -1,6 +1,6 @@
 //! X-02 through the whole program: a caller from a landline types a mobile number by real keys.
 
-use carom_blackbox::{CONFIG, Database, Engine, Place, Scenario, call, twilio::Twilio};
+use carom_blackbox::{CONFIG, Database, Engine, Place, Scenario, call, eventually, twilio::Twilio};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const TYPED: &str = "07700900188#";
@@ -78,4 +78,30 @@ fn x_02_a_caller_from_a_landline_types_a_mobile_number_and_gets_the_text_there()
     for digits in ["7700900188", "\"7\"", "\"8\""] {
         assert!(!written.contains(digits), "{digits}: {written}");
     }
+}
+
+#[test]
+fn x_07_calls_by_a_text_relay_and_the_operator_s_own_reach_a_person_without_any_offer() {
+    let place = Place::new();
+    let marks =
+        "trusted    = true\nrelay_prefixes = [\"18001\"]\ntest_callers = [\"+447700900777\"]";
+    let config = CONFIG.replace("trusted    = true", marks);
+    let engine = Engine::start_with(BIN, &place, &config, FLOW);
+    let _pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(50).listen(&place);
+    for (user, from) in
+        [("18001100", "+447700900001"), ("100", "+447700900777"), ("100", "1800107700900002")]
+    {
+        let uri = format!("sip:{user}@{}", place.engine());
+        let told = call(BIN, &place, &uri, &["--from", from]);
+        assert!(told.out.contains("\"status\":200"), "{user} {from}: {told:?}");
+        engine.idle();
+    }
+    let store = Database::of(&place);
+    let rows = "SELECT did || ' ' || end_reason || ' ' || handled FROM call \
+                WHERE ended_ms IS NOT NULL ORDER BY started_ms";
+    let rows = eventually("written", || Some(store.texts(rows)).filter(|rows| rows.len() == 3));
+    assert_eq!(rows, ["100 forwarded human", "100 test_call human", "100 forwarded human"]);
+    assert_eq!(store.number("SELECT COUNT(*) FROM offer"), 0);
+    // What the operator tries is no caller's call.
+    assert_eq!(store.number("SELECT COUNT(*) FROM v_eligible WHERE end_reason = 'test_call'"), 0);
 }

@@ -33,6 +33,10 @@ pub struct Trunk {
     pub trusted: bool,
     /// What a caller's number must be to be texted unasked.
     pub caller_id: CallerId,
+    /// What text relays put before the called or the calling number.
+    pub relay_prefixes: Vec<String>,
+    /// The operator's own numbers, E.164: their calls try the way to a person.
+    pub test_callers: Vec<String>,
     /// Status of a call refused for overload; without Retry-After.
     pub overload_code: u16,
     /// The host of its `address`: by TLS it must prove to be this where its Contact is no name.
@@ -166,6 +170,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
     let called_from = table.choices("called_from", &CALLED_HEADERS, &[]);
     let trusted = table.flag("trusted").unwrap_or(false);
     let caller_id = table.choice("caller_id", &CALLER_IDS, &[]).unwrap_or(CallerId::Accept);
+    let (relay_prefixes, test_callers) = (relay_prefixes(table), test_callers(table));
     let overload_code = table.number("overload_code", 400..=699).unwrap_or(503) as u16;
     table.not_yet_if_true("leave_on_stop", "leaving calls by refer or redirect");
     let (outbound, address) = outbound(table);
@@ -182,10 +187,35 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
             .unwrap_or_else(|| vec![CalledHeader::RequestUri, CalledHeader::To]),
         trusted,
         caller_id,
+        relay_prefixes,
+        test_callers,
         overload_code,
         host,
         outbound,
     })
+}
+
+/// A prefix is dialled: digits, and more than a number may begin with by chance.
+fn relay_prefixes(table: &Table<'_>) -> Vec<String> {
+    let prefixes = table.texts("relay_prefixes").unwrap_or_default();
+    for prefix in &prefixes {
+        let digits = prefix.value.bytes().all(|b| b.is_ascii_digit());
+        if !digits || !(3..=8).contains(&prefix.value.len()) {
+            let message = format!("`{}` is no prefix of a text relay", prefix.value);
+            let help = "it has 3 to 8 digits, such as `\"18001\"`";
+            table.notes().note(Code::E00, prefix.span.clone(), message, help);
+        }
+    }
+    prefixes.into_iter().map(|prefix| prefix.value).collect()
+}
+
+fn test_callers(table: &Table<'_>) -> Vec<String> {
+    let numbers = table.texts("test_callers").unwrap_or_default();
+    for number in numbers.iter().filter(|number| !is_e164(&number.value)) {
+        let message = format!("`{}` is no E.164 number such as `+442079460018`", number.value);
+        table.notes().note(Code::E08, number.span.clone(), message, "");
+    }
+    numbers.into_iter().map(|number| number.value).collect()
 }
 
 /// What callbacks need, and the `address`; looked at even where `outbound` is false, so that it is

@@ -1,5 +1,6 @@
 //! Who called whom, read from an INVITE as the trunk's settings say.
 
+use ivr_runtime::call::Facts;
 use message_text::E164;
 use sip_stack::{
     message::{HeaderName, NameAddr, Request},
@@ -33,7 +34,8 @@ pub struct Parties {
 /// Reads the parties of `invite`.
 #[must_use]
 pub fn parties(invite: &Request, trunk: &Trunk) -> Parties {
-    let (called, region) = called(invite, trunk);
+    let (called_user, called_by_relay) = without_relay(called_user(invite, trunk), trunk);
+    let (called, region) = called(&called_user, trunk);
     let country = trunk.country_of(&called);
     let told = trunk.number_countries.get(&called).cloned();
     let called_country = told.or(region).unwrap_or_else(|| country.to_owned());
@@ -43,7 +45,9 @@ pub fn parties(invite: &Request, trunk: &Trunk) -> Parties {
         attestation == "failed" || (trunk.caller_id == CallerId::RequireAttested && !full);
     let to_confirm = trunk.caller_id == CallerId::Confirm && !full;
     let withheld = is_withheld(invite) || doubted;
-    let caller = caller_user(invite, trunk).and_then(|user| E164::parse(&user, country).ok());
+    let (caller_user, calls_by_relay) =
+        without_relay(caller_user(invite, trunk).unwrap_or_default(), trunk);
+    let caller = E164::parse(&caller_user, country).ok();
     let priority = text(invite, HeaderName::Priority);
     let emergency = invite.uri().to_ascii_lowercase().starts_with("urn:service:sos")
         || priority.eq_ignore_ascii_case("emergency");
@@ -54,8 +58,12 @@ pub fn parties(invite: &Request, trunk: &Trunk) -> Parties {
     if emergency || invite.headers().first(HeaderName::ResourcePriority).is_some() {
         call_is.push("priority".to_owned());
     }
-    if has_text_stream(invite) {
+    if has_text_stream(invite) || called_by_relay || calls_by_relay {
         call_is.push("relay-or-text-phone".to_owned());
+    }
+    let tests = |caller: &E164| trunk.test_callers.iter().any(|own| own == caller.as_str());
+    if caller.as_ref().is_some_and(tests) {
+        call_is.push(Facts::TEST_CALL.to_owned());
     }
     if withheld || caller.is_none() {
         call_is.push("withheld".to_owned());
@@ -106,8 +114,17 @@ fn attestation(invite: &Request, trunk: &Trunk) -> &'static str {
     }
 }
 
-/// The called number, and its country where it tells.
-fn called(invite: &Request, trunk: &Trunk) -> (String, Option<String>) {
+/// The user part without what a text relay puts before it; whether one did (requirements §7.7).
+fn without_relay(user: String, trunk: &Trunk) -> (String, bool) {
+    let digits = user.strip_prefix('+').unwrap_or(&user);
+    let rest = trunk.relay_prefixes.iter().find_map(|prefix| digits.strip_prefix(prefix.as_str()));
+    match rest.filter(|rest| !rest.is_empty()) {
+        Some(rest) => (rest.to_owned(), true),
+        None => (user, false),
+    }
+}
+
+fn called_user(invite: &Request, trunk: &Trunk) -> String {
     let user = trunk.called_from.iter().find_map(|header| match header {
         CalledHeader::RequestUri => user_of(invite.uri()),
         CalledHeader::To => name_addr_user(invite, HeaderName::To),
@@ -116,8 +133,12 @@ fn called(invite: &Request, trunk: &Trunk) -> (String, Option<String>) {
         CalledHeader::HistoryInfo => users(invite, HeaderName::HistoryInfo).into_iter().next(),
         CalledHeader::Diversion => users(invite, HeaderName::Diversion).pop(),
     });
-    let user = user.unwrap_or_default();
-    match E164::parse(&user, &trunk.country) {
+    user.unwrap_or_default()
+}
+
+/// The called number, and its country where it tells.
+fn called(user: &str, trunk: &Trunk) -> (String, Option<String>) {
+    match E164::parse(user, &trunk.country) {
         Ok(number) => (number.to_string(), Some(number.region().to_owned())),
         Err(_) => {
             let user = user.split(';').next().unwrap_or_default();
@@ -188,6 +209,40 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+
+    #[test]
+    fn x_07_a_relay_s_prefix_and_a_number_of_the_operator_are_told_and_the_prefix_is_none_of_it() {
+        let snapshot = Config::load(None).unwrap();
+        let mut trunk = snapshot.config.trunks[0].clone();
+        trunk.relay_prefixes = vec!["18001".into(), "18002".into()];
+        trunk.test_callers = vec!["+447700900777".into()];
+        let read = |from: &str, to: &str| {
+            let text = format!(
+                "INVITE sip:{to}@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\n\
+                 From: <sip:{from}@192.0.2.2>;tag=1\r\nTo: <sip:{to}@192.0.2.1>\r\n\
+                 Call-ID: 1\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+            );
+            let Message::Request(invite) = Message::parse(text.as_bytes()).unwrap() else {
+                panic!("a request was written");
+            };
+            let who = parties(&invite, &trunk);
+            let caller = who.caller.map(|caller| caller.to_string()).unwrap_or_default();
+            (who.called, caller, who.call_is.join(" "))
+        };
+        let (line, mobile) = ("+442079460018", "+447700900001");
+        let relay = "relay-or-text-phone";
+        for (from, to, told) in [
+            (mobile, line, (line, mobile, "")),
+            (mobile, "1800102079460018", (line, mobile, relay)),
+            (mobile, "18002442079460018", ("442079460018", mobile, relay)),
+            ("1800107700900001", line, (line, mobile, relay)),
+            (mobile, "18001", ("18001", mobile, "")),
+            ("+447700900777", line, (line, "+447700900777", Facts::TEST_CALL)),
+        ] {
+            let (called, caller, call_is) = read(from, to);
+            assert_eq!((called.as_str(), caller.as_str(), call_is.as_str()), told, "{from} {to}");
+        }
+    }
 
     #[test]
     fn what_a_trusted_carrier_vouches_for_is_told() {

@@ -48,8 +48,10 @@ pub(crate) struct Progress {
     pub numbers_typed: u8,
     /// Consents given by key, by name, with the key that gave them.
     pub agreed: Vec<(String, Asked)>,
-    /// Questions asked when the call arrived whose steps were not reached yet.
+    /// Questions asked whose steps were not reached yet.
     pub early: Vec<Early>,
+    /// All questions that were asked so, by step and what was asked.
+    pub asked_early: Vec<(StepId, String)>,
     /// What destinations of links said.
     pub checks: Checks,
     /// The steps that were entered, the newest last.
@@ -91,6 +93,8 @@ pub(crate) struct Desk {
     began: Duration,
     start_ms: i64,
     plays: u32,
+    /// The play that the caller hears.
+    sounding: Option<u32>,
     steps: u32,
     offers: u32,
     fetches: u32,
@@ -127,6 +131,7 @@ impl Desk {
             began,
             start_ms,
             plays: 0,
+            sounding: None,
             steps: 0,
             offers: 0,
             fetches: 0,
@@ -134,7 +139,26 @@ impl Desk {
     }
 
     pub fn push(&mut self, output: Output) {
+        match output {
+            Output::Play { id, .. } | Output::Hold { id, .. } => self.sounding = Some(id),
+            Output::StopPlay | Output::Rebridge => self.sounding = None,
+            _ => {}
+        }
         self.outputs.push_back(output);
+    }
+
+    /// What the caller hears of us.
+    pub fn sounding(&self) -> Option<u32> {
+        self.sounding
+    }
+
+    /// A play that is over is heard no more.
+    pub fn heard(&mut self, input: &Input) {
+        if let Input::PlayDone { id, .. } | Input::PlayFailed { id } = input
+            && self.sounding == Some(*id)
+        {
+            self.sounding = None;
+        }
     }
 
     pub fn pop(&mut self) -> Option<Output> {
@@ -235,6 +259,11 @@ impl Playback {
             Input::PlayFailed { id } if id == self.id => Some(Played::Failed),
             _ => None,
         }
+    }
+
+    /// Named in the reports about it.
+    pub fn id(&self) -> u32 {
+        self.id
     }
 
     /// Nothing was heard of it for longer than any prompt lasts.

@@ -179,6 +179,7 @@ impl Call {
         response: OfferResponse,
         note: Option<&str>,
     ) {
+        self.end_music();
         let (visit, tries, offer) = match &self.state.phase {
             Phase::InStep { visit, running } => {
                 (visit.clone(), running.tries(), running.pending_offer())
@@ -234,6 +235,7 @@ impl Call {
         if progress.answered_in_ivr && in_flow && handled == Handled::NoHuman {
             self.record(Record::Outcome { kind: "answered_in_ivr".into(), at_ms });
         }
+        let reason = if self.state.facts.is_test() { EndReason::TestCall } else { reason };
         self.record(Record::End { reason, handled, at_ms });
         self.state.phase = Phase::Over;
     }

@@ -39,7 +39,7 @@ pub struct Facts {
     pub caller_seed: u64,
     /// Whether a text can reach the caller's number; `None` where that is unknown.
     pub can_receive_text: Option<bool>,
-    /// `psap-callback`, `priority`, `relay-or-text-phone`, `withheld`.
+    /// `psap-callback`, `priority`, `relay-or-text-phone`, `withheld`, [`Facts::TEST_CALL`].
     pub call_is: Vec<String>,
     /// Flags of the operator that are set now; `None` while the store can't say.
     pub flags: Option<Vec<String>>,
@@ -83,6 +83,9 @@ pub struct Facts {
     /// An offer was spoken in this call.
     #[serde(default)]
     pub offered: bool,
+    /// Steps whose offers the caller declined for the phone, in this call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chose_phone_at: Vec<String>,
     /// The caller's opt-out was recorded, or met, in this call.
     pub opted_out: bool,
 }
@@ -151,11 +154,32 @@ pub enum Bypass {
 }
 
 impl Facts {
+    /// One of [`Facts::call_is`]: a test call of the operator. It is protected, and no report
+    /// counts it.
+    pub const TEST_CALL: &str = "test-call";
+
     /// Calls that reach a person without any offer, whatever the flow says.
     pub fn is_protected(&self) -> bool {
-        self.call_is
-            .iter()
-            .any(|is| matches!(is.as_str(), "psap-callback" | "priority" | "relay-or-text-phone"))
+        self.is_test()
+            || self.call_is.iter().any(|is| {
+                matches!(is.as_str(), "psap-callback" | "priority" | "relay-or-text-phone")
+            })
+    }
+
+    /// Why a call is not played its flow.
+    pub(super) fn bypassed(&self) -> Option<&'static str> {
+        match self.bypass {
+            _ if self.is_protected() => Some("protected"),
+            Some(Bypass::Overload) => Some("overload"),
+            Some(Bypass::StoreDown) => Some("store-down"),
+            Some(Bypass::Draining) => Some("draining"),
+            None => None,
+        }
+    }
+
+    /// The operator tries the way to a person (requirements §7.6).
+    pub(crate) fn is_test(&self) -> bool {
+        self.call_is.iter().any(|is| is == Self::TEST_CALL)
     }
 
     /// Whether the caller wants no texts, as far as it is known.

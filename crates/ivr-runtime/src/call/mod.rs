@@ -5,6 +5,7 @@
 //! [`Call::state`] can be written away at any moment and [`Call::resume`]d with the same flow.
 
 mod asked;
+pub(crate) mod comfort;
 pub(crate) mod desk;
 pub(crate) mod emergency;
 mod ending;
@@ -38,6 +39,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use self::{
+    comfort::Comfort,
     desk::{Context, Desk, Playback, Progress},
     keys::KeyBuffer,
     route::{Route, Way},
@@ -75,6 +77,8 @@ pub struct CallState {
     route: Route,
     /// The caller's place in line, kept through what the caller does meanwhile.
     place: Option<Place>,
+    /// What the caller hears who waits for somebody else.
+    comfort: Comfort,
     phase: Phase,
 }
 
@@ -132,7 +136,7 @@ impl Call {
             facts.language = flow.languages.first().cloned().unwrap_or_default();
         }
         facts.channels_barred = flow.channels_barred(facts.intent.as_deref());
-        let why = bypass(&facts);
+        let why = facts.bypassed();
         let mut call = Self::waiting_to_begin(now, flow, facts);
         let way = match why {
             Some(why) => call.bypassed(why),
@@ -147,7 +151,7 @@ impl Call {
     }
 
     fn waiting_to_begin(now: Duration, flow: Arc<Flow>, facts: Facts) -> Self {
-        let direct = bypass(&facts).is_some();
+        let direct = facts.bypassed().is_some();
         let mut desk = Desk::new(now, facts.start_ms);
         desk.record(Record::Arm { holdout: offers::is_holdout(&flow, &facts) });
         let state = CallState {
@@ -157,6 +161,7 @@ impl Call {
             dialled: emergency::Dialled::default(),
             route: Route::new(now, &flow, direct),
             place: None,
+            comfort: Comfort::default(),
             phase: Phase::Over,
             facts,
             desk,
@@ -200,7 +205,10 @@ impl Call {
         };
         match &self.state.phase {
             Phase::Answering { until, .. } => Some(*until),
-            Phase::InStep { running, .. } => Some(earlier(running.poll_timeout())),
+            Phase::InStep { running, .. } => {
+                let until = earlier(running.poll_timeout());
+                Some(self.comfort_due().map_or(until, |due| due.min(until)))
+            }
             Phase::Waiting(_) => self.wait_due().map(earlier),
             Phase::Forwarding(forwarding) => {
                 forwarding.poll_timeout().or_else(|| self.leave_queue_at(forwarding))
@@ -214,6 +222,12 @@ impl Call {
 
     /// Something happened.
     pub fn handle_input(&mut self, now: Duration, input: Input) {
+        self.state.desk.heard(&input);
+        self.take_input(now, input);
+        self.comfort(now);
+    }
+
+    fn take_input(&mut self, now: Duration, input: Input) {
         match input {
             Input::KeyDown(key) if self.state.keys.is_idle(now, key) => return,
             Input::Key(key) => {
@@ -285,6 +299,11 @@ impl Call {
         if self.poll_timeout().is_none_or(|until| until > now) {
             return;
         }
+        self.pass_time(now);
+        self.comfort(now);
+    }
+
+    fn pass_time(&mut self, now: Duration) {
         match &self.state.phase {
             Phase::InStep { .. } if self.state.route.is_over_time(now) => {
                 let way = self.state.route.exhausted(now, &self.flow);
@@ -362,6 +381,7 @@ impl Call {
         if let Does::Agent(_) = &step.does {
             self.leave_line(); // a call has one target leg
         }
+        fetch::ask_early(&flow, &mut self.context(now));
         match step::aloud(step, &mut self.context(now)) {
             Ok(running) => {
                 self.state.phase = Phase::InStep { visit, running };
@@ -412,6 +432,9 @@ impl Call {
     fn take_turn(&mut self, now: Duration, turn: Turn) {
         if let Some(number) = self.state.progress.emergency.take() {
             return self.emergency_typed(now, &number);
+        }
+        if turn != Turn::Stay {
+            self.end_music();
         }
         let Phase::InStep { visit, running } = &self.state.phase else { return };
         let (visit, tries) = (visit.clone(), running.tries());
@@ -474,16 +497,5 @@ impl Call {
     fn context(&mut self, now: Duration) -> Context<'_> {
         let CallState { facts, progress, keys, desk, .. } = &mut self.state;
         Context { now, flow: &self.flow, facts, keys, desk, progress }
-    }
-}
-
-/// Why a call is not played its flow.
-fn bypass(facts: &Facts) -> Option<&'static str> {
-    match facts.bypass {
-        _ if facts.is_protected() => Some("protected"),
-        Some(Bypass::Overload) => Some("overload"),
-        Some(Bypass::StoreDown) => Some("store-down"),
-        Some(Bypass::Draining) => Some("draining"),
-        None => None,
     }
 }

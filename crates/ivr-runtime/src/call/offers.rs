@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use crate::{
     flow::{
-        model::{Does, Flow, Go, LinkId, Offer, RuleId, Text},
+        model::{Does, Flow, Go, LinkId, Offer, RuleId, Text, Wait},
         rules::{self, Truth},
     },
     step::check,
@@ -28,6 +28,8 @@ pub(crate) enum Suppressed {
     Withheld,
     /// A number that no text reaches.
     NotTextable,
+    /// The caller chose the phone instead of an offer, in this call (IC-01).
+    ChosePhone,
     /// The caller declined within `ask_again_days` (IC-16).
     DeclinedBefore,
     /// The caller was deflected within `ask_again_days` and calls again (IC-09).
@@ -54,6 +56,7 @@ impl Suppressed {
             Self::FailedPromise => "failed_promise",
             Self::Withheld => "withheld",
             Self::NotTextable => "not_textable",
+            Self::ChosePhone => "chose_phone",
             Self::DeclinedBefore => "declined_before",
             Self::Returning => "returning",
             Self::NoIntent => "no_intent",
@@ -80,8 +83,9 @@ pub(crate) fn suppressed(
     facts: &Facts,
     now_ms: i64,
 ) -> Option<Suppressed> {
-    let checks: [&dyn Fn() -> Option<Suppressed>; 7] = [
+    let checks: [&dyn Fn() -> Option<Suppressed>; 8] = [
         &|| is_holdout(flow, facts).then_some(Suppressed::Holdout),
+        &|| chose_phone(flow, step, offer, facts).then_some(Suppressed::ChosePhone),
         &|| caller_is_unfit(flow, offer, facts, now_ms),
         &|| (offer.needs_intent && facts.intent.is_none()).then_some(Suppressed::NoIntent),
         &|| no_sender_carries(flow, offer, facts).then_some(Suppressed::NoMedia),
@@ -104,6 +108,19 @@ pub(crate) fn suppressed(
 /// Whether the destination of a link fails its checks.
 pub(crate) fn is_down(flow: &Flow, facts: &Facts, id: LinkId) -> bool {
     check::link(flow, id).is_some_and(|link| facts.links_down.contains(&link.name))
+}
+
+/// Whoever chose the phone in this call is not asked again, unless the flow says so: by `again`, or
+/// once by a `wait` that names the offer.
+fn chose_phone(flow: &Flow, step: &str, offer: &Offer, facts: &Facts) -> bool {
+    let named = |wait: &Wait| {
+        let id = wait.offer.map(|id| usize::from(id.0));
+        id.and_then(|id| flow.steps.get(id)).is_some_and(|known| known.name == step)
+    };
+    let in_line =
+        || flow.steps.iter().any(|step| matches!(&step.does, Does::Wait(wait) if named(wait)));
+    let here = facts.chose_phone_at.iter().any(|at| at == step);
+    !offer.again && !facts.chose_phone_at.is_empty() && (here || !in_line())
 }
 
 /// Reasons that lie in the caller: history and number.

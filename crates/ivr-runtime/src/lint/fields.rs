@@ -11,7 +11,7 @@ use crate::{
     diagnose::{Code, Span, nearest},
     flow::carry,
     flow::model::{AfterCall, Does, Fact, LinkId, PromptItem, Request, RuleId, Spoken, Step},
-    step::{agent, callback, template},
+    step::{agent, callback, template, text},
 };
 
 /// Known of every call, `site_visits` where the number is.
@@ -30,6 +30,10 @@ struct Known {
     after: BTreeMap<String, Places>,
     secret: BTreeSet<String>,
 }
+
+/// What is known of a text that was sent.
+const TOLD_OF_TEXTS: [&str; 5] =
+    [text::FROM, text::NAMED, text::MINUTES, text::ONE_DAY, text::DAYS];
 
 /// One use of a field.
 struct Use {
@@ -98,6 +102,7 @@ fn known(lint: &Lint<'_>) -> Known {
             Does::Action(action) => action.save.iter().map(|save| save.field.as_str()).collect(),
             Does::Agent(agent) => agent.save.iter().map(|save| save.field.as_str()).collect(),
             Does::Callback(_) => vec![callback::DAY, callback::TIME],
+            Does::Text(_) => TOLD_OF_TEXTS.to_vec(),
             _ => continue,
         };
         let next = graph::ways(flow, at).into_iter().map(|way| way.to);
@@ -126,7 +131,8 @@ fn uses(lint: &Lint<'_>, step: &Step) -> Vec<Use> {
         if key == "confirm" && matches!(step.does, Does::Collect(_)) {
             continue;
         }
-        for field in needed(play) {
+        let own = |field: &&str| key == "sent_prompt" && TOLD_OF_TEXTS.contains(field);
+        for field in needed(play).into_iter().filter(|field| !own(field)) {
             add(field, of_step(key), false);
         }
     }

@@ -6,6 +6,7 @@ use toml::{Spanned, de::DeValue};
 
 use super::{Lint, graph, spoken};
 use crate::{
+    call::comfort,
     diagnose::{Code, Span},
     flow::{
         PromptFacts,
@@ -88,8 +89,17 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
 /// What a kind of step plays beside what the flow names.
 fn own(step: &Step) -> PromptList {
     match &step.does {
-        Does::Voicemail(_) => vec![PromptItem::Sound(voicemail::TONE.to_owned())],
-        Does::Callback(_) => callback::own_prompts(),
+        Does::Voicemail(_) => {
+            vec![PromptItem::Sound(voicemail::TONE.to_owned()), comfort::music()]
+        }
+        Does::Callback(_) => [callback::own_prompts(), vec![comfort::music()]].concat(),
+        Does::Lookup(_)
+        | Does::Action(_)
+        | Does::Text(_)
+        | Does::Offer(_)
+        | Does::OptOut { .. } => {
+            vec![comfort::music()]
+        }
         _ => Vec::new(),
     }
 }

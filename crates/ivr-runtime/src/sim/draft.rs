@@ -132,6 +132,7 @@ impl Draft {
             only_if: Vec::new(),
             never_if: Vec::new(),
             needs_intent: false,
+            again: false,
             share: 100.into(),
             accept: vec![key('1')],
             if_not_offered: self.go(other),

@@ -1,13 +1,16 @@
 //! A world that does as it is told: prompts of one length, texts and targets of a chosen
 //! outcome. For trying a flow by hand and for tests.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use super::stage::{Plan, Topic, World};
 use crate::{
     call::{
         AgentRequest, Call, CallbackOutcome, FetchOutcome, FetchRequest, FreeSlot, Input, Output,
-        TargetOutcome, TextOutcome, VoiceOutcome,
+        TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,
     },
     flow::model::{HumanSignal, Target},
 };
@@ -53,8 +56,18 @@ pub struct Obedient {
     pub links: BTreeMap<String, LinkIs>,
     /// Whether opt-outs are recorded, after 50 ms.
     pub opt_out: Option<bool>,
+    /// What becomes of texts of a step, one after the other, the last of every later one; before
+    /// [`Obedient::senders`] and [`Obedient::text`].
+    pub texts: BTreeMap<String, Vec<Option<TextOutcome>>>,
+    /// What becomes of texts before [`Obedient::text`] does, one after the other.
+    pub texts_first: VecDeque<Option<TextOutcome>>,
+    /// What becomes of what a sender is given, by its name: after a failure the next sender of the
+    /// step has it, and others take it. Before [`Obedient::text`].
+    pub senders: BTreeMap<String, Option<TextOutcome>>,
     /// What becomes of a target by its name, after two seconds; others answer.
     pub targets: BTreeMap<String, Option<TargetOutcome>>,
+    /// What becomes of it before that, one call after the other.
+    pub targets_first: BTreeMap<String, VecDeque<Option<TargetOutcome>>>,
     /// What bots do by the name of their step; others hand back, and say nothing.
     pub agents: BTreeMap<String, AgentIs>,
     /// What becomes of what the caller says: after the key that ends it, or after
@@ -66,6 +79,8 @@ pub struct Obedient {
     pub slot: Option<CallbackOutcome>,
     /// What becomes of every callback, after 100 ms.
     pub callback: Option<CallbackOutcome>,
+    /// Steps whose questions nobody answers.
+    pub unanswered: Vec<String>,
     /// Prompts that can't be played.
     pub missing_prompts: Vec<String>,
 }
@@ -77,12 +92,17 @@ impl Default for Obedient {
             fetched: BTreeMap::new(),
             links: BTreeMap::new(),
             opt_out: Some(true),
+            texts: BTreeMap::new(),
+            texts_first: VecDeque::new(),
+            senders: BTreeMap::new(),
             targets: BTreeMap::new(),
+            targets_first: BTreeMap::new(),
             agents: BTreeMap::new(),
             voice: Some(VoiceOutcome::Kept { length_ms: 12_000 }),
             speaks: Duration::from_secs(12),
             slot: Some(CallbackOutcome::Free(FreeSlot { until_ms: i64::MAX, next: None })),
             callback: Some(CallbackOutcome::Booked { day: None, time: Some("15:30".into()) }),
+            unanswered: Vec::new(),
             missing_prompts: Vec::new(),
         }
     }
@@ -103,11 +123,12 @@ impl World for Obedient {
                 }
             }
             Output::StopPlay => plan.cancel(Topic::Play),
-            Output::SendText(_) => {
-                if let Some(outcome) = self.text.clone() {
+            Output::SendText(request) => {
+                if let Some(outcome) = self.sent(request) {
                     plan.at(now + Duration::from_secs(1), Topic::Text, Input::Text(outcome));
                 }
             }
+            Output::Fetch(request) if self.unanswered.contains(&request.step) => {}
             Output::Fetch(request) => {
                 let outcome = self.fetched(request);
                 let soon = now + Duration::from_millis(300);
@@ -186,7 +207,7 @@ impl Obedient {
         }
     }
 
-    fn converse(&self, now: Duration, call: &Call, request: &AgentRequest, plan: &mut Plan) {
+    fn converse(&mut self, now: Duration, call: &Call, request: &AgentRequest, plan: &mut Plan) {
         let target = call.flow().targets.get(usize::from(request.target.0));
         let answered = target.and_then(|target| self.ring(now, target, plan));
         let Some(over) = answered.map(|at| at + AGENT) else { return };
@@ -202,10 +223,36 @@ impl Obedient {
         plan.at(over, Topic::Target, Input::Target(last));
     }
 
+    fn sent(&mut self, request: &TextRequest) -> Option<TextOutcome> {
+        if let Some(turns) = self.texts.get_mut(&request.step) {
+            let first = turns.first().cloned().flatten();
+            if turns.len() > 1 {
+                turns.remove(0);
+            }
+            return first;
+        }
+        if self.senders.is_empty() {
+            return self.texts_first.pop_front().unwrap_or_else(|| self.text.clone());
+        }
+        let mut failed = TextOutcome::Failed { class: "provider_down".into() };
+        for sender in &request.via {
+            match self.senders.get(sender) {
+                Some(Some(outcome @ TextOutcome::Failed { .. })) => failed = outcome.clone(),
+                Some(Some(TextOutcome::Accepted { .. })) | None => {
+                    return Some(TextOutcome::Accepted { sender: sender.clone() });
+                }
+                Some(outcome) => return outcome.clone(),
+            }
+        }
+        Some(failed)
+    }
+
     /// When the target answers, if it does.
-    fn ring(&self, now: Duration, target: &Target, plan: &mut Plan) -> Option<Duration> {
+    fn ring(&mut self, now: Duration, target: &Target, plan: &mut Plan) -> Option<Duration> {
         let answered = Some(TargetOutcome::Answered { human: false });
-        let outcome = self.targets.get(&target.name).copied().unwrap_or(answered);
+        let first = self.targets_first.get_mut(&target.name).and_then(VecDeque::pop_front);
+        let outcome = first.or_else(|| self.targets.get(&target.name).copied());
+        let outcome = outcome.unwrap_or(answered);
         plan.at(now, Topic::Target, Input::Target(TargetOutcome::Ringing));
         let outcome = outcome?;
         let then = now + Duration::from_secs(2);

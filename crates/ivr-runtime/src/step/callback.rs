@@ -1,10 +1,15 @@
 //! `callback`: offers to call the caller back while there is room for it, confirms the number, and
 //! books the next free slot. Only what is booked is promised.
 
+mod prompts;
+
 use std::time::Duration;
 
 use message_text::{E164, LineType};
 use serde::{Deserialize, Serialize};
+
+use prompts::{booked, read_back, typing, wrong};
+pub(crate) use prompts::{next_slot, own_prompts};
 
 use super::{Exit, Leave, Next, Turn};
 use crate::{
@@ -13,9 +18,8 @@ use crate::{
         desk::{Context, Playback, Played},
         keys::{Gather, Gathered, Wanted},
     },
-    flow::model::{Callback, ConfirmNumber, Go, PromptItem, PromptList, Spoken},
+    flow::model::{Callback, ConfirmNumber, Go, PromptList},
     key::Key,
-    speech::Way,
 };
 
 /// From the end of a question to "no key".
@@ -72,42 +76,6 @@ enum Stage {
 struct Asking {
     prompt: Option<Playback>,
     until: Option<Duration>,
-}
-
-/// What is said beside what the flow names; looked at by the linter, too.
-pub(crate) fn own_prompts() -> PromptList {
-    [next_slot(), read_back(), typing(), wrong(), booked()].concat()
-}
-
-fn sound(name: &str) -> PromptItem {
-    PromptItem::Sound(name.to_owned())
-}
-
-fn read_back() -> PromptList {
-    let value = Spoken::Field(NUMBER.to_owned());
-    vec![PromptItem::Say { way: Way::Phone, value }, sound("right-or-again")]
-}
-
-fn typing() -> PromptList {
-    vec![sound("callback-type")]
-}
-
-fn wrong() -> PromptList {
-    vec![sound("callback-wrong"), sound("callback-type")]
-}
-
-/// Before the offer, where what is free is not the first that there would be.
-pub(crate) fn next_slot() -> PromptList {
-    [vec![sound("callback-next")], slot()].concat()
-}
-
-fn booked() -> PromptList {
-    [vec![sound("callback-booked")], slot()].concat()
-}
-
-fn slot() -> PromptList {
-    let say = |way, field: &str| PromptItem::Say { way, value: Spoken::Field(field.to_owned()) };
-    vec![say(Way::Day, DAY), say(Way::Time, TIME)]
 }
 
 impl Asking {
@@ -311,6 +279,11 @@ impl Booking {
     /// It is being booked.
     pub fn is_booking(&self) -> bool {
         matches!(self.stage, Stage::Booking { .. })
+    }
+
+    /// For the store.
+    pub fn waits(&self) -> bool {
+        matches!(self.stage, Stage::Finding { .. } | Stage::Booking { .. })
     }
 
     pub fn awaits_key(&self) -> bool {

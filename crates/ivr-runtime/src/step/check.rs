@@ -189,8 +189,7 @@ pub(crate) fn ask(step: &str, id: LinkId, url: String, context: &mut Context<'_>
     let until = context.now + Duration::from_millis(u64::from(timeout_ms));
     context.progress.checks.forget(id);
     context.progress.checks.0.push(Checked { link: id, id: id_of_question, until, said: None });
-    let save =
-        |field: &str, pointer: &str| Save { field: field.to_owned(), pointer: pointer.to_owned() };
+    let save = Save::untyped;
     let save = match &link.kind {
         LinkKind::Http { available_at, url_at, valid_at, .. } => vec![
             save(FetchRequest::AVAILABLE, available_at),

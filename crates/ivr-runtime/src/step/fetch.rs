@@ -9,14 +9,14 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Exit, Leave, Next, Turn,
-    template::{fields, fill, path_part},
+    template::{fill, path_part},
 };
 use crate::{
     call::{
         Facts, FetchOutcome, FetchRequest, Hidden, Input, Output,
         desk::{Context, Playback, Played},
     },
-    flow::model::{Action, Flow, Lookup, PromptList, Request, Save, StepId},
+    flow::model::{Action, Does, Flow, Lookup, PromptList, Request, Save, StepId},
     key::Key,
 };
 
@@ -40,7 +40,7 @@ pub(crate) struct Waiting {
     outcome: Option<FetchOutcome>,
 }
 
-/// A question asked when the call arrived.
+/// A question asked before its step was reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Early {
     step: StepId,
@@ -220,39 +220,40 @@ fn looked_up(lookup: &Lookup, context: &mut Context<'_>, outcome: FetchOutcome) 
 fn wanted(lookup: &Lookup) -> Vec<Save> {
     let mut save = lookup.save.clone();
     if lookup.auth_level.is_some() && !save.iter().any(|save| save.field == VERIFIED) {
-        save.push(Save { field: VERIFIED.to_owned(), pointer: format!("/{VERIFIED}") });
+        save.push(Save::untyped(VERIFIED, &format!("/{VERIFIED}")));
     }
     save
 }
 
 fn learn(save: &[Save], values: &BTreeMap<String, String>, facts: &mut Facts) {
-    for Save { field, .. } in save {
-        if let Some(value) = values.get(field) {
-            facts.learn(field, value, false);
-        }
+    for Save { field, is, .. } in save {
+        let Some(value) = values.get(field) else { continue };
+        // What is not of its type is unknown, whatever it was before.
+        let read = is.map(|is| is.read(value).unwrap_or_default());
+        facts.learn(field, read.as_ref().unwrap_or(value), false);
     }
 }
 
-/// What can be asked before the first step runs.
+/// Asks what can be asked before its step is reached: when the call arrives, and again whenever
+/// something is about to be heard, for fields that are known since. No question is asked twice.
 pub(crate) fn ask_early(flow: &Flow, context: &mut Context<'_>) {
     for (id, step) in (0..).map(StepId).zip(&flow.steps) {
-        let crate::flow::model::Does::Lookup(lookup) = &step.does else { continue };
-        let known = |template: &str| {
-            fields(template).all(|name| context.facts.field_of_request(name).is_some())
-        };
+        let Does::Lookup(lookup) = &step.does else { continue };
+        if !lookup.start_early {
+            continue;
+        }
         let request = &lookup.request;
-        if !lookup.start_early || !known(&request.url) || !request.body.values().all(|t| known(t)) {
+        let Some((url, body)) = rendered(request, context.facts) else { continue };
+        let asked = (id, deed(&url, &body));
+        if context.progress.asked_early.contains(&asked) {
             continue;
         }
         let seconds = lookup.cache_seconds;
         let waiting = Waiting::ask(&step.name, request, &wanted(lookup), seconds, false, context);
-        let asked = rendered(request, context.facts).map(|(url, body)| deed(&url, &body));
-        let early = waiting.zip(asked);
-        context.progress.early.extend(early.map(|(waiting, asked)| Early {
-            step: id,
-            asked,
-            waiting,
-        }));
+        let Some(waiting) = waiting else { continue };
+        context.progress.early.retain(|early| early.step != id);
+        context.progress.early.push(Early { step: id, asked: asked.1.clone(), waiting });
+        context.progress.asked_early.push(asked);
     }
 }
 

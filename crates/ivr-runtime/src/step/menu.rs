@@ -189,7 +189,7 @@ impl Running {
         }
         match meaning(menu, context, key) {
             Meaning::Go(go) => Turn::Leave(self.chosen(step, menu, context, key, go)),
-            Meaning::Operator => Turn::Leave(self.operator(context, key)),
+            Meaning::Operator => Turn::Leave(self.operator(step, context, key)),
             Meaning::Repeat => {
                 self.phase = Phase::play(menu, self.tries, context);
                 Turn::Stay
@@ -239,6 +239,9 @@ impl Running {
             }
             Does::Offer(_) => {
                 context.progress.asked = None;
+                if self.offer.is_some() && leads_to_the_phone(context.flow, go) {
+                    chose_phone(&step.name, context);
+                }
                 self.answer_offer(context, OfferResponse::Declined, Some(key));
             }
             _ => remember(asked(None, context), context),
@@ -246,7 +249,10 @@ impl Running {
         Leave::by(Exit::Key(key), Next::Go(go))
     }
 
-    fn operator(&mut self, context: &mut Context<'_>, key: Key) -> Leave {
+    fn operator(&mut self, step: &Step, context: &mut Context<'_>, key: Key) -> Leave {
+        if self.offer.is_some() {
+            chose_phone(&step.name, context);
+        }
         context.progress.pressed = None;
         context.progress.asked = None;
         self.answer_offer(context, OfferResponse::Declined, Some(key));
@@ -327,7 +333,7 @@ fn typed_ahead(step: &Step, menu: &Menu, context: &mut Context<'_>) -> Option<Le
         Running { tries: 1, phase: Phase::listen(now, menu, now), onset: None, offer: None };
     let leave = match meaning(menu, context, key) {
         Meaning::Go(go) => unheard.chosen(step, menu, context, key, go),
-        Meaning::Operator => unheard.operator(context, key),
+        Meaning::Operator => unheard.operator(step, context, key),
         Meaning::Repeat | Meaning::Wrong => {
             context.keys.flush();
             return None;
@@ -378,6 +384,25 @@ fn already_accepted(context: &Context<'_>) -> bool {
 fn remember(asked: Asked, context: &mut Context<'_>) {
     if !already_accepted(context) {
         context.progress.asked = Some(asked);
+    }
+}
+
+/// A person, or the line to one.
+fn leads_to_the_phone(flow: &Flow, go: Go) -> bool {
+    match go {
+        Go::Target(_) => true,
+        Go::Step(id) => {
+            let step = flow.steps.get(usize::from(id.0));
+            step.is_some_and(|step| matches!(step.does, Does::Wait(_)))
+        }
+        Go::HangUp => false,
+    }
+}
+
+/// Who chooses the phone keeps it: no offer follows in this call (IC-01).
+fn chose_phone(step: &str, context: &mut Context<'_>) {
+    if !context.facts.chose_phone_at.iter().any(|known| known == step) {
+        context.facts.chose_phone_at.push(step.to_owned());
     }
 }
 

@@ -341,6 +341,19 @@ impl Running {
         }
     }
 
+    /// The caller waits for an answer of somebody else.
+    pub fn waits_for_others(&self) -> bool {
+        match self {
+            Self::Lookup(_) | Self::Checking(_) => true,
+            Self::Action(acting) => !acting.awaits_key(),
+            Self::Text(sending) => sending.waits(),
+            Self::OptOut(asking) => !asking.awaits_key(),
+            Self::Voicemail(taking) => taking.is_being_kept(),
+            Self::Callback(booking) => booking.waits(),
+            Self::Say(_) | Self::Menu(_) | Self::Collect(_) | Self::Agent(_) => false,
+        }
+    }
+
     /// The offer that is being spoken.
     pub fn pending_offer(&self) -> Option<u32> {
         match self {

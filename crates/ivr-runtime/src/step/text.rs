@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use message_text::E164;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,14 +13,28 @@ use super::{
 };
 use crate::{
     call::{
-        Facts, Input, OfferResponse, Output, Record, TextOutcome, TextRequest,
+        Facts, Input, OfferResponse, Output, Record, ResolvedLink, TextOutcome, TextRequest,
         desk::{Asked, Context, Playback},
     },
-    flow::model::{ConfirmNumber, Go, PromptItem, PromptList, Text},
+    flow::{
+        Sender,
+        model::{ConfirmNumber, Flow, Go, Link, PromptItem, PromptList, Text},
+    },
 };
 
 /// The service keeps the budget itself; this much later it is taken for dead.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// The number that a text came from, where it is one.
+pub(crate) const FROM: &str = "text_from";
+/// Known where a text bears a name instead of a number.
+pub(crate) const NAMED: &str = "text_by_name";
+/// How long its link is good: minutes where that is less than a day, known where it is one day, whole
+/// days. None is known of one that is good as long as its page is.
+pub(crate) const MINUTES: &str = "text_valid_minutes";
+pub(crate) const ONE_DAY: &str = "text_valid_a_day";
+pub(crate) const DAYS: &str = "text_valid_days";
+const DAY: i64 = 24 * 60;
 
 /// A text on its way, then what the caller is told about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +137,11 @@ impl Sending {
     /// The caller is asked for a number now.
     pub fn asks(&self) -> bool {
         matches!(self, Self::Asking { .. })
+    }
+
+    /// What becomes of it is not known yet.
+    pub fn waits(&self) -> bool {
+        matches!(self, Self::Checking { .. } | Self::Waiting { .. })
     }
 
     fn waiting(
@@ -281,6 +301,7 @@ impl Sending {
         let verdict = Verdict::of(outcome, *queued);
         if matches!(verdict, Verdict::Sent { .. }) {
             context.progress.text_sent = true;
+            learn_sender(outcome, context);
         }
         if verdict == Verdict::OptedOut && context.progress.typed.is_none() {
             context.facts.opted_out = true;
@@ -380,6 +401,13 @@ fn request(
 ) -> Result<TextRequest, Verdict> {
     let Order { asked, offer } = order;
     let (links, not_after_ms) = destinations::resolved(links, context);
+    let minutes = good_for(context.flow, &links, not_after_ms.map(|at| at - context.at_ms()));
+    let valid = |says: bool, n: i64| if says { n.to_string() } else { String::new() };
+    let minutes = minutes.unwrap_or_default();
+    let days = minutes / DAY;
+    context.facts.learn(MINUTES, &valid(minutes > 0 && days == 0, minutes), false);
+    context.facts.learn(ONE_DAY, &valid(days == 1, days), false);
+    context.facts.learn(DAYS, &valid(days > 1, days), false);
     let (flow, facts) = (context.flow, &*context.facts);
     let message = said(facts, &text.message).ok_or_else(|| Verdict::failed("message_missing"))?;
     let via = flow.carriers(&text.via, facts.intent.as_deref());
@@ -407,6 +435,36 @@ fn request(
         valid_minutes: text.valid_minutes,
         repeat_after_minutes: text.repeat_after_minutes,
     })
+}
+
+/// How long what a text leads to is there, minutes; `None`: as long as the page itself, or too short
+/// to be told.
+fn good_for(flow: &Flow, links: &[ResolvedLink], left_ms: Option<i64>) -> Option<i64> {
+    let known = |link: &ResolvedLink| flow.links.iter().find(|known| known.name == link.name);
+    let ours = links.len() > 1 || links.iter().filter_map(known).any(Link::has_page);
+    let page = links.iter().filter_map(known).map(|link| i64::from(link.expires_hours) * 60).min();
+    let left = left_ms.map(|ms| ms / 60_000);
+    [page.filter(|_| ours), left].into_iter().flatten().min().filter(|minutes| *minutes > 0)
+}
+
+/// Whom the text shows as its sender. One that went out a moment ago, or goes out later, may be
+/// another's.
+fn learn_sender(outcome: &TextOutcome, context: &mut Context<'_>) {
+    let sender = match outcome {
+        TextOutcome::Accepted { sender } => {
+            context.flow.senders.iter().find(|known| known.name == *sender)
+        }
+        _ => None,
+    };
+    let number =
+        sender.filter(|sender| sender.channel == "sms" && E164::parse(&sender.from, "").is_ok());
+    // A short code is neither.
+    let is_named =
+        |sender: &&Sender| sender.channel != "sms" || sender.from.chars().any(char::is_alphabetic);
+    let named = sender.filter(is_named).map_or("", |_| "yes");
+    let number = number.map_or("", |sender| sender.from.as_str());
+    context.facts.learn(FROM, number, false);
+    context.facts.learn(NAMED, named, false);
 }
 
 /// A message in the language of the call, its fields filled in.

@@ -144,6 +144,11 @@ impl Taking {
         matches!(self, Self::Speaking { .. } | Self::Keeping { .. })
     }
 
+    /// What was said is being kept.
+    pub fn is_being_kept(&self) -> bool {
+        matches!(self, Self::Keeping { .. })
+    }
+
     /// The caller is being recorded.
     pub fn is_speaking(&self) -> bool {
         matches!(self, Self::Speaking { .. })

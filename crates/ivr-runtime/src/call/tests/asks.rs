@@ -21,9 +21,12 @@ answered_means = "human"
 "#;
 
 pub(super) fn phone(flow: &str, world: Obedient) -> Phone {
+    phone_with(flow, Facts { country: "GB".into(), ..facts() }, world)
+}
+
+pub(super) fn phone_with(flow: &str, facts: Facts, world: Obedient) -> Phone {
     let checked = load(&format!("{HEAD}{flow}"), "flow.toml", &Shared::default(), &AnyPrompt);
     let flow = checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings));
-    let facts = Facts { country: "GB".into(), ..facts() };
     let call = Call::new(Duration::ZERO, Arc::new(flow), facts);
     let mut phone = Phone(Stage::new(call, world, Duration::ZERO));
     phone.wait_ms(0);
@@ -216,6 +219,99 @@ fn a_lookup_that_starts_early_is_asked_once_and_costs_no_time_at_its_step() {
     phone.wait_ms(3_001);
     assert_eq!(phone.path(), ["first next", "who next"]);
     assert_eq!((phone.asked().len(), phone.forwards()), (1, vec!["agents"]));
+}
+
+#[test]
+fn a_lookup_of_what_was_typed_starts_early_too_while_the_prompt_after_it_plays() {
+    let flow = r##"
+[step.first]
+do       = "collect"
+save     = "account"
+play     = "type-it.wav"
+min      = 4
+then     = "thanks"
+no_input = "agents"
+[step.thanks]
+do   = "say"
+play = "thanks.wav"
+then = "who"
+[step.who]
+do          = "lookup"
+url         = "https://crm.example.net/{account}"
+save        = ["kind", "area"]
+start_early = true
+then        = "here"
+[step.here]
+do   = "say"
+play = "here.wav"
+then = "where"
+[step.where]
+do          = "lookup"
+url         = "https://crm.example.net/areas/{area}"
+save        = ["state"]
+start_early = true
+then        = "agents"
+"##;
+    let values = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        FetchOutcome::Values(pairs.collect())
+    };
+    let fetched = BTreeMap::from([
+        ("who".to_owned(), values(&[("kind", "gold"), ("area", "n7")])),
+        ("where".to_owned(), values(&[("state", "well")])),
+    ]);
+    let mut phone = phone(flow, Obedient { fetched, ..Obedient::default() });
+    assert!(phone.asked().is_empty(), "nothing is known yet");
+    phone.wait(4).type_in("1234#");
+    let addresses = |phone: &Phone| -> Vec<String> {
+        phone.asked().iter().map(|request| request.url.0.clone()).collect()
+    };
+    assert_eq!(addresses(&phone), ["https://crm.example.net/1234"]);
+    assert_eq!(phone.path(), ["first next", "thanks …"]);
+    // What was looked up is asked about under the next prompt, and no step costs any time.
+    phone.wait_ms(3_001);
+    assert_eq!(phone.path()[1..], ["thanks next", "who next", "here …"]);
+    assert_eq!(addresses(&phone)[1..], ["https://crm.example.net/areas/n7"]);
+    phone.wait_ms(3_001);
+    assert_eq!(phone.path()[3..], ["here next", "where next"]);
+    assert_eq!((phone.asked().len(), phone.forwards()), (2, vec!["agents"]));
+}
+
+#[test]
+fn what_a_system_says_is_kept_where_it_is_of_its_type_and_else_unknown() {
+    let flow = r#"
+[step.first]
+do   = "lookup"
+url  = "https://crm.example.net/x"
+save = { open = { pointer = "/open", type = "flag" }, due = { pointer = "/due", type = "date" }, visits = { pointer = "/visits", type = "number" }, note = "/note" }
+then = "second"
+[step.second]
+do   = "action"
+url  = "https://crm.example.net/y"
+save = { due = { pointer = "/due", type = "date" } }
+then = "end"
+[step.end]
+do   = "say"
+play = "end.wav"
+then = "agents"
+"#;
+    let said = |due: &str| {
+        let pairs = [("open", "Yes"), ("due", due), ("visits", "many"), ("note", "a\nb")];
+        FetchOutcome::Values(pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into())
+    };
+    let fetched = BTreeMap::from([
+        ("first".to_owned(), said("2026-02-28")),
+        ("second".to_owned(), said("31 February")),
+    ]);
+    let mut phone = phone(flow, Obedient { fetched, ..Obedient::default() });
+    phone.wait_ms(400);
+    let known = |phone: &Phone, field: &str| phone.0.call.facts().field(field).map(str::to_owned);
+    assert_eq!(known(&phone, "open").as_deref(), Some("true"));
+    assert_eq!(known(&phone, "due").as_deref(), Some("2026-02-28"));
+    assert_eq!(known(&phone, "visits"), None);
+    assert_eq!(known(&phone, "note").as_deref(), Some("a\nb"), "no type: whatever it is");
+    phone.wait_ms(400);
+    assert_eq!(known(&phone, "due"), None, "what the second says is no day");
 }
 
 const REFUND: &str = r#"

@@ -151,7 +151,7 @@ fn dp_06_where_the_first_times_are_full_the_next_is_offered_and_taken_by_key_or_
     let mut draft = booking(|_| {});
     draft.flow.languages = vec!["en-GB".into()];
     let mut taken = Phone::call_with(draft, british(), offered("09:05"));
-    taken.wait(15);
+    taken.wait(45);
     let heard = taken.heard().join(" ");
     assert!(heard.starts_with(told), "{heard}");
     assert!(heard.ends_with(" box"), "left by silence: {heard}");
@@ -161,7 +161,7 @@ fn dp_06_where_the_first_times_are_full_the_next_is_offered_and_taken_by_key_or_
     draft.flow.languages = vec!["en-GB".into()];
     let world = Obedient { callback: Some(next("10:05")), ..offered("09:05") };
     let mut phone = Phone::call_with(draft, british(), world);
-    phone.wait(2).press('1').wait(12);
+    phone.wait(2).press('1').wait(60);
     assert_eq!(booked(&phone).len(), 1);
     assert_eq!(booked(&phone)[0].before_ms, Some(9_000));
     let times = phone.heard().into_iter().filter(|name| *name == "callback-next").count();

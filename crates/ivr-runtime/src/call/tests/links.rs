@@ -154,7 +154,7 @@ fn lp_01_an_address_whose_time_is_over_is_asked_for_anew_and_an_offer_uses_it_on
     let mut phone = phone(&again, facts(), Obedient::default());
     let asked =
         |phone: &Phone| phone.0.outputs().iter().filter(|o| matches!(o, Output::Fetch(_))).count();
-    phone.wait(1).press('1').wait(10);
+    phone.wait(1).press('1').wait(17);
     assert_eq!((asked(&phone), phone.texts().len()), (1, 1));
     phone.press('1').wait(10);
     assert_eq!((asked(&phone), phone.texts().len()), (2, 2), "one-time: never used twice");

@@ -1,9 +1,11 @@
 //! Calls through drafted flows in virtual time, seen from outside: outputs and records.
 
+mod again;
 mod agents;
 mod asks;
 mod bounds;
 mod callbacks;
+mod comfort;
 mod digital_only;
 mod emergencies;
 mod follow_ups;
@@ -13,6 +15,7 @@ mod numbers;
 mod offers;
 mod send_link;
 mod spoken;
+mod statuses;
 mod steps;
 mod targets;
 mod texts;

@@ -250,6 +250,7 @@ fn x_07_a_protected_call_reaches_a_person_without_any_offer_or_hours() {
         ("psap-callback", EndReason::EmergencyBypass),
         ("priority", EndReason::EmergencyBypass),
         ("relay-or-text-phone", EndReason::Forwarded),
+        (Facts::TEST_CALL, EndReason::TestCall),
     ] {
         let mut draft = offering(|_, _| {}).target("agents", |draft, target| {
             target.hours = Some(HoursId(0));

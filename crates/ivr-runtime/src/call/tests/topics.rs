@@ -1,7 +1,10 @@
 //! What a caller is about decides where they are led: by key, by topic, by who they are.
 
 use super::*;
-use crate::flow::{AnyPrompt, Sender, Shared, load};
+use crate::{
+    flow::{AnyPrompt, Sender, Shared, load},
+    speech::Way,
+};
 
 const FLOW: &str = r#"
 version = 1
@@ -255,8 +258,8 @@ fn dp_19_each_transition_is_said_before_the_next_thing_happens() {
         (TextOutcome::Ambiguous, "may-still-arrive", &["agents"]),
     ] {
         let mut phone = phone(FLOW, saying(outcome));
-        phone.press('1').wait(30);
-        assert_eq!(phone.heard(), ["main", "one-moment", told]);
+        phone.press('1').wait(90);
+        assert_eq!(phone.heard()[..3], ["main", "one-moment", told]);
         assert_eq!(phone.forwards(), forwards);
         let outputs = phone.0.outputs();
         let said = outputs.iter().rposition(|output| matches!(output, Output::Play { .. }));
@@ -268,4 +271,40 @@ fn dp_19_each_transition_is_said_before_the_next_thing_happens() {
     let mut phone = phone(FLOW, target_says(&[("agents", dead)]));
     phone.press('0').wait(30);
     assert_eq!(phone.heard(), ["main", "apology"]);
+}
+
+/// Names of the fragments of a value, as they are heard.
+fn spoken(way: Way, value: &str) -> Vec<String> {
+    crate::speech::say(crate::speech::Language::EnGb, way, value).unwrap()
+}
+
+#[test]
+fn ex_16_who_was_sent_a_text_hears_from_whom_and_for_how_long_as_far_as_that_is_so() {
+    let page = FLOW.replace("[link.chat]", "[link.chat]\ntracked = true\nexpires_hours = 48");
+    let from = || {
+        let number = spoken(Way::Phone, "+447700900999");
+        [vec!["sent-from".to_owned()], number].concat()
+    };
+    let named = || vec!["sent-by-name".to_owned()];
+    let page = |hours: u32| page.replace("= 48", &format!("= {hours}"));
+    let valid = |prompts: &[&str]| prompts.iter().map(|name| (*name).to_owned()).collect();
+    let days: Vec<String> = valid(&["sent-valid", "f-2", "sent-days"]);
+    for (flow, sender, said) in [
+        (FLOW.to_owned(), "uk", from()),
+        (FLOW.to_owned(), "wa", named()),
+        (page(48), "uk", [from(), days.clone()].concat()),
+        (page(24), "wa", [named(), valid(&["sent-one-day"])].concat()),
+        (page(3), "wa", [named(), valid(&["sent-valid", "f-3", "f-hour-many"])].concat()),
+        // It went out a moment ago, by whichever sender.
+        (page(71), "", days),
+    ] {
+        let outcome = match sender {
+            "" => TextOutcome::Duplicate,
+            sender => TextOutcome::Accepted { sender: sender.into() },
+        };
+        let mut phone = phone(&flow, saying(outcome));
+        phone.press('1').wait(120);
+        assert_eq!(phone.heard()[2], "sent");
+        assert_eq!(phone.heard()[3..], said, "{sender}");
+    }
 }

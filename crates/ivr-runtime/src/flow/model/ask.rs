@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Go, Level, PromptList};
+use super::{FieldType, Go, Level, PromptList};
 use crate::{flow::play, key::Key};
 
 /// `do = "collect"`.
@@ -82,7 +82,7 @@ pub struct Lookup {
     pub save: Vec<Save>,
     /// What plays while the answer is awaited; `None`: silence, and the call is not answered.
     pub wait_prompt: Option<PromptList>,
-    /// Asked for when the call arrives, not when the step is reached.
+    /// Asked for as soon as its fields are known, not when the step is reached.
     pub start_early: bool,
     /// Granted when the answer's member `verified` is true.
     pub auth_level: Option<Level>,
@@ -99,6 +99,16 @@ pub struct Save {
     pub field: String,
     /// Where it stands in the answer (RFC 6901).
     pub pointer: String,
+    /// What it must be, else it is unknown; `None`: whatever it is.
+    pub is: Option<FieldType>,
+}
+
+impl Save {
+    /// The member of an answer that has the field's name, or stands at `pointer`.
+    #[must_use]
+    pub fn untyped(field: &str, pointer: &str) -> Self {
+        Self { field: field.to_owned(), pointer: pointer.to_owned(), is: None }
+    }
 }
 
 /// `do = "action"`.

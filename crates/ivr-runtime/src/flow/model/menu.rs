@@ -57,6 +57,8 @@ pub struct Offer {
     pub never_if: Vec<RuleId>,
     /// Suppressed with `no_intent` while the intent is unknown.
     pub needs_intent: bool,
+    /// Made also to who chose the phone before, in the same call.
+    pub again: bool,
     /// Ramp: percent of callers by day.
     pub share: Share,
     /// Keys of `press` that accept; the others decline.

@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-const TYPES: [(&str, FieldType); 5] = [
+pub(super) const TYPES: [(&str, FieldType); 5] = [
     ("text", FieldType::Text),
     ("number", FieldType::Number),
     ("digits", FieldType::Digits),

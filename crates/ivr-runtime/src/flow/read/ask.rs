@@ -6,6 +6,7 @@ use toml::de::DeValue;
 
 use super::{
     Reader,
+    agent::TYPES,
     fields::{FIELD_HELP, OF_THE_CALL, is_field, not_a_field},
     prompts,
     steps::key_of,
@@ -13,8 +14,8 @@ use super::{
 use crate::{
     diagnose::{Code, Table, Takes, Text},
     flow::model::{
-        Action, Check, Collect, Level, Lookup, Method, PromptItem, PromptList, Request, Save,
-        Spoken,
+        Action, Check, Collect, FieldType, Level, Lookup, Method, PromptItem, PromptList, Request,
+        Save, Spoken,
     },
     key::Key,
     lint::urls,
@@ -222,6 +223,19 @@ fn body(table: &Table<'_>) -> BTreeMap<String, String> {
     texts.collect()
 }
 
+/// `"/pointer"`, or `{ pointer = "/pointer", type = "number" }`.
+fn pointer<'a>(pointers: &Table<'a>, name: &'a str) -> Option<(Text, Option<FieldType>)> {
+    let is_table = pointers.value(name).is_some_and(|value| value.get_ref().as_table().is_some());
+    if !is_table {
+        return Some((pointers.text(name)?, None));
+    }
+    let one = pointers.table(name, format!("`{name}`"))?;
+    let pointer = one.required_text("pointer");
+    let is = one.choice("type", &TYPES, &[]);
+    one.finish();
+    Some((pointer?, is))
+}
+
 /// A list of fields, each the member of that name; or a table of fields and JSON pointers.
 fn saves(table: &Table<'_>) -> Vec<Save> {
     let Some(value) = table.value("save") else { return Vec::new() };
@@ -229,14 +243,14 @@ fn saves(table: &Table<'_>) -> Vec<Save> {
         let Some(pointers) = table.table("save", "`save`") else { return Vec::new() };
         let mut saves = Vec::new();
         for name in pointers.keys() {
-            let Some(pointer) = pointers.text(name) else { continue };
+            let Some((pointer, is)) = pointer(&pointers, name) else { continue };
             let span = pointers.key_place(name);
             can_be_saved(table, &Text { value: name.to_owned(), span });
             if !pointer.value.starts_with('/') {
                 let message = format!("`{}` is no JSON pointer", pointer.value);
                 table.notes().note(Code::E00, pointer.span, message, "such as `/customer/id`");
             }
-            saves.push(Save { field: name.to_owned(), pointer: pointer.value });
+            saves.push(Save { field: name.to_owned(), pointer: pointer.value, is });
         }
         return saves;
     }
@@ -247,7 +261,7 @@ fn saves(table: &Table<'_>) -> Vec<Save> {
     let mut saves = Vec::new();
     for name in names {
         can_be_saved(table, &name);
-        saves.push(Save { pointer: format!("/{}", name.value), field: name.value });
+        saves.push(Save::untyped(&name.value, &format!("/{}", name.value)));
     }
     saves
 }

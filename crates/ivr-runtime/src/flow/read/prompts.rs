@@ -8,6 +8,7 @@ use crate::{
     diagnose::{Code, Table, Takes, Text},
     flow::model::{Clip, PromptItem, PromptList, Spoken},
     speech::Way,
+    step::text,
 };
 
 /// `play`: a file name, a list of them, or groups that need fields.
@@ -63,6 +64,28 @@ pub(super) fn prompt_or<'a>(table: &Table<'a>, key: &'a str, default: &str) -> O
         Some(text) if text.value == "none" => None,
         Some(text) => Some(sound(table, &text).into_iter().collect()),
     }
+}
+
+/// What is said of a text that was sent: what it is and how to come back, from whom it comes, and how
+/// long it is good, as far as that is known (EX-16).
+pub(super) fn sent(table: &Table<'_>) -> Option<PromptList> {
+    if table.has("sent_prompt") {
+        return prompt_or(table, "sent_prompt", "sent");
+    }
+    let sound = |name: &str| PromptItem::Sound(name.to_owned());
+    let say = |way, field: &str| PromptItem::Say { way, value: Spoken::Field(field.to_owned()) };
+    let where_known = |field: &str, play| PromptItem::Group { play, needs: vec![field.to_owned()] };
+    Some(vec![
+        sound("sent"),
+        where_known(text::FROM, vec![sound("sent-from"), say(Way::Phone, text::FROM)]),
+        where_known(text::NAMED, vec![sound("sent-by-name")]),
+        where_known(text::MINUTES, vec![sound("sent-valid"), say(Way::Minutes, text::MINUTES)]),
+        where_known(text::ONE_DAY, vec![sound("sent-one-day")]),
+        where_known(
+            text::DAYS,
+            vec![sound("sent-valid"), say(Way::Number, text::DAYS), sound("sent-days")],
+        ),
+    ])
 }
 
 fn prompts(table: &Table<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> PromptList {
