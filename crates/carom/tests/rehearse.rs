@@ -77,12 +77,101 @@ expect = {}
 }
 
 #[test]
+fn outcomes_come_in_turn_by_step_and_by_sender() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("turns.flowtest.toml");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let read = |name: &str| std::fs::read_to_string(format!("{root}/{name}")).unwrap();
+    let flow = r#"
+version = 1
+[flow]
+name    = "Turns"
+default = true
+start   = "ask"
+human   = "agents"
+[target.agents]
+sip            = "sip:agents@pbx.example.net"
+answered_means = "human"
+if_busy        = "ask"
+[link.chat]
+url      = "https://help.example.com/chat"
+staffing = "self-service"
+intents  = ["any"]
+[step.ask]
+do       = "menu"
+play     = "welcome.wav"
+press    = { 1 = "first", 2 = "agents" }
+no_input = "agents"
+[step.first]
+do       = "text"
+via      = ["chatty", "plain"]
+link     = "chat"
+message  = "Example: your link {link}"
+then     = "hangup"
+if_fails = "second"
+[step.second]
+do       = "text"
+link     = "chat"
+message  = "Example: another link {link}"
+then     = "hangup"
+if_fails = "agents"
+"#;
+    let config = read("config/carom.toml").replace(
+        "[sender.",
+        "[sender.chatty]\nprovider = \"sandbox\"\nfrom = \"+447700900998\"\nregions = [\"GB\"]\n\
+         [sender.plain]\nprovider = \"sandbox\"\nfrom = \"+447700900997\"\nregions = [\"GB\"]\n[sender.",
+    );
+    std::fs::create_dir(folder.path().join("flows")).unwrap();
+    std::fs::write(folder.path().join("flows/turns.toml"), flow).unwrap();
+    std::fs::write(folder.path().join("carom.toml"), config).unwrap();
+    let test = r#"
+[[test]]
+name    = "WhatsApp fails, the SMS goes"
+senders = { chatty = "failed" }
+do      = ["1"]
+expect  = { path = ["ask 1", "first next"], texts = ["your link"], end = "deflected" }
+[[test]]
+name    = "both fail, and a third takes it"
+senders = { chatty = "failed", plain = "failed" }
+do      = ["1"]
+expect  = { path = ["ask 1", "first error", "second next"], end = "deflected" }
+[[test]]
+name    = "one step's text fails, the other's does not"
+text    = { first = "failed" }
+do      = ["1"]
+expect  = { path = ["ask 1", "first error", "second next"], end = "deflected" }
+[[test]]
+name    = "busy, then answers"
+targets = { agents = ["busy", "person"] }
+do      = ["2", "2"]
+expect  = { path = ["ask 2", "ask 2"], targets = ["agents", "agents"], end = "forwarded", handled = "human" }
+[[test]]
+name    = "of all steps in turn"
+text    = ["failed", "accepted"]
+do      = ["1"]
+expect  = { path = ["ask 1", "first error", "second next"], end = "deflected" }
+[[test]]
+name    = "no such sender"
+senders = { pigeon = "failed" }
+expect  = {}
+"#;
+    std::fs::write(&file, test).unwrap();
+    let config = folder.path().join("carom.toml");
+    let told = carom(&["test", "-c", config.to_str().unwrap(), file.to_str().unwrap()]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    let err = String::from_utf8(told.stderr).unwrap();
+    assert!(text.contains("6 tests, 1 failed"), "{text}{err}");
+    assert!(text.contains("there is no sender `pigeon`"), "{text}{err}");
+}
+
+#[test]
 fn a_file_that_is_no_file_of_tests_is_told_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.flowtest.toml");
     for (text, why) in [
         ("[[test]]\nname = \"a\"\nexpct = {}\n", "line 3, column 1"),
         ("[[test]]\nname = \"a\"\ntext = \"maybe\"\nexpect = {}\n", "unknown variant `maybe`"),
+        ("[[test]]\nname = \"a\"\ntext = []\nexpect = {}\n", "a list of outcomes is empty"),
         ("[[test]]\nname = \"a\"\n", "missing field `expect`"),
         ("", "there is no `[[test]]` in it"),
     ] {

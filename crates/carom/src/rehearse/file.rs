@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::turns::{OneOrMore, TextsAre};
+
 /// One call and what is expected of it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,9 +64,12 @@ pub struct Test {
     /// hand the caller back, and say nothing.
     #[serde(default)]
     pub agents: BTreeMap<String, AgentSays>,
-    /// What becomes of texts.
+    /// What becomes of texts: a word, a list of them, one text after the other, or either by step.
     #[serde(default)]
-    pub text: TextIs,
+    pub text: TextsAre,
+    /// What becomes of what a sender is given, by sender: after `failed` the next one has it.
+    #[serde(default)]
+    pub senders: BTreeMap<String, TextIs>,
     /// What becomes of callbacks.
     #[serde(default)]
     pub callback: CallbackIs,
@@ -73,7 +78,7 @@ pub struct Test {
     pub voicemail: VoicemailIs,
     /// What becomes of targets, by name; others are answered by a person.
     #[serde(default)]
-    pub targets: BTreeMap<String, TargetIs>,
+    pub targets: BTreeMap<String, OneOrMore<TargetIs>>,
     /// What the caller does: keys, `silence`, `wait 30s`, `hang up`.
     #[serde(default, rename = "do")]
     pub does: Vec<String>,
@@ -145,7 +150,7 @@ pub enum AgentDoes {
     BreaksOff,
 }
 
-/// What becomes of texts.
+/// What becomes of a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TextIs {

@@ -5,6 +5,7 @@ mod cover;
 mod file;
 mod junit;
 mod play;
+mod turns;
 
 pub use cover::Coverage;
 pub use file::{Test, read};

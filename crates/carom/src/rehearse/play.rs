@@ -17,6 +17,7 @@ use message_text::E164;
 use super::file::{
     AgentDoes, AgentSays, CallbackIs, LinkSays, TargetIs, Test, TextIs, VoicemailIs,
 };
+use super::turns::{OneOrMore, TextsAre};
 use crate::{config::Snapshot, node::clock::wall_ms, switchboard::known_fields};
 
 const HOUR_MS: f64 = 3_600_000.0;
@@ -39,6 +40,7 @@ pub struct Played {
 pub fn play(snapshot: &Snapshot, test: &Test) -> Result<Played, String> {
     let flow = flow_of(snapshot, test)?;
     let facts = facts(snapshot, test, &flow)?;
+    known_names(test, &flow)?;
     let world = world(test);
     let mut call =
         Rehearsal { player: Player::new(Arc::clone(&flow), facts, world), heard: Vec::new() };
@@ -133,13 +135,29 @@ fn facts(snapshot: &Snapshot, test: &Test, flow: &Flow) -> Result<Facts, String>
     })
 }
 
+/// What outcomes are told of is there, and each list of them has one.
+fn known_names(test: &Test, flow: &Flow) -> Result<(), String> {
+    let none = |what: &str, name: &String| Err(format!("there is no {what} `{name}`"));
+    let senders = |name: &&String| !flow.senders.iter().any(|known| known.name == **name);
+    if let Some(name) = test.senders.keys().find(senders) {
+        return none("sender", name);
+    }
+    let steps = |name: &&String| !flow.steps.iter().any(|known| known.name == **name);
+    if let TextsAre::BySteps(by_step) = &test.text
+        && let Some(name) = by_step.keys().find(steps)
+    {
+        return none("step", name);
+    }
+    Ok(())
+}
+
 fn moment(text: &str) -> Option<i64> {
     let zoned = text.parse::<Zoned>().map(|zoned| zoned.timestamp());
     zoned.or_else(|_| text.parse::<Timestamp>()).ok().map(Timestamp::as_millisecond)
 }
 
-fn world(test: &Test) -> Obedient {
-    let text = match test.text {
+fn sent(is: TextIs) -> Option<TextOutcome> {
+    match is {
         TextIs::Accepted => Some(TextOutcome::Accepted { sender: "rehearsed".into() }),
         TextIs::Queued => Some(TextOutcome::Queued),
         TextIs::Failed => Some(TextOutcome::Failed { class: "provider_down".into() }),
@@ -148,7 +166,19 @@ fn world(test: &Test) -> Obedient {
         TextIs::NotTextable => Some(TextOutcome::NotTextable { reason: "landline".into() }),
         TextIs::Duplicate => Some(TextOutcome::Duplicate),
         TextIs::Lost => None,
+    }
+}
+
+fn world(test: &Test) -> Obedient {
+    let texts = |turns: &[TextIs]| turns.iter().copied().map(sent).collect::<Vec<_>>();
+    let (mut texts_first, by_step) = match &test.text {
+        TextsAre::All(all) => (texts(all.turns()), BTreeMap::new()),
+        TextsAre::BySteps(steps) => {
+            let steps = steps.iter().map(|(step, turns)| (step.clone(), texts(turns.turns())));
+            (texts(&[TextIs::Accepted]), steps.collect())
+        }
     };
+    let text = texts_first.pop().flatten();
     let callback = match test.callback {
         CallbackIs::Booked | CallbackIs::Next => {
             Some(CallbackOutcome::Booked { day: None, time: Some("15:30".into()) })
@@ -188,14 +218,28 @@ fn world(test: &Test) -> Obedient {
         AgentSays::Does(AgentDoes::BreaksOff) => AgentIs::BreaksOff,
     };
     let fetched = test.answers.iter();
+    // One of a list is spent by each call, up to the last.
+    let before_last = |is: &OneOrMore<TargetIs>| {
+        let turns = is.turns();
+        turns.iter().take(turns.len().saturating_sub(1)).map(&outcome).collect()
+    };
+    let last = |is: &OneOrMore<TargetIs>| is.turns().last().and_then(&outcome);
     Obedient {
         text,
+        texts: by_step,
+        texts_first: texts_first.into(),
+        senders: test.senders.iter().map(|(name, is)| (name.clone(), sent(*is))).collect(),
+        targets_first: test
+            .targets
+            .iter()
+            .map(|(name, is)| (name.clone(), before_last(is)))
+            .collect(),
         links: test.links.iter().map(|(name, says)| (name.clone(), link(says))).collect(),
         agents: test.agents.iter().map(|(step, says)| (step.clone(), agent(says))).collect(),
         voice,
         slot,
         callback,
-        targets: test.targets.iter().map(|(name, is)| (name.clone(), outcome(is))).collect(),
+        targets: test.targets.iter().map(|(name, is)| (name.clone(), last(is))).collect(),
         fetched: fetched
             .map(|(step, values)| (step.clone(), FetchOutcome::Values(values.clone())))
             .collect(),
