@@ -2,7 +2,11 @@
 
 use std::{io::ErrorKind, net::UdpSocket, process::Command};
 
-use carom_blackbox::{CONFIG, Ear, Engine, PCMA, Place, Scenario, eventually, fill};
+use carom_blackbox::{
+    CONFIG, Ear, Engine, PCMA, Place, Scenario, eventually, fill, get,
+    web::{Crm, Says},
+};
+use serde_json::{Value, json};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -94,6 +98,39 @@ fn a_bot_takes_the_caller_gives_him_back_and_says_what_came_of_it() {
     );
     assert!(line.contains("left by 1"), "{line}");
     assert_eq!(engine.calls()[0]["end"], "no_route", "{line}");
+}
+
+#[test]
+fn ex_12_a_bot_reads_what_is_known_of_the_caller_at_the_address_it_was_given() {
+    let place = Place::new();
+    place.beep();
+    let crm = Crm::start(Says::Json(json!({ "customer_id": "c-17" }).to_string()));
+    let steps = format!(
+        "\n[step.topic]\ndo = \"set\"\nintent = \"billing\"\nthen = \"who\"\n[step.who]\ndo = \"lookup\"\n\
+         url = \"{}/caller\"\nsave = [\"customer_id\"]\nthen = \"bot\"\n",
+        crm.url()
+    );
+    let flow = FLOW.replace("start   = \"bot\"", "start   = \"topic\"") + &steps;
+    let engine = Engine::start_with(BIN, &place, CONFIG, &flow);
+    let (caller, bot) = (Ear::at(place.carrier()), Ear::at(place.pbx()));
+    let pbx = Scenario::new("pbx-hangs-up", place.pbx()).ear(&bot).pause_ms(3_000);
+    let pbx = pbx.key("reason", "").listen_once(&place);
+    let carrier = Scenario::new("carrier-waits", place.carrier()).ear(&caller).call(&place);
+    bot.meets();
+    let messages = pbx.messages();
+    assert!(messages.contains("X-Topic: billing"), "{messages}");
+    let url = messages.lines().find_map(|line| line.strip_prefix("X-Carom-Context: ")).unwrap();
+    let path = url.trim().split_once(":8080").unwrap().1.to_owned();
+    let told: Value = eventually("the way so far is written", || {
+        let page = get(&place, &path);
+        let told: Value = serde_json::from_str(page.split_once("\r\n\r\n")?.1).ok()?;
+        (told["steps"].as_array()?.len() >= 2 && told["known"].is_object()).then_some(told)
+    });
+    assert_eq!(told["intent"], "billing", "{told}");
+    assert_eq!(told["known"]["customer_id"], "c-17", "{told}");
+    pbx.succeeds();
+    drop(carrier);
+    drop(engine);
 }
 
 #[test]

@@ -52,7 +52,7 @@ then   = "agents"
 "#;
 
 #[test]
-fn dp_17_ex_12_the_agent_finds_at_one_address_what_the_caller_typed_and_the_crm_said() {
+fn dp_17_dp_20_ex_12_the_agent_finds_at_one_address_what_the_caller_typed_and_the_crm_said() {
     let place = Place::new();
     place.beep();
     place.write("hook", "hook secret");
@@ -79,6 +79,7 @@ fn dp_17_ex_12_the_agent_finds_at_one_address_what_the_caller_typed_and_the_crm_
         scope.spawn(|| call(BIN, &place, &uri, &args));
         pbx.saw("X-Carom-Context: ");
         let messages = pbx.messages();
+        // DP-20, EX-19: a dispute is put through as one that matters.
         assert!(messages.contains("X-Priority: high"), "{messages}");
         let url = messages.lines().find_map(|line| line.strip_prefix("X-Carom-Context: ")).unwrap();
         let path = url.trim().split_once(":8080").unwrap().1.to_owned();

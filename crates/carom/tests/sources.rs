@@ -2,6 +2,7 @@
 
 use carom_blackbox::{
     CONFIG, Place, eventually, get,
+    sound::{self, likeness},
     web::{Crm, Says},
 };
 
@@ -89,6 +90,49 @@ fn kh_02_the_wait_is_told_as_the_flow_rounds_it() {
             assert_eq!(site.rings("+447700900613", &[]), rung, "{key} {wait_seconds}");
         }
     }
+}
+
+#[test]
+fn kh_02_dp_17_a_caller_hears_how_long_the_wait_is_and_without_a_source_only_the_rest() {
+    let flow = r#"
+version = 1
+
+[flow]
+name    = "Wait"
+default = true
+start   = "wait"
+human   = "agents"
+
+[step.wait]
+do   = "say"
+play = [{ play = ["wait-time.wav", "say:{wait_minutes}", "minutes.wav"], needs = ["wait_minutes"] }, "goodbye.wav"]
+then = "agents"
+"#;
+    let place = Place::new();
+    let crm = Crm::start(Says::Json("{}".into()));
+    let config = format!("{CONFIG}\n[source.queue]\nkind = \"api\"\n");
+    let site = Site::with(&place, &crm, &config, flow, &["agents"]);
+    let heard = |name: &str| {
+        let file = place.folder().join(name);
+        let record = ["--record", file.to_str().unwrap()];
+        assert_eq!(site.rings("+447700900614", &record), "agents");
+        sound::read(&file).unwrap()
+    };
+    let is_in = |heard: &[i16], prompt: &str| {
+        let file = place.folder().join(format!("{prompt}.said.wav"));
+        let told = site.engine.cli(&["prompts", "play", prompt, "--out", file.to_str().unwrap()]);
+        assert!(told.status.success(), "{told:?}");
+        likeness(heard, sound::loudest_fifth(&sound::read(&file).unwrap())) > 0.9
+    };
+    let unknown = heard("unknown.wav");
+    assert!(is_in(&unknown, "goodbye") && !is_in(&unknown, "wait-time"), "nothing is guessed");
+    let told = site.tell("/v1/sources/queue", "{\"wait_seconds\":420}");
+    assert!(told.starts_with("HTTP/1.1 204"), "{told}");
+    let known = heard("known.wav");
+    for prompt in ["wait-time", "f-7", "goodbye"] {
+        assert!(is_in(&known, prompt), "{prompt}");
+    }
+    assert!(!is_in(&known, "f-5"), "seven minutes, not five");
 }
 
 #[test]

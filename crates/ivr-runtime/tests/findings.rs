@@ -26,7 +26,11 @@ const BAD_CALENDAR: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DAT
 fn every_bad_flow_is_told_what_is_wrong_where_and_how_to_mend_it() {
     let mut seen = 0;
     for (name, text) in bad_flows() {
-        let checked = load(&text, &format!("flows/{name}.toml"), &shared(), &Prompts);
+        let mut shared = shared();
+        if name.ends_with("_without_fallback") {
+            shared.fallback = None;
+        }
+        let checked = load(&text, &format!("flows/{name}.toml"), &shared, &Prompts);
         let code = name.split('_').next().unwrap();
         assert!(
             checked.findings.iter().any(|finding| finding.code.to_string() == code),
@@ -94,6 +98,28 @@ fn kh_20_google_business_messages_are_refused_as_retired() {
     }
 }
 
+#[test]
+fn kh_22_a_digital_only_line_needs_its_acknowledgement_and_somebody_for_protected_calls() {
+    let text = bad_flows()["E14_nobody_at_night_without_fallback"].clone();
+    let told = |text: &str, fallback: Option<&str>| {
+        let shared = Shared { fallback: fallback.map(str::to_owned), ..shared() };
+        let checked = load(text, "flow.toml", &shared, &Prompts);
+        let errors = checked.findings.iter().filter(|f| f.severity == Severity::Error);
+        (checked.flow.is_some(), errors.map(|f| f.code).collect::<Vec<_>>())
+    };
+    let (served, codes) = told(&text, None);
+    assert!(!served && codes.contains(&Code::E14), "{codes:?}");
+    let open = text.replace("hours = \"day\"\nwhen_closed = \"closed\"\nfallback = false\n", "");
+    let open = open.split("[step.closed]").next().unwrap().to_owned();
+    let (served, codes) = told(&open, Some("pbx"));
+    assert!(served, "{codes:?}");
+    for word in ["true", "\"yes\"", "\"acknowledge\""] {
+        let careless = open.replace("\"acknowledged\"", word);
+        let (served, codes) = told(&careless, Some("pbx"));
+        assert!(!served && codes == [Code::E14], "{word}: {codes:?}");
+    }
+}
+
 fn bad_flows() -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -135,6 +161,7 @@ impl PromptIndex for Prompts {
             ("de-DE", name) if name.starts_with("f-") => None,
             ("es-ES", "f-ord-7" | "f-ord-8") => None,
             (_, "stereo") => Some(PromptFacts { channels: 2, ..good }),
+            (_, "odd-rate") => Some(PromptFacts { rate: 11_025, ..good }),
             (_, "too-long") => Some(PromptFacts { len_ms: 61_000, ..good }),
             _ => Some(good),
         }

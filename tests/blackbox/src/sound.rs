@@ -74,6 +74,20 @@ pub fn tenths_of_tone(heard: &[i16], hertz: f64) -> usize {
     heard.chunks_exact(BLOCK).filter(loud).filter(|block| share(block, hertz) > 0.8).count()
 }
 
+/// The loudest fifth of a second of the begin of a prompt at 8 kHz: nothing else is like it.
+///
+/// # Panics
+/// When the prompt is shorter.
+#[must_use]
+pub fn loudest_fifth(prompt: &[i16]) -> &[i16] {
+    let loudness = |piece: &&[i16]| -> u64 {
+        piece.iter().map(|sample| u64::from(sample.unsigned_abs())).sum()
+    };
+    let begin = &prompt[..prompt.len().min(12_000)];
+    let pieces = begin.windows(1_600).step_by(400);
+    pieces.max_by_key(loudness).expect("a fifth of a second of sound")
+}
+
 /// How alike the best place of `heard` is to `piece`: 1.0 is the same at any loudness. A place may lie
 /// between two samples: G.722's filters delay by an odd number of those at 16 kHz.
 #[must_use]

@@ -145,6 +145,15 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "[media]|[http]\nwebhooks = [{ url = \"https://x.example\", secret = \"env:HOME\", events = [\"call.end\"] }]\n[media]",
             "19:73 E00 no event is called `call.end` | events are call.ended, callback.booked, voicemail.left, message.state, message.received, or `*` for all",
         ),
+        // Who texts, and where.
+        (
+            "[media]|[limits]\ncountries = [\"GB\", \"IE\"]\n[media]",
+            "19:13 E10 `countries`: no sender serves IE | add it to the `regions` of a sender, or leave the country out",
+        ),
+        (
+            "regions  = [\"GB\"]|regions  = [\"GB\"]\nchannel = \"whatsapp\"",
+            "50:11 E10 a WhatsApp sender needs a template | add `template = \"…\"`: a call opens no window for free text",
+        ),
         // TLS.
         (
             "[media]|[[listener]]\ntransport = \"tls\"\ncert = \"gone.pem\"\nkey = \"env:HOME\"\n[media]",

@@ -36,7 +36,7 @@ fn lp_01_lp_02_an_address_that_is_asked_is_what_is_sent_while_it_is_good() {
 }
 
 #[test]
-fn liveperson_is_asked_signed_and_leads_on_or_invites() {
+fn lp_05_liveperson_is_asked_signed_for_the_link_s_skill_and_leads_on_or_invites() {
     let site = Site::new();
     let both = |rest: &str| format!("{{\"verified\":true,{rest}}}");
     site.crm.says(Says::Json(both(
@@ -64,6 +64,10 @@ fn liveperson_is_asked_signed_and_leads_on_or_invites() {
     )));
     site.calls("51");
     let link = site.link();
+    let asked = site.crm.asked();
+    let asked = asked.iter().find(|r| r.path == "/api/account/12345678/eligibility").unwrap();
+    let body: Value = serde_json::from_str(&asked.body).unwrap();
+    assert_eq!((&body["skill"], &asked.form["v"]), (&"service".into(), &"2.0".to_owned()));
     let page = site.asks("GET", &link, SAFARI, "");
     let invites = || {
         let asked = site.crm.asked();
