@@ -550,7 +550,7 @@ fn kh_13_an_ivr_made_for_another_system_needs_only_our_address() {
         assert_eq!((status, &told["errorCode"]), (400, &json!(code)), "{told}");
     }
     let slow = |_| post(eligibility, "Bearer hasty-token", wrong);
-    let (status, told) = (0..3).map(slow).last().unwrap();
+    let (status, told) = (0..3).map(slow).collect::<Vec<_>>().pop().unwrap();
     assert_eq!((status, &told["errorCode"]), (429, &json!(1029)), "{told}");
 
     // As IVR Engagement's clients do, and are told.

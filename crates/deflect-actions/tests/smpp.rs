@@ -190,7 +190,7 @@ async fn a_sender_writes_no_more_parts_a_second_than_its_centre_takes() {
     let mut config = config(centre.settings());
     config.senders[0].per_second = Some(5);
     let texts = common::service(&db, config).await;
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let mut sending = tokio::task::JoinSet::new();
     for n in 0..4 {
         let mut order = order(texts.store(), &mobile(n));

@@ -496,7 +496,10 @@ mod tests {
         let (_folder, pool) = numbers().await;
         let group = Group::default();
         let (end, ended) = tokio::sync::oneshot::channel::<()>();
-        let long = group.write(&pool, Unit::Long, async |_| Ok(ended.await.unwrap()));
+        let long = group.write(&pool, Unit::Long, async |_| {
+            ended.await.unwrap();
+            Ok(())
+        });
         let waits = async {
             let none = group.write(&pool, Unit::Statement, async |conn| insert(conn, 1).await);
             let none = none.await;
