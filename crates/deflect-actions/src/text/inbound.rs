@@ -53,8 +53,11 @@ impl TextService {
         let of = sender.and_then(|sender| sender.business.as_deref());
         let last = self.0.store.last_text_to(from, of).await?;
         let word = Word::of(&text.text);
+        let replies = |open: &&LastText| config.reply(open, &text.text).is_some();
         if let Some(rating) = reply::rating(&text.text)
             && let Some(question) = self.question(from, of).await?
+            // A newer text that wants this very answer has it.
+            && last.as_ref().filter(replies).is_none_or(|last| last.message_id == question.0)
         {
             self.0.store.rate((&question.0, &question.1), rating).await?;
             return Ok(None);

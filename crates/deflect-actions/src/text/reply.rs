@@ -91,11 +91,17 @@ pub fn plain(text: &str) -> String {
     words.join(" ")
 }
 
-/// The rating, 1 to 5, that a text begins with, as `4` or `5, thank you`.
+/// The rating, 1 to 5, that a text begins with, as `4` or `5, thank you`; a plea to stop is none.
 pub(super) fn rating(text: &str) -> Option<i16> {
     let text = plain(text);
-    let rating = text.split(' ').next()?.parse().ok()?;
-    (1..=5).contains(&rating).then_some(rating)
+    rated(&text).filter(|(_, words)| !asks_to_stop(words)).map(|(rating, _)| rating)
+}
+
+/// The rating that a plain text begins with, and the words after it.
+fn rated(text: &str) -> Option<(i16, &str)> {
+    let (rating, words) = text.split_once(' ').unwrap_or((text, ""));
+    let rating = rating.parse().ok().filter(|rating| (1..=5).contains(rating))?;
+    Some((rating, words))
 }
 
 /// Whether a text means STOP, whatever else one would like it to mean.
@@ -108,8 +114,10 @@ pub fn means_stop(text: &str) -> bool {
 pub(super) fn asks_to_stop(text: &str) -> bool {
     let text = plain(text);
     let holds = |part: &&str| format!(" {text} ").contains(&format!(" {part} "));
+    // A digit before it answers a question of ours, and changes nothing.
+    let (words, rates) = rated(&text).map_or((text.as_str(), false), |(_, words)| (words, true));
     text.split(' ').count() <= LONGEST_PLEA
-        && (PLEAS.contains(&text.as_str()) || PARTS.iter().any(holds))
+        && (PLEAS.contains(&words) || PARTS.iter().any(holds) || rates && STOP.contains(&words))
 }
 
 impl Word {
@@ -225,6 +233,11 @@ mod tests {
             ("4", Some(4)),
             (" 5! ", Some(5)),
             ("1, it was bad", Some(1)),
+            ("1 stop texting me", None),
+            ("4. Unsubscribe me", None),
+            ("5 stop", None),
+            ("2, please stop", None),
+            ("3, the bus stop is closed", Some(3)),
             ("0", None),
             ("6", None),
             ("10", None),
@@ -246,6 +259,9 @@ mod tests {
             "No me envíen más",
             "Ne m'envoyez plus rien",
             "Keine SMS mehr bitte",
+            "1 stop texting me",
+            "4, unsubscribe",
+            "5: please stop",
         ] {
             assert!(asks_to_stop(text) && Word::of(text).is_none(), "{text}");
         }
