@@ -139,9 +139,9 @@ pub const LOCKED: &[Walk] = &[
         offers: &["early_offer accepted -"],
         end: FORWARDED,
         asks_for: &["queue"],
-        // The store may still take it when it is free again.
-        heard: &["may-still-arrive"],
-        unheard: &["sent", "sent-stay-or-hang-up", "not-sent"],
+        // Nothing of it was begun.
+        heard: &["not-sent"],
+        unheard: &["sent", "sent-stay-or-hang-up", "may-still-arrive"],
         ..WALK
     },
     Walk {

@@ -17,8 +17,11 @@ use tokio::sync::{Mutex, watch};
 
 use super::StoreError;
 
-/// Who had no turn within this time has none.
-const TURN: Duration = Duration::from_secs(3);
+/// Who had no turn within this time has none. With the wait for other programs it ends before who
+/// commits a text gives up, so that he knows that nothing was begun.
+const TURN: Duration = Duration::from_secs(2);
+/// Other programs have the file for as long at most.
+const PATIENCE: &str = "PRAGMA busy_timeout = 1500";
 
 /// What came of a commit.
 type Told = Option<Result<(), Arc<sqlx::Error>>>;
@@ -182,7 +185,11 @@ impl Slot {
     async fn conn(&mut self, pool: &AnyPool) -> Result<AnyConnection, StoreError> {
         match self.resting.take() {
             Some(conn) => Ok(conn),
-            None => Ok(pool.acquire().await?.detach()),
+            None => {
+                let mut conn = pool.acquire().await?.detach();
+                sqlx::query(PATIENCE).execute(&mut conn).await?;
+                Ok(conn)
+            }
         }
     }
 
