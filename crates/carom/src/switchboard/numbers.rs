@@ -234,7 +234,7 @@ mod tests {
         for (from, to, told) in [
             (mobile, line, (line, mobile, "")),
             (mobile, "1800102079460018", (line, mobile, relay)),
-            (mobile, "18002442079460018", ("442079460018", mobile, relay)),
+            (mobile, "18002442079460018", (line, mobile, relay)),
             ("1800107700900001", line, (line, mobile, relay)),
             (mobile, "18001", ("18001", mobile, "")),
             ("+447700900777", line, (line, "+447700900777", Facts::TEST_CALL)),

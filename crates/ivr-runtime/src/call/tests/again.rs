@@ -9,7 +9,7 @@ version = 1
 name    = "Test"
 numbers = ["+442079460019"]
 start   = "first"
-human   = "agents"
+human   = "other"
 [target.agents]
 sip            = "sip:queue@pbx.example.net"
 answered_means = "human"
@@ -57,7 +57,6 @@ fn ic_01_who_chose_the_phone_hears_no_other_offer_in_the_call_unless_the_flow_sa
         TWICE.replace("play           = \"second.wav\"", "play = \"second.wav\"\nagain = true");
     for (flow, key, second) in [
         (TWICE, Some('2'), false), // the phone
-        (TWICE, Some('0'), false), // the operator, who is a phone too
         (TWICE, Some('3'), true),  // no, but not the phone
         (TWICE, None, true),       // no word
         (&again, Some('2'), true),

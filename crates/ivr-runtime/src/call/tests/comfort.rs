@@ -109,7 +109,13 @@ fn deaf() -> Obedient {
 /// The longest silence of ours in the next `seconds`, ms, while the caller can only wait.
 fn longest_silence(phone: &mut Phone, seconds: u64) -> u64 {
     const STEP_MS: u64 = 50;
-    let mut heard_until = phone.0.now;
+    // What plays since the last key.
+    let plays = phone.0.outputs().iter().rev().find_map(|output| match output {
+        Output::Play { prompts, .. } => Some(PROMPT * prompts.len() as u32),
+        Output::StopPlay => Some(Duration::ZERO),
+        _ => None,
+    });
+    let mut heard_until = phone.0.now + plays.unwrap_or_default();
     let mut seen = phone.0.outputs().len();
     let (mut silent, mut longest) = (0, 0);
     for _ in 0..seconds * 1_000 / STEP_MS {

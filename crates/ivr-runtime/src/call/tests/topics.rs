@@ -224,7 +224,8 @@ fn dp_20_a_high_stakes_topic_is_offered_nothing_and_goes_to_its_own_people() {
 }
 
 fn shared(senders: Vec<Sender>) -> Shared {
-    Shared { senders, ..Shared::default() }
+    let public_url = Some("https://c.example.com".into());
+    Shared { senders, public_url, ..Shared::default() }
 }
 
 fn phone(flow: &str, world: Obedient) -> Phone {

@@ -69,8 +69,9 @@ pub(super) fn prompt_or<'a>(table: &Table<'a>, key: &'a str, default: &str) -> O
 /// What is said of a text that was sent: what it is and how to come back, from whom it comes, and how
 /// long it is good, as far as that is known (EX-16).
 pub(super) fn sent(table: &Table<'_>) -> Option<PromptList> {
+    let named = prompt_or(table, "sent_prompt", "sent");
     if table.has("sent_prompt") {
-        return prompt_or(table, "sent_prompt", "sent");
+        return named;
     }
     let sound = |name: &str| PromptItem::Sound(name.to_owned());
     let say = |way, field: &str| PromptItem::Say { way, value: Spoken::Field(field.to_owned()) };
