@@ -44,7 +44,7 @@ fn answers_to_texts_are_five_an_hour_over_restarts_and_the_sixth_is_told_the_ope
         let metric = "carom_limit_hits_total{rule=\"answers_per_hour\"}";
         assert!((engine.metric(&place, metric) - 3.0).abs() < 0.1);
         assert!(engine.log().contains("a text is not answered"));
-        let keys = "SELECT COUNT(*) FROM protection WHERE scope_key LIKE '%447%'";
+        let keys = "SELECT COUNT(*) FROM protection WHERE scope_key LIKE '%447700900%'";
         assert_eq!(database.number(keys), 0, "nobody's number is in it");
         database.execute("UPDATE protection SET until_ms = 0");
         assert_eq!(answered(10..12), 2, "in the next hour again");
