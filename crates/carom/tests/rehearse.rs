@@ -111,9 +111,15 @@ via      = ["chatty", "plain"]
 link     = "chat"
 message  = "Example: your link {link}"
 then     = "hangup"
-if_fails = "second"
+if_fails = "again"
+[step.again]
+do       = "menu"
+play     = "welcome.wav"
+press    = { 1 = "second", 2 = "agents" }
+no_input = "agents"
 [step.second]
 do       = "text"
+via      = ["chatty", "plain", "sandbox"]
 link     = "chat"
 message  = "Example: another link {link}"
 then     = "hangup"
@@ -136,13 +142,13 @@ expect  = { path = ["ask 1", "first next"], texts = ["your link"], end = "deflec
 [[test]]
 name    = "both fail, and a third takes it"
 senders = { chatty = "failed", plain = "failed" }
-do      = ["1"]
-expect  = { path = ["ask 1", "first error", "second next"], end = "deflected" }
+do      = ["1", "1"]
+expect  = { path = ["ask 1", "first error", "again 1", "second next"], end = "deflected" }
 [[test]]
 name    = "one step's text fails, the other's does not"
 text    = { first = "failed" }
-do      = ["1"]
-expect  = { path = ["ask 1", "first error", "second next"], end = "deflected" }
+do      = ["1", "1"]
+expect  = { path = ["ask 1", "first error", "again 1", "second next"], end = "deflected" }
 [[test]]
 name    = "busy, then answers"
 targets = { agents = ["busy", "person"] }
@@ -151,8 +157,8 @@ expect  = { path = ["ask 2", "ask 2"], targets = ["agents", "agents"], end = "fo
 [[test]]
 name    = "of all steps in turn"
 text    = ["failed", "accepted"]
-do      = ["1"]
-expect  = { path = ["ask 1", "first error", "second next"], end = "deflected" }
+do      = ["1", "1"]
+expect  = { path = ["ask 1", "first error", "again 1", "second next"], end = "deflected" }
 [[test]]
 name    = "no such sender"
 senders = { pigeon = "failed" }

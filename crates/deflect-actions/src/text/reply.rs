@@ -94,7 +94,8 @@ pub fn plain(text: &str) -> String {
 /// The rating, 1 to 5, that a text begins with, as `4` or `5, thank you`; a plea to stop is none.
 pub(super) fn rating(text: &str) -> Option<i16> {
     let text = plain(text);
-    rated(&text).filter(|(_, words)| !asks_to_stop(words)).map(|(rating, _)| rating)
+    let (rating, words) = rated(&text)?;
+    (!STOP.contains(&words) && !asks_to_stop(words)).then_some(rating)
 }
 
 /// The rating that a plain text begins with, and the words after it.
