@@ -22,6 +22,7 @@ mod demo;
 mod digital;
 mod docs;
 mod drain;
+mod drop_in;
 mod entries;
 mod events;
 mod failing;

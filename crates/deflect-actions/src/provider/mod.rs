@@ -9,6 +9,7 @@ mod class;
 mod form;
 pub mod gateway;
 mod hook;
+mod mac;
 mod outbound;
 mod request;
 pub mod smpp;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Hmac;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::provider::{address::spellings, form::form as read};
+use crate::provider::{address::spellings, form::form as read, mac::hmac};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +74,11 @@ impl Version {
 
     fn tag(self, token: &str, url: &str, form: &[(String, String)], nonce: &str) -> Vec<u8> {
         let (address, query) = url.split_once('?').unwrap_or((url, ""));
-        let mut mac = Hmac::<Sha256>::new_from_slice(token.as_bytes())
-            .expect("HMAC takes a key of any length");
-        mac.update(address.as_bytes());
-        if self == Self::V3 {
-            mac.update(parameters(query, form).as_bytes());
-            mac.update(b".");
-        }
-        mac.update(nonce.as_bytes());
-        mac.finalize().into_bytes().to_vec()
+        let signed = match self {
+            Self::V2 => format!("{address}{nonce}"),
+            Self::V3 => format!("{address}{}.{nonce}", parameters(query, form)),
+        };
+        hmac::<Hmac<Sha256>>(token, signed.as_bytes())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Hmac;
 use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 
 use super::plivo;
 use crate::provider::{
-    Class, Event, Inbound, Malformed, Posted, Receipt, Refused, State, form, hook,
+    Class, Event, Inbound, Malformed, Posted, Receipt, Refused, State, form, hook, mac::hmac,
 };
 
 /// What a webhook is proven by.
@@ -196,11 +196,4 @@ pub(super) fn text_at(document: &Value, pointer: &str) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
-}
-
-fn hmac<M: Mac + KeyInit>(secret: &str, signed: &[u8]) -> Vec<u8> {
-    let mut mac =
-        <M as KeyInit>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
-    mac.update(signed);
-    mac.finalize().into_bytes().to_vec()
 }

@@ -1,10 +1,12 @@
 //! `sig`: over the parameters in the order of their names.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Hmac;
 use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
+
+use crate::provider::mac::hmac;
 
 /// How an account signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,19 +43,12 @@ impl Method {
             .collect();
         match self {
             Self::Md5Hash => Md5::digest(written + secret).to_vec(),
-            Self::Md5 => hmac::<Hmac<Md5>>(secret, &written),
-            Self::Sha1 => hmac::<Hmac<Sha1>>(secret, &written),
-            Self::Sha256 => hmac::<Hmac<Sha256>>(secret, &written),
-            Self::Sha512 => hmac::<Hmac<Sha512>>(secret, &written),
+            Self::Md5 => hmac::<Hmac<Md5>>(secret, written.as_bytes()),
+            Self::Sha1 => hmac::<Hmac<Sha1>>(secret, written.as_bytes()),
+            Self::Sha256 => hmac::<Hmac<Sha256>>(secret, written.as_bytes()),
+            Self::Sha512 => hmac::<Hmac<Sha512>>(secret, written.as_bytes()),
         }
     }
-}
-
-fn hmac<M: Mac + KeyInit>(secret: &str, written: &str) -> Vec<u8> {
-    let mut mac =
-        <M as KeyInit>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
-    mac.update(written.as_bytes());
-    mac.finalize().into_bytes().to_vec()
 }
 
 #[cfg(test)]
