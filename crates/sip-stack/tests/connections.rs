@@ -93,6 +93,23 @@ async fn what_is_silent_since_it_was_asked_is_used_no_more_but_still_heard() {
 }
 
 #[tokio::test]
+async fn a_peer_s_own_connection_that_was_silent_for_a_while_carries_our_answers_again() {
+    let mut us = Node::plain(StreamLimits::default()).await;
+    let mut them = Node::plain(StreamLimits::default()).await;
+    let to_us = them.to(&us);
+    let theirs = them.send(&to_us);
+    let path = us.receives().await;
+    let asked = us.send(&path);
+    them.receives().await;
+    us.wires.doubt(&path, asked, Instant::now().into_std(), false);
+    assert_eq!(us.fails().await, (Some(asked), TransportError::Closed), "what it was asked");
+    assert_eq!(them.send(&to_us), theirs);
+    assert_eq!(us.receives().await, path);
+    assert_eq!(us.send(&path), asked, "what it asks is answered where it asked it");
+    them.receives().await;
+}
+
+#[tokio::test]
 async fn strangers_have_so_many_connections_and_friends_as_many_as_they_like() {
     let limits = StreamLimits { of_strangers: 3, of_a_stranger: 2, ..StreamLimits::default() };
     let mut us = Node::plain(limits).await;

@@ -1,10 +1,10 @@
 //! The connections of a node, found again by their peers.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Connections(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     open: Mutex<HashMap<Path, Connection>>,
+    /// Those that were silent, and have their place again when they are heard. Locked after `open`.
+    silent: Mutex<HashMap<ConnectionId, Silent>>,
     next: AtomicU64,
     /// Connections tell in microseconds since it when they were heard.
     epoch: Instant,
@@ -40,7 +42,21 @@ struct Connection {
     name: Option<ServerName<'static>>,
     /// What it has shown, of such a one.
     certificate: Option<CertificateDer<'static>>,
-    heard: Arc<AtomicU64>,
+    heard: Arc<Heard>,
+}
+
+#[derive(Debug)]
+struct Silent {
+    connection: Connection,
+    until: Instant,
+}
+
+/// When something has come by a connection.
+#[derive(Debug, Default)]
+struct Heard {
+    at: AtomicU64,
+    /// It is among the silent.
+    is_silent: AtomicBool,
 }
 
 /// One connection's place among the others.
@@ -49,7 +65,7 @@ pub(super) struct Seat {
     pub(super) path: Path,
     pub(super) id: ConnectionId,
     connections: Connections,
-    heard: Arc<AtomicU64>,
+    heard: Arc<Heard>,
 }
 
 /// What became of a message.
@@ -64,8 +80,8 @@ pub(super) enum Sent {
 
 impl Connections {
     pub(super) fn new() -> Self {
-        let (open, next, epoch) = (Mutex::default(), AtomicU64::new(1), Instant::now());
-        Self(Arc::new(Shared { open, next, epoch }))
+        let (open, silent) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Shared { open, silent, next: AtomicU64::new(1), epoch: Instant::now() }))
     }
 
     /// Gives a connection that a peer has opened its place.
@@ -91,7 +107,7 @@ impl Connections {
         name: Option<ServerName<'static>>,
     ) -> Seat {
         let id = ConnectionId(self.0.next.fetch_add(1, Ordering::Relaxed));
-        let heard = Arc::new(AtomicU64::new(0));
+        let heard = Arc::new(Heard::default());
         let ours = Arc::clone(&heard);
         let connection = Connection { id, queue, opened, name, certificate: None, heard };
         self.lock().insert(path, connection);
@@ -121,29 +137,10 @@ impl Connections {
         self.lock().remove(path);
     }
 
-    /// Takes a connection out of its place when `unfit` says so, and lets it go on for so long: what
-    /// was asked by it may still be answered. Returns whether it was one that we opened.
-    fn retire(
-        &self,
-        path: &Path,
-        grace: Duration,
-        unfit: impl FnOnce(&mut Connection) -> bool,
-    ) -> Option<bool> {
-        let mut open = self.lock();
-        if !open.get_mut(path).is_some_and(unfit) {
-            return None;
-        }
-        let Connection { queue, opened, .. } = open.remove(path)?;
-        drop(open);
-        tokio::spawn(async move {
-            tokio::time::sleep(grace).await;
-            drop(queue);
-        });
-        Some(opened)
-    }
-
-    /// Retires this connection if nothing has come by it since, but, with `heard_once`, has before;
-    /// returns whether it was one that we opened.
+    /// Takes this connection out of its place if nothing has come by it since, but, with
+    /// `heard_once`, has before. For so long it is still heard, for what was asked by it may be
+    /// answered; heard again, it has its place again unless another has taken it. Returns whether it
+    /// was one that we opened.
     pub(super) fn retire_silent(
         &self,
         path: &Path,
@@ -153,30 +150,52 @@ impl Connections {
         grace: Duration,
     ) -> Option<bool> {
         let since = Instant::from_std(since).saturating_duration_since(self.0.epoch);
-        self.retire(path, grace, |known| {
-            let heard = Duration::from_micros(known.heard.load(Ordering::Relaxed));
-            known.id == id && heard < since && (!heard_once || heard > Duration::ZERO)
-        })
+        let mut open = self.lock();
+        let heard = &open.get(path).filter(|known| known.id == id)?.heard;
+        let at = Duration::from_micros(heard.at.load(Ordering::Relaxed));
+        if at >= since || (heard_once && at.is_zero()) {
+            return None;
+        }
+        heard.is_silent.store(true, Ordering::Relaxed);
+        let connection = open.remove(path)?;
+        let (opened, until) = (connection.opened, Instant::now() + grace);
+        self.silent().insert(id, Silent { connection, until });
+        drop(open);
+        let connections = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep_until(until).await;
+            let mut silent = connections.silent();
+            if silent.get(&id).is_some_and(|known| known.until <= until) {
+                silent.remove(&id);
+            }
+        });
+        Some(opened)
     }
 
     /// Retires the connection that we opened to somebody else than `name` and that has not shown
     /// to be both (RFC 5923 §9.2).
     pub(super) fn retire_others(&self, path: &Path, name: &ServerName<'static>, grace: Duration) {
-        let _ = self.retire(path, grace, |known| {
-            let Some(before) = &mut known.name else { return false };
-            if before == name {
-                return false;
-            }
-            let both = known.certificate.as_ref().is_some_and(|shown| tls::is_of(shown, name));
-            if both {
-                *before = name.clone();
-            }
-            !both
+        let mut open = self.lock();
+        let Some(known) = open.get_mut(path) else { return };
+        let Some(before) = known.name.as_mut().filter(|before| *before != name) else { return };
+        if known.certificate.as_ref().is_some_and(|shown| tls::is_of(shown, name)) {
+            *before = name.clone();
+            return;
+        }
+        let retired = open.remove(path);
+        drop(open);
+        tokio::spawn(async move {
+            tokio::time::sleep(grace).await;
+            drop(retired);
         });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Path, Connection>> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn silent(&self) -> MutexGuard<'_, HashMap<ConnectionId, Silent>> {
+        self.0.silent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -189,10 +208,23 @@ impl Seat {
         }
     }
 
-    /// Something came.
+    /// Something came: a connection that was taken for silent has its place again.
     pub(super) fn hear(&self) {
         let at = self.connections.0.epoch.elapsed().as_micros();
-        self.heard.store(u64::try_from(at).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.heard.at.store(u64::try_from(at).unwrap_or(u64::MAX), Ordering::Relaxed);
+        if self.heard.is_silent.load(Ordering::Relaxed) {
+            self.sit_again();
+        }
+    }
+
+    fn sit_again(&self) {
+        let mut open = self.connections.lock();
+        if let Entry::Vacant(place) = open.entry(self.path)
+            && let Some(Silent { connection, .. }) = self.connections.silent().remove(&self.id)
+        {
+            self.heard.is_silent.store(false, Ordering::Relaxed);
+            place.insert(connection);
+        }
     }
 
     /// The connection is over; returns whether it still had its place.
@@ -202,6 +234,7 @@ impl Seat {
         if own {
             open.remove(&self.path);
         }
+        self.connections.silent().remove(&self.id);
         own
     }
 }
