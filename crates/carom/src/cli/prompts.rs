@@ -223,13 +223,13 @@ fn list(language: Option<&str>, dir: &Path) -> anyhow::Result<ExitCode> {
         if fragments.get(of).is_none_or(|fragments| fragments.contains(name)) {
             continue;
         }
-        let len_ms = prompts.set.find(of, name).map_or(0, |prompt| prompt.len_ms);
+        let len_ms = prompts.set.len_ms(of, name).unwrap_or(0);
         let place = if prompts.file(of, name).is_some() { "own" } else { "built-in" };
         let text = prompts.transcript(of, name).unwrap_or("").replace('\n', " ");
         println!("{of}  {name:<24} {:>5.1} s  {place:<8}  {text}", f64::from(len_ms) / 1000.0);
     }
     for (of, names) in fragments {
-        let there = names.iter().filter(|name| prompts.set.find(of, name).is_some()).count();
+        let there = names.iter().filter(|name| prompts.set.len_ms(of, name).is_some()).count();
         if there > 0 {
             println!("{of}  {:<24} {there} of {} fragments of spoken values", "f-…", names.len());
         }
@@ -240,7 +240,7 @@ fn list(language: Option<&str>, dir: &Path) -> anyhow::Result<ExitCode> {
 /// A language in which the folder has more than the fragments of values.
 fn speaks(prompts: &Prompts, fragments: &BTreeMap<&str, BTreeSet<String>>, language: &str) -> bool {
     let of_values = |name: &str| fragments.get(language).is_some_and(|own| own.contains(name));
-    let mut names = prompts.set.prompts(language).map(|prompt| &*prompt.name);
+    let mut names = prompts.set.names(language);
     names.any(|name| prompts.file(language, name).is_some() && !of_values(name))
 }
 
@@ -265,7 +265,7 @@ fn check(dir: &Path) -> anyhow::Result<ExitCode> {
             found.push(format!("{}: has no transcript beside it", file.display()));
         }
         for other in languages.iter().filter(|other| speaks(&prompts, &fragments, other)) {
-            if prompts.set.find(other, name).is_none() {
+            if prompts.set.len_ms(other, name).is_none() {
                 found.push(format!("{}: is missing in {other}", file.display()));
             }
         }

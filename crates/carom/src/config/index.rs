@@ -17,14 +17,14 @@ pub(super) struct Index<'a> {
 
 impl PromptIndex for Prompts {
     fn has(&self, language: &str, name: &str) -> Option<PromptFacts> {
-        let prompt = self.set.find(language, name)?;
+        let len_ms = self.set.len_ms(language, name)?;
         let rate = self.set.rate_hz(language, name)?;
-        Some(PromptFacts { len_ms: prompt.len_ms, rate, channels: 1 })
+        Some(PromptFacts { len_ms, rate, channels: 1 })
     }
 
     fn in_folder(&self, language: &str, folder: &str) -> Option<BTreeSet<String>> {
         let within = |name: &str| Some(name.strip_prefix(folder)?.strip_prefix('/')?.to_owned());
-        Some(self.set.prompts(language).filter_map(|prompt| within(&prompt.name)).collect())
+        Some(self.set.names(language).filter_map(within).collect())
     }
 
     fn transcript(&self, language: &str, name: &str) -> Option<String> {

@@ -164,6 +164,9 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
     }
     let Some(no_flow) = no_flow else { return (None, report) };
     let (flows, sources): (Vec<_>, _) = served.into_iter().unzip();
+    for language in flows.iter().chain([&no_flow]).flat_map(|flow: &Arc<Flow>| &flow.languages) {
+        prompts.set.make(language);
+    }
     let (prompts, texts) = (Arc::new(prompts), Arc::new(texts::config(&config, &flows)));
     let report_kept = report.clone();
     let snapshot =

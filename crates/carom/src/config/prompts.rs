@@ -31,17 +31,18 @@ struct Said {
 }
 
 impl Prompts {
-    /// The set that is part of the program; decoded once, shared after that.
+    /// The set that is part of the program; each sound is made once, when it is first needed, and
+    /// shared after that.
     pub fn built_in() -> Self {
-        static DECODED: OnceLock<Prompts> = OnceLock::new();
-        DECODED.get_or_init(Self::decode_built_in).clone()
+        static SET: OnceLock<Prompts> = OnceLock::new();
+        SET.get_or_init(Self::read_built_in).clone()
     }
 
-    fn decode_built_in() -> Self {
+    fn read_built_in() -> Self {
         let mut prompts = Self::default();
         for (language, name, wav, transcript) in BUILT_IN {
             // A test loads them all; a sound that would not load is missing, never a panic.
-            if prompts.set.insert_wav(language, name, wav).is_ok() {
+            if prompts.set.insert_unmade(language, name, wav).is_ok() {
                 prompts.say(language, name, transcript.to_string(), None);
             }
         }
@@ -66,13 +67,13 @@ impl Prompts {
         (prompts, problems)
     }
 
-    /// Makes the forms in G.722 of what came from files; what is played before its turn, and texts
+    /// Makes the forms in G.722 of the prompts that calls may need and that came from files; what is played before its turn, and texts
     /// that were spoken, are heard in G.711's band. Takes seconds.
     pub fn widen(&self) {
         let built_in = BUILT_IN.iter().map(|(language, name, wav, _)| ((*language, *name), *wav));
         let built_in: BTreeMap<_, _> = built_in.collect();
         for ((language, name), said) in &self.said {
-            let prompt = self.set.find(language, name).filter(|prompt| !prompt.is_wide());
+            let prompt = self.set.made(language, name).filter(|prompt| !prompt.is_wide());
             let Some(prompt) = prompt else { continue };
             // A file that is gone by now was loaded before.
             let wav = match &said.file {

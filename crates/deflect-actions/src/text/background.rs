@@ -34,7 +34,11 @@ impl TextService {
         tokio::spawn(async move {
             // A whole day's texts may take longer to read than an order waits.
             let (store, now) = (&service.0.store, service.0.store.now_ms());
-            if let Err(error) = service.0.window.keep_up(store, &service.config(), now).await {
+            let read = async {
+                store.prepare().await?;
+                service.0.window.keep_up(store, &service.config(), now).await
+            };
+            if let Err(error) = read.await {
                 tracing::warn!(%error, "what was sent today is read with the first text");
             }
             let attempts = Arc::new(Semaphore::new(ATTEMPTS));

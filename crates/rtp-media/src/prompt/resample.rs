@@ -44,9 +44,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (b_lanes, b_rest) = b.as_chunks::<8>();
     let mut sums = [0.0_f32; 8];
     for (a, b) in a_lanes.iter().zip(b_lanes) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
+        sums = std::array::from_fn(|lane| sums[lane] + a[lane] * b[lane]);
     }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
     sums.iter().sum::<f32>() + rest

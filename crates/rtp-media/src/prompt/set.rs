@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::wav::{Sound, WavError, read_wav};
+use super::wav::{Sound, WavError, length, read_wav};
 use super::{Prompt, resample};
 
 /// The longest prompt that is loaded, in milliseconds.
@@ -14,13 +14,26 @@ const LONGEST_MS: u64 = 60_000;
 /// All prompts of a node.
 #[derive(Debug, Default, Clone)]
 pub struct PromptSet {
-    languages: BTreeMap<Box<str>, BTreeMap<Box<str>, Stored>>,
+    languages: BTreeMap<Box<str>, BTreeMap<Box<str>, Arc<Stored>>>,
 }
 
-#[derive(Debug, Clone)]
+/// A prompt, or the file that it is made of when it is first asked for.
+#[derive(Debug)]
 struct Stored {
-    prompt: Arc<Prompt>,
+    prompt: OnceLock<Arc<Prompt>>,
+    wav: &'static [u8],
     rate_hz: u32,
+    len_ms: u32,
+}
+
+impl Stored {
+    fn prompt(&self, name: &str) -> &Arc<Prompt> {
+        self.prompt.get_or_init(|| {
+            // Its headers were read; what is behind them would be silence at the worst.
+            let decoded = decode(self.wav, name).map(|(prompt, _)| prompt);
+            Arc::new(decoded.unwrap_or_else(|_| Prompt::from_samples(name, &[])))
+        })
+    }
 }
 
 /// A file that cannot be served, and why.
@@ -71,9 +84,32 @@ impl PromptSet {
 
     /// Adds a prompt, replacing one of the same language and name.
     pub fn insert(&mut self, language: &str, prompt: Arc<Prompt>, rate_hz: u32) {
-        let name = prompt.name.clone();
-        let prompts = self.languages.entry(language.into()).or_default();
-        prompts.insert(name, Stored { prompt, rate_hz });
+        let (name, len_ms) = (prompt.name.clone(), prompt.len_ms);
+        let stored = Stored { prompt: OnceLock::from(prompt), wav: &[], rate_hz, len_ms };
+        self.languages.entry(language.into()).or_default().insert(name, stored.into());
+    }
+
+    /// Adds a prompt that is made of a WAV file when it is first asked for, or by
+    /// [`make`](Self::make): in all sets that this one is cloned to at once.
+    ///
+    /// # Errors
+    /// Why the file cannot be served, as far as its headers tell.
+    pub fn insert_unmade(
+        &mut self,
+        language: &str,
+        name: &str,
+        wav: &'static [u8],
+    ) -> Result<(), PromptError> {
+        let (rate_hz, samples) = length(wav)?;
+        let len_ms = checked_ms(samples, rate_hz)?;
+        let stored = Stored { prompt: OnceLock::new(), wav, rate_hz, len_ms };
+        self.languages.entry(language.into()).or_default().insert(name.into(), stored.into());
+        Ok(())
+    }
+
+    /// Makes all prompts of a language, so that none is made while somebody waits for it.
+    pub fn make(&self, language: &str) {
+        let _ = self.prompts(language).count();
     }
 
     /// Adds a prompt from a WAV file in memory, replacing one of the same language and name.
@@ -93,7 +129,22 @@ impl PromptSet {
 
     /// The prompt of that language and name.
     pub fn find(&self, language: &str, name: &str) -> Option<Arc<Prompt>> {
-        Some(self.languages.get(language)?.get(name)?.prompt.clone())
+        Some(self.languages.get(language)?.get(name)?.prompt(name).clone())
+    }
+
+    /// That prompt if it was made by now.
+    pub fn made(&self, language: &str, name: &str) -> Option<&Arc<Prompt>> {
+        self.languages.get(language)?.get(name)?.prompt.get()
+    }
+
+    /// Its length in milliseconds, rounded down.
+    pub fn len_ms(&self, language: &str, name: &str) -> Option<u32> {
+        Some(self.languages.get(language)?.get(name)?.len_ms)
+    }
+
+    /// The names of a language's prompts, in order.
+    pub fn names(&self, language: &str) -> impl Iterator<Item = &str> {
+        self.languages.get(language).into_iter().flatten().map(|(name, _)| &**name)
     }
 
     /// The sample rate of its file, in hertz.
@@ -108,7 +159,7 @@ impl PromptSet {
 
     /// The prompts of a language, by name.
     pub fn prompts(&self, language: &str) -> impl Iterator<Item = &Arc<Prompt>> {
-        self.languages.get(language).into_iter().flatten().map(|(_, stored)| &stored.prompt)
+        self.languages.get(language).into_iter().flatten().map(|(name, stored)| stored.prompt(name))
     }
 
     /// How many prompts there are in all languages.
@@ -164,12 +215,17 @@ fn load_file(path: &Path, name: &str) -> Result<(Prompt, u32), PromptError> {
 
 fn decode(wav: &[u8], name: &str) -> Result<(Prompt, u32), PromptError> {
     let Sound { rate_hz, samples } = read_wav(wav)?;
-    let len_ms = samples.len() as u64 * 1_000 / u64::from(rate_hz);
-    if len_ms > LONGEST_MS {
-        return Err(PromptError::TooLong(len_ms));
-    }
+    checked_ms(samples.len(), rate_hz)?;
     let samples = resample::to_8_khz(rate_hz, &samples);
     Ok((Prompt::from_samples(name, &samples), rate_hz))
+}
+
+/// The length of so many samples in milliseconds, if a prompt may be that long.
+fn checked_ms(samples: usize, rate_hz: u32) -> Result<u32, PromptError> {
+    match samples as u64 * 1_000 / u64::from(rate_hz) {
+        len_ms @ ..=LONGEST_MS => Ok(len_ms as u32),
+        len_ms => Err(PromptError::TooLong(len_ms)),
+    }
 }
 
 #[cfg(test)]

@@ -38,17 +38,7 @@ pub enum WavError {
 /// # Errors
 /// What is wrong with it.
 pub fn read_wav(bytes: &[u8]) -> Result<Sound, WavError> {
-    let format =
-        find_chunk(bytes, b"fmt ").filter(|body| body.len() >= 16).ok_or(WavError::NotWav)?;
-    let word = |at: usize| u16::from_le_bytes([format[at], format[at + 1]]);
-    let (tag, channels) = (word(0), word(2));
-    let rate_hz = u32::from_le_bytes([format[4], format[5], format[6], format[7]]);
-    if channels != 1 {
-        return Err(WavError::NotMono(channels));
-    }
-    if ![8_000, 16_000, 48_000].contains(&rate_hz) {
-        return Err(WavError::Rate(rate_hz));
-    }
+    let (tag, rate_hz, _) = format(bytes)?;
     // WAVE_FORMAT_ALAW and _MULAW.
     let samples = match tag {
         6 => decode_g711(bytes, Law::Pcma)?,
@@ -56,6 +46,32 @@ pub fn read_wav(bytes: &[u8]) -> Result<Sound, WavError> {
         _ => decode_pcm(bytes).map_err(WavError::Format)?,
     };
     if samples.is_empty() { Err(WavError::Empty) } else { Ok(Sound { rate_hz, samples }) }
+}
+
+/// The rate in hertz of such a file and how many samples it has, by its headers where they tell.
+pub(super) fn length(bytes: &[u8]) -> Result<(u32, usize), WavError> {
+    let (tag, rate_hz, bits) = format(bytes)?;
+    let body = find_chunk(bytes, b"data").filter(|body| !body.is_empty());
+    match body {
+        Some(body) if tag == 1 && bits == 16 => Ok((rate_hz, body.len() / 2)),
+        _ => read_wav(bytes).map(|sound| (rate_hz, sound.samples.len())),
+    }
+}
+
+/// Its format's tag, its rate in hertz, and the bits of a sample.
+fn format(bytes: &[u8]) -> Result<(u16, u32, u16), WavError> {
+    let format =
+        find_chunk(bytes, b"fmt ").filter(|body| body.len() >= 16).ok_or(WavError::NotWav)?;
+    let word = |at: usize| u16::from_le_bytes([format[at], format[at + 1]]);
+    let (tag, channels, bits) = (word(0), word(2), word(14));
+    let rate_hz = u32::from_le_bytes([format[4], format[5], format[6], format[7]]);
+    if channels != 1 {
+        return Err(WavError::NotMono(channels));
+    }
+    if ![8_000, 16_000, 48_000].contains(&rate_hz) {
+        return Err(WavError::Rate(rate_hz));
+    }
+    Ok((tag, rate_hz, bits))
 }
 
 fn decode_g711(bytes: &[u8], law: Law) -> Result<Vec<i16>, WavError> {
