@@ -9,6 +9,7 @@ mod aftermath;
 mod agents;
 mod api;
 mod asks;
+mod asterisk;
 mod brands;
 mod callbacks;
 mod calls;
