@@ -1,4 +1,5 @@
-//! Puts the prompt set of the repository into the program, so that it runs without any file.
+//! Puts the prompt set of the repository into the program, so that it runs without any file; builds
+//! for development read it from the repository instead, for they are linked often.
 
 use std::{
     env,
@@ -12,27 +13,43 @@ fn main() -> io::Result<()> {
         .join("../../prompts")
         .canonicalize()?;
     println!("cargo::rerun-if-changed={}", prompts.display());
-    let mut sounds = String::from("&[\n");
+    let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let sound = if is_release { "include_bytes!" } else { "" };
+    let mut list = String::new();
     for folder in sorted(&prompts)?.into_iter().filter(|path| path.is_dir()) {
         let language = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        add(&mut sounds, &language, &folder, "")?;
+        add(&mut list, &language, &folder, "", sound)?;
     }
-    sounds.push_str("]\n");
+    let sounds = if is_release {
+        format!("{{\n    const ALL: &[Sound] = &[\n{list}    ];\n    ALL.to_vec()\n}}\n")
+    } else {
+        format!(
+            "{{\n    const ALL: &[(&str, &str, &str, &str)] = &[\n{list}    ];\n    \
+             let read = |path| &*std::fs::read(path).unwrap_or_default().leak();\n    \
+             ALL.iter().map(|&(language, name, path, said)| (language, name, read(path), said)).collect()\n}}\n"
+        )
+    };
     fs::write(PathBuf::from(env::var("OUT_DIR").unwrap_or_default()).join("sounds.rs"), sounds)
 }
 
 /// Adds the sounds of a folder and of the folders in it: language, name, sound, transcript.
-fn add(sounds: &mut String, language: &str, folder: &Path, prefix: &str) -> io::Result<()> {
+fn add(
+    list: &mut String,
+    language: &str,
+    folder: &Path,
+    prefix: &str,
+    sound: &str,
+) -> io::Result<()> {
     for path in sorted(folder)? {
         let name = format!("{prefix}{}", path.file_stem().unwrap_or_default().to_string_lossy());
         if path.is_dir() {
-            add(sounds, language, &path, &format!("{name}/"))?;
+            add(list, language, &path, &format!("{name}/"), sound)?;
         } else if path.extension().is_some_and(|extension| extension == "wav") {
             let transcript = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
             let transcript = transcript.trim();
             let written = writeln!(
-                sounds,
-                "    ({language:?}, {name:?}, include_bytes!({path:?}), {transcript:?}),"
+                list,
+                "        ({language:?}, {name:?}, {sound}({path:?}), {transcript:?}),"
             );
             written.map_err(io::Error::other)?;
         }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{LazyLock, OnceLock},
 };
 
 use ivr_runtime::flow::tts_name;
@@ -14,7 +14,8 @@ use rtp_media::prompt::{PromptProblem, PromptSet, read_wav};
 type Sound = (&'static str, &'static str, &'static [u8], &'static str);
 
 /// The set of `prompts/` of the repository, as it was when the program was built.
-static BUILT_IN: &[Sound] = include!(concat!(env!("OUT_DIR"), "/sounds.rs"));
+static BUILT_IN: LazyLock<Vec<Sound>> =
+    LazyLock::new(|| include!(concat!(env!("OUT_DIR"), "/sounds.rs")));
 
 /// Sounds with what is said in them.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +41,7 @@ impl Prompts {
 
     fn read_built_in() -> Self {
         let mut prompts = Self::default();
-        for (language, name, wav, transcript) in BUILT_IN {
+        for (language, name, wav, transcript) in BUILT_IN.iter() {
             // A test loads them all; a sound that would not load is missing, never a panic.
             if prompts.set.insert_unmade(language, name, wav).is_ok() {
                 prompts.say(language, name, transcript.to_string(), None);
