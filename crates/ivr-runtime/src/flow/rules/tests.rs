@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    call::History,
+    call::{History, Told},
     flow::{AnyPrompt, Shared, load},
 };
 
@@ -157,6 +157,38 @@ fn kh_12_each_fact_is_true_false_or_unknown_by_what_is_known() {
 }
 
 #[test]
+fn kh_12_what_a_source_tells_counts_while_it_is_fresh_then_its_default_and_nothing_is_guessed() {
+    let rules = [
+        ("wait_over_seconds = 60", (|told| told > 60) as fn(u32) -> bool),
+        ("agents_available = { at_most = 60 }", |told| told <= 60),
+        ("agents_available = { at_least = 60 }", |told| told >= 60),
+    ];
+    let values = [None, Some(0), Some(59), Some(60), Some(61)];
+    for (rule, holds) in rules {
+        let flow = flow_with("queue", &format!("source = \"queue\"\n{rule}"));
+        let of = |facts: &Facts| evaluate(&flow, facts, NOW_MS, RuleId(0));
+        assert_eq!(of(&Facts::default()), Unknown, "{rule}: it told nothing at all");
+        for (value, later) in values.into_iter().flat_map(|v| values.map(|later| (v, later))) {
+            for (until_ms, counts) in [(NOW_MS, value), (NOW_MS - 1, later)] {
+                let told = Told {
+                    wait_seconds: value,
+                    agents_available: value,
+                    until_ms,
+                    later_wait_seconds: later,
+                    later_agents_available: later,
+                    ..Told::default()
+                };
+                let other = Told { until_ms: i64::MAX, wait_seconds: Some(9), ..Told::default() };
+                let sources = [("queue".to_owned(), told), ("other".to_owned(), other)].into();
+                let facts = Facts { sources, ..Facts::default() };
+                let expected = counts.map_or(Unknown, |told| Truth::from(holds(told)));
+                assert_eq!(of(&facts), expected, "{rule}: {value:?}, then {later:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_time_of_day_is_that_of_its_zone_and_may_go_over_midnight() {
     // 1,790,000,000 s: 14:13:20 UTC, 15:13 in London, 23:13 in Tokyo.
     for (from, to, zone, truth) in [
@@ -247,6 +279,7 @@ case = [{{ if = "{name}", go = "agents" }}]
 otherwise = "agents"
 "#
     );
-    let checked = load(&text, "test.toml", &Shared::default(), &AnyPrompt);
+    let shared = Shared { sources: vec!["queue".into()], ..Shared::default() };
+    let checked = load(&text, "test.toml", &shared, &AnyPrompt);
     checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings))
 }
