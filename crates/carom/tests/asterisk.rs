@@ -218,6 +218,65 @@ fn ic_05_a_caller_who_declines_keeps_the_place_in_its_queue_and_gets_an_agent() 
     assert!(sound::tenths_of_tone(&heard, 1_000.0) >= 20, "the agent is heard");
 }
 
+/// Music for three seconds, then the agent's phone.
+const DIRECT: &str = "\
+exten => agents,1,Answer()
+ same => n,MusicOnHold(default,3)
+ same => n,Dial(PJSIP/a1,30)
+";
+
+#[test]
+fn its_reinvite_that_moves_the_media_to_the_agent_s_phone_is_followed_and_tells_of_a_person() {
+    let place = Place::new();
+    let direct = "direct_media=yes\ndisallow=all\nallow=ulaw";
+    let pbx = PbxSetup::new(&place, place.pbx(), DIRECT)
+        .endpoint(direct)
+        .phone("a1", place.ip(10))
+        .start(&place, TMP);
+    let flow = FLOW.replacen(
+        "answered_means = \"human\"",
+        "answered_means = \"queue\"\nhuman_signal   = \"reinvite\"",
+        1,
+    );
+    let engine = Engine::start_with(BIN, &place, CONFIG, &flow);
+    let agent = Softphone::new(place.ip(10), 1_000.0).user("a1").start(&place);
+    let recording = place.folder().join("heard.wav");
+    let answer = rings_until(&place, CALLER, &["0@1s", "7@8s"], &recording, "11s");
+    assert_eq!(answer.status.code(), Some(3), "{answer:?}");
+    eventually("the agent hears the key", || (agent.keys() == "7").then_some(()));
+    agent.saw("CALL_CLOSED");
+    pbx.idle();
+    engine.idle();
+    let line = engine.time_line();
+    assert!(line.contains("target → us  INVITE"), "Asterisk leaves the media: {line}");
+    assert!(line.contains("forwarded, human"), "{line}");
+    let heard = sound::read(&recording).unwrap();
+    assert!(sound::tenths_of_tone(&heard, MUSIC_HZ) >= 20, "the music");
+    assert!(sound::tenths_of_tone(&heard, 1_000.0) >= 40, "and then the agent");
+}
+
+#[test]
+fn when_it_dies_in_a_call_the_caller_is_let_go_and_not_left_in_silence() {
+    let place = Place::new();
+    let mut pbx = PbxSetup::new(&place, place.pbx(), DIRECT).start(&place, TMP);
+    let config = CONFIG.replace("[media]", "[media]\ntimeout_seconds = 2");
+    let engine = Engine::start_with(BIN, &place, &config, FLOW);
+    let recording = place.folder().join("heard.wav");
+    let answer = std::thread::scope(|scope| {
+        let caller = scope.spawn(|| rings_until(&place, CALLER, &["0@1s"], &recording, "40s"));
+        eventually("its music is heard", || {
+            let answered = |_| engine.time_line().contains("target: first RTP packet");
+            engine.calls().first().is_some_and(answered).then_some(())
+        });
+        pbx.kill();
+        caller.join().unwrap()
+    });
+    assert_eq!(answer.status.code(), Some(0), "{answer:?}");
+    let line = engine.time_line();
+    assert!(line.contains("target: no media for the time-out"), "{line}");
+    engine.idle();
+}
+
 /// A node and an Asterisk with one agent, whose phone is rung after so many seconds.
 fn queue(delay: u32) -> (Place, Pbx, Engine) {
     let place = Place::new();

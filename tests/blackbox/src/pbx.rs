@@ -257,9 +257,10 @@ impl PbxSetup {
             let _ = write!(
                 text,
                 "[{name}]\ntype=endpoint\ntransport=udp\ncontext=in\ndisallow=all\nallow=ulaw\n\
-                 aors={name}\nmedia_address={at}\nbind_rtp_to_media_address=yes\ndirect_media=no\n\
+                 aors={name}\nmedia_address={at}\nbind_rtp_to_media_address=yes\n{}\n\
                  [{name}]\ntype=aor\ncontact=sip:{name}@{phone}:5060\n\
-                 [{name}]\ntype=identify\nendpoint={name}\nmatch={phone}\n"
+                 [{name}]\ntype=identify\nendpoint={name}\nmatch={phone}\n",
+                self.endpoint
             );
         }
         text
