@@ -1,7 +1,8 @@
 """Twilio's own validator on our signatures, and its signatures of the same requests.
 
 Reads {"token", "cases": [{"url", "form": [[name, value]], "signature"}]}, writes
-[{"valid", "signature"}].
+[{"valid", "signature"}]. With "bodies" posted to "url", which are no forms, it writes
+[{"url", "valid", "signature"}] of those behind them.
 """
 
 import json
@@ -29,5 +30,11 @@ for case in told["cases"]:
             "valid": validator.validate(case["url"], form, case["signature"]),
             "signature": validator.compute_signature(case["url"], form),
         }
+    )
+for body in told.get("bodies", []):
+    url = told["url"] + "&bodySHA256=" + validator.compute_hash(body)
+    signature = validator.compute_signature(url, {})
+    answers.append(
+        {"url": url, "valid": validator.validate(url, body, signature), "signature": signature}
     )
 json.dump(answers, sys.stdout)

@@ -81,3 +81,4 @@ mod tls;
 mod visits;
 mod voicemail;
 mod waits;
+mod webhooks;

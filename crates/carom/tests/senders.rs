@@ -229,6 +229,12 @@ fn e10_a_sender_that_its_provider_cannot_serve_is_refused() {
             "no sender serves FR",
         ),
         (OTHERS, "file:pair", "file:key", "`verify_token` is no name and password"),
+        (
+            OTHERS,
+            "verify_token = \"file:pair\"",
+            "verify_token = \"file:pair\"\nwebhook_path = \"file:short\"",
+            "`webhook_path` is not 16 to 128",
+        ),
         (OTHERS, "{to}", "you", "neither `url` nor `body` holds the number"),
         (OTHERS, "\"ttl\":", "ttl:", "`body` is no JSON"),
         (OTHERS, "\"invalid\"", "\"wrong\"", "`errors` does not know `wrong`"),
@@ -336,7 +342,7 @@ fn smpp_binds_by_tls_to_a_centre_of_others_and_to_none_that_the_system_does_not_
     centre.wait().unwrap();
 }
 
-fn ask(place: &Place, method: &str, path: &str, headers: &str, body: &str) -> String {
+pub(crate) fn ask(place: &Place, method: &str, path: &str, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
     write!(
         stream,

@@ -23,11 +23,12 @@ use common::{
     sender, wide,
 };
 use deflect_actions::{
+    link::{Signer, SigningKey, Statement},
     provider::{
         Provider, form,
         gateway::plivo::Version,
         smpp::{Alphabet, Long, ReceiptIds, Settings, Smpp},
-        twilio::{is_genuine, signature},
+        twilio::{is_genuine, is_genuine_body, signature},
     },
     text::{TextConfig, TextOutcome, TextService},
 };
@@ -59,6 +60,94 @@ fn twilio_s_validator_accepts_our_signatures_and_we_accept_its() {
         assert_eq!(answer["valid"], true, "{url} {form:?}");
         assert!(is_genuine(TOKEN, url, form, answer["signature"].as_str().unwrap()), "{url}");
     }
+}
+
+#[test]
+fn twilio_s_validator_signs_bodies_that_are_no_forms_as_we_expect_it() {
+    let mut random = Random::new();
+    let bodies: Vec<String> = (0..100)
+        .map(|_| json!({ "Body": random.text(60), "n": random.word(5) }).to_string())
+        .collect();
+    let url = "https://carom.example/webhooks/twilio/t/inbound?m=1";
+    let asked = json!({ "token": TOKEN, "cases": [], "url": url, "bodies": bodies });
+    let told = python("twilio_signatures.py", &asked);
+    for (body, told) in bodies.iter().zip(told.as_array().unwrap()) {
+        let (url, claimed) = (told["url"].as_str().unwrap(), told["signature"].as_str().unwrap());
+        assert_eq!(told["valid"], true);
+        assert!(is_genuine_body(TOKEN, url, body.as_bytes(), claimed), "{url} {body}");
+        assert!(!is_genuine_body(TOKEN, url, format!("{body} ").as_bytes(), claimed), "{body}");
+        assert!(!is_genuine_body("other", url, body.as_bytes(), claimed), "{body}");
+    }
+}
+
+#[test]
+fn ic_03_statements_of_both_kinds_are_believed_by_the_published_keys_alone() {
+    let random = ring::rand::SystemRandom::new();
+    let of_p256 = || {
+        let kind = &ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+        let pair = ring::signature::EcdsaKeyPair::generate_pkcs8(kind, &random).unwrap();
+        let der = STANDARD.encode(pair.as_ref());
+        format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n")
+    };
+    let of_ed25519 = || {
+        let pair = ring::signature::Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+        let der = STANDARD.encode(pair.as_ref());
+        format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n")
+    };
+    let (new, old, given) = (of_p256(), of_p256(), of_ed25519());
+    let key = |pem: &String| SigningKey::from_pem(pem.as_bytes()).unwrap();
+    let own = || SigningKey::from_seed(&[7; 32]);
+    let signs = |signer: &Signer, id: &str| {
+        let context = std::collections::BTreeMap::from([("customer".into(), "c7 – é".into())]);
+        let statement = Statement {
+            issuer: "https://c.example",
+            audience: "https://shop.example",
+            id,
+            now: 1_000,
+            level: "L2",
+            topic: Some("orders"),
+            language: "en-GB",
+            context: &context,
+        };
+        signer.sign(&statement).unwrap()
+    };
+    let by = |keys: &[&String]| Signer::new(keys.iter().map(|pem| key(pem)).collect(), own());
+    // A key is replaced: the old one signs while the new one is published already, then the new one.
+    let before = by(&[&old, &new]);
+    let after = by(&[&new, &old, &old]);
+    let tokens = [
+        signs(&by(&[]), "own"),
+        signs(&before, "old"),
+        signs(&after, "new"),
+        signs(&by(&[&given]), "given"),
+    ];
+    let part = |n: usize, of: usize| tokens[of].split('.').nth(n).unwrap();
+    let forged = format!("{}.{}.{}", part(0, 2), part(1, 1), part(2, 2));
+    let judged = |signer: &Signer| {
+        let all: Vec<&String> = tokens.iter().chain([&forged]).collect();
+        let told = judge("node", "statements.js", &json!({ "jwks": signer.jwks(), "tokens": all }));
+        let told = told.as_array().unwrap().clone();
+        told.iter()
+            .map(|told| (told["alg"].clone(), told["claims"]["jti"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let (none, es, ed) = ((Value::Null, Value::Null), "ES256", "EdDSA");
+    let believed = |alg: &str, id: &str| (json!(alg), json!(id));
+    for signer in [&before, &after] {
+        assert_eq!(signer.jwks()["keys"].as_array().unwrap().len(), 3, "each once");
+        assert_eq!(
+            judged(signer),
+            [
+                believed(ed, "own"),
+                believed(es, "old"),
+                believed(es, "new"),
+                none.clone(),
+                none.clone()
+            ]
+        );
+    }
+    let alone = [believed(ed, "own"), none.clone(), none.clone(), none.clone(), none];
+    assert_eq!(judged(&by(&[])), alone);
 }
 
 /// One request, and what is claimed of it.

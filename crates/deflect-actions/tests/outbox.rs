@@ -40,7 +40,7 @@ on_both!(
     a_second_text_within_the_window_is_a_duplicate,
     lp_04_the_sandbox_keeps_the_text_and_it_can_be_read,
     numbers_and_bodies_are_never_in_the_open_and_erased_a_day_later,
-    a_text_too_long_is_refused,
+    a_text_too_long_is_refused_unless_its_flow_lets_it_be_longer,
     lp_01_an_address_is_not_sent_after_its_lifetime,
 );
 
@@ -501,11 +501,16 @@ async fn numbers_and_bodies_are_never_in_the_open_and_erased_a_day_later(db: Db)
     assert_eq!(db.texts("SELECT dest_key FROM message").await, [Some(key)]);
 }
 
-async fn a_text_too_long_is_refused(db: Db) {
+async fn a_text_too_long_is_refused_unless_its_flow_lets_it_be_longer(db: Db) {
     let texts = service(&db, sandbox()).await;
     let mut order = order(texts.store(), &mobile(1));
     order.text = "ç".repeat(140);
-    assert_eq!(texts.send(order).await, TextOutcome::Failed { class: "too_long".to_owned() });
+    let refused = texts.send(order.clone()).await;
+    assert_eq!(refused, TextOutcome::Failed { class: "too_long".to_owned() });
+    // Its flow may let it be longer.
+    order.max_segments = 3;
+    assert!(matches!(texts.send(order).await, TextOutcome::Accepted { .. }));
+    assert_eq!(texts.store().messages(1).await.unwrap()[0].segments, Some(3));
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test measures how long a caller waits")]

@@ -8,12 +8,13 @@ use std::time::Duration;
 use common::{Db, call, ended, mobile, order, sandbox};
 use deflect_actions::{
     Clock,
-    store::{CallInput, Erased, OutcomeRow, Row, StepRow, Store, Swept, Writer},
+    store::{CallInput, Cell, Erased, OutcomeRow, Row, StepRow, Store, Swept, Writer},
     text::{TextOutcome, TextService},
 };
 
 on_both!(
     steps_go_after_ninety_days_and_calls_with_all_that_refers_to_them_after_thirteen_months,
+    dp_11_steps_are_counted_before_they_go_and_the_reports_say_the_same_as_before,
     a_caller_is_forgotten_and_the_opt_out_is_not,
 );
 
@@ -82,7 +83,9 @@ async fn steps_go_after_ninety_days_and_calls_with_all_that_refers_to_them_after
     clock.advance(91 * DAY_MS);
     let swept = store.sweep().await.unwrap();
     assert_eq!(swept, Swept { erased: 1, steps: 1, calls: 0 });
-    for (table, rows) in [("step", 0), ("call_input", 0), ("call", 2), ("message", 1)] {
+    for (table, rows) in
+        [("step", 0), ("step_count", 1), ("call_input", 0), ("call", 2), ("message", 1)]
+    {
         assert_eq!(count(&db, table).await, rows, "{table}");
     }
 
@@ -98,6 +101,42 @@ async fn steps_go_after_ninety_days_and_calls_with_all_that_refers_to_them_after
     assert_eq!(count(&db, "opt_out").await, 1, "they stay");
     let opted_out = store.is_opted_out("retail", &mobile(3), "").await.unwrap();
     assert!(opted_out, "and are found under their own key");
+}
+
+async fn dp_11_steps_are_counted_before_they_go_and_the_reports_say_the_same_as_before(db: Db) {
+    let clock = Clock::default();
+    let store = db.store_with("n1", "b1", clock.clone()).await;
+    for n in 1..=3 {
+        texted(&store, n).await;
+    }
+    let visits = async |store: &Store| {
+        let dates = ["2000-01-01", "2999-12-31"].map(|date| Cell::Text(date.to_owned()));
+        let range = [dates.to_vec(), vec![Cell::Number(0), Cell::Number(i64::MAX)]].concat();
+        store.report("step_visits", &range).await.unwrap().rows
+    };
+    let text = |text: &str| Cell::Text(text.to_owned());
+    let expected = |n| vec![vec![text("main"), text("main"), text("1"), Cell::Number(n)]];
+    assert_eq!(visits(&store).await, expected(3));
+    // Half of them are old: what is counted and what is there are one sum.
+    clock.advance(50 * DAY_MS);
+    texted(&store, 4).await;
+    clock.advance(41 * DAY_MS);
+    let other = db.store_with("n2", "b1", clock.clone()).await;
+    // Nodes that sweep at once count nothing twice.
+    let (one, two) = tokio::join!(store.sweep(), other.sweep());
+    assert_eq!(one.unwrap().steps + two.unwrap().steps, 3);
+    assert_eq!(count(&db, "step").await, 1);
+    assert_eq!(visits(&store).await, expected(4));
+    clock.advance(60 * DAY_MS);
+    store.sweep().await.unwrap();
+    assert_eq!(count(&db, "step").await, 0);
+    assert_eq!(visits(&store).await, expected(4));
+    let rows = "SELECT flow_rev || ' ' || local_date || ' ' || exit FROM step_count";
+    assert_eq!(db.texts(rows).await, [Some("abc 2026-11-24 1".to_owned())]);
+    // As long as calls are kept.
+    clock.advance(14 * 31 * DAY_MS);
+    store.sweep().await.unwrap();
+    assert_eq!(count(&db, "step_count").await, 0);
 }
 
 async fn a_caller_is_forgotten_and_the_opt_out_is_not(db: Db) {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use deflect_actions::store::Cell;
 use ivr_runtime::graph::{Visits, dot, draw, mermaid, svg};
 
-use super::ConfigArg;
+use super::{ConfigArg, by_day};
 use crate::{
     config::{self, Config},
     node::clock::wall_ms,
@@ -79,20 +79,20 @@ async fn visits(
     days: u16,
 ) -> anyhow::Result<BTreeMap<String, Visits>> {
     let store = super::past::store(config)?;
-    let now_ms = wall_ms();
-    let since_ms = now_ms - i64::from(days) * DAY_MS;
-    let range = [Cell::Number(since_ms), Cell::Number(now_ms), Cell::Text(flow.to_owned())];
-    let report = store.report("drop_off", &range).await?;
-    let count = |row: usize, column: &str| match report.cell(row, column) {
-        Some(Cell::Number(number)) => u64::try_from(*number).unwrap_or(0),
-        _ => 0,
-    };
-    let rows = (0..report.rows.len()).filter_map(|row| match report.cell(row, "step") {
-        Some(Cell::Text(step)) => {
-            let (visits, hang_ups) = (count(row, "visits"), count(row, "hangups"));
-            Some((step.clone(), Visits { visits, hang_ups }))
+    // Of steps that are deleted, too.
+    let range = by_day::range(wall_ms(), i64::from(days) * DAY_MS);
+    let report = store.report("step_visits", &range).await?;
+    let mut visits: BTreeMap<String, Visits> = BTreeMap::new();
+    for row in &report.rows {
+        let [Cell::Text(of), Cell::Text(step), Cell::Text(exit), Cell::Number(n)] = &row[..] else {
+            continue;
+        };
+        if of == flow {
+            let n = u64::try_from(*n).unwrap_or(0);
+            let step = visits.entry(step.clone()).or_default();
+            step.visits += n;
+            step.hang_ups += if exit == "hangup" { n } else { 0 };
         }
-        _ => None,
-    });
-    Ok(rows.collect())
+    }
+    Ok(visits)
 }

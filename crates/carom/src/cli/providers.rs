@@ -48,7 +48,10 @@ impl ProvidersArgs {
         let runtime = tokio::runtime::Runtime::new().context("starting")?;
         let mut well = true;
         for name in names {
-            well &= runtime.block_on(check(name, &snapshot.texts));
+            let mut all = snapshot.config.providers.iter();
+            let found = all.find(|provider| provider.name == *name);
+            let segment = found.map_or_else(String::new, |it| it.entrance.segment());
+            well &= runtime.block_on(check(name, &segment, &snapshot.texts));
         }
         for provider in of_links {
             well &= runtime.block_on(link_providers::check(&provider.name, &snapshot));
@@ -58,7 +61,7 @@ impl ProvidersArgs {
 }
 
 /// Prints what is found of a provider; whether all is well.
-async fn check(name: &str, texts: &TextConfig) -> bool {
+async fn check(name: &str, segment: &str, texts: &TextConfig) -> bool {
     let provider = &texts.providers[name];
     let sender = texts.senders.iter().find(|sender| sender.provider == name);
     let checked = provider.check(sender.map(|sender| sender.from.as_str()), LIMIT).await;
@@ -76,17 +79,23 @@ async fn check(name: &str, texts: &TextConfig) -> bool {
             false
         }
     };
-    known & webhook(name, provider, texts.public_url.as_deref()).await
+    known & webhook((name, segment), provider, texts.public_url.as_deref()).await
 }
 
-async fn webhook(name: &str, provider: &Provider, public_url: Option<&str>) -> bool {
+/// `segment` is the secret one of its path: it is asked at, and not shown.
+async fn webhook(
+    (name, segment): (&str, &str),
+    provider: &Provider,
+    public_url: Option<&str>,
+) -> bool {
     let Some(tail) = provider.webhook() else { return true };
     let Some(base) = public_url else {
         println!("{name}: no receipts, for there is no `[http] public_url`");
         return true;
     };
-    let url = format!("{base}/webhooks/{}/{name}{tail}", provider.kind());
-    let (told, well) = match reach_webhook(&url, LIMIT).await {
+    let address = |segment| format!("{base}/webhooks/{}/{name}{segment}{tail}", provider.kind());
+    let shown = address(if segment.is_empty() { "" } else { "/…" });
+    let (told, well) = match reach_webhook(&address(segment), LIMIT).await {
         Reached::Us => ("a node answers there and refuses what is not signed".to_owned(), true),
         Reached::Other(404) => {
             ("something answers there, but knows no such webhook (404)".to_owned(), false)
@@ -94,6 +103,6 @@ async fn webhook(name: &str, provider: &Provider, public_url: Option<&str>) -> b
         Reached::Other(status) => (format!("something else answers there ({status})"), false),
         Reached::Nobody => ("nobody answers there, seen from this machine".to_owned(), false),
     };
-    println!("{name}: webhook {url}: {told}");
+    println!("{name}: webhook {shown}: {told}");
     well
 }

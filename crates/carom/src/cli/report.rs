@@ -20,8 +20,11 @@ pub struct ReportArgs {
     /// people got at each; `waited`: who left the line with or without opening the link that was
     /// texted to them there; `channels`: calls of each day beside what other channels counted;
     /// `senders`: how much of each sender's texts arrived, and was taken for spam; `presses`: keys
-    /// that callers pressed until an answer began.
-    #[arg(value_parser = ["engaged", "destinations", "waited", "channels", "senders", PRESSES])]
+    /// that callers pressed until an answer began; `steps`: how often each step was left by which
+    /// exit, by flow, also of calls whose steps are deleted.
+    #[arg(value_parser = [
+        "engaged", "destinations", "waited", "channels", "senders", PRESSES, "steps",
+    ])]
     what: String,
     /// So many days back.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
@@ -51,6 +54,7 @@ impl ReportArgs {
                     let flows = snapshot.flows.iter().map(|flow| flow.name.as_str());
                     by_flow(&store, "presses_to_answer", &range, flows).await?
                 }
+                "steps" => store.report("step_visits", &range).await?,
                 what => store.report(what, &range).await?,
             };
             Ok::<_, anyhow::Error>(report)
@@ -98,7 +102,7 @@ impl ReportArgs {
     /// From, to and, where later calls matter, the window; for whole days, the days too.
     fn range(&self, now_ms: i64) -> Vec<Cell> {
         let days_ms = i64::from(self.days) * DAY_MS;
-        if self.what == "channels" {
+        if matches!(self.what.as_str(), "channels" | "steps") {
             return by_day::range(now_ms, days_ms);
         }
         let range = if self.judges() {

@@ -2,10 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use deflect_actions::hooks::{self, Hook};
+use deflect_actions::{
+    hooks::{self, Hook},
+    link::SigningKey,
+};
 use ivr_runtime::diagnose::Code;
 
 use super::{
+    net::Net,
     provider::{OauthKeys, oauth_keys},
     read::Table,
     secret::Secret,
@@ -40,6 +44,10 @@ pub struct Http {
     pub tokens: Vec<Token>,
     /// Who is told of events.
     pub webhooks: Vec<Hook>,
+    /// Keys that statements of links are signed with, PEM: the first signs; empty: the store's.
+    pub link_keys: Vec<Secret>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<Net>,
 }
 
 /// Who may ask for something.
@@ -107,7 +115,14 @@ impl Http {
 impl Default for Http {
     fn default() -> Self {
         let listen = (Ipv4Addr::LOCALHOST, 8080).into();
-        Self { listen, public_url: None, tokens: Vec::new(), webhooks: Vec::new() }
+        Self {
+            listen,
+            public_url: None,
+            tokens: Vec::new(),
+            webhooks: Vec::new(),
+            link_keys: Vec::new(),
+            proxies: this_machine(),
+        }
     }
 }
 
@@ -116,7 +131,26 @@ pub(super) fn read(table: &Table<'_>) -> Http {
     let public_url = table.web_address("public_url");
     let tokens = table.array_of_tables("tokens").into_iter().filter_map(token).collect();
     let webhooks = table.array_of_tables("webhooks").into_iter().filter_map(webhook).collect();
-    Http { listen, public_url, tokens, webhooks }
+    let proxies = table.parsed_list("proxies").unwrap_or_else(this_machine);
+    Http { listen, public_url, tokens, webhooks, link_keys: link_keys(table), proxies }
+}
+
+fn this_machine() -> Vec<Net> {
+    ["127.0.0.0/8", "::1"].into_iter().filter_map(|net| net.parse().ok()).collect()
+}
+
+fn link_keys(table: &Table<'_>) -> Vec<Secret> {
+    let keys = table.secrets("link_keys").into_iter();
+    let good = keys.filter(|(key, place)| {
+        let read = SigningKey::from_pem(key.reveal().as_bytes());
+        if let Err(why) = &read {
+            let help = "`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, or \
+                        `-algorithm ed25519`, makes one";
+            table.problem(Code::E13, place, format!("`link_keys`: {why}"), help);
+        }
+        read.is_ok()
+    });
+    good.map(|(key, _)| key).collect()
 }
 
 fn webhook(table: Table<'_>) -> Option<Hook> {

@@ -12,8 +12,10 @@ pub struct Limits {
     pub calls: u32,
     /// New calls per second.
     pub new_calls_per_second: u32,
-    /// Countries whose numbers may be texted or called back, ISO codes; left out, those of the trunks.
+    /// Countries whose numbers may be texted, ISO codes; left out, those of the trunks.
     pub countries: Vec<String>,
+    /// Countries whose numbers may be called back; left out, those that may be texted.
+    pub callback_countries: Vec<String>,
     /// Texts to one number in an hour.
     pub texts_per_caller_hour: u32,
     /// Texts to one number in a day.
@@ -34,6 +36,8 @@ pub struct Limits {
     pub callbacks_per_hour: u32,
     /// Who says how risky a number is.
     pub risk: Option<RiskCheck>,
+    /// The provider that says which numbers are landlines.
+    pub line_types: Option<String>,
 }
 
 impl Default for Limits {
@@ -42,6 +46,7 @@ impl Default for Limits {
             calls: 500,
             new_calls_per_second: 50,
             countries: Vec::new(),
+            callback_countries: Vec::new(),
             texts_per_caller_hour: 2,
             texts_per_caller_day: 4,
             texts_per_prefix_hour: 60,
@@ -52,6 +57,7 @@ impl Default for Limits {
             spend_per_day: None,
             callbacks_per_hour: 30,
             risk: None,
+            line_types: None,
         }
     }
 }
@@ -60,8 +66,18 @@ const MANY: u32 = 1_000_000;
 /// Twilio calls scores from 75 on high.
 const REFUSE_FROM: u32 = 75;
 
-/// `names` are those of the providers, `scorers` of those that score numbers.
-pub(super) fn read(table: &Table<'_>, names: &[&str], scorers: &[&str]) -> Limits {
+/// What providers can say of numbers, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Knowing<'a> {
+    /// All providers.
+    pub names: Vec<&'a str>,
+    /// Those that score numbers.
+    pub scorers: Vec<&'a str>,
+    /// Those that know kinds of lines.
+    pub lines: Vec<&'a str>,
+}
+
+pub(super) fn read(table: &Table<'_>, knowing: &Knowing<'_>) -> Limits {
     let mut limits = Limits::default();
     let set = |table: &Table<'_>, key: &'static str, at: &mut u32| {
         if let Some(number) = table.number(key, 1..=MANY) {
@@ -71,6 +87,7 @@ pub(super) fn read(table: &Table<'_>, names: &[&str], scorers: &[&str]) -> Limit
     set(table, "calls", &mut limits.calls);
     set(table, "new_calls_per_second", &mut limits.new_calls_per_second);
     limits.countries = table.countries("countries").unwrap_or_default();
+    limits.callback_countries = table.countries("callback_countries").unwrap_or_default();
     if let Some(caller) = table.table("texts_per_caller") {
         set(&caller, "per_hour", &mut limits.texts_per_caller_hour);
         set(&caller, "per_day", &mut limits.texts_per_caller_day);
@@ -109,9 +126,10 @@ pub(super) fn read(table: &Table<'_>, names: &[&str], scorers: &[&str]) -> Limit
     }
     set(table, "callbacks_per_hour", &mut limits.callbacks_per_hour);
     if let Some(risk) = table.table("risk") {
-        let provider = risk.required("provider", |t| t.reference("provider", "provider", names));
+        let provider =
+            risk.required("provider", |t| t.reference("provider", "provider", &knowing.names));
         let provider = provider.filter(|named| {
-            let scores = scorers.contains(&named.value.as_str());
+            let scores = knowing.scorers.contains(&named.value.as_str());
             if !scores {
                 let message = format!("`[provider.{}]` scores no numbers", named.value);
                 risk.note(Code::E00, "provider", message, "one of kind `twilio` does");
@@ -124,6 +142,15 @@ pub(super) fn read(table: &Table<'_>, names: &[&str], scorers: &[&str]) -> Limit
             refuse_from: u8::try_from(refuse_from).unwrap_or(u8::MAX),
         });
         risk.finish();
+    }
+    if let Some(named) = table.reference("line_types", "provider", &knowing.names) {
+        if knowing.lines.contains(&named.value.as_str()) {
+            limits.line_types = Some(named.value);
+        } else {
+            let message = format!("`[provider.{}]` knows no kinds of lines", named.value);
+            let help = "one of kind `twilio` or `telnyx` does";
+            table.note(Code::E00, "line_types", message, help);
+        }
     }
     limits
 }

@@ -4,6 +4,7 @@
 
 mod business;
 mod control;
+mod countries;
 mod destinations;
 mod entry;
 mod http;
@@ -52,7 +53,7 @@ pub use net::{Net, NetError};
 pub use online::ask_destinations;
 pub use privacy::Privacy;
 pub use prompts::{Prompts, transcript_beside};
-pub use provider::{OauthKeys, Provider, ProviderKind};
+pub use provider::{Entrance, OauthKeys, Provider, ProviderKind};
 pub use report::CheckReport;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use source::{Source, SourceKind};

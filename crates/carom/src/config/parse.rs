@@ -1,8 +1,7 @@
 //! The whole of `carom.toml`, section by section.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
-use deflect_actions::text::Sender;
 use ivr_runtime::{
     diagnose::{self, Asked, Code, Notes, Problem, Span},
     flow::{
@@ -13,9 +12,12 @@ use ivr_runtime::{
 };
 
 use super::{
-    Config, Control, Http, Limits, Listener, Media, Privacy, Provider, ProviderKind, Transport,
-    Trunk, TrunkTransport, Tts, business, control, entry, http, limits, listener, load, media,
-    privacy, provider, read::Table, sender, source, store, system, trunk,
+    Config, Control, Http, Limits, Listener, Media, Privacy, ProviderKind, Transport, Trunk,
+    TrunkTransport, Tts, business, control, countries, entry, http,
+    limits::{self, Knowing},
+    listener, load, media, privacy, provider,
+    read::Table,
+    sender, source, store, system, trunk,
 };
 
 /// Reads the text of a `carom.toml`; paths in it are relative to `base`. `None` where nothing can
@@ -67,7 +69,6 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let trunks = all(root, "trunk", trunk::read);
     refuse_twins(root.notes(), &trunks);
     refuse_unreachable_trunks(root.notes(), &listeners, &trunks);
-    let trunks: Vec<Trunk> = trunks.into_iter().map(|(trunk, _)| trunk).collect();
     let media = section(root, "media", media::read).unwrap_or_else(Media::default);
     refuse_unreachable_media(root, &listeners, &media);
     let targets = root.names_under("target");
@@ -122,16 +123,22 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     };
     let http = section(root, "http", http::read).unwrap_or_else(Http::default);
     let control = section(root, "control", control::read);
-    let scores = |one: &&Provider| matches!(one.kind, ProviderKind::Twilio { .. });
-    let scorers: Vec<&str> = providers.iter().filter(scores).map(|one| one.name.as_str()).collect();
-    let read_limits = |table: &Table<'_>| limits::read(table, &provider_names, &scorers);
+    let of_kind = |is: fn(&ProviderKind) -> bool| -> Vec<&str> {
+        let found = providers.iter().filter(|one| is(&one.kind));
+        found.map(|one| one.name.as_str()).collect()
+    };
+    let knowing = Knowing {
+        names: provider_names.clone(),
+        scorers: of_kind(|kind| matches!(kind, ProviderKind::Twilio { .. })),
+        lines: of_kind(|kind| {
+            matches!(kind, ProviderKind::Twilio { .. } | ProviderKind::Telnyx { .. })
+        }),
+    };
+    let read_limits = |table: &Table<'_>| limits::read(table, &knowing);
     let mut limits = section(root, "limits", read_limits).unwrap_or_else(Limits::default);
     let privacy = section(root, "privacy", privacy::read).unwrap_or_else(Privacy::default);
-    if limits.countries.is_empty() {
-        let countries: BTreeSet<String> = trunks.iter().map(|t| t.country.clone()).collect();
-        limits.countries = countries.into_iter().collect();
-    }
-    refuse_countries_without_sender(root, &senders, &trunks);
+    countries::settle(&mut limits, &trunks);
+    countries::refuse_without_sender(root, &senders, &trunks);
     let sockets: Vec<_> = listeners.iter().map(Listener::socket).collect();
     for (target, place) in &drafts {
         tables::refuse_numbers(target, place, &limits.countries, root.notes());
@@ -144,7 +151,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         prompts_dir,
         tts,
         listeners,
-        trunks,
+        trunks: trunks.into_iter().map(|(trunk, _)| trunk).collect(),
         media,
         targets: drafts,
         hours,
@@ -293,21 +300,4 @@ fn named<'a, T>(
         table.finish();
     }
     items
-}
-
-/// Numbers of a country that is named to be texted, and that no sender serves, would get none
-/// (requirements §4.3). Where calls go out, a country may be named to be called back only.
-fn refuse_countries_without_sender(root: &Table<'_>, senders: &[Sender], trunks: &[Trunk]) {
-    if senders.is_empty() || trunks.iter().any(|trunk| trunk.outbound.is_some()) {
-        return;
-    }
-    let Some(limits) = root.table("limits") else { return };
-    for country in limits.countries("countries").unwrap_or_default() {
-        let serves = |sender: &Sender| sender.regions.contains(&country);
-        if !senders.iter().any(serves) {
-            let message = format!("`countries`: no sender serves {country}");
-            let help = "add it to the `regions` of a sender, or leave the country out";
-            limits.note(Code::E10, "countries", message, help);
-        }
-    }
 }

@@ -164,6 +164,22 @@ impl<'a> Table<'a> {
         secret.map_err(|why| self.secret_problem(key, &why.to_string())).ok()
     }
 
+    /// The secrets that a list of references leads to, each with its place.
+    pub(super) fn secrets(&self, key: &'a str) -> Vec<(Secret, Span)> {
+        let mut found = Vec::new();
+        for text in self.texts(key).unwrap_or_default() {
+            let secret = SecretRef::parse(&text.value, self.base).and_then(|named| named.resolve());
+            match secret {
+                Ok(secret) => found.push((secret, text.span)),
+                Err(why) => {
+                    let help = "write `\"env:NAME\"` or `\"file:PATH\"`, and put the secret there";
+                    self.problem(Code::E13, &text.span, format!("`{key}`: {why}"), help);
+                }
+            }
+        }
+        found
+    }
+
     /// A secret, or a text that need not be secret.
     pub(super) fn secret_or_text(&self, key: &'a str) -> Option<Secret> {
         let text = self.text(key)?;

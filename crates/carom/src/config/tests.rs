@@ -145,10 +145,38 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "[media]|[http]\nwebhooks = [{ url = \"https://x.example\", secret = \"env:HOME\", events = [\"call.end\"] }]\n[media]",
             "19:73 E00 no event is called `call.end` | events are call.ended, callback.booked, voicemail.left, message.state, message.received, or `*` for all",
         ),
+        (
+            "trusted    = true|caller_id = \"require-attested\"",
+            "16:13 E00 `caller_id = \"require-attested\"` believes no caller of a trunk that is not trusted to attest | say `trusted = true` if it is, or `caller_id = \"confirm\"`",
+        ),
+        (
+            "trusted    = true|transport = \"udp\"\naddress = \"sip:127.0.0.1;transport=tls\"",
+            "16:13 E00 `address` is reached by TLS, and the trunk's own requests are taken by any transport | say `transport = \"tls\"`: then nobody speaks in its name by a forged datagram",
+        ),
+        (
+            "[media]|[http]\nlink_keys = [\"env:HOME\"]\n[media]",
+            "19:14 E13 `link_keys`: it is no private key of kind Ed25519 or P-256 (PKCS #8, PEM) | `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, or `-algorithm ed25519`, makes one",
+        ),
+        (
+            "[media]|[limits]\nline_types = \"sandbox\"\n[media]",
+            "19:14 E00 `[provider.sandbox]` knows no kinds of lines | one of kind `twilio` or `telnyx` does",
+        ),
+        (
+            "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"sandbox\"\nwebhook_from = [\"10.0.0.0/8\"]",
+            "45:16 E00 `webhook_from` is for providers with webhooks | leave it out here",
+        ),
         // Who texts, and where.
         (
             "[media]|[limits]\ncountries = [\"GB\", \"IE\"]\n[media]",
-            "19:13 E10 `countries`: no sender serves IE | add it to the `regions` of a sender, or leave the country out",
+            "19:13 E10 `countries`: no sender serves IE | add it to the `regions` of a sender, or leave the country out; one that is called back only belongs into `callback_countries`",
+        ),
+        (
+            "country    = \"GB\"|country    = \"GB\"\nnumbers = { \"+35312345678\" = { country = \"IE\" } }",
+            "11:1 E10 callers of `local` are in IE, which no sender serves | add it to the `regions` of a sender, or name the countries that are texted: `[limits] countries = […]`",
+        ),
+        (
+            "trusted    = true|trusted    = true\noutbound = true\naddress = \"sip:127.0.0.1\"\ncallback_from = \"+442079460018\"\n[limits]\ncountries = [\"GB\", \"IE\"]",
+            "21:13 E10 `countries`: no sender serves IE | add it to the `regions` of a sender, or leave the country out; one that is called back only belongs into `callback_countries`",
         ),
         (
             "regions  = [\"GB\"]|regions  = [\"GB\"]\nchannel = \"whatsapp\"",

@@ -37,12 +37,12 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
             country_hour: limits.texts_per_country_hour,
             client_minute: limits.texts_per_client_minute,
             spend_day: limits.spend_per_day,
-            ..TextLimits::default()
         },
-        countries: countries(config),
+        countries: limits.countries.clone(),
         own_numbers: own_numbers(config, flows),
         public_url,
         risk: limits.risk.clone(),
+        line_types: limits.line_types.clone(),
         help: help.collect(),
         replies: replies.collect(),
     }
@@ -64,24 +64,12 @@ fn own_numbers(config: &Config, flows: &[Arc<Flow>]) -> Vec<String> {
     own
 }
 
-/// Countries that may be texted: those named, else the trunks'.
-fn countries(config: &Config) -> Vec<String> {
-    if !config.limits.countries.is_empty() {
-        return config.limits.countries.clone();
-    }
-    let trunks = config.trunks.iter();
-    let mut countries: Vec<String> = trunks
-        .flat_map(|trunk| trunk.number_countries.values().chain([&trunk.country]).cloned())
-        .collect();
-    countries.sort();
-    countries.dedup();
-    countries
-}
-
 /// `None`: it carries no texts.
 fn provider(provider: &super::Provider, config: &Config) -> Option<Provider> {
     let base = config.http.public_url.as_ref();
-    let hook = |kind: &str| base.map(|base| format!("{base}/webhooks/{kind}/{}", provider.name));
+    let segment = provider.entrance.segment();
+    let hook =
+        |kind: &str| base.map(|base| format!("{base}/webhooks/{kind}/{}{segment}", provider.name));
     Some(match &provider.kind {
         ProviderKind::Liveperson { .. } | ProviderKind::Khoros { .. } => return None,
         ProviderKind::Sandbox => Provider::Sandbox,

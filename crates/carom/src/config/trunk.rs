@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use ivr_runtime::diagnose::Code;
+use ivr_runtime::{
+    diagnose::Code,
+    flow::way::{self, Way},
+};
 use sip_stack::{
     Uri,
     endpoint::{Path, Transport},
@@ -164,7 +167,8 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
         }
         let country = facts.required("country", |t| t.country("country"));
         facts.finish();
-        number_countries.extend(country.map(|country| (number.value, country)));
+        let of_number = country.filter(|_| is_e164(&number.value));
+        number_countries.extend(of_number.map(|country| (number.value, country)));
     }
     let caller_from = table.choices("caller_from", &CALLER_HEADERS, &[]);
     let called_from = table.choices("called_from", &CALLED_HEADERS, &[]);
@@ -174,6 +178,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
     let overload_code = table.number("overload_code", 400..=699).unwrap_or(503) as u16;
     table.not_yet_if_true("leave_on_stop", "leaving calls by refer or redirect");
     let (outbound, address) = outbound(table);
+    refuse_contradictions(table, trusted, caller_id, transport, address.as_deref());
     let host = address.and_then(|address| Uri::parse(&address).ok().map(|uri| uri.host.to_owned()));
     Some(Trunk {
         name: name?,
@@ -193,6 +198,30 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
         host,
         outbound,
     })
+}
+
+/// What would refuse all callers, and what would be open to datagrams with a forged address.
+fn refuse_contradictions(
+    table: &Table<'_>,
+    trusted: bool,
+    caller_id: CallerId,
+    transport: Option<TrunkTransport>,
+    address: Option<&str>,
+) {
+    if caller_id == CallerId::RequireAttested && !trusted {
+        let message = "`caller_id = \"require-attested\"` believes no caller of a trunk that is not \
+                       trusted to attest";
+        let help = "say `trusted = true` if it is, or `caller_id = \"confirm\"`";
+        table.note(Code::E00, "caller_id", message, help);
+    }
+    let by_tls = address.is_some_and(|address| Way::to(address, way::AUTO) == Way::Tls);
+    if by_tls && transport != Some(TrunkTransport::Tls) {
+        let key = if table.has("transport") { "transport" } else { "address" };
+        let message = "`address` is reached by TLS, and the trunk's own requests are taken by any \
+                       transport";
+        let help = "say `transport = \"tls\"`: then nobody speaks in its name by a forged datagram";
+        table.note(Code::E00, key, message, help);
+    }
 }
 
 /// A prefix is dialled: digits, and more than a number may begin with by chance.

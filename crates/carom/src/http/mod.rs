@@ -11,6 +11,7 @@ mod guard;
 mod inbox;
 mod landing;
 mod metrics;
+mod origin;
 mod patience;
 mod sources;
 mod webhooks;
@@ -139,7 +140,7 @@ fn router(site: Site) -> Router {
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/webhooks/{kind}/{provider}", webhooks.clone())
-        .route("/webhooks/{kind}/{provider}/{what}", webhooks)
+        .route("/webhooks/{kind}/{provider}/{*tail}", webhooks)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(site)
 }

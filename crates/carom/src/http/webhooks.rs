@@ -4,31 +4,45 @@ use std::collections::HashMap;
 
 use axum::{
     body::Bytes,
-    extract::{Path, State},
+    extract::{ConnectInfo, Path, State},
     http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use deflect_actions::{
-    provider::Posted,
+    provider::{Posted, Refused},
     text::{WebhookAnswer, WebhookError},
 };
 
-use super::Site;
+use super::{Site, origin::origin, patience::Peer};
 
-/// `/webhooks/{kind}/{provider}` and `/webhooks/{kind}/{provider}/{what}`: receipts, texts to our
-/// senders, and the questions by which a provider sees that the address is ours.
+/// `/webhooks/{kind}/{provider}` and what follows: the secret segment of the provider where it has
+/// one, and what the provider tells there. These are receipts, texts to our senders, and the
+/// questions by which a provider sees that the address is ours.
 pub(super) async fn take(
     State(site): State<Site>,
     Path(named): Path<HashMap<String, String>>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let of = |name| named.get(name).map_or("", String::as_str);
+    let snapshot = site.snapshot.load();
+    let from = origin(peer.ip(), &headers, &snapshot.config.http.proxies);
+    let provider = snapshot.config.providers.iter().find(|one| one.name == of("provider"));
+    let tail = match provider.map(|provider| &provider.entrance) {
+        Some(entrance) if !entrance.admits(from) => {
+            return strange(StatusCode::FORBIDDEN, &Refused::Untrusted);
+        }
+        Some(entrance) => entrance.behind(of("tail")),
+        // Whom the service does not know either.
+        None => Some(of("tail")),
+    };
+    let Some(what) = tail else { return strange(StatusCode::NOT_FOUND, &Refused::Nowhere) };
     let posted = Posted {
         asks: method != Method::POST,
-        what: of("what"),
+        what,
         path: uri.path_and_query().map_or("", |path| path.as_str()),
         headers: &headers,
         body: &body,
@@ -44,6 +58,12 @@ pub(super) async fn take(
         }
         Err(error) => refused(&error),
     }
+}
+
+/// Refuses what is not even let in.
+fn strange(status: StatusCode, why: &Refused) -> Response {
+    metrics::counter!("carom_webhooks_untrusted_total").increment(1);
+    (status, format!("{why}\n")).into_response()
 }
 
 fn refused(error: &WebhookError) -> Response {

@@ -4,7 +4,7 @@ use deflect_actions::{
     store::CallStarted,
     text::{TextOrder, TextOutcome},
 };
-use message_text::{E164, NumberProblem};
+use message_text::{E164, MAX_SEGMENTS, NumberProblem};
 
 use super::{desk::Desk, on_paper};
 use crate::control::{Reply, TextOrdered};
@@ -72,6 +72,7 @@ fn order(call: CallStarted, to: E164, wanted: TextOrdered, brand: &str) -> TextO
         allow_one_duplicate: false,
         valid_minutes: 15,
         repeat_after_minutes: 0,
+        max_segments: MAX_SEGMENTS,
         call,
     }
 }

@@ -14,8 +14,10 @@ use uuid::Uuid;
 
 /// Samples a second of what is recorded.
 const RATE: u32 = 8_000;
-/// A message is kept within this, or not at all: the caller is told that it could not be.
+/// [`Mailbox::within`].
 const KEEP_WITHIN: Duration = Duration::from_secs(8);
+/// [`Mailbox::settle_after`].
+const SETTLE_AFTER: Duration = Duration::from_secs(10);
 /// Between two looks for what is to be erased.
 const ERASE_EVERY: Duration = Duration::from_secs(60);
 /// A file that no row names is a message that was lost half-way; it goes after this and the days
@@ -28,6 +30,10 @@ pub struct Mailbox {
     folder: PathBuf,
     days: u32,
     store: Store,
+    /// A message is kept within this, or the caller is told that it could not be.
+    within: Duration,
+    /// A store that failed is asked what became of a row after this, again and again.
+    settle_after: Duration,
 }
 
 /// Why a message could not be kept.
@@ -40,7 +46,7 @@ pub enum NotKept {
     #[error("{0}")]
     Store(#[from] StoreError),
     /// It took too long.
-    #[error("it took over {KEEP_WITHIN:?}")]
+    #[error("it took too long")]
     Slow,
 }
 
@@ -60,14 +66,14 @@ impl Mailbox {
     /// A mailbox in `folder`, whose messages are kept for so many days.
     #[must_use]
     pub fn new(folder: PathBuf, days: u32, store: Store) -> Self {
-        Self { folder, days, store }
+        Self { folder, days, store, within: KEEP_WITHIN, settle_after: SETTLE_AFTER }
     }
 
     /// Keeps a message, on the disk and in the store, or nothing of it; webhooks fetch its sound at
     /// `public_url`.
     ///
     /// # Errors
-    /// It can't be kept.
+    /// It can't be kept, or not in time: then it is kept late, as a whole, or not at all.
     pub async fn keep(
         &self,
         call_id: &str,
@@ -86,20 +92,54 @@ impl Mailbox {
             file: file.display().to_string(),
             length_ms: i64::try_from(samples.len()).unwrap_or(i64::MAX) / i64::from(RATE / 1_000),
         };
-        let to = file.clone();
-        let keeping = async {
-            let written = tokio::task::spawn_blocking(move || write(&to, &samples)).await;
-            written.map_err(io::Error::other)??;
-            Ok::<_, NotKept>(self.store.keep_voicemail(&left).await?)
-        };
-        let kept = tokio::time::timeout(KEEP_WITHIN, keeping).await.unwrap_or(Err(NotKept::Slow));
-        if let Err(error) = kept {
-            // A disk that hangs would hold the call up; what it writes late is a stray.
-            tokio::task::spawn_blocking(move || fs::remove_file(file));
-            return Err(error);
+        // It goes on by itself where the caller can't wait: what is begun becomes whole, or nothing.
+        let keeping = tokio::spawn(self.clone().keep_whole(left.clone(), file, samples));
+        match tokio::time::timeout(self.within, keeping).await {
+            Err(_) => Err(NotKept::Slow),
+            Ok(kept) => kept.map_err(io::Error::other)?.map(|()| left),
         }
-        metrics::counter!("carom_voicemails_total").increment(1);
-        Ok(left)
+    }
+
+    /// Writes the sound, then the row that names it. A sound whose row the store has not taken goes;
+    /// one of which that is not known stays until it is.
+    async fn keep_whole(
+        self,
+        left: VoicemailLeft,
+        file: PathBuf,
+        samples: Vec<i16>,
+    ) -> Result<(), NotKept> {
+        let to = file.clone();
+        let written = tokio::task::spawn_blocking(move || write(&to, &samples)).await;
+        written.map_err(io::Error::other)??;
+        match self.store.keep_voicemail(&left).await {
+            Ok(()) => {
+                metrics::counter!("carom_voicemails_total").increment(1);
+                Ok(())
+            }
+            Err(error) => {
+                tokio::spawn(self.settle(left.voicemail_id, file));
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The store has failed: asks it, until it answers, whether it has taken the row all the same.
+    async fn settle(self, voicemail_id: String, file: PathBuf) {
+        loop {
+            // A commit that was on its way may still arrive.
+            tokio::time::sleep(self.settle_after).await;
+            match self.store.voicemail(&voicemail_id).await {
+                Ok(Some(_)) => return,
+                Ok(None) => {
+                    let gone = tokio::task::spawn_blocking(move || remove(&file)).await;
+                    if let Ok(Err(error)) = gone {
+                        tracing::warn!(%error, "voicemail: a sound without a row stays for now");
+                    }
+                    return;
+                }
+                Err(error) => tracing::debug!(%error, "voicemail: the store does not tell yet"),
+            }
+        }
     }
 
     /// Erases what is past its time, again and again, until the mailbox is dropped.
@@ -197,4 +237,79 @@ fn remove_strays(folder: &Path, older: Duration) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use deflect_actions::{
+        keys::{Keys, Seal},
+        store::NodeInfo,
+    };
+    use sqlx::{Connection as _, SqliteConnection};
+
+    use super::*;
+
+    /// A mailbox of a store in a folder, whose caller waits for a tenth of a second.
+    async fn mailbox(folder: &Path) -> Mailbox {
+        let node = NodeInfo {
+            node_id: "n1".to_owned(),
+            node_boot: "b1".to_owned(),
+            version: "0".to_owned(),
+            lease: Duration::from_secs(30),
+        };
+        let keys = Keys::new(Seal::from_secret(b"seal"), 90, BTreeMap::new());
+        let url = format!("sqlite:{}", folder.join("carom.db").display());
+        let store = Store::open(&url, keys, node).await.unwrap();
+        let wait = Duration::from_millis(100);
+        let mailbox = Mailbox::new(folder.join("voicemail"), 30, store);
+        Mailbox { within: wait, settle_after: wait, ..mailbox }
+    }
+
+    fn sounds(folder: &Path) -> usize {
+        fs::read_dir(folder.join("voicemail")).map_or(0, Iterator::count)
+    }
+
+    #[tokio::test]
+    async fn ex_27_a_message_that_the_store_takes_too_slowly_is_kept_whole_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mailbox = mailbox(folder.path()).await;
+        let url = format!("sqlite:{}", folder.path().join("carom.db").display());
+        let mut other = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        let kept = mailbox.keep("call", "night", vec![1; 8_000], None).await;
+        assert!(matches!(kept, Err(NotKept::Slow)), "{kept:?}");
+        sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+        for _ in 0..100 {
+            if !mailbox.store.voicemails(9).await.unwrap().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let rows = mailbox.store.voicemails(9).await.unwrap();
+        assert_eq!(rows.len(), 1, "its row came late");
+        assert!(Path::new(rows[0].file.as_ref().unwrap()).exists(), "and has its sound");
+        assert_eq!(sounds(folder.path()), 1);
+    }
+
+    #[tokio::test]
+    async fn ex_27_a_sound_whose_row_the_store_does_not_take_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mailbox = mailbox(folder.path()).await;
+        let url = format!("sqlite:{}", folder.path().join("carom.db").display());
+        let mut other = SqliteConnection::connect(&url).await.unwrap();
+        let refuse = "CREATE TRIGGER no BEFORE INSERT ON voicemail \
+                      BEGIN SELECT RAISE(ABORT, 'no'); END";
+        sqlx::query(refuse).execute(&mut other).await.unwrap();
+        let kept = mailbox.keep("call", "night", vec![1; 8_000], None).await;
+        assert!(matches!(kept, Err(NotKept::Store(_) | NotKept::Slow)), "{kept:?}");
+        for _ in 0..100 {
+            if sounds(folder.path()) == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the sound is still there");
+    }
 }

@@ -56,9 +56,14 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("carom_limit_hits_total", Counter, "Texts that a limit kept from being sent, by rule"),
     ("carom_risk_lookups_total", Counter, "Numbers whose risk a provider was asked for, by result"),
     (
+        "carom_line_lookups_total",
+        Counter,
+        "Numbers whose kind of line a provider was asked for, by result",
+    ),
+    (
         "carom_webhooks_untrusted_total",
         Counter,
-        "Webhooks refused because their signature is wrong",
+        "Webhooks refused because they are not their provider's: by signature, password, path or address",
     ),
     ("carom_webhook_events_total", Counter, "Tries to tell a webhook an event, by outcome"),
     ("carom_webhook_events_lost_total", Counter, "Events that no webhook took for 3 days"),

@@ -2,7 +2,7 @@
 
 use deflect_actions::{
     keys::Keys,
-    store::{Erased, OptOutOrder},
+    store::{Erased, OptOutOrder, StoreError},
 };
 use message_text::E164;
 use serde_json::json;
@@ -60,6 +60,7 @@ impl Desk {
         };
         match store.opt_out_all(orders, via, (who, &what, &detail)).await {
             Ok(()) => Reply::Done(format!("{count} recorded")),
+            Err(error @ StoreError::Unfinished(_)) => Reply::Error(error.to_string()),
             Err(error) => Reply::Error(format!("nothing was recorded: {error}")),
         }
     }

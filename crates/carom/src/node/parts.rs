@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 use anyhow::{Context as _, bail};
 use deflect_actions::{
     keys::{BusinessKeys, Keys, NumberKey, Seal, StoreKeys, secret_file},
+    link::{Signer, SigningKey},
     store::NodeInfo,
 };
 use sip_stack::{
@@ -43,6 +44,17 @@ pub fn keys(config: &Config) -> anyhow::Result<Keys> {
 /// The keys of `[store] aead_key`.
 pub(super) fn store_keys(reference: &SecretRef) -> io::Result<StoreKeys> {
     StoreKeys::parse(&secret(reference)?)
+}
+
+/// What statements of links are signed with.
+///
+/// # Errors
+/// A key of `[http] link_keys` is none.
+pub(super) fn signer(config: &Config, keys: &Keys) -> anyhow::Result<Signer> {
+    let given = config.http.link_keys.iter();
+    let given = given.map(|key| SigningKey::from_pem(key.reveal().as_bytes()));
+    let given: Result<Vec<_>, _> = given.collect();
+    Ok(Signer::new(given.context("[http] link_keys")?, keys.seal().signing_key()))
 }
 
 fn secret(reference: &SecretRef) -> io::Result<Vec<u8>> {

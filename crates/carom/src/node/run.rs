@@ -137,7 +137,7 @@ impl Node {
             tokens: http::Tokens::of(&config.http),
             landing: http::Landing::new(
                 Arc::clone(&served),
-                services.store.keys().seal().signer(),
+                parts::signer(config, services.store.keys())?,
                 services.destinations.clone(),
             ),
             snapshot: Arc::clone(&served),

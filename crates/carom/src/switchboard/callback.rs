@@ -201,12 +201,8 @@ pub fn slots(
 pub fn refused(snapshot: &Snapshot, number: &E164) -> Option<&'static str> {
     let config = &snapshot.config;
     let is_ours = |line: &String| line.as_str() == number.as_str();
-    let allowed = |region: &str| match config.limits.countries.as_slice() {
-        [] => config.trunks.iter().any(|trunk| {
-            trunk.country == region || trunk.number_countries.values().any(|it| it == region)
-        }),
-        countries => countries.iter().any(|country| country == region),
-    };
+    let allowed =
+        |region: &str| config.limits.callback_countries.iter().any(|country| country == region);
     if !matches!(number.line_type(), LineType::Mobile | LineType::Fixed | LineType::FixedOrMobile) {
         return Some("kind");
     }

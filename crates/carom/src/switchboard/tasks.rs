@@ -289,6 +289,7 @@ pub(super) fn order(call: &Frame<'_>, request: TextRequest) -> Result<TextOrder,
         allow_one_duplicate: request.allow_one_duplicate,
         valid_minutes: request.valid_minutes,
         repeat_after_minutes: request.repeat_after_minutes,
+        max_segments: request.max_segments,
     })
 }
 

@@ -9,7 +9,7 @@ use aes_gcm::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{StoreKeys, file, hmac};
-use crate::link::Signer;
+use crate::link::SigningKey;
 
 const NONCE_LEN: usize = 12;
 
@@ -54,10 +54,10 @@ impl Seal {
         Arc::clone(&self.ciphers.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What signs the statements of links.
+    /// What signs the statements of links where no other key is given.
     #[must_use]
-    pub fn signer(&self) -> Signer {
-        Signer::from_seed(&self.links)
+    pub fn signing_key(&self) -> SigningKey {
+        SigningKey::from_seed(&self.links)
     }
 
     /// Encrypts `plain`; only with the same `bound` (the row's id) it can be read again.

@@ -1,6 +1,7 @@
 //! Links that lead through a page of ours: a token that nobody can guess, what stands on the page,
 //! and the statement by which a destination is told who comes.
 
+mod signing_key;
 mod statement;
 
 use std::{collections::BTreeMap, fmt, io};
@@ -9,6 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use signing_key::{NoSigningKey, SigningKey};
 pub use statement::{Signer, Statement};
 
 /// Octets of a token.

@@ -1,13 +1,14 @@
 //! What a destination is told of who comes: a JWT (RFC 7519, by the advice of RFC 8725) that is
-//! good for two minutes, signed with our key (EdDSA, RFC 8037) or with a secret that both know.
+//! good for two minutes, signed with a key of ours or with a secret that both know.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
-use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
+
+use super::SigningKey;
 
 /// A statement is good for so long, seconds.
 const GOOD_FOR: i64 = 120;
@@ -65,50 +66,47 @@ impl Statement<'_> {
     }
 }
 
-/// Our key, whose public half everybody may have.
+/// Our keys. The first signs; the others are published beside it, so that what they have signed, or
+/// will sign on another node, is believed.
+#[derive(Debug)]
 pub struct Signer {
-    pair: Ed25519KeyPair,
-    public: String,
-    kid: String,
+    first: SigningKey,
+    others: Vec<SigningKey>,
 }
 
 impl Signer {
-    /// The key that comes of a secret.
-    ///
-    /// # Panics
-    /// Never: any 32 octets are a seed (RFC 8032 §5.1.5).
+    /// Signs with the first of `given`, else with `own`; all are published, none twice.
     #[must_use]
-    pub fn from_seed(seed: &[u8; 32]) -> Self {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 octets are a seed");
-        let public = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-        // RFC 7638: the members in this order, without blanks.
-        let thumb = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{public}"}}"#);
-        let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(thumb));
-        Self { pair, public, kid }
+    pub fn new(given: Vec<SigningKey>, own: SigningKey) -> Self {
+        let mut keys: Vec<SigningKey> = Vec::new();
+        for key in given {
+            if keys.iter().all(|known| known.kid() != key.kid()) {
+                keys.push(key);
+            }
+        }
+        if keys.is_empty() {
+            return Self { first: own, others: keys };
+        }
+        let first = keys.remove(0);
+        keys.push(own);
+        Self { first, others: keys }
     }
 
-    /// Signs a statement.
+    /// Signs a statement; `None`: the system has no random numbers.
     #[must_use]
-    pub fn sign(&self, statement: &Statement<'_>) -> String {
-        let header = json!({ "alg": "EdDSA", "typ": "JWT", "kid": self.kid });
+    pub fn sign(&self, statement: &Statement<'_>) -> Option<String> {
+        let key = &self.first;
+        let header = json!({ "alg": key.alg(), "typ": "JWT", "kid": key.kid() });
         let signed = signed_part(&header, &statement.claims());
-        let signature = URL_SAFE_NO_PAD.encode(self.pair.sign(signed.as_bytes()));
-        format!("{signed}.{signature}")
+        let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())?);
+        Some(format!("{signed}.{signature}"))
     }
 
     /// The key set that is published (RFC 7517).
     #[must_use]
     pub fn jwks(&self) -> Value {
-        json!({ "keys": [{
-            "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig",
-            "kid": self.kid, "x": self.public,
-        }] })
-    }
-}
-
-impl fmt::Debug for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer").field("kid", &self.kid).finish_non_exhaustive()
+        let keys = std::iter::once(&self.first).chain(&self.others);
+        json!({ "keys": keys.map(SigningKey::jwk).collect::<Vec<_>>() })
     }
 }
 
@@ -120,21 +118,6 @@ fn signed_part(header: &Value, claims: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// RFC 8037, appendix A: the key of its examples.
-    #[test]
-    fn the_key_and_its_thumbprint_are_those_of_the_standard() {
-        let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
-        let signer = Signer::from_seed(&seed.try_into().unwrap());
-        assert_eq!(signer.public, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
-        assert_eq!(signer.kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        let signature =
-            signer.pair.sign(b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc");
-        assert_eq!(
-            URL_SAFE_NO_PAD.encode(signature),
-            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
-        );
-    }
 
     #[test]
     fn a_statement_says_who_comes_for_two_minutes_and_no_more() {

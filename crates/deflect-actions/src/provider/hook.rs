@@ -81,6 +81,8 @@ pub struct Inbound {
     pub from: String,
     /// To which of our numbers.
     pub to: String,
+    /// The service that the number belongs to, where a sender may be one.
+    pub service: Option<String>,
     /// What.
     pub text: String,
     /// When, ms, where told.

@@ -9,6 +9,7 @@ mod class;
 mod form;
 pub mod gateway;
 mod hook;
+mod line;
 mod mac;
 mod outbound;
 mod request;
@@ -153,6 +154,20 @@ impl Provider {
             Self::Twilio(twilio) => twilio.risk(number, limit).await,
             Self::Sandbox
             | Self::Telnyx(_)
+            | Self::WhatsApp(_)
+            | Self::Bandwidth(_)
+            | Self::Vonage(_)
+            | Self::Smpp(_)
+            | Self::Gateway(_) => None,
+        }
+    }
+
+    /// Whether texts reach `number`, by the kind of its line; `None`: it does not say.
+    pub(crate) async fn takes_texts(&self, number: &E164, limit: Duration) -> Option<bool> {
+        match self {
+            Self::Twilio(twilio) => twilio.takes_texts(number, limit).await,
+            Self::Telnyx(telnyx) => telnyx.takes_texts(number, limit).await,
+            Self::Sandbox
             | Self::WhatsApp(_)
             | Self::Bandwidth(_)
             | Self::Vonage(_)

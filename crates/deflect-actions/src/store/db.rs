@@ -54,6 +54,9 @@ pub enum StoreError {
     /// Others write, and had not done when its turn was to come: nothing of it was begun.
     #[error("database: busy with what others write")]
     Busy,
+    /// It is decided on, and done by the next sweep or start.
+    #[error("decided on, and in force as soon as the database takes it: {0}")]
+    Unfinished(Box<StoreError>),
 }
 
 impl StoreError {
@@ -69,6 +72,7 @@ impl StoreError {
             }
             Self::Database(sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. }) => false,
             Self::Database(_) | Self::Commit(_) | Self::Busy => true,
+            Self::Unfinished(why) => why.may_pass(),
         }
     }
 }

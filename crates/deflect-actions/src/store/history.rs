@@ -33,7 +33,7 @@ pub struct History {
     pub opted_out: bool,
     /// Visits to pages of the business within the last hour, as its systems told them.
     pub site_visits: i64,
-    /// A provider said of a text of the last 30 days that the number takes none.
+    /// A provider said of the number, or of a text to it, in the last 30 days that it takes none.
     pub untextable: bool,
 }
 
@@ -83,6 +83,7 @@ impl Store {
             .bind(self.keys().brand(business).to_owned())
             .bind(now - LINE_MS)
             .bind(now - VISITS_MS)
+            .bind(now)
             .fetch_all(&mut *conn)
             .await?;
         let mut history = History::default();
@@ -96,7 +97,7 @@ impl Store {
                 "broken promises" => history.failed_promise = value > 0,
                 "visits" => history.site_visits = value,
                 "opted out" => history.opted_out = value > 0,
-                _ => history.untextable = value > 0,
+                _ => history.untextable |= value > 0,
             }
         }
         history.calls_ms.sort_unstable_by(|a, b| b.cmp(a));

@@ -75,7 +75,7 @@ pub(crate) use event::Waiting;
 pub(crate) use history::LINE_MS;
 pub(crate) use limits::SentText;
 pub(crate) use message::LastText;
-pub(crate) use protection::Protection;
+pub(crate) use protection::{LINE_TYPE, Protection};
 pub(crate) use rating::RATING;
 
 use self::{
@@ -178,6 +178,7 @@ impl Store {
         migrate::run(&mut conn, self.0.dialect, self.now_ms()).await?;
         drop(conn);
         self.register().await?;
+        self.finish_imports().await?;
         *ready = true;
         Ok(())
     }

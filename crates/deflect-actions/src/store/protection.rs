@@ -8,6 +8,9 @@ use super::{Store, StoreError, limits::first_id_of};
 /// So long rows are kept after their time, ms: a pause that is over tells when it began.
 const KEPT_MS: i64 = 3_600_000;
 
+/// Kind of the rows of what a provider said of the line of a number: 1 takes texts, 0 none.
+pub(crate) const LINE_TYPE: &str = "line_type";
+
 /// Kind of the rows of a sender's texts that were taken for spam, each by the message's id.
 fn spam_of(sender: &str) -> String {
     format!("spam {sender}")

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use sqlx::{AssertSqlSafe, Column, Connection as _, Row, TypeInfo, ValueRef, any::AnyRow};
 
-use super::{Store, StoreError, db::Dialect};
+use super::{LINE_TYPE, Store, StoreError, db::Dialect};
 
 const TEXT: &str = include_str!("queries.sql");
 
@@ -15,7 +15,7 @@ pub(super) const UNTEXTABLE: &str = "channel = 'sms' AND \
 /// All that is known of a caller, in one statement: a new call waits for it.
 ///
 /// $1, $2: caller_key, caller_key_prev; $3: promises since; $4: business; $5: not this call;
-/// $6: calls since; $7: opt_key; $8: brand; $9: untextable since; $10: visits since.
+/// $6: calls since; $7: opt_key; $8: brand; $9: untextable since; $10: visits since; $11: now.
 pub(super) static HISTORY: LazyLock<String> = LazyLock::new(|| {
     let failed_promise = named("failed_promise").unwrap_or_default();
     format!(
@@ -37,7 +37,9 @@ pub(super) static HISTORY: LazyLock<String> = LazyLock::new(|| {
          UNION ALL SELECT 'visits', COUNT(*) FROM precall_contact \
          WHERE caller_key IN ($1, $2) AND business = $4 AND kind = 'visit' AND at_ms >= $10 \
          UNION ALL SELECT 'untextable', COUNT(*) FROM message \
-         WHERE dest_key IN ($1, $2) AND created_ms >= $9 AND {UNTEXTABLE}"
+         WHERE dest_key IN ($1, $2) AND created_ms >= $9 AND {UNTEXTABLE} \
+         UNION ALL SELECT 'untextable', COUNT(*) FROM protection \
+         WHERE kind = '{LINE_TYPE}' AND scope_key IN ($1, $2) AND n = 0 AND until_ms > $11"
     )
 });
 
@@ -164,6 +166,7 @@ mod tests {
                 "menu_use",
                 "presses_to_answer",
                 "drop_off",
+                "step_visits",
                 "heat_map",
                 "intervals",
                 "asa",

@@ -70,6 +70,17 @@ SELECT v.step, COUNT(*) AS visits, CAST(SUM(CASE WHEN v.exit = 'hangup' THEN 1 E
   (SELECT h.heard_ms FROM h WHERE h.step = v.step AND h.pos = (h.n + 1) / 2) AS median_heard_ms
 FROM v GROUP BY v.step ORDER BY hangup_pct DESC, v.step;
 
+-- query: step_visits ($1, $2: first and last local date; $3, $4: started from and to; also of steps that are deleted)
+SELECT flow, step, exit, CAST(SUM(n) AS BIGINT) AS visits
+FROM (SELECT c.flow, s.step, s.exit, COUNT(*) AS n
+      FROM step s JOIN call c ON c.call_id = s.call_id
+      WHERE c.started_ms >= $3 AND c.started_ms < $4 AND c.local_date >= $1 AND c.local_date <= $2
+        AND c.flow IS NOT NULL AND s.exit IS NOT NULL
+      GROUP BY c.flow, s.step, s.exit
+      UNION ALL
+      SELECT flow, step, exit, n FROM step_count WHERE local_date >= $1 AND local_date <= $2) AS visited
+GROUP BY flow, step, exit ORDER BY flow, step, exit;
+
 -- query: heat_map
 SELECT local_dow, local_hour, COUNT(*) AS calls, CAST(SUM(offered) AS BIGINT) AS offered, CAST(SUM(accepted) AS BIGINT) AS accepted
 FROM v_funnel WHERE started_ms >= $1 AND started_ms < $2

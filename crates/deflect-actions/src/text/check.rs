@@ -5,6 +5,7 @@ use message_text::{E164, LineType, NumberProblem, Segments, segments};
 use super::{
     TextConfig, TextOrder, TextOutcome, TextService,
     limits::{Age, Rule},
+    line,
 };
 use crate::{
     provider::State,
@@ -38,7 +39,7 @@ impl TextService {
     ) -> Result<Cleared, TextOutcome> {
         let to = number(order, config)?;
         let parts = segments(&order.text);
-        if parts.count > usize::from(config.limits.segments) {
+        if parts.count > usize::from(order.max_segments) {
             return Err(TextOutcome::failed("too_long"));
         }
         let store = &self.0.store;
@@ -57,12 +58,20 @@ impl TextService {
         };
         let past = store.past(&new).await.map_err(store_failed)?;
         forbids(&past).map_or(Ok(()), Err)?;
-        if let Some(check) = &config.risk {
-            let score = self.0.scores.of(store, config, check, &to, dest.0).await;
-            if score.is_some_and(|score| score >= check.refuse_from) {
-                let rule = Rule { rule: "risk_score", scope: "caller", key: keys.0.clone() };
-                return Err(self.bites(&order.call.call_id, rule).await);
-            }
+        let number = (&to, dest.0);
+        let risky = async {
+            let Some(check) = &config.risk else { return false };
+            check.refuses(&self.0.scores, store, config, number).await
+        };
+        // Asked together, for a caller waits.
+        let takes_none = line::takes_none(&self.0.lines, store, config, number);
+        let (risky, takes_none) = tokio::join!(risky, takes_none);
+        if takes_none {
+            return Err(TextOutcome::not_textable("landline"));
+        }
+        if risky {
+            let rule = Rule { rule: "risk_score", scope: "caller", key: keys.0.clone() };
+            return Err(self.bites(&order.call.call_id, rule).await);
         }
         if let Err(error) = self.keep_up_with_others(config, now_ms).await {
             return Err(store_failed(error));

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use message_text::MAX_SEGMENTS;
-
 use super::RiskCheck;
 use crate::{
     hooks::Hook,
@@ -22,6 +20,9 @@ pub struct TextConfig {
     pub limits: TextLimits,
     /// Who says how risky a number is; `None`: nobody is asked.
     pub risk: Option<RiskCheck>,
+    /// The `X` of a `[provider.X]` that is asked of numbers whose digits do not tell whether they
+    /// take texts; `None`: nobody is.
+    pub line_types: Option<String>,
     /// Countries whose numbers may be texted; empty: those of the senders.
     pub countries: Vec<String>,
     /// Our own numbers (lines, senders), E.164: never texted.
@@ -91,8 +92,6 @@ pub struct TextLimits {
     pub country_hour: Option<u32>,
     /// Ordered by one token in a minute.
     pub client_minute: u32,
-    /// Parts of one text.
-    pub segments: u8,
     /// What the texts of a day may cost, in millionths; `None`: anything.
     pub spend_day: Option<i64>,
 }
@@ -107,7 +106,6 @@ impl Default for TextLimits {
             line_minute: 120,
             country_hour: None,
             client_minute: 120,
-            segments: MAX_SEGMENTS,
             spend_day: None,
         }
     }

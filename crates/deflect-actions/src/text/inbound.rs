@@ -34,7 +34,7 @@ impl TextService {
     ) -> Result<Option<String>, StoreError> {
         let Ok(from) = text.from.parse::<E164>() else { return Ok(None) };
         let answer = self.heed(config, name, provider, text, &from).await?;
-        let of = sender(config, name, &text.to).and_then(|sender| sender.business.as_deref());
+        let of = sender(config, name, text).and_then(|sender| sender.business.as_deref());
         match answer {
             Some(answer) if self.may_answer(of, &from).await? => Ok(Some(answer)),
             _ => Ok(None),
@@ -49,7 +49,7 @@ impl TextService {
         text: &Inbound,
         from: &E164,
     ) -> Result<Option<String>, StoreError> {
-        let sender = sender(config, name, &text.to);
+        let sender = sender(config, name, text);
         let of = sender.and_then(|sender| sender.business.as_deref());
         let last = self.0.store.last_text_to(from, of).await?;
         let word = Word::of(&text.text);
@@ -107,7 +107,7 @@ impl TextService {
         text: &Inbound,
         reply: &str,
     ) {
-        let sender = sender(config, name, &text.to);
+        let sender = sender(config, name, text);
         let (Some(provider), Some(sender), Ok(to)) =
             (config.providers.get(name), sender, text.from.parse::<E164>())
         else {
@@ -262,9 +262,12 @@ fn key(provider: &str, text: &Inbound, message_id: &str) -> String {
     }
 }
 
-/// The sender of a provider that a text came to.
-fn sender<'a>(config: &'a TextConfig, provider: &str, to: &str) -> Option<&'a Sender> {
+/// The sender of a provider that a text came to: the number itself, else the service that it
+/// belongs to.
+fn sender<'a>(config: &'a TextConfig, provider: &str, text: &Inbound) -> Option<&'a Sender> {
     let digits = |number: &str| number.trim_start_matches('+').to_owned();
-    let is = |sender: &&Sender| sender.provider == provider && digits(&sender.from) == digits(to);
-    config.senders.iter().find(is)
+    let of_provider = || config.senders.iter().filter(|sender| sender.provider == provider);
+    let is_number = |sender: &&Sender| digits(&sender.from) == digits(&text.to);
+    let is_service = |sender: &&Sender| text.service.as_ref() == Some(&sender.from);
+    of_provider().find(is_number).or_else(|| of_provider().find(is_service))
 }

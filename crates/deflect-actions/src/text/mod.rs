@@ -15,6 +15,7 @@ mod health;
 mod inbound;
 mod later;
 mod limits;
+mod line;
 mod operator;
 mod order;
 mod promise;
@@ -25,6 +26,7 @@ mod round;
 mod sessions;
 mod settle;
 mod throttle;
+mod told;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -50,7 +52,8 @@ struct Inner {
     config: RwLock<Arc<TextConfig>>,
     window: limits::Window,
     throttle: throttle::Throttle,
-    scores: risk::Scores,
+    scores: told::Told,
+    lines: told::Told,
     health: health::Health,
     /// Something was learned about some message.
     news: Notify,
@@ -68,7 +71,8 @@ impl TextService {
             config: RwLock::new(Arc::clone(&config)),
             window: limits::Window::default(),
             throttle: throttle::Throttle::default(),
-            scores: risk::Scores::default(),
+            scores: told::Told::new(risk::KIND),
+            lines: told::Told::new(line::KIND),
             health: health::Health::default(),
             news: Notify::new(),
             due: Notify::new(),

@@ -60,6 +60,8 @@ pub struct TextOrder {
     pub valid_minutes: u32,
     /// Minutes within which the same text is not sent again.
     pub repeat_after_minutes: u32,
+    /// SMS that it may be long at most.
+    pub max_segments: u8,
 }
 
 /// An order by a system of the business, which has the person's consent.

@@ -3,7 +3,7 @@
 
 use std::{io, sync::Arc};
 
-use message_text::E164;
+use message_text::{E164, MAX_SEGMENTS};
 use serde::{Deserialize, Serialize};
 
 use super::{TextConfig, TextOrder, TextOutcome, TextService};
@@ -39,8 +39,15 @@ struct Kept {
     attempt_ms: u32,
     valid_minutes: u32,
     repeat_after_minutes: u32,
+    #[serde(default = "usual_segments")]
+    max_segments: u8,
     due_ms: i64,
     until_ms: i64,
+}
+
+/// Of promises that were kept before they said it.
+fn usual_segments() -> u8 {
+    MAX_SEGMENTS
 }
 
 impl TextService {
@@ -145,6 +152,7 @@ impl Kept {
             attempt_ms: order.attempt_ms,
             valid_minutes: order.valid_minutes,
             repeat_after_minutes: order.repeat_after_minutes,
+            max_segments: order.max_segments,
             due_ms,
             until_ms,
         }
@@ -184,6 +192,7 @@ impl Kept {
             allow_one_duplicate: false,
             valid_minutes: self.valid_minutes,
             repeat_after_minutes: self.repeat_after_minutes,
+            max_segments: self.max_segments,
         })
     }
 }

@@ -225,6 +225,7 @@ pub fn order(store: &Store, to: &E164) -> TextOrder {
         allow_one_duplicate: false,
         valid_minutes: 15,
         repeat_after_minutes: 10,
+        max_segments: message_text::MAX_SEGMENTS,
     }
 }
 

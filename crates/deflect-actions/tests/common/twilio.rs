@@ -53,6 +53,8 @@ struct Inner {
     hides: bool,
     /// Risk by number.
     scores: HashMap<String, u8>,
+    /// Kind of line by number; a late answer for `late`.
+    lines: HashMap<String, &'static str>,
     looked_up: usize,
 }
 
@@ -99,6 +101,11 @@ impl FakeTwilio {
             Some(score) => inner.scores.insert(number.to_owned(), score),
             None => inner.scores.remove(number),
         };
+    }
+
+    /// What kind of line it says a number is from now on; `late`: it says so a second later.
+    pub fn line(&self, number: &str, kind: &'static str) {
+        self.lock().lines.insert(number.to_owned(), kind);
     }
 
     /// How often it was asked for that.
@@ -168,12 +175,26 @@ async fn look_up(
     Path(number): Path<String>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    let mut inner = fake.lock();
-    inner.looked_up += 1;
-    if query.get("Fields").map(String::as_str) != Some("sms_pumping_risk") {
-        return StatusCode::BAD_REQUEST.into_response();
+    let field = query.get("Fields").map(String::as_str);
+    let (score, line) = {
+        let mut inner = fake.lock();
+        inner.looked_up += 1;
+        (inner.scores.get(&number).copied(), inner.lines.get(&number).copied())
+    };
+    match field {
+        Some("sms_pumping_risk") => {}
+        Some("line_type_intelligence") => {
+            let Some(kind) = line else { return StatusCode::NOT_FOUND.into_response() };
+            if kind == "late" {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            let told = json!({ "type": kind.replace("late", "landline"), "carrier_name": "x" });
+            let told = json!({ "phone_number": number, "line_type_intelligence": told });
+            return Json(told).into_response();
+        }
+        _ => return StatusCode::BAD_REQUEST.into_response(),
     }
-    match inner.scores.get(&number) {
+    match score {
         Some(score) => {
             let risk = json!({ "number_blocked": false, "sms_pumping_risk_score": score });
             Json(json!({ "phone_number": number, "sms_pumping_risk": risk })).into_response()

@@ -104,6 +104,7 @@ fn due(
         sent_when_queued: true,
         valid_minutes: u32::try_from((until_ms - at_ms) / 60_000).unwrap_or(1),
         repeat_after_minutes: ONCE_IN_MINUTES,
+        max_segments: after.max_segments,
     };
     Ok((request, Waking { until_ms, ..waking }))
 }

@@ -419,6 +419,8 @@ pub struct TextRequest {
     pub valid_minutes: u32,
     /// Minutes within which the same text is not sent again.
     pub repeat_after_minutes: u32,
+    /// SMS that it may be long at most.
+    pub max_segments: u8,
 }
 
 /// A link with its fields filled in.

@@ -77,6 +77,11 @@ fn request(
             (Some(_), false, Some(false)) => return Err("not_textable"),
             (Some(_), false, Some(true) | None) => {}
         }
+        // Nobody reads it back over a conversation: it is sent where the caller has said in the call
+        // that the number is right, as with follow-ups.
+        if facts.to_confirm && !context.progress.text_sent {
+            return Err("number_not_confirmed");
+        }
     }
     let (links, not_after_ms) = destinations::unasked(&text.links, context)?;
     let (flow, facts) = (context.flow, &*context.facts);
@@ -118,5 +123,6 @@ fn request(
         sent_when_queued: text.sent_when_queued,
         valid_minutes: text.valid_minutes,
         repeat_after_minutes: text.repeat_after_minutes,
+        max_segments: text.max_segments,
     })
 }

@@ -71,6 +71,8 @@ pub enum Code {
     W07,
     /// A link that does not declare the intent it is offered for.
     W08,
+    /// A message that may be longer than one SMS.
+    W09,
     /// Something that nothing uses.
     W10,
     /// A message after a call that is sent at night, too.
@@ -93,6 +95,7 @@ impl Code {
             | Self::W06
             | Self::W07
             | Self::W08
+            | Self::W09
             | Self::W10
             | Self::W11
             | Self::W12
@@ -151,6 +154,7 @@ impl Code {
             Self::W06 => "offers without a control group",
             Self::W07 => "a text without a word before or after it",
             Self::W08 => "a link that does not declare the intent it is offered for",
+            Self::W09 => "a message that may be longer than one SMS",
             Self::W10 => "something that nothing uses",
             Self::W11 => "a message after a call without hours at which it is not sent",
             Self::W12 => "a destination whose certificate ends within 14 days",

@@ -297,6 +297,8 @@ pub struct Text {
     pub valid_minutes: u32,
     /// Minutes within which the same text to the same number is not sent again.
     pub repeat_after_minutes: u32,
+    /// SMS that it may be long at most, 1–10; a longer one is not sent.
+    pub max_segments: u8,
     /// `None`: silence.
     pub wait_prompt: Option<PromptList>,
     /// `None`: the flow says it itself.

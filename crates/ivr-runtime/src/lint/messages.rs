@@ -1,9 +1,9 @@
 //! E09: a message is there in every language, says who sends it, holds its link once and is not
-//! too long to be sent.
+//! too long to be sent. E10: some number that may be texted gets it. W09: it may be longer than one SMS, which its file does not say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use message_text::{Encoding, MAX_SEGMENTS, Segments, gsm7::transliterate, segments};
+use message_text::{Encoding, Segments, gsm7::transliterate, segments};
 
 use super::{Lint, bounds, graph};
 use crate::{
@@ -28,6 +28,7 @@ struct Message<'a> {
     /// More than the link that its reader asked for.
     unasked: bool,
     texts: &'a BTreeMap<String, String>,
+    max_segments: usize,
 }
 
 pub(super) fn check(lint: &Lint<'_>) {
@@ -39,6 +40,7 @@ pub(super) fn check(lint: &Lint<'_>) {
             links: &text.links,
             unasked: text.purpose != LINK,
             texts: &text.message,
+            max_segments: text.max_segments.into(),
         }),
         _ => None,
     });
@@ -49,12 +51,27 @@ pub(super) fn check(lint: &Lint<'_>) {
         links: &after.links,
         unasked: true,
         texts: &after.message,
+        max_segments: after.max_segments.into(),
     });
     for message in of_steps.chain(after) {
+        senders(lint, &message);
         languages(lint, &message);
         for (language, text) in message.texts {
             content(lint, &message, text, place(lint, &message, language));
         }
+    }
+}
+
+/// E10: some number that may be texted can have it. That each country has a sender is a matter of
+/// carom.toml.
+fn senders(lint: &Lint<'_>, message: &Message<'_>) {
+    let named = || lint.flow.senders.iter().filter(|sender| message.via.contains(&sender.name));
+    let countries = &lint.shared.countries;
+    let serves = |country: &String| named().any(|sender| sender.regions.contains(country));
+    if named().next().is_some() && !countries.is_empty() && !countries.iter().any(serves) {
+        let why = format!("no sender of the message serves {}", countries.join(" or "));
+        let help = "name one whose `regions` have a country of `[limits] countries`";
+        lint.note(Code::E10, lint.place(message.kind, message.name, "via"), why, help);
     }
 }
 
@@ -89,21 +106,34 @@ fn content(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
     for Fault { why, help } in words::faults(text, &expected) {
         lint.note(Code::E09, place.clone(), why, help);
     }
+    length(lint, message, text, place);
+}
+
+/// Requirements §4.1: one SMS, else the file says how many.
+fn length(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
+    let max = message.max_segments;
     let shortest = segments(&written(lint, message, text, Length::Least));
     let longest = segments(&written(lint, message, text, Length::Most));
-    let too_long = |counted: &Segments| counted.count > usize::from(MAX_SEGMENTS);
-    if too_long(&shortest) {
-        let count = shortest.count;
-        let why =
-            format!("the message is {count} SMS long; one of more than {MAX_SEGMENTS} is not sent");
-        lint.note(Code::E09, place, why, shorter(&shortest));
-    } else if too_long(&longest) {
-        let count = longest.count;
-        let why = format!(
-            "the message may be {count} SMS long; one of more than {MAX_SEGMENTS} is not sent"
-        );
-        let help = shorter(&longest) + &counted(lint, message, text);
-        lint.note(Code::E09, place, why, help);
+    let is_decided = lint.value(message.kind, message.name, "max_segments").is_some();
+    let (code, verb, counted) = match (shortest.count, longest.count) {
+        (least, _) if least > max => (Code::E09, "is", shortest),
+        (_, most) if most > max => (Code::E09, "may be", longest),
+        (2.., _) if !is_decided => (Code::W09, "is", shortest),
+        (_, 2..) if !is_decided => (Code::W09, "may be", longest),
+        (_, _) => return,
+    };
+    let why = format!("the message {verb} {} SMS long", counted.count);
+    let mut help = shorter(&counted);
+    if verb == "may be" {
+        help += &counted_fields(lint, message, text);
+    }
+    if code == Code::E09 {
+        let why = format!("{why}; one of more than {max} is not sent");
+        let help = help + "; or let it be longer: `max_segments = …`, at most 10";
+        lint.note(code, place, why, help);
+    } else {
+        let why = format!("{why}, and each costs as much as a text");
+        lint.note(code, place, why, format!("{help}; or say `max_segments = {}`", longest.count));
     }
 }
 
@@ -162,7 +192,7 @@ fn filled(template: &str, of: impl Fn(&str) -> usize) -> String {
 }
 
 /// What is counted for each field of a message and its addresses.
-fn counted(lint: &Lint<'_>, message: &Message<'_>, text: &str) -> String {
+fn counted_fields(lint: &Lint<'_>, message: &Message<'_>, text: &str) -> String {
     let addresses = templates(lint, message);
     let templates = addresses.iter().map(String::as_str).chain([text]);
     let fields: BTreeSet<&str> = templates.flat_map(template::fields).collect();

@@ -154,6 +154,7 @@ impl Draft {
             sent_when_queued: false,
             valid_minutes: 15,
             repeat_after_minutes: 10,
+            max_segments: message_text::MAX_SEGMENTS,
             wait_prompt: Some(sound("one-moment")),
             sent_prompt: Some(sound("sent")),
             failed_prompt: Some(sound("not-sent")),

@@ -434,6 +434,7 @@ fn request(
         sent_when_queued: text.sent_when_queued,
         valid_minutes: text.valid_minutes,
         repeat_after_minutes: text.repeat_after_minutes,
+        max_segments: text.max_segments,
     })
 }
 

@@ -1,6 +1,7 @@
 //! `[provider.X]`: whose service carries messages.
 
 mod destination;
+mod entrance;
 mod gateway;
 mod smpp;
 
@@ -10,8 +11,8 @@ use deflect_actions::provider::{
 };
 use ivr_runtime::diagnose::Code;
 
-pub use self::destination::OauthKeys;
 pub(super) use self::destination::oauth_keys;
+pub use self::{destination::OauthKeys, entrance::Entrance};
 use super::{read::Table, secret::Secret};
 
 /// A message provider with its credentials.
@@ -21,6 +22,8 @@ pub struct Provider {
     pub name: String,
     /// Which service, with what it needs.
     pub kind: ProviderKind,
+    /// Where its webhooks are let in.
+    pub entrance: Entrance,
 }
 
 /// Kinds of providers that can be used now. Each `url` is the service's address where it is not
@@ -125,31 +128,33 @@ impl ProviderKind {
 
 type Read = fn(&Table<'_>) -> Option<ProviderKind>;
 
-const KINDS: [(&str, Read); 10] = [
-    ("sandbox", |_| Some(ProviderKind::Sandbox)),
-    ("twilio", twilio),
-    ("telnyx", telnyx),
-    ("whatsapp-cloud", whatsapp),
-    ("bandwidth", bandwidth),
-    ("vonage", vonage),
-    ("smpp", smpp::read),
-    ("http", gateway::read),
-    ("liveperson", destination::liveperson),
-    ("khoros", destination::khoros),
+/// How each is read, and whether it tells by webhooks what became of texts.
+const KINDS: [(&str, (Read, bool)); 10] = [
+    ("sandbox", (|_| Some(ProviderKind::Sandbox), false)),
+    ("twilio", (twilio, true)),
+    ("telnyx", (telnyx, true)),
+    ("whatsapp-cloud", (whatsapp, true)),
+    ("bandwidth", (bandwidth, true)),
+    ("vonage", (vonage, true)),
+    ("smpp", (smpp::read, false)),
+    ("http", (gateway::read, true)),
+    ("liveperson", (destination::liveperson, false)),
+    ("khoros", (destination::khoros, false)),
 ];
 
 const NOT_YET: [&str; 4] = ["infobip", "sinch", "aws-eum", "messenger"];
 
 pub(super) fn read(name: String, table: &Table<'_>) -> Option<Provider> {
     let kind = table.required("kind", |t| t.choice("kind", &KINDS, &NOT_YET));
-    let Some(read) = kind else {
+    let Some((read, has_webhooks)) = kind else {
         // What its other keys mean depends on the kind; nothing is said of them.
         for key in table.keys() {
             table.value(key);
         }
         return None;
     };
-    Some(Provider { name, kind: read(table)? })
+    let entrance = entrance::read(table, has_webhooks);
+    Some(Provider { name, kind: read(table)?, entrance })
 }
 
 fn twilio(table: &Table<'_>) -> Option<ProviderKind> {

@@ -10,6 +10,7 @@ use axum::{
 };
 use deflect_actions::text::{Ordered, TextOrder, TextOutcome};
 use ivr_runtime::hours::QuietHours;
+use message_text::MAX_SEGMENTS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -223,6 +224,7 @@ fn order(
         allow_one_duplicate: false,
         valid_minutes,
         repeat_after_minutes: 0,
+        max_segments: MAX_SEGMENTS,
     })
 }
 

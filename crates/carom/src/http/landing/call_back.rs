@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Found, address, find,
+    Found, asker, find,
     html::{self, Notice, Shown},
     path, usable,
 };
@@ -38,7 +38,7 @@ pub(super) async fn call_back_me(
     ConnectInfo(Peer(from)): ConnectInfo<Peer>,
     headers: HeaderMap,
 ) -> Response {
-    let found = match find(&site, &token, address(from.ip(), &headers), &headers).await {
+    let found = match find(&site, &token, asker(&site, from.ip(), &headers), &headers).await {
         Ok(found) => found,
         Err(refused) => return refused,
     };

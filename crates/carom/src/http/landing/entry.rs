@@ -9,7 +9,7 @@ use deflect_actions::store::{ContactRow, Row};
 use uuid::Uuid;
 
 use super::{
-    address,
+    asker,
     html::{self, Refused},
     owner, people,
 };
@@ -35,7 +35,7 @@ pub(super) async fn enter(
     };
     let mut by_person = people::is_person(&method, &headers);
     // Whoever comes all the time is no person, whatever it says, and fills no tables.
-    let from = address(from.ip(), &headers);
+    let from = asker(&site, from.ip(), &headers);
     if by_person && site.landing.0.visits.is_too_many(from, VISITS, wall_ms()) {
         by_person = false;
     }

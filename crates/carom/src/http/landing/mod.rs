@@ -32,7 +32,7 @@ use self::{
     guesses::{FREE, Guesses, PAUSE},
     html::{Notice, Owner, Refused, Shown},
 };
-use super::{Site, patience::Peer};
+use super::{Site, origin::origin, patience::Peer};
 use crate::{config::Snapshot, node::clock::wall_ms};
 
 /// Name of the cookie that binds a link to a browser; its path is the page's.
@@ -103,7 +103,7 @@ async fn page(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let found = match find(&site, &token, address(from.ip(), &headers), &headers).await {
+    let found = match find(&site, &token, asker(&site, from.ip(), &headers), &headers).await {
         Ok(found) => found,
         Err(refused) => return refused,
     };
@@ -145,7 +145,7 @@ async fn rate(
     headers: HeaderMap,
     form: Result<Form<Rating>, axum::extract::rejection::FormRejection>,
 ) -> Response {
-    let found = match find(&site, &token, address(from.ip(), &headers), &headers).await {
+    let found = match find(&site, &token, asker(&site, from.ip(), &headers), &headers).await {
         Ok(found) => found,
         Err(refused) => return refused,
     };
@@ -283,10 +283,7 @@ fn cookie(headers: &HeaderMap) -> Option<String> {
     pairs.find(|(name, _)| name.trim() == COOKIE).map(|(_, value)| value.trim().to_owned())
 }
 
-/// Who asks: behind a proxy of this machine, whoever the proxy names.
-fn address(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let named = headers.get_all("x-forwarded-for").iter().next_back();
-    let named =
-        named.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    named.filter(|_| peer.is_loopback()).unwrap_or(peer)
+/// Who asks, behind a proxy of ours too.
+fn asker(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    origin(peer, headers, &site.snapshot.load().config.http.proxies)
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    Found, address, bound, call_back, find,
+    Found, asker, bound, call_back, find,
     html::{self, Notice, Shown},
     path, usable,
 };
@@ -40,7 +40,7 @@ pub(super) async fn press(
     headers: HeaderMap,
     form: Result<Form<Pressed>, FormRejection>,
 ) -> Response {
-    let found = match find(&site, &token, address(from.ip(), &headers), &headers).await {
+    let found = match find(&site, &token, asker(&site, from.ip(), &headers), &headers).await {
         Ok(found) => found,
         Err(refused) => return refused,
     };
@@ -149,7 +149,13 @@ fn statement(site: &Site, page: &Page, button: &Button) -> Option<String> {
         context: &button.context,
     };
     match secret {
-        None => Some(desk.signer.sign(&statement)),
+        None => {
+            let signed = desk.signer.sign(&statement);
+            if signed.is_none() {
+                tracing::error!(link = button.link, "a statement of a link could not be signed");
+            }
+            signed
+        }
         Some(named) => {
             let secret = snapshot.secrets.get(&named)?;
             Some(statement.sign_with_secret(secret.reveal().as_bytes()))

@@ -65,6 +65,7 @@ fn inbound(told: Told) -> Result<Inbound, Malformed> {
         id: Some(told.message.id).filter(|id| !id.is_empty()),
         from: told.message.from.ok_or(Malformed("it is from nobody"))?,
         to: to.unwrap_or_default(),
+        service: None,
         text: told.message.text,
         at_ms: at.map(Timestamp::as_millisecond),
     })
@@ -101,6 +102,7 @@ mod tests {
             id: Some("3".to_owned()),
             from: "+14155550100".to_owned(),
             to: "+14155550123".to_owned(),
+            service: None,
             text: "Stop".to_owned(),
             at_ms: Some(1_795_953_600_000),
         };

@@ -177,6 +177,7 @@ impl Hooks {
                 .map(international)
                 .ok_or(Malformed("it is neither a receipt nor a text"))?,
             to: at(&self.to_at).unwrap_or_default(),
+            service: None,
             text: at(&self.text_at).unwrap_or_default(),
             at_ms: None,
         }))

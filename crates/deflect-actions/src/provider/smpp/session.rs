@@ -348,6 +348,7 @@ impl<'a> Session<'a> {
         } else {
             Some(Event::Inbound(Inbound {
                 id: None,
+                service: None,
                 from: format!("+{}", short.source.text.trim_start_matches('+')),
                 to: short.destination.text.clone(),
                 text: text::decode(short, self.settings.alphabet),

@@ -1,6 +1,7 @@
 //! Telnyx's Messaging API: JSON, a bearer key, webhooks signed by Ed25519.
 
 mod codes;
+mod lookup;
 mod signature;
 mod webhook;
 

@@ -87,6 +87,7 @@ fn inbound(data: Data) -> Result<Inbound, Malformed> {
         id: Some(payload.id).filter(|id| !id.is_empty()),
         from: payload.from.ok_or(Malformed("it is from nobody"))?.phone_number,
         to: payload.to.into_iter().next().map(|to| to.phone_number).unwrap_or_default(),
+        service: None,
         text: payload.text,
         at_ms: at.map(Timestamp::as_millisecond),
     })
@@ -140,6 +141,7 @@ mod tests {
             id: Some("i1".to_owned()),
             from: "+14155550100".to_owned(),
             to: "+14155550123".to_owned(),
+            service: None,
             text: "STOP".to_owned(),
             at_ms: Some(1_795_953_600_500),
         };

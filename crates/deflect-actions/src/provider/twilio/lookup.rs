@@ -1,4 +1,5 @@
-//! Twilio Lookup v2: the risk of a number, `sms_pumping_risk`.
+//! Twilio Lookup v2: the risk of a number (`sms_pumping_risk`) and the kind of its line
+//! (`line_type_intelligence`).
 
 use std::time::Duration;
 
@@ -7,11 +8,18 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::{Twilio, request};
-use crate::http::body;
+use crate::{http::body, provider::line};
 
 #[derive(Deserialize)]
 struct Looked {
     sms_pumping_risk: Option<Risk>,
+    line_type_intelligence: Option<Line>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -23,17 +31,29 @@ struct Risk {
 impl Twilio {
     /// 0 (harmless) to 100; `None`: it does not say.
     pub(in crate::provider) async fn risk(&self, number: &E164, limit: Duration) -> Option<u8> {
+        score(&self.look_up(number, "sms_pumping_risk", limit).await?.sms_pumping_risk?)
+    }
+
+    /// Whether a number takes texts; `None`: it does not say.
+    pub(in crate::provider) async fn takes_texts(
+        &self,
+        number: &E164,
+        limit: Duration,
+    ) -> Option<bool> {
+        let looked = self.look_up(number, "line_type_intelligence", limit).await?;
+        line::takes_texts(&looked.line_type_intelligence?.kind?)
+    }
+
+    async fn look_up(&self, number: &E164, field: &str, limit: Duration) -> Option<Looked> {
         let url = format!("{}/v2/PhoneNumbers/{}", self.lookups, number.as_str());
         let request = request::to(Method::GET, &url, limit).ok()?;
-        let request = request
-            .basic_auth(&self.account, Some(&self.token))
-            .query(&[("Fields", "sms_pumping_risk")]);
+        let request =
+            request.basic_auth(&self.account, Some(&self.token)).query(&[("Fields", field)]);
         let response = request.send().await.ok()?;
         if response.status() != StatusCode::OK {
             return None;
         }
-        let looked: Looked = serde_json::from_slice(&body(response).await?).ok()?;
-        score(&looked.sms_pumping_risk?)
+        serde_json::from_slice(&body(response).await?).ok()
     }
 }
 

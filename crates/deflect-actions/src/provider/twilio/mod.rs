@@ -11,7 +11,8 @@ use std::time::Duration;
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 
-pub use signature::{is_genuine, signature};
+use signature::body_hash;
+pub use signature::{is_genuine, is_genuine_body, signature};
 
 use super::{
     Accepted, Channel, Checked, Failure, Found, OutboundMessage, Posted, Refused, SendError, State,
@@ -130,11 +131,20 @@ impl Twilio {
         }
         let claimed = posted.header("X-Twilio-Signature").ok_or(Refused::Untrusted)?;
         let base = posted.public_url.ok_or(Refused::Untrusted)?;
-        // What is no form cannot have been signed as one.
-        let form = form(posted.body).map_err(|_| Refused::Untrusted)?;
-        if !is_genuine(&self.token, &format!("{base}{}", posted.path), &form, claimed) {
-            return Err(Refused::Untrusted);
-        }
+        let url = format!("{base}{}", posted.path);
+        let form = if posted.is_form() || body_hash(posted.query()).is_none() {
+            // What is no form cannot have been signed as one.
+            let form = form(posted.body).map_err(|_| Refused::Untrusted)?;
+            if !is_genuine(&self.token, &url, &form, claimed) {
+                return Err(Refused::Untrusted);
+            }
+            form
+        } else {
+            if !is_genuine_body(&self.token, &url, posted.body, claimed) {
+                return Err(Refused::Untrusted);
+            }
+            webhook::fields(posted.body)?
+        };
         Ok(Told::Events(vec![webhook::event(posted.what, posted.query(), &form)?]))
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::provider::address::spellings;
@@ -26,6 +27,23 @@ pub fn is_genuine(token: &str, url: &str, form: &[(String, String)], claimed: &s
         genuine |= tag(token, &spelling, form).ct_eq(&claimed);
     }
     genuine.into()
+}
+
+/// The hash that the query says the body has: what is signed of a body that is no form, such as
+/// JSON.
+#[must_use]
+pub fn body_hash(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("bodySHA256="))
+}
+
+/// Whether `claimed` signs an address whose query has the SHA-256 of this body, in hex.
+#[must_use]
+pub fn is_genuine_body(token: &str, url: &str, body: &[u8], claimed: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let Some(hash) = body_hash(query) else { return false };
+    let own = hex::encode(Sha256::digest(body));
+    let same = own.as_bytes().ct_eq(hash.to_ascii_lowercase().as_bytes());
+    bool::from(same) & is_genuine(token, url, &[], claimed)
 }
 
 fn tag(token: &str, url: &str, form: &[(String, String)]) -> Vec<u8> {
@@ -82,6 +100,23 @@ mod tests {
         }
         let own = signature(token, "http://[::1]:8080/x", &form);
         assert!(is_genuine(token, "http://[::1]:8080/x", &form, &own));
+    }
+
+    #[test]
+    fn a_body_of_json_is_signed_by_its_hash_in_the_address() {
+        // That of the tests of Twilio's SDKs.
+        let body = br#"{"property": "value", "boolean": true}"#;
+        let hash = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
+        let url = format!("https://mycompany.com/myapp.php?foo=1&bar=2&bodySHA256={hash}");
+        let claimed = "a9nBmqA0ju/hNViExpshrM61xv4=";
+        assert!(is_genuine_body("12345", &url, body, claimed));
+        assert!(!is_genuine_body("12345", &url, &body[1..], claimed), "another body");
+        assert!(!is_genuine_body("12346", &url, body, claimed), "another token");
+        let bare = "https://mycompany.com/myapp.php?foo=1&bar=2";
+        assert!(!is_genuine_body("12345", bare, body, &signature("12345", bare, &[])), "no hash");
+        let other = url.replace("0a1f", "0a1e");
+        let signed = signature("12345", &other, &[]);
+        assert!(!is_genuine_body("12345", &other, body, &signed), "the hash of another body");
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What Twilio posts to us: receipts and texts.
 
-use super::{WHATSAPP, codes};
-use crate::provider::{Event, Inbound, Malformed, Receipt, State, form::field};
+use serde_json::Value;
+
+use super::{WHATSAPP, codes, is_service};
+use crate::provider::{Event, Inbound, Malformed, Receipt, State, form::field, hook::json};
 
 /// What a form says that was posted to `what`; `query` is that of its address, which carries the
 /// reference of a status callback.
@@ -15,6 +17,17 @@ pub(super) fn event(
     }
     let reference = query.split('&').find_map(|pair| pair.strip_prefix("message="));
     Ok(Event::Receipt(receipt(form, reference)?))
+}
+
+/// The fields of a JSON body, which have the names that those of a form have.
+pub(super) fn fields(body: &[u8]) -> Result<Vec<(String, String)>, Malformed> {
+    let told: serde_json::Map<String, Value> = json(body)?;
+    let field = |(name, value)| match value {
+        Value::String(text) => Some((name, text)),
+        Value::Number(number) => Some((name, number.to_string())),
+        Value::Bool(_) | Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    Ok(told.into_iter().filter_map(field).collect())
 }
 
 fn receipt(form: &[(String, String)], reference: Option<&str>) -> Result<Receipt, Malformed> {
@@ -39,6 +52,7 @@ fn inbound(form: &[(String, String)]) -> Result<Inbound, Malformed> {
         id: field(form, "MessageSid").map(str::to_owned),
         from: number("From").ok_or(Malformed("no From"))?,
         to: number("To").ok_or(Malformed("no To"))?,
+        service: field(form, "MessagingServiceSid").filter(|id| is_service(id)).map(str::to_owned),
         text: field(form, "Body").unwrap_or_default().to_owned(),
         at_ms: None,
     })

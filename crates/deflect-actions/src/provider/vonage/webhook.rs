@@ -26,6 +26,7 @@ pub(super) fn event(parameters: &[(String, String)]) -> Result<Event, Malformed>
             id: Some(id.to_owned()),
             from: format!("+{}", of("msisdn").ok_or(Malformed("no msisdn"))?),
             to: of("to").unwrap_or_default().to_owned(),
+            service: None,
             text: of("text").unwrap_or_default().to_owned(),
             at_ms: None,
         }));

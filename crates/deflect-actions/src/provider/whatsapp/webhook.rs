@@ -93,6 +93,7 @@ fn inbound(message: Message, to: &str) -> Inbound {
         id: message.id,
         from: format!("+{}", message.from.trim_start_matches('+')),
         to: to.to_owned(),
+        service: None,
         text: text.unwrap_or_default(),
         at_ms: at_s.and_then(|at| at.checked_mul(1_000)),
     }
@@ -128,6 +129,7 @@ mod tests {
             id: Some("wamid.9".to_owned()),
             from: "+447700900123".to_owned(),
             to: "106540352242922".to_owned(),
+            service: None,
             text: "STOP".to_owned(),
             at_ms: Some(1_795_953_600_000),
         };

@@ -8,7 +8,7 @@ use sqlx::{Row, any::AnyRow};
 use super::{Letter, Outgoing};
 use crate::{
     provider::{Class, State},
-    store::{LINE_MS, Store, StoreError, queries::UNTEXTABLE},
+    store::{LINE_MS, LINE_TYPE, Store, StoreError, queries::UNTEXTABLE},
 };
 
 /// A text that somebody may be answering.
@@ -56,6 +56,8 @@ static PAST: LazyLock<String> = LazyLock::new(|| {
          WHERE opt_key = $1 AND brand = $2 AND (topic = '' OR topic = $3) AND revoked_ms IS NULL \
          UNION ALL SELECT 'untextable', COUNT(*), '' FROM message \
          WHERE dest_key IN ($4, $5) AND created_ms >= $6 AND {UNTEXTABLE} \
+         UNION ALL SELECT 'untextable', COUNT(*), '' FROM protection \
+         WHERE kind = '{LINE_TYPE}' AND scope_key IN ($4, $5) AND n = 0 AND until_ms > $12 \
          UNION ALL SELECT 'failed', COUNT(*), '' FROM message \
          WHERE call_id = $11 AND template = $9 AND dest_key = $4 \
          AND state IN ('failed','undelivered','canceled') \
@@ -153,6 +155,7 @@ impl Store {
             .bind(new.step.to_owned())
             .bind(new.business.to_owned())
             .bind(new.call_id.to_owned())
+            .bind(self.now_ms())
             .fetch_all(&mut *conn)
             .await?;
         let mut past = Past::default();
@@ -161,7 +164,7 @@ impl Store {
             let value: i64 = row.try_get("value")?;
             match row.try_get("what")? {
                 "opted out" => past.opted_out = value > 0,
-                "untextable" => past.untextable = value > 0,
+                "untextable" => past.untextable |= value > 0,
                 "failed" => past.failed = value,
                 _ if value >= newest => {
                     newest = value;

@@ -161,6 +161,7 @@ fn asking() -> Draft {
         via: Vec::new(),
         links: vec![LinkId(0)],
         message: [(String::new(), "Next time: {link}".to_owned())].into(),
+        max_segments: 2,
     });
     draft
 }

@@ -58,6 +58,7 @@ fn ex_30_what_holds_for_every_text_holds_for_it_too() {
     assert_eq!(with(|facts| facts.caller = None), ["withheld"]);
     assert_eq!(with(|facts| facts.can_receive_text = Some(false)), ["not_textable"]);
     assert_eq!(with(|facts| facts.opted_out = true), ["opted_out"]);
+    assert_eq!(with(|facts| facts.to_confirm = true), ["number_not_confirmed"]);
     assert_eq!(with(|facts| facts.links_down = vec!["chat".into()]), ["destination_down"]);
     assert_eq!(with(|facts| facts.call_is = vec!["priority".into()]), ["protected"]);
     assert_eq!(with(|facts| facts.bypass = Some(Bypass::Overload)), ["bypassed"]);

@@ -37,6 +37,8 @@ pub struct AfterCall {
     pub links: Vec<LinkId>,
     /// Text by language; one entry under `""` serves all languages.
     pub message: BTreeMap<String, String>,
+    /// SMS that it may be long at most, 1–10; a longer one is not sent.
+    pub max_segments: u8,
 }
 
 impl AfterCall {

@@ -1,6 +1,10 @@
 //! `[after_call.X]`.
 
-use super::{Reader, message::message, steps};
+use super::{
+    Reader,
+    message::{max_segments, message},
+    steps,
+};
 use crate::{
     diagnose::{Code, Table, Text, nearest},
     flow::model::AfterCall,
@@ -29,6 +33,7 @@ pub(super) fn after_call(name: Text, table: &Table<'_>, reader: &Reader<'_>) -> 
         via: steps::via(table, reader),
         links: if leads_on { steps::links(table, reader) } else { Vec::new() },
         message: message(table),
+        max_segments: max_segments(table),
     };
     table.unknown_keys();
     after

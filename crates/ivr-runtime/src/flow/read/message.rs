@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use message_text::MAX_SEGMENTS;
 use toml::de::DeValue;
 
 use crate::diagnose::{Code, Table};
@@ -28,4 +29,10 @@ pub(super) fn message(table: &Table<'_>) -> BTreeMap<String, String> {
         _ => table.wrong_type("message", value, "a text, or one for each language"),
     }
     texts
+}
+
+/// Reads `max_segments`: SMS that a message may be long. No provider takes a text of more than ten.
+pub(super) fn max_segments(table: &Table<'_>) -> u8 {
+    let written = table.number("max_segments", 1..=10);
+    written.and_then(|count| u8::try_from(count).ok()).unwrap_or(MAX_SEGMENTS)
 }

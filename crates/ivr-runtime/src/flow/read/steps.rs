@@ -2,7 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Reader, agent::agent, ask, head::key, message::message, prompts, share::share};
+use super::{
+    Reader,
+    agent::agent,
+    ask,
+    head::key,
+    message::{max_segments, message},
+    prompts,
+    share::share,
+};
 use crate::{
     diagnose::{Code, Table, Takes, Text},
     flow::{
@@ -212,6 +220,7 @@ fn text(table: &Table<'_>, reader: &Reader<'_>) -> model::Text {
             .unwrap_or(false),
         valid_minutes: table.number("valid_minutes", 1..=1_440).unwrap_or(15),
         repeat_after_minutes: table.number("repeat_after_minutes", 0..=10_080).unwrap_or(10),
+        max_segments: max_segments(table),
         wait_prompt: prompts::prompt_or(table, "wait_prompt", "one-moment"),
         sent_prompt: prompts::sent(table),
         failed_prompt: prompts::prompt_or(table, "failed_prompt", "not-sent"),

@@ -1,5 +1,7 @@
 //! Who wants no texts.
 
+mod import;
+
 use message_text::E164;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
@@ -8,6 +10,8 @@ use crate::keys::Keys;
 
 /// Rows of one statement.
 const AT_ONCE: usize = 200;
+/// So many are one commit, which others wait for some milliseconds.
+const FEW: usize = 500;
 
 /// An opt-out in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +110,7 @@ impl Store {
     /// `via` as with [`Self::opt_out`].
     ///
     /// # Errors
-    /// When the database fails; then nothing is recorded.
+    /// When the database fails; then nothing is recorded. [`StoreError::Unfinished`]: all will be.
     pub async fn opt_out_all(
         &self,
         mut orders: Vec<OptOutOrder>,
@@ -116,6 +120,9 @@ impl Store {
         // One statement may not touch a row twice.
         orders.sort();
         orders.dedup();
+        if self.has_one_writer() && orders.len() > FEW {
+            return self.import_opt_outs(&orders, via, (who, what, detail)).await;
+        }
         let now_ms = self.now_ms();
         self.long_transaction(async |conn| {
             for some in orders.chunks(AT_ONCE) {

@@ -1,0 +1,113 @@
+//! What Twilio knows of numbers, and texts to the numbers of its services, on both databases.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod common;
+
+use common::{Db, PUBLIC_URL, TOKEN, config, mobile, number, order, twilio::FakeTwilio};
+use deflect_actions::{
+    provider::{Posted, twilio::signature},
+    text::{TextOutcome, TextService, WebhookAnswer},
+};
+use message_text::E164;
+
+on_both!(
+    x_02_a_number_that_a_provider_knows_as_a_landline_gets_no_text_and_is_asked_of_once_a_month,
+    kh_19_a_text_to_a_number_of_a_messaging_service_is_one_to_its_sender,
+);
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn accepted() -> TextOutcome {
+    TextOutcome::Accepted { sender: "uk1".to_owned() }
+}
+
+async fn x_02_a_number_that_a_provider_knows_as_a_landline_gets_no_text_and_is_asked_of_once_a_month(
+    db: Db,
+) {
+    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let mut config = config(&[base]);
+    config.line_types = Some("twilio1".to_owned());
+    config.senders[0].regions = vec!["US".to_owned(), "GB".to_owned()];
+    let texts = TextService::new(db.store().await, config.clone());
+    let numbers = ["+14155550101", "+14155550102", "+14155550103", "+14155550104"].map(number);
+    let [landline, mobile_one, unknown, late] = &numbers;
+    twilio.line(landline.as_str(), "landline");
+    twilio.line(mobile_one.as_str(), "mobile");
+    twilio.line(late.as_str(), "late");
+    let send = async |texts: &TextService, to: &E164| {
+        let mut order = order(texts.store(), to);
+        order.step.clone_from(&order.call.call_id);
+        texts.send(order).await
+    };
+    let refused = |reason: &str| TextOutcome::NotTextable { reason: reason.to_owned() };
+    assert_eq!(send(&texts, landline).await, refused("landline"));
+    // Who is no landline, of whom nobody knows, and of whom it comes too late: as ever.
+    for to in [mobile_one, unknown, late] {
+        assert_eq!(send(&texts, to).await, accepted(), "{to:?}");
+    }
+    assert_eq!(twilio.looked_up(), 4);
+    // Where the digits tell, nobody is asked.
+    assert_eq!(send(&texts, &mobile(1)).await, accepted());
+    assert_eq!(twilio.looked_up(), 4);
+    // It is known from then on, to other nodes and to offers too.
+    let other = db.store_with("n2", "b1", texts.store().clock().clone()).await;
+    let history = other.history("retail", landline, "", 0, std::time::Duration::from_secs(5)).await;
+    assert!(history.unwrap().untextable);
+    let history =
+        other.history("retail", mobile_one, "", 0, std::time::Duration::from_secs(5)).await;
+    assert!(!history.unwrap().untextable);
+    let other = TextService::new(other, config);
+    assert_eq!(send(&other, landline).await, refused("known_not_textable"));
+    assert_eq!(send(&other, mobile_one).await, accepted());
+    assert_eq!(twilio.looked_up(), 4);
+    // A month later the number may be somebody else's.
+    texts.store().clock().advance(31 * 24 * HOUR_MS);
+    twilio.line(landline.as_str(), "mobile");
+    assert_eq!(send(&texts, landline).await, accepted());
+    assert_eq!(twilio.looked_up(), 5);
+}
+
+async fn kh_19_a_text_to_a_number_of_a_messaging_service_is_one_to_its_sender(db: Db) {
+    let service = "MG0123456789abcdef0123456789abcdef";
+    let mut config = config(&["http://127.0.0.1:9".into()]);
+    config.senders[0].from = service.to_owned();
+    config.senders[0].business = Some("retail".to_owned());
+    config.senders[0].auto_reply = Some(false);
+    let texts = common::service(&db, config).await;
+    let hears = async |service: &str, text: &str| {
+        let form = [
+            ("MessageSid", text),
+            ("From", mobile(1).as_str()),
+            ("To", "+447400999999"),
+            ("MessagingServiceSid", service),
+            ("Body", text),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let path = "/webhooks/twilio/twilio1/inbound";
+        let signed = signature(TOKEN, &format!("{PUBLIC_URL}{path}"), &form);
+        let mut headers = reqwest::header::HeaderMap::new();
+        headers.insert("X-Twilio-Signature", signed.parse().unwrap());
+        let body: Vec<_> =
+            form.iter().map(|(k, v)| format!("{k}={}", v.replace('+', "%2B"))).collect();
+        let body = body.join("&");
+        let posted = Posted {
+            asks: false,
+            what: "inbound",
+            path,
+            headers: &headers,
+            body: body.as_bytes(),
+            public_url: None,
+            now_ms: 0,
+        };
+        match texts.webhook("twilio", "twilio1", posted).await.unwrap() {
+            WebhookAnswer::Twiml(twiml) => twiml,
+            other => panic!("{other:?}"),
+        }
+    };
+    // By its sender it is known that we answer.
+    assert!(hears(service, "Help").await.contains("<Message>"));
+    let other = "MGffffffffffffffffffffffffffffffff";
+    assert!(!hears(other, "Help").await.contains("<Message>"), "of another service");
+    hears(service, "Stop").await;
+    assert_eq!(db.number("SELECT COUNT(*) FROM opt_out").await, Some(1));
+}
