@@ -50,6 +50,7 @@ mod numbers;
 mod operate;
 mod operator;
 mod overload;
+mod own_tables;
 mod phone;
 mod pings;
 mod privacy;

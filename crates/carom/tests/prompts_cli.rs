@@ -260,6 +260,56 @@ fn a_text_in_a_flow_is_spoken_at_load_by_the_configured_command_and_heard() {
     assert!(tenths_of_tone(&sound::read(&wav).unwrap(), 440.0) >= 15);
 }
 
+/// Who presses 2 hears the next menu in French; each language has a text of its own.
+const TWO_LANGUAGES: &str = r#"
+version = 1
+[flow]
+name = "Two languages"
+default = true
+languages = ["en-GB", "fr-FR"]
+start = "ask"
+human = "agents"
+[target.agents]
+sip = "sip:agents@127.0.0.1:5080"
+answered_means = "human"
+ping_seconds = 0
+[step.ask]
+do = "menu"
+play = { en-GB = "tts:Good morning.", fr-FR = "tts:Bonjour." }
+press = { 2 = "french" }
+no_input = "agents"
+[step.french]
+do = "set"
+language = "fr-FR"
+then = "again"
+[step.again]
+do = "menu"
+play = [{ en-GB = "tts:Good morning.", fr-FR = ["tts:Bonjour."] }]
+press = { 1 = "agents" }
+no_input = "agents"
+"#;
+
+#[test]
+fn a_text_for_each_language_is_spoken_by_its_voice_and_heard_by_who_speaks_it() {
+    let place = Place::new();
+    let at = place.folder();
+    let by_voice = r#"["sh", "-c", "case $1 in fr-fr) hz=880;; *) hz=440;; esac; sox -n -r 16000 \"$2\" synth 1 sine $hz gain -20", "sh", "{voice}", "{file}", "{text}"]"#;
+    let config = format!("tts_command = {by_voice}\n{CONFIG}");
+    let _engine = Engine::start_with(BIN, &place, &config, TWO_LANGUAGES);
+    // No text is spoken in a language that it is not for.
+    assert_eq!(names(&at.join("var/tts")).len(), 2);
+    let wav = at.join("heard.wav");
+    let uri = format!("sip:100@{}", place.engine());
+    let args = ["--press", "2@2s", "--hang-up-after", "4s", "--record", wav.to_str().unwrap()];
+    let _ = call(BIN, &place, &uri, &args);
+    let heard = sound::read(&wav).unwrap();
+    let tenths = [440.0, 880.0].map(|hertz| tenths_of_tone(&heard, hertz));
+    assert!(tenths.iter().all(|tenths| (8..=11).contains(tenths)), "{tenths:?}");
+    let half = heard.len() / 2;
+    assert_eq!(tenths_of_tone(&heard[half..], 440.0), 0);
+    assert_eq!(tenths_of_tone(&heard[..half], 880.0), 0);
+}
+
 /// A second try is heard as another sound.
 const AGAIN: &str = r#"
 version = 1

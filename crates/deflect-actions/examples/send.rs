@@ -72,6 +72,7 @@ fn config() -> TextConfig {
         media: false,
         template: None,
         price_micros: None,
+        flow: None,
     };
     TextConfig {
         providers: BTreeMap::from([("sandbox".to_owned(), Provider::Sandbox)]),

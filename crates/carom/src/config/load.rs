@@ -7,7 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use deflect_actions::{hooks, store::FlowServed, text::TextConfig};
+use deflect_actions::{
+    hooks,
+    store::FlowServed,
+    text::{Sender, TextConfig},
+};
 use ivr_runtime::{
     diagnose::{self, Code, Finding, Notes, Severity},
     flow::{
@@ -17,8 +21,8 @@ use ivr_runtime::{
 };
 
 use super::{
-    CheckReport, Config, Control, Prompts, ProviderKind, Secret, SecretRef, index::Index, parse,
-    texts, voice::Voice,
+    CheckReport, Config, Control, Prompts, ProviderKind, Secret, SecretRef, Source, index::Index,
+    own::Own, parse, texts, voice::Voice,
 };
 
 /// The configuration that runs without `-c`, and its name in messages.
@@ -130,6 +134,14 @@ impl Snapshot {
     pub fn flow_for(&self, called: &str) -> &Arc<Flow> {
         flow::select(&self.flows, called).unwrap_or(&self.no_flow)
     }
+
+    /// The source whose waiting times callers of a flow are told of where nothing names one: the
+    /// flow's first, else the first of all flows.
+    pub fn source_of(&self, flow: &Flow) -> Option<&Source> {
+        let mut sources = self.config.sources.iter();
+        let own = sources.clone().find(|source| source.flow.as_ref() == Some(&flow.name));
+        own.or_else(|| sources.find(|source| source.flow.is_none()))
+    }
 }
 
 /// Checks a configuration, and `flows` in place of those in its folder where there are any.
@@ -146,10 +158,12 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
     }
     let shared = shared(&config);
     let index = Index { prompts: &prompts, voice: Voice::new(&config.tts) };
+    let mut own = Own::new(&config, &name, &text);
     let served = match flows {
-        [] => load_folder(config.flows_dir.as_deref(), &shared, &index, &mut report),
-        files => load_files(files, &shared, &index, &mut report),
+        [] => load_folder(config.flows_dir.as_deref(), &shared, &index, &mut own, &mut report),
+        files => load_files(files, &shared, &index, &mut own, &mut report),
     };
+    let Own { senders, sources, .. } = own;
     for (language, text, wav) in index.voice.into_spoken() {
         prompts.add_spoken(&language, &text, &wav);
     }
@@ -159,6 +173,7 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
     }
     let secrets = secrets(&served, base, &mut report);
     let no_flow = no_flow(&config, &shared, &name, &text, &mut report);
+    let config = with_own(config, senders, sources);
     if report.has_errors() {
         return (None, report);
     }
@@ -172,6 +187,13 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
     let snapshot =
         Snapshot { config, flows, no_flow, sources, prompts, texts, secrets, report: report_kept };
     (Some(snapshot), report)
+}
+
+/// What flows bring stands behind what all of them have.
+fn with_own(mut config: Config, senders: Vec<Sender>, sources: Vec<Source>) -> Config {
+    config.senders.extend(senders);
+    config.sources.extend(sources);
+    config
 }
 
 /// Reads `carom.toml` with its name and text, as far as anything can run with it.
@@ -229,14 +251,7 @@ fn secrets(served: &[Served], base: &Path, report: &mut CheckReport) -> BTreeMap
 
 /// What the flows are told of `carom.toml`.
 fn shared(config: &Config) -> Shared {
-    let senders = config.senders.iter().map(|sender| flow::Sender {
-        name: sender.name.clone(),
-        from: sender.from.clone(),
-        regions: sender.regions.clone(),
-        channel: sender.channel.as_str().to_owned(),
-        media: sender.media,
-        business: sender.business.clone(),
-    });
+    let senders = config.senders.iter().map(of_texts);
     let businesses = config.businesses.iter().map(|business| flow::Business {
         key: business.key.clone(),
         brand: business.brand.clone(),
@@ -257,6 +272,18 @@ fn shared(config: &Config) -> Shared {
         countries: config.limits.countries.clone(),
         sub_files: BTreeMap::new(),
         holiday_files: BTreeMap::new(),
+    }
+}
+
+/// A sender as texts name it.
+pub(super) fn of_texts(sender: &Sender) -> flow::Sender {
+    flow::Sender {
+        name: sender.name.clone(),
+        from: sender.from.clone(),
+        regions: sender.regions.clone(),
+        channel: sender.channel.as_str().to_owned(),
+        media: sender.media,
+        business: sender.business.clone(),
     }
 }
 
@@ -286,18 +313,21 @@ fn load_folder(
     folder: Option<&Path>,
     shared: &Shared,
     prompts: &Index<'_>,
+    own: &mut Own<'_>,
     report: &mut CheckReport,
 ) -> Vec<Served> {
     let Some(folder) = folder else {
         let (name, text) = SAMPLE;
-        return load_flow(Path::new(name), text, shared, prompts, report).into_iter().collect();
+        return load_flow(Path::new(name), text, shared, prompts, own, report)
+            .into_iter()
+            .collect();
     };
     let files = flow_files(folder);
     // A folder that is not there may have been told of where the file names it.
     if files.is_empty() && (folder.is_dir() || !report.has_errors()) {
         report.findings.push(unreadable(folder, Code::E01, "there is no flow file in it"));
     }
-    load_files(&files, shared, prompts, report)
+    load_files(&files, shared, prompts, own, report)
 }
 
 /// The flow files of a folder, and the sub-flow files among them, in the order of their names.
@@ -317,6 +347,7 @@ fn load_files(
     files: &[PathBuf],
     shared: &Shared,
     prompts: &Index<'_>,
+    own: &mut Own<'_>,
     report: &mut CheckReport,
 ) -> Vec<Served> {
     let mut served: Vec<Served> = Vec::new();
@@ -329,7 +360,7 @@ fn load_files(
             }
         };
         if !is_sub(&text) {
-            served.extend(load_flow(file, &text, shared, prompts, report));
+            served.extend(load_flow(file, &text, shared, prompts, own, report));
         }
     }
     let names: Vec<String> =
@@ -345,12 +376,17 @@ fn load_flow(
     text: &str,
     shared: &Shared,
     prompts: &Index<'_>,
+    own: &mut Own<'_>,
     report: &mut CheckReport,
 ) -> Option<Served> {
     let name = file.display().to_string();
     let folder = file.parent().unwrap_or(Path::new(""));
     let sub_files = sub_files(text, folder);
-    let shared = Shared { holiday_files: holiday_files(text, folder), sub_files, ..shared.clone() };
+    let mut shared =
+        Shared { holiday_files: holiday_files(text, folder), sub_files, ..shared.clone() };
+    let faults = own.read(&name, text, &mut shared);
+    let sound = !faults.iter().any(|fault| fault.severity == Severity::Error);
+    report.findings.extend(faults);
     let mut checked = flow::load(text, &name, &shared, prompts);
     for (sub, text) in &shared.sub_files {
         let path = folder.join(sub).display().to_string();
@@ -359,7 +395,7 @@ fn load_flow(
         report.add(&path, text, Vec::new());
     }
     report.add(&name, text, checked.findings);
-    let flow = checked.flow?;
+    let flow = checked.flow.filter(|_| sound)?;
     let source = FlowSource {
         rev: flow.rev.clone(),
         name: flow.name.clone(),

@@ -15,6 +15,7 @@ mod load;
 mod media;
 mod net;
 mod online;
+mod own;
 mod parse;
 mod privacy;
 mod prompts;
@@ -89,7 +90,7 @@ pub struct Config {
     pub targets: Vec<TargetDraft>,
     /// `[hours.X]`, in file order.
     pub hours: Vec<Hours>,
-    /// `[source.X]`, in file order.
+    /// `[source.X]`, in file order; those of flows after them.
     pub sources: Vec<Source>,
     /// `[system.X]`, in file order.
     pub systems: Vec<NamedSystem>,
@@ -99,7 +100,7 @@ pub struct Config {
     pub businesses: Vec<Business>,
     /// Message providers.
     pub providers: Vec<Provider>,
-    /// Message senders in order of preference.
+    /// Message senders in order of preference; those of flows after them.
     pub senders: Vec<Sender>,
     /// The database.
     pub store: Store,

@@ -69,6 +69,7 @@ pub(super) fn read(
         media,
         template,
         price_micros: price.map(micros),
+        flow: None,
     })
 }
 

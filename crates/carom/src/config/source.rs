@@ -27,6 +27,8 @@ pub struct Source {
     pub default_wait: Option<u32>,
     /// What holds while it is down; `None`: unknown.
     pub default_agents: Option<u32>,
+    /// The flow that brings it for itself; `None`: it is there for all.
+    pub flow: Option<String>,
 }
 
 /// Kinds of sources that can be used now.
@@ -132,7 +134,8 @@ pub(super) fn read(name: String, table: &Table<'_>, targets: &[&str]) -> Option<
             None
         }
     };
-    Some(Source { name, kind: kind?, every, timeout, stale, default_wait, default_agents })
+    let kind = kind?;
+    Some(Source { name, kind, every, timeout, stale, default_wait, default_agents, flow: None })
 }
 
 /// A queue of a PBX: `url = "ami://HOST"` or `"esl://HOST"`, with a port where it is another.

@@ -112,7 +112,7 @@ fn facts(snapshot: &Snapshot, test: &Test, flow: &Flow) -> Result<Facts, String>
     };
     let sources: BTreeMap<String, Told> =
         test.sources.iter().map(|(name, says)| (name.clone(), told(says))).collect();
-    let first = snapshot.config.sources.first().and_then(|source| sources.get(&source.name));
+    let first = snapshot.source_of(flow).and_then(|source| sources.get(&source.name));
     let fields = known_fields(Some("rehearsed"), first, flow.round_wait, start_ms);
     Ok(Facts {
         call_id: "rehearsed".into(),

@@ -15,6 +15,9 @@ const SOMETHING: &str = "\\S";
 /// A parameter of a sub-flow, in place of a value.
 const PARAMETER: &str = "^\\{[A-Za-z0-9_]+\\}$";
 
+/// The name of a language, which no key of a group is.
+const LANGUAGE: &str = "^([A-Za-z]{2}|[A-Za-z0-9]+-[A-Za-z0-9-]+)$";
+
 /// Makes schemas of the tables of one title.
 pub(super) struct Emitter<'a> {
     words: &'a Words,
@@ -148,7 +151,9 @@ pub(super) fn forms() -> Map<String, Value> {
     let sound = json!({ "$ref": "#/definitions/sound" });
     let sounds = json!({ "type": "array", "minItems": 1, "items": sound });
     let group = json!({ "$ref": "#/definitions/group" });
-    let some = json!({ "type": "array", "minItems": 1, "items": { "anyOf": [sound, group] } });
+    let by_language = json!({ "$ref": "#/definitions/by_language" });
+    let entry = json!({ "anyOf": [sound, group, by_language] });
+    let some = json!({ "type": "array", "minItems": 1, "items": entry });
     let of_a_try = json!({ "$ref": "#/definitions/prompts" });
     let by_try = json!({ "type": "array", "minItems": 1, "maxItems": 4, "items": of_a_try });
     let case = json!({
@@ -172,7 +177,17 @@ pub(super) fn forms() -> Map<String, Value> {
                 "additionalProperties": false,
             }),
         ),
-        ("prompts", json!({ "anyOf": [sound, group, some] })),
+        (
+            "by_language",
+            json!({
+                "type": "object",
+                "minProperties": 1,
+                "patternProperties": { LANGUAGE: { "$ref": "#/definitions/sounds" } },
+                "additionalProperties": false,
+            }),
+        ),
+        ("prompt", json!({ "anyOf": [sound, by_language] })),
+        ("prompts", json!({ "anyOf": [sound, group, by_language, some] })),
         ("prompts_by_try", by_try),
         ("cases", json!({ "type": "array", "items": case })),
         ("spans", json!({ "type": "string" })),

@@ -47,7 +47,11 @@ fn flow() -> Value {
     let version = json!({ "type": "integer", "minimum": 1, "maximum": 1 });
     properties.insert("version".to_owned(), version);
     for section in FLOW {
-        properties.extend(table(section, &words, &mut definitions));
+        let words = match section.name {
+            "sender" | "source" => &Words::of_config(),
+            _ => &words,
+        };
+        properties.extend(table(section, words, &mut definitions));
     }
     document("A Carom flow", properties, definitions, &["version", "flow"])
 }

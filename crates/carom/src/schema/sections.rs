@@ -90,6 +90,12 @@ const fn in_config(
     section(File::Config, name, title, form, path)
 }
 
+/// The same in both kinds of files.
+const SENDER: Section =
+    in_config("sender", "[sender.X]", Form::Named, &["the file", "sender", "x"]);
+const SOURCE: Section =
+    of_kinds(in_config("source", "[source.X]", Form::Named, &["the file", "source", "x"]), "kind");
+
 /// Tables of flow files.
 pub(super) const FLOW: &[Section] = &[
     section(File::Flow, "flow", "[flow]", Form::One, &["the file", "flow"]),
@@ -105,6 +111,8 @@ pub(super) const FLOW: &[Section] = &[
     },
     in_flow("target", "[target.X]", &["the file", "target", "x"]),
     in_flow("hours", "[hours.X]", &["the file", "hours", "x"]),
+    SENDER,
+    SOURCE,
     in_flow("after_call", "[after_call.X]", &["the file", "after_call", "x"]),
 ];
 
@@ -118,7 +126,7 @@ pub(super) const CONFIG: &[Section] = &[
     in_config("hours", "[hours.X]", Form::Named, &["the file", "hours", "x"]),
     in_config("business", "[business.X]", Form::Named, &["the file", "business", "x"]),
     in_config("entry", "[entry.X]", Form::Named, &["the file", "entry", "x"]),
-    of_kinds(in_config("source", "[source.X]", Form::Named, &["the file", "source", "x"]), "kind"),
+    SOURCE,
     in_config("system", "[system.X]", Form::Named, &["the file", "system", "x"]),
     Section {
         heads: &["", "signature = \"token\""],
@@ -127,7 +135,7 @@ pub(super) const CONFIG: &[Section] = &[
             "kind",
         )
     },
-    in_config("sender", "[sender.X]", Form::Named, &["the file", "sender", "x"]),
+    SENDER,
     in_config("store", "[store]", Form::One, &["the file", "store"]),
     in_config("http", "[http]", Form::One, &["the file", "http"]),
     in_config("control", "[control]", Form::One, &["the file", "control"]),

@@ -40,7 +40,7 @@ impl Switchboard {
         // Without the store nothing is known and nothing could be promised.
         let bypass = bypass.or_else(|| marks.is_none().then_some(Bypass::StoreDown));
         let sources = queues(&self.services.sources, &self.health, call);
-        let first = call.snapshot.config.sources.first();
+        let first = call.snapshot.source_of(&call.flow);
         let first = first.and_then(|source| sources.get(&source.name));
         let facts = Facts {
             call_id: call.call_id.clone(),

@@ -26,7 +26,8 @@ pub(super) fn destination(frame: &Frame<'_>, link: &str) -> Option<Destination> 
 /// What a destination is told of the caller.
 pub(super) fn context(frame: &Frame<'_>, services: &Services) -> Context {
     let ledger = frame.ledger;
-    let wait = services.sources.told().into_values().next();
+    let source = frame.snapshot.source_of(frame.flow);
+    let wait = source.and_then(|source| services.sources.told().remove(&source.name));
     Context {
         call_id: ledger.call_id.clone(),
         caller: ledger.caller.as_ref().filter(|_| !frame.withheld).map(|c| c.to_string()),

@@ -73,6 +73,9 @@ pub struct Sender {
     /// Price of one part of a text, in millionths of the currency of [`TextLimits::spend_day`];
     /// `None`: only the provider tells.
     pub price_micros: Option<i64>,
+    /// The flow that brings it for itself: no text comes from it that does not name it. `None`: it
+    /// is there for all.
+    pub flow: Option<String>,
 }
 
 /// How many texts at most.
@@ -113,7 +116,7 @@ impl Default for TextLimits {
 
 impl TextConfig {
     /// The senders of `business`, and those of all, that serve `region`, in the order of `via`;
-    /// `via` empty means all.
+    /// `via` empty means all but those that flows have for themselves.
     pub(super) fn senders_for<'a>(
         &'a self,
         business: &str,
@@ -129,7 +132,8 @@ impl TextConfig {
             self.providers.get(&sender.provider).map(|provider| (sender, provider))
         };
         if via.is_empty() {
-            self.senders.iter().filter(serves).filter_map(with_provider).collect()
+            let shared = self.senders.iter().filter(|sender| sender.flow.is_none());
+            shared.filter(serves).filter_map(with_provider).collect()
         } else {
             via.iter().filter_map(named).filter(serves).filter_map(with_provider).collect()
         }

@@ -242,6 +242,7 @@ pub fn sender(name: &str, provider: &str, from: &str) -> Sender {
         media: false,
         template: None,
         price_micros: None,
+        flow: None,
     }
 }
 

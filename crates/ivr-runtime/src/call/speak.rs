@@ -4,6 +4,7 @@ use super::facts::Facts;
 use crate::{
     flow::{
         model::{PromptItem, Spoken},
+        play::in_language,
         tts_name,
     },
     speech::{self, Language},
@@ -26,11 +27,12 @@ pub(crate) fn for_record(prompts: &[PromptItem], facts: &Facts) -> String {
 /// Nothing of a group is heard unless all of it can be: never half a sentence.
 pub(crate) fn heard(prompts: &[PromptItem], facts: &Facts) -> Vec<Heard> {
     let mut all = Vec::new();
-    for prompt in prompts {
+    for prompt in in_language(prompts, &facts.language) {
         match prompt {
             PromptItem::Group { play, needs } => {
                 let known = needs.iter().all(|field| facts.field(field).is_some());
-                let whole: Option<Vec<_>> = play.iter().map(|item| one(item, facts)).collect();
+                let play = in_language(play, &facts.language).into_iter();
+                let whole: Option<Vec<_>> = play.map(|item| one(item, facts)).collect();
                 all.extend(whole.filter(|_| known).into_iter().flatten());
             }
             _ => all.extend(one(prompt, facts)),
@@ -59,7 +61,7 @@ fn one(item: &PromptItem, facts: &Facts) -> Option<Heard> {
             let sound = clip.sound(&facts.language, facts.field(&clip.field)?)?;
             Some(Heard { label: sound.clone(), names: vec![sound] })
         }
-        // The reader refuses a group in a group.
-        PromptItem::Group { .. } => None,
+        // The reader refuses a group in a group, and a list by language in one of its lists.
+        PromptItem::Group { .. } | PromptItem::ByLanguage(_) => None,
     }
 }

@@ -1,6 +1,9 @@
 //! What a step plays: sounds, spoken values, and groups of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    slice,
+};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -28,8 +31,11 @@ pub enum PromptItem {
     },
     /// The sound `field/value`.
     Clip(Clip),
-    /// A text that a program speaks when the flow is loaded, in the flow's first language.
+    /// A text that a program speaks when the flow is loaded: in the language that it stands under,
+    /// else in the flow's first.
     Tts(String),
+    /// What is played in each language of the flow.
+    ByLanguage(BTreeMap<String, PromptList>),
     /// A group that is skipped whole when a field is not known, or a value has no words.
     Group {
         /// What is played.
@@ -74,6 +80,7 @@ impl PromptItem {
             }
             Self::Clip(clip) => format!("clip:{{{}}}", clip.field),
             Self::Tts(text) => format!("tts:{text}"),
+            Self::ByLanguage(lists) => lists.values().flatten().map(Self::written).collect(),
             Self::Group { play, .. } => play.iter().map(Self::written).collect(),
         }
     }
@@ -96,10 +103,36 @@ pub fn tts_name(text: &str) -> String {
     format!("tts/{}", &hash[..16])
 }
 
-/// The items of a list, those of groups in the place of the groups.
+/// The items of a list in all languages, those of groups in the place of the groups.
 pub(crate) fn items(play: &[PromptItem]) -> Vec<&PromptItem> {
     let each = play.iter().flat_map(|item| match item {
         PromptItem::Group { play, .. } => items(play),
+        PromptItem::ByLanguage(lists) => lists.values().flat_map(|list| items(list)).collect(),
+        _ => vec![item],
+    });
+    each.collect()
+}
+
+/// As [`items`], each with those of `languages` in which it is played.
+pub(crate) fn items_with_languages<'a>(
+    play: &'a [PromptItem],
+    languages: &'a [String],
+) -> Vec<(&'a PromptItem, &'a [String])> {
+    let each = play.iter().flat_map(|item| match item {
+        PromptItem::Group { play, .. } => items_with_languages(play, languages),
+        PromptItem::ByLanguage(lists) => {
+            let own = languages.iter().filter_map(|tag| Some((lists.get(tag)?, tag)));
+            own.flat_map(|(list, tag)| items_with_languages(list, slice::from_ref(tag))).collect()
+        }
+        _ => vec![(item, languages)],
+    });
+    each.collect()
+}
+
+/// The items of a list that are played in one language; groups stay whole.
+pub(crate) fn in_language<'a>(play: &'a [PromptItem], language: &str) -> Vec<&'a PromptItem> {
+    let each = play.iter().flat_map(|item| match item {
+        PromptItem::ByLanguage(lists) => lists.get(language).into_iter().flatten().collect(),
         _ => vec![item],
     });
     each.collect()
@@ -130,6 +163,9 @@ fn look_up(play: &mut PromptList, languages: &[String], prompts: &dyn PromptInde
                 }
             }
             PromptItem::Group { play, .. } => look_up(play, languages, prompts),
+            PromptItem::ByLanguage(lists) => {
+                lists.values_mut().for_each(|list| look_up(list, languages, prompts));
+            }
             PromptItem::Sound(_) | PromptItem::Say { .. } | PromptItem::Tts(_) => {}
         }
     }

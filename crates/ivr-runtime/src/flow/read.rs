@@ -23,8 +23,8 @@ use self::{head::head, names::Names};
 use super::{Sender, Shared, model::Flow};
 use crate::diagnose::{Code, Notes, Table, Text};
 
-/// Kinds of table that are known, and refused.
-const NOT_YET: [&str; 2] = ["sender", "source"];
+/// Kinds of table that are read by who knows providers and networks; they are in [`Shared`].
+const READ_BEFORE: [&str; 2] = ["sender", "source"];
 
 /// What is at hand while tables are read.
 struct Reader<'a> {
@@ -49,15 +49,8 @@ pub(super) fn flow(root: &Table<'_>, shared: &Shared, rev: String) -> Option<Flo
         steps: root.tables("step"),
         after_call: root.tables("after_call"),
     };
-    for kind in NOT_YET {
-        for (name, _) in root.tables(kind) {
-            let help = match kind {
-                "sender" => "write it in carom.toml",
-                _ => "leave it out for now",
-            };
-            let message = format!("`[{kind}.{}]` is not available yet in a flow", name.value);
-            notes.note(Code::N01, name.span, message, help);
-        }
+    for kind in READ_BEFORE {
+        root.value(kind);
     }
     let names = Names::collect(&tables, &drafts, &hours, notes)?;
     let mut reader = Reader { names, shared, notes, senders: Vec::new() };

@@ -248,6 +248,9 @@ fn needed(play: &[PromptItem]) -> Vec<&str> {
             | PromptItem::Say { value: Spoken::Text(_), .. } => {}
             PromptItem::Say { value: Spoken::Field(field), .. } => fields.push(field.as_str()),
             PromptItem::Clip(clip) => fields.push(clip.field.as_str()),
+            PromptItem::ByLanguage(lists) => {
+                fields.extend(lists.values().flat_map(|list| needed(list)));
+            }
             PromptItem::Group { play, needs } => {
                 fields.extend(needs.iter().map(String::as_str));
                 fields.extend(needed(play));

@@ -21,7 +21,7 @@ pub(super) fn check(lint: &Lint<'_>) {
     }
 }
 
-fn one(lint: &Lint<'_>, language: &str, place: Span) {
+pub(super) fn one(lint: &Lint<'_>, language: &str, place: Span) {
     if !lint.flow.languages.iter().any(|known| known == language) {
         let message = format!("`{language}` is not among the flow's languages");
         let help = format!("there are: {}", lint.flow.languages.join(", "));

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use toml::{Spanned, de::DeValue};
 
-use super::{Lint, graph, spoken};
+use super::{Lint, graph, languages, spoken};
 use crate::{
     call::comfort,
     diagnose::{Code, Span},
     flow::{
         PromptFacts,
         model::{Does, Offer, PromptItem, PromptList, Spoken, Step},
-        play::items,
+        play::items_with_languages,
     },
     speech::Way,
     step::{callback, voicemail},
@@ -23,32 +23,35 @@ const LEAST_MS: u32 = 200;
 
 pub(super) fn check(lint: &Lint<'_>) {
     let mut told = BTreeSet::new();
+    let languages = &lint.flow.languages;
     for (_, step) in graph::steps(lint.flow) {
         let own = own(step);
         let named = lists(step).into_iter().chain([("do", own.as_slice())]);
         for (key, play) in named {
-            for item in items(play) {
+            by_language(lint, play, || lint.step_place(step, key));
+            for (item, languages) in items_with_languages(play, languages) {
                 let place = || place(lint, step, key, &item.written());
+                let told = &mut told;
                 match item {
-                    PromptItem::Sound(name) => one(lint, name, &mut told, place),
+                    PromptItem::Sound(name) => one(lint, languages, name, told, place),
                     PromptItem::Say { way, value } => {
-                        spoken::say(lint, *way, value, &mut told, place);
+                        spoken::say(lint, languages, *way, value, told, place);
                     }
-                    PromptItem::Clip(clip) => spoken::clip(lint, clip, &mut told, place),
-                    PromptItem::Tts(text) => spoken::tts(lint, text, &mut told, place),
-                    PromptItem::Group { .. } => {}
+                    PromptItem::Clip(clip) => spoken::clip(lint, languages, clip, told, place),
+                    PromptItem::Tts(text) => spoken::tts(lint, languages, text, told, place),
+                    PromptItem::ByLanguage(_) | PromptItem::Group { .. } => {}
                 }
             }
         }
     }
     if lint.flow.emergency_notice {
         let place = || lint.flow_place("emergency_notice");
-        one(lint, "emergency-notice", &mut told, place);
+        one(lint, languages, "emergency-notice", &mut told, place);
         let number = Spoken::Text("112".into());
-        spoken::say(lint, Way::Digits, &number, &mut told, place);
+        spoken::say(lint, languages, Way::Digits, &number, &mut told, place);
     }
     for name in BUILT_IN {
-        one(lint, name, &mut told, || lint.flow_place("languages"));
+        one(lint, languages, name, &mut told, || lint.flow_place("languages"));
     }
 }
 
@@ -104,12 +107,40 @@ fn own(step: &Step) -> PromptList {
     }
 }
 
-/// A prompt that several steps play is told at the first of them.
-fn one(lint: &Lint<'_>, name: &str, told: &mut BTreeSet<String>, place: impl Fn() -> Span) {
-    if !told.insert(name.to_owned()) {
-        return;
+/// What is played by language is there for each of the flow's, and for no other.
+fn by_language(lint: &Lint<'_>, play: &[PromptItem], place: impl Fn() -> Span) {
+    for item in play {
+        match item {
+            PromptItem::ByLanguage(lists) => {
+                let missing = lint.flow.languages.iter().filter(|tag| !lists.contains_key(*tag));
+                for language in missing {
+                    let message =
+                        format!("there is no prompt in {language}: neither text nor sound");
+                    let help = format!("add `{language} = \"tts:…\"`, or the name of a sound");
+                    lint.note(Code::E07, place(), message, help);
+                }
+                for language in lists.keys() {
+                    languages::one(lint, language, place());
+                }
+            }
+            PromptItem::Group { play, .. } => by_language(lint, play, &place),
+            _ => {}
+        }
     }
-    for language in &lint.flow.languages {
+}
+
+/// A prompt that several steps play is told at the first of them.
+fn one(
+    lint: &Lint<'_>,
+    languages: &[String],
+    name: &str,
+    told: &mut BTreeSet<String>,
+    place: impl Fn() -> Span,
+) {
+    for language in languages {
+        if !told.insert(format!("{name} in {language}")) {
+            continue;
+        }
         match lint.prompts.has(language, name) {
             None => {
                 let message = format!("there is no prompt `{name}` in {language}");
@@ -159,7 +190,10 @@ fn find(value: &Spanned<DeValue<'_>>, name: &str) -> Option<Span> {
             (text.strip_suffix(".wav").unwrap_or(text) == name).then(|| value.span())
         }
         DeValue::Array(list) => list.iter().find_map(|item| find(item, name)),
-        DeValue::Table(group) => group.get("play").and_then(|play| find(play, name)),
+        DeValue::Table(table) => match table.get("play") {
+            Some(play) => find(play, name),
+            None => table.values().find_map(|value| find(value, name)),
+        },
         DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
             None
         }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use super::{Lint, graph, prompts};
 use crate::{
     diagnose::Code,
-    flow::model::{Menu, PromptItem, Step},
+    flow::{
+        model::{Menu, PromptItem, Step},
+        play::items_with_languages,
+    },
     key::Key,
 };
 
@@ -46,19 +49,6 @@ pub(super) fn check(lint: &Lint<'_>) {
     }
 }
 
-/// The sounds of a list, those of groups included.
-fn sounds(play: &[PromptItem]) -> Vec<&str> {
-    let mut found = Vec::new();
-    for item in play {
-        match item {
-            PromptItem::Sound(name) => found.push(name.as_str()),
-            PromptItem::Group { play, .. } => found.extend(sounds(play)),
-            PromptItem::Say { .. } | PromptItem::Clip(_) | PromptItem::Tts(_) => {}
-        }
-    }
-    found
-}
-
 fn of_menu(lint: &Lint<'_>, step: &Step, menu: &Menu) {
     let knows = |key: &Key| {
         menu.press.contains_key(key)
@@ -66,10 +56,19 @@ fn of_menu(lint: &Lint<'_>, step: &Step, menu: &Menu) {
             || menu.repeat_key == Some(*key)
     };
     let lists = prompts::lists(step).into_iter();
-    let played = lists.flat_map(|(of, play)| sounds(play).into_iter().map(move |name| (of, name)));
+    let played = lists.flat_map(|(of, play)| {
+        let items = items_with_languages(play, &lint.flow.languages).into_iter();
+        items.filter_map(move |(item, languages)| match item {
+            PromptItem::Sound(name) => Some((of, name.as_str(), languages)),
+            _ => None,
+        })
+    });
     let mut told = BTreeSet::new();
-    for (of, name) in played.filter(|(_, name)| told.insert(*name)) {
-        for language in &lint.flow.languages {
+    for (of, name, languages) in played {
+        for language in languages {
+            if !told.insert((name, language)) {
+                continue;
+            }
             let Some(said) = lint.prompts.transcript(language, name) else { continue };
             for key in named_keys(&said).into_iter().filter(|key| !knows(key)) {
                 let message = format!(

@@ -17,12 +17,13 @@ const NAMED: usize = 3;
 /// What is spoken in the same way at several places is told at the first of them.
 pub(super) fn say(
     lint: &Lint<'_>,
+    languages: &[String],
     way: Way,
     value: &Spoken,
     told: &mut BTreeSet<String>,
     place: impl Fn() -> Span,
 ) {
-    for tag in &lint.flow.languages {
+    for tag in languages {
         let Some(language) = Language::parse(tag) else {
             if told.insert(format!("say: in {tag}")) {
                 let known = Language::ALL.map(Language::tag).join(", ");
@@ -75,12 +76,13 @@ fn fragments(lint: &Lint<'_>, language: Language, way: Way, place: &impl Fn() ->
 
 pub(super) fn clip(
     lint: &Lint<'_>,
+    languages: &[String],
     clip: &Clip,
     told: &mut BTreeSet<String>,
     place: impl Fn() -> Span,
 ) {
     let Clip { field, there } = clip;
-    for language in &lint.flow.languages {
+    for language in languages {
         let none = there.get(language).is_some_and(BTreeSet::is_empty);
         if none && told.insert(format!("clip:{field} in {language}")) {
             let message = format!("there is no sound `{field}/…` in {language}");
@@ -93,14 +95,16 @@ pub(super) fn clip(
     }
 }
 
+/// In the first of `languages`: the one that the text stands under, or the flow's first.
 pub(super) fn tts(
     lint: &Lint<'_>,
+    languages: &[String],
     text: &str,
     told: &mut BTreeSet<String>,
     place: impl Fn() -> Span,
 ) {
-    let Some(language) = lint.flow.languages.first() else { return };
-    if !told.insert(format!("tts:{text}")) {
+    let Some(language) = languages.first() else { return };
+    if !told.insert(format!("tts:{text} in {language}")) {
         return;
     }
     if let Err(why) = lint.prompts.render(language, text) {

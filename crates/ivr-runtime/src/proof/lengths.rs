@@ -35,6 +35,9 @@ impl Lengths<'_> {
                 // However long the value is: a phone number and more.
                 PromptItem::Say { .. } => SPOKEN_MS,
                 PromptItem::Clip(_) | PromptItem::Tts(_) => SOUND_MS,
+                PromptItem::ByLanguage(lists) => {
+                    lists.get(language).map_or(0, |list| self.in_language(list, language))
+                }
                 PromptItem::Group { play, .. } => self.in_language(play, language),
             })
             .sum()

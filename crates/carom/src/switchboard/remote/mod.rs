@@ -395,7 +395,7 @@ impl RemoteCalls {
         let told = wait.into_iter().flat_map(|seconds| flow.round_wait.fields(seconds));
         fields.extend(visits.into_iter().chain(told).chain(question.fields.iter().cloned()));
         let mut sources = self.services.sources.told();
-        if let (Some(seconds), Some(first)) = (wait, snapshot.config.sources.first()) {
+        if let (Some(seconds), Some(first)) = (wait, snapshot.source_of(flow)) {
             // The other IVR knows its queue better than we do.
             let told = sources.entry(first.name.clone()).or_default();
             (told.wait_seconds, told.until_ms) = (Some(seconds), i64::MAX);

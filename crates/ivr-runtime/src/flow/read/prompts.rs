@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use toml::{Spanned, de::DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 use crate::{
-    diagnose::{Code, Table, Takes, Text},
+    diagnose::{Code, Notes, Span, Table, Takes, Text},
     flow::model::{Clip, PromptItem, PromptList, Spoken},
     speech::Way,
     step::text,
@@ -58,8 +61,13 @@ pub(super) fn play_again(table: &Table<'_>, tries: u8) -> Vec<PromptList> {
 
 /// A prompt of a text step: `default` where it is missing, nothing for `none`.
 pub(super) fn prompt_or<'a>(table: &Table<'a>, key: &'a str, default: &str) -> Option<PromptList> {
+    table.takes(key, Takes::Form("prompt"));
     let named = |name: &str| vec![PromptItem::Sound(name.to_owned())];
-    match table.text(key) {
+    let Some(value) = table.value(key) else { return Some(named(default)) };
+    if let DeValue::Table(lists) = value.get_ref() {
+        return Some(vec![by_language(table.notes(), lists, value.span())]);
+    }
+    match table.text_of(key, value) {
         None => Some(named(default)),
         Some(text) if text.value == "none" => None,
         Some(text) => Some(sound(table, &text).into_iter().collect()),
@@ -98,6 +106,9 @@ fn prompts(table: &Table<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Prompt
 
 fn entry(table: &Table<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<PromptItem> {
     match value.get_ref() {
+        DeValue::Table(lists) if names_languages(lists) => {
+            Some(by_language(table.notes(), lists, value.span()))
+        }
         DeValue::Table(group) => {
             let group = Table::new(table.notes(), "a group of prompts", group, value.span());
             group.takes("play", Takes::Form("sounds"));
@@ -124,6 +135,33 @@ fn entry(table: &Table<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<P
         }
         _ => sound(table, &table.text_of(key, value)?),
     }
+}
+
+/// Whether the keys of a table are languages, not those of a group.
+fn names_languages(table: &DeTable<'_>) -> bool {
+    table.keys().any(|key| key.get_ref().len() == 2 || key.get_ref().contains('-'))
+}
+
+/// `{ en-GB = "…", es-ES = ["…", "…"] }`.
+fn by_language<'a>(notes: &'a Notes, lists: &'a DeTable<'a>, span: Span) -> PromptItem {
+    let lists = Table::new(notes, "a prompt by language", lists, span);
+    let mut each = BTreeMap::new();
+    for language in lists.keys() {
+        let Some(value) = lists.value(language) else { continue };
+        let sounds = match value.get_ref() {
+            DeValue::Array(list) if !list.is_empty() => {
+                list.iter().filter_map(|item| lists.text_of(language, item)).collect()
+            }
+            DeValue::String(_) => lists.text_of(language, value).into_iter().collect(),
+            _ => {
+                lists.wrong_type(language, value, "a sound or a list of sounds");
+                Vec::new()
+            }
+        };
+        let play = sounds.iter().filter_map(|text| sound(&lists, text)).collect();
+        each.insert(language.to_owned(), play);
+    }
+    PromptItem::ByLanguage(each)
 }
 
 /// A sound by its file name, or a value to be spoken.

@@ -1,0 +1,104 @@
+//! `[sender.X]` and `[source.X]` that a flow file brings for itself (requirements §6.2).
+
+use std::collections::BTreeMap;
+
+use deflect_actions::text::Sender;
+use ivr_runtime::{
+    diagnose::{self, Code, Finding, Notes, Span, Text},
+    flow::Shared,
+};
+use toml::de::DeTable;
+
+use super::{Config, Source, load, read::Table, sender, source};
+
+/// `sender` or `source`, and its name.
+type Named = (&'static str, String);
+
+/// What flows bring, read one flow after the other.
+pub(super) struct Own<'a> {
+    config: &'a Config,
+    /// Where each name stands, as `FILE:LINE`.
+    taken: BTreeMap<Named, String>,
+    /// The senders of all flows.
+    pub senders: Vec<Sender>,
+    /// The sources of all flows.
+    pub sources: Vec<Source>,
+}
+
+impl<'a> Own<'a> {
+    /// `file` and `text` are those of `config`.
+    pub fn new(config: &'a Config, file: &str, text: &str) -> Self {
+        let tree = diagnose::tree(text, &Notes::default());
+        let mut taken = BTreeMap::new();
+        for kind in ["sender", "source"] {
+            let tables = tree.get_ref().get(kind).and_then(|tables| tables.get_ref().as_table());
+            for name in tables.into_iter().flat_map(DeTable::keys) {
+                let named = (kind, name.get_ref().to_string());
+                taken.insert(named, place(file, text, &name.span()));
+            }
+        }
+        Self { config, taken, senders: Vec::new(), sources: Vec::new() }
+    }
+
+    /// Reads what a flow file brings, which `shared` then has before what all flows have; returns
+    /// what is wrong with it.
+    pub fn read(&mut self, file: &str, text: &str, shared: &mut Shared) -> Vec<Finding> {
+        let notes = Notes::default();
+        let tree = diagnose::tree(text, &notes);
+        if notes.has_errors() {
+            // A damaged file is told of where its flow is read.
+            return Vec::new();
+        }
+        let head = tree.get_ref().get("flow").and_then(|flow| flow.get_ref().as_table());
+        let word = |key| Some(head?.get(key)?.get_ref().as_str()?.to_owned());
+        let (flow, business) = (word("name").unwrap_or_default(), word("business"));
+        let root = Table::root(&notes, tree.get_ref(), self.config.base());
+        let mut taken = |kind, name: &Text| {
+            let stands = self.taken.entry((kind, name.value.clone()));
+            let first = stands.or_insert_with(|| place(file, text, &name.span));
+            let is_taken = *first != place(file, text, &name.span);
+            if is_taken {
+                let message = format!("`[{kind}.{}]` stands in {first} already", name.value);
+                let help = "give it another name, or leave it out";
+                notes.note(Code::E01, name.span.clone(), message, help);
+            }
+            is_taken
+        };
+
+        let config = self.config;
+        let providers: Vec<&str> = config.providers.iter().map(|one| one.name.as_str()).collect();
+        let businesses: Vec<&str> = config.businesses.iter().map(|one| one.key.as_str()).collect();
+        let mut senders = Vec::new();
+        for (name, table) in root.tables("sender") {
+            let is_taken = taken("sender", &name);
+            let read = sender::read(name.value, &table, &providers, &config.providers, &businesses);
+            table.finish();
+            senders.extend(read.filter(|_| !is_taken).map(|read| Sender {
+                flow: Some(flow.clone()),
+                business: read.business.or_else(|| business.clone()),
+                ..read
+            }));
+        }
+        let of_config = config.targets.iter().map(|target| target.name.value.as_str());
+        let targets: Vec<&str> = root.names_under("target").into_iter().chain(of_config).collect();
+        let mut sources = Vec::new();
+        for (name, table) in root.tables("source") {
+            let is_taken = taken("source", &name);
+            let read = source::read(name.value, &table, &targets);
+            table.finish();
+            let read = read.filter(|_| !is_taken);
+            sources.extend(read.map(|read| Source { flow: Some(flow.clone()), ..read }));
+        }
+        shared.senders.splice(0..0, senders.iter().map(load::of_texts));
+        shared.sources.splice(0..0, sources.iter().map(|source| source.name.clone()));
+        shared.signals.extend(sources.iter().filter_map(|source| source.kind.signal()));
+        self.senders.extend(senders);
+        self.sources.extend(sources);
+        diagnose::findings(notes.into_problems(), file, text)
+    }
+}
+
+fn place(file: &str, text: &str, span: &Span) -> String {
+    let before = text.get(..span.start).unwrap_or("");
+    format!("{file}:{}", before.matches('\n').count() + 1)
+}
