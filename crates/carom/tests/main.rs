@@ -38,6 +38,7 @@ mod full_phones;
 mod full_texts;
 mod full_walks;
 mod graph;
+mod handovers;
 mod hold;
 mod hours;
 mod http;

@@ -72,6 +72,15 @@ impl Dialog {
         &self.remote_tag
     }
 
+    /// Returns the peer's Contact with this dialog as the one to be replaced, as the peer has to be
+    /// told of it (RFC 3891 §3): its own tag is the to-tag.
+    pub fn replaced(&self, local_tag: &str) -> String {
+        let of = |part: &str| escaped(part);
+        let (call_id, to, from) = (of(&self.call_id), of(&self.remote_tag), of(local_tag));
+        let target = self.remote_target.split('?').next().unwrap_or_default();
+        format!("<{target}?Replaces={call_id}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}>")
+    }
+
     /// Returns where requests go first: the topmost route, else the peer's Contact.
     pub fn next_hop(&self) -> &str {
         match self.route_set.first().map(|route| NameAddr::parse(route)) {
@@ -163,6 +172,16 @@ fn tag_of(headers: &Headers, name: HeaderName) -> String {
 fn contact(headers: &Headers) -> Option<String> {
     let contact = NameAddr::first(headers, HeaderName::Contact).ok()?;
     contact.uri.is_sip().then(|| contact.uri_text.to_owned())
+}
+
+/// As a value of a header within a URI (RFC 3261 §25.1).
+fn escaped(value: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&b);
+    let each = value.bytes().map(|b| match plain(b) {
+        true => char::from(b).to_string(),
+        false => format!("%{b:02X}"),
+    });
+    each.collect()
 }
 
 fn is_loose(route: &str) -> bool {

@@ -58,14 +58,6 @@ impl<'a> Table<'a> {
         if self.require(key, Code::E00) { read(self) } else { None }
     }
 
-    /// Refuses `true` for a feature that is not built.
-    pub(super) fn not_yet_if_true(&self, key: &'a str, feature: &str) {
-        if self.flag(key) == Some(true) {
-            let message = format!("`{key}` ({feature}) is not available yet");
-            self.problem(Code::N01, &self.key_place(key), message, "leave it out for now");
-        }
-    }
-
     /// A text that names one of `names`, each of them a `[kind.X]` of the file (E01).
     pub(super) fn reference(&self, key: &'a str, kind: &str, names: &[&str]) -> Option<Text> {
         let text = self.text(key)?;

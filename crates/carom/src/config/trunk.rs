@@ -42,6 +42,8 @@ pub struct Trunk {
     pub test_callers: Vec<String>,
     /// Status of a call refused for overload; without Retry-After.
     pub overload_code: u16,
+    /// While the node stops, its calls go on without us where they can.
+    pub leave_on_stop: bool,
     /// The host of its `address`: by TLS it must prove to be this where its Contact is no name.
     pub host: Option<String>,
     /// How callbacks go out by it; `None`: none do.
@@ -176,7 +178,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
     let caller_id = table.choice("caller_id", &CALLER_IDS, &[]).unwrap_or(CallerId::Accept);
     let (relay_prefixes, test_callers) = (relay_prefixes(table), test_callers(table));
     let overload_code = table.number("overload_code", 400..=699).unwrap_or(503) as u16;
-    table.not_yet_if_true("leave_on_stop", "leaving calls by refer or redirect");
+    let leave_on_stop = table.flag("leave_on_stop").unwrap_or(false);
     let (outbound, address) = outbound(table);
     refuse_contradictions(table, trusted, caller_id, transport, address.as_deref());
     let host = address.and_then(|address| Uri::parse(&address).ok().map(|uri| uri.host.to_owned()));
@@ -195,6 +197,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Trunk> {
         relay_prefixes,
         test_callers,
         overload_code,
+        leave_on_stop,
         host,
         outbound,
     })

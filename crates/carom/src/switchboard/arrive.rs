@@ -107,6 +107,7 @@ impl Switchboard {
             caller: CallerLeg { leg, invite, media, state: CallerState::Trying },
             spare_media: Some(spare),
             target: None,
+            referring: None,
             link_order: None,
             taking: None,
             bookings: Vec::new(),

@@ -155,6 +155,7 @@ impl Switchboard {
             caller: CallerLeg { leg: NO_LEG, invite: to_agent, media, state: CallerState::Gone },
             spare_media: None,
             target: None,
+            referring: None,
             link_order: None,
             taking: None,
             bookings: Vec::new(),
@@ -191,6 +192,7 @@ impl Switchboard {
             TargetOutcome::Busy { .. }
             | TargetOutcome::NoAnswer { .. }
             | TargetOutcome::Failed { .. }
+            | TargetOutcome::HandedOver { .. }
             | TargetOutcome::Ended { .. } => self.dial_failed(no),
             // One that tells too late, or never, is waited for as any other.
             TargetOutcome::Ringing | TargetOutcome::SignalLost => {}

@@ -45,20 +45,32 @@ impl Switchboard {
         quiet: bool,
         agent: Option<AgentRequest>,
     ) {
-        let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
-        let Some(facts) = call.flow.targets.get(usize::from(target.0)).cloned() else {
+        let Some(facts) = call.flow.targets.get(usize::from(target.0)) else {
             return self.tell(no, Input::Target(TargetOutcome::Failed { status: None }));
         };
         if self.health.passes_over(call, target) {
-            let name = &facts.name;
-            call.line.note(
-                wall_ms(),
-                "forward",
-                format!("{name}: answers no OPTIONS, passed over"),
-            );
+            let note = format!("{}: answers no OPTIONS, passed over", facts.name);
+            call.line.note(wall_ms(), "forward", note);
             return self.tell(no, Input::Target(TargetOutcome::Failed { status: None }));
         }
+        let stays = quiet || agent.is_some();
+        if stays || !self.hand_over(no, target) {
+            self.call_by_ourselves(no, target, quiet, agent);
+        }
+    }
+
+    /// Calls a target to bridge it.
+    pub(super) fn call_by_ourselves(
+        &mut self,
+        no: CallNo,
+        target: TargetId,
+        quiet: bool,
+        agent: Option<AgentRequest>,
+    ) {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(facts) = call.flow.targets.get(usize::from(target.0)).cloned() else { return };
         let near = call.caller.media.session;
         let media = match call.spare_media.take() {
             Some(media) => media,
@@ -90,6 +102,7 @@ impl Switchboard {
             agent,
             person: false,
             unheard: false,
+            knows_replaces: false,
             pressed: Pressed::default(),
             state: TargetState::Calling,
         });
@@ -97,7 +110,7 @@ impl Switchboard {
     }
 
     /// A caller whom we have answered hears it ring at once, until the target is heard.
-    fn ringback(&mut self, no: CallNo) {
+    pub(super) fn ringback(&mut self, no: CallNo) {
         let Some(call) = self.calls.get(&no) else { return };
         if call.caller.media.open {
             let country = Country::from_code(&call.trunk.country);
@@ -109,6 +122,7 @@ impl Switchboard {
     /// The machine wants the target leg given up.
     pub(super) fn stop_forward(&mut self, no: CallNo) {
         let Some(call) = self.calls.get_mut(&no) else { return };
+        call.referring = None;
         let Some(mut target) = call.target.take() else { return };
         let leg = target.leg.take();
         let heard = !target.quiet;
@@ -313,6 +327,7 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(target) = call.target.as_mut() else { return };
         target.hunt.answered();
+        target.knows_replaces = headers.lists(HeaderName::Supported, "replaces");
         let agreed = match sdp {
             Some(sdp) => target.media.conclude(sdp, AnswerKind::Final),
             None => target.media.talk.current().is_some(), // the 183 carried the answer

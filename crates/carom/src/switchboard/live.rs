@@ -19,6 +19,7 @@ use super::{
     callback::Booking,
     dial::Dial,
     feature::{LinkOrder, Pressed},
+    hand_over::Referring,
     hunt::Hunt,
     media::StreamRules,
     record::Ledger,
@@ -58,6 +59,8 @@ pub struct Live {
     pub facts_due: Option<Duration>,
     pub caller: CallerLeg,
     pub target: Option<TargetLeg>,
+    /// The carrier has been asked to take the call on without us.
+    pub referring: Option<Referring>,
     /// Ports reserved for a forward before the call is answered, and kept between forwards.
     pub spare_media: Option<Media>,
     /// A callback that we make: the caller leg is the target's, the target leg the caller's.
@@ -131,6 +134,8 @@ pub struct TargetLeg {
     pub person: bool,
     /// A person may have taken the call unheard of.
     pub unheard: bool,
+    /// Another call may take the place of ours with it.
+    pub knows_replaces: bool,
     /// Keys that may begin its feature code.
     pub pressed: Pressed,
     pub state: TargetState,

@@ -17,6 +17,7 @@ mod feature;
 mod fetch;
 mod forward;
 mod frame;
+mod hand_over;
 mod health;
 mod hunt;
 mod known;
@@ -350,6 +351,7 @@ impl Switchboard {
             Ask::Drain => {
                 self.draining = true;
                 self.endpoint.set_draining(true);
+                self.leave_bridges();
             }
             Ask::BridgeAll => self.bridge_all(),
             Ask::EndAll => self.end_all(),

@@ -46,6 +46,7 @@ impl Switchboard {
                     self.on_info(no, side, &content_type, &body);
                 }
             }
+            Event::Referred { leg, outcome } => self.on_referred(leg, outcome),
             Event::Ended { leg, by, reason, request } => {
                 self.on_ended(leg, by, reason.as_deref(), request.as_ref());
             }
@@ -111,6 +112,7 @@ impl Switchboard {
                 if by == EndedBy::NoAck {
                     self.tell(no, Input::AnswerFailed);
                 }
+                self.left_by_refer(no);
                 self.caller_ended(no);
             }
             Side::Target if current => {

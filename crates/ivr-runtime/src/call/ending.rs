@@ -166,6 +166,18 @@ impl Call {
         if !by_caller {
             self.state.desk.push(Output::HangUp);
         }
+        self.end_as_forwarded(now);
+    }
+
+    /// The call goes on without us; `goodbye`: its leg to us is still up.
+    pub(super) fn end_handed_over(&mut self, now: Duration, goodbye: bool) {
+        if goodbye {
+            self.state.desk.push(Output::HangUp);
+        }
+        self.end_as_forwarded(now);
+    }
+
+    fn end_as_forwarded(&mut self, now: Duration) {
         let emergency = self.state.facts.is_emergency();
         let reason = if emergency { EndReason::EmergencyBypass } else { EndReason::Forwarded };
         self.end(now, reason);

@@ -49,6 +49,7 @@ impl Call {
             targets::Step::Answered { human } => self.target_answered(now, id, human),
             targets::Step::HumanAnswered => self.human_answered(now),
             targets::Step::SignalLost => self.state.progress.maybe_human = true,
+            targets::Step::HandedOver { answered } => self.handed_over(now, id, answered),
             targets::Step::Failed(failure) => self.target_failed(now, id, failure),
             targets::Step::Ended { by_caller: true } => self.hung_up(now),
             targets::Step::Ended { by_caller: false } => self.end_forwarded(now, false),
@@ -69,6 +70,20 @@ impl Call {
         } else if never_tells {
             self.state.progress.maybe_human = true;
         }
+    }
+
+    /// The call goes on at the target without us; who talks there, and how long, nobody tells.
+    pub(super) fn handed_over(&mut self, now: Duration, id: TargetId, answered: bool) {
+        let is_bridged = !matches!(
+            self.state.phase,
+            Phase::Forwarding(Forwarding { stage: Stage::Calling { .. }, .. })
+        );
+        if answered && !is_bridged {
+            let human = self.flow.targets.get(usize::from(id.0)).is_some_and(targets::is_person);
+            self.target_answered(now, id, human);
+        }
+        self.state.progress.maybe_human = true;
+        self.end_handed_over(now, answered);
     }
 
     pub(super) fn human_answered(&mut self, now: Duration) {

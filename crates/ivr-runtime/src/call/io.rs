@@ -188,6 +188,11 @@ pub enum TargetOutcome {
     /// Its `human_signal` can't be heard, or could not for a while: from now on a person may be
     /// there whom nobody tells of.
     SignalLost,
+    /// The call goes on there without us, and can't come back.
+    HandedOver {
+        /// The carrier said that it was answered; else nobody tells.
+        answered: bool,
+    },
     /// 486 or 600.
     Busy {
         /// The target's code.

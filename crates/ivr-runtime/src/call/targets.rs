@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{facts::Facts, io::TargetOutcome};
-use crate::flow::model::{AnsweredMeans, Flow, Go, HumanSignal, Target, TargetId};
+use crate::flow::model::{AnsweredMeans, Flow, Go, HumanSignal, Target, TargetId, TargetMode};
 
 /// The switchboard keeps the target's own times; this much later it is taken for dead.
 const GRACE: Duration = Duration::from_secs(5);
+/// So long a carrier may take to say that it takes a REFER, and that it calls.
+const REFER: Duration = Duration::from_secs(10);
 
 /// A target that is being called or is bridged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,10 @@ pub(crate) enum Step {
     HumanAnswered,
     /// A person may have taken it.
     SignalLost,
+    /// It has the call without us.
+    HandedOver {
+        answered: bool,
+    },
     /// It could not be reached.
     Failed(Failure),
     /// The bridge is over.
@@ -66,7 +72,7 @@ impl Forwarding {
 
     pub fn handle_outcome(&mut self, target: &Target, outcome: TargetOutcome) -> Step {
         use TargetOutcome::{
-            Answered, Busy, Ended, Failed, HumanAnswered, NoAnswer, Ringing, SignalLost,
+            Answered, Busy, Ended, Failed, HandedOver, HumanAnswered, NoAnswer, Ringing, SignalLost,
         };
         match (self.stage, outcome) {
             (Stage::Calling { .. }, Answered { human }) => {
@@ -74,6 +80,7 @@ impl Forwarding {
                 self.stage = if human { Stage::Talking } else { Stage::Queued };
                 Step::Answered { human }
             }
+            (_, HandedOver { answered }) => Step::HandedOver { answered },
             (Stage::Queued, SignalLost) => {
                 self.stage = Stage::Unheard;
                 Step::SignalLost
@@ -150,7 +157,12 @@ pub(crate) fn rings_at_most(target: &Target) -> Duration {
     let each = Duration::from_millis(u64::from(target.no_reply_ms))
         + Duration::from_secs(u64::from(target.ring_seconds));
     let addresses = u32::try_from(target.addresses.len().max(1)).unwrap_or(u32::MAX);
-    each * addresses + GRACE
+    // A REFER that comes to nothing is followed by a call of ours.
+    let referred = match target.mode {
+        TargetMode::Refer => REFER + Duration::from_secs(u64::from(target.ring_seconds)),
+        TargetMode::Bridge | TargetMode::Redirect => Duration::ZERO,
+    };
+    referred + each * addresses + GRACE
 }
 
 /// Its 200 is a person.

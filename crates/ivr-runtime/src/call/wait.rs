@@ -180,7 +180,7 @@ impl Call {
     /// News of the target leg, whether the caller listens to it or to an offer meanwhile.
     pub(super) fn line_outcome(&mut self, now: Duration, outcome: TargetOutcome) {
         use TargetOutcome::{
-            Answered, Busy, Ended, Failed, HumanAnswered, NoAnswer, Ringing, SignalLost,
+            Answered, Busy, Ended, Failed, HandedOver, HumanAnswered, NoAnswer, Ringing, SignalLost,
         };
         let flow = Arc::clone(&self.flow);
         let Some(wait) = self.wait_of_place().cloned() else { return };
@@ -222,6 +222,10 @@ impl Call {
                 }
             }
             (_, Ended { by_caller: true }) => self.hung_up(now),
+            (_, HandedOver { answered }) => {
+                self.close_step(now, Exit::Next, OfferResponse::Timeout, Some("handed_over"));
+                self.handed_over(now, wait.target, answered);
+            }
             (Leg::Gone { .. }, _)
             | (Leg::Calling { .. }, HumanAnswered | SignalLost)
             | (Leg::Up, Answered { .. }) => {}

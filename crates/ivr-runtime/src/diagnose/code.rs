@@ -81,6 +81,8 @@ pub enum Code {
     W12,
     /// A certificate of ours that ends soon, or has ended.
     W13,
+    /// A target's `mode` that no call of the flow can have.
+    W14,
 }
 
 impl Code {
@@ -99,7 +101,8 @@ impl Code {
             | Self::W10
             | Self::W11
             | Self::W12
-            | Self::W13 => Severity::Warning,
+            | Self::W13
+            | Self::W14 => Severity::Warning,
             Self::E00
             | Self::E01
             | Self::E02
@@ -159,6 +162,7 @@ impl Code {
             Self::W11 => "a message after a call without hours at which it is not sent",
             Self::W12 => "a destination whose certificate ends within 14 days",
             Self::W13 => "a certificate of a listener that ends within 21 days, or has ended",
+            Self::W14 => "a `mode` of a target that no call of the flow can have",
         }
     }
 }

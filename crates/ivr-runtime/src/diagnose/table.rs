@@ -99,16 +99,6 @@ impl<'a> Table<'a> {
         self.has(key)
     }
 
-    /// Refuses a key whose feature is not built.
-    pub fn not_yet(&self, key: &'a str) {
-        self.takes(key, Takes::Nothing);
-        self.known.borrow_mut().push(key);
-        if let Some((key_at, _)) = self.table.get_key_value(key) {
-            let message = format!("`{key}` is not available yet");
-            self.notes.note(Code::N01, key_at.span(), message, "leave it out for now");
-        }
-    }
-
     /// A text, not empty.
     pub fn text(&self, key: &'a str) -> Option<Text> {
         self.takes(key, Takes::Text);

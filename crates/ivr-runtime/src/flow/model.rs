@@ -395,6 +395,9 @@ pub struct Target {
     pub ring_seconds: u32,
     /// Between two OPTIONS that ask whether it is there, seconds; 0: never asked.
     pub ping_seconds: u32,
+    /// How a call gets there.
+    #[serde(default)]
+    pub mode: TargetMode,
     /// `udp`, `tcp` or `auto`.
     pub transport: String,
     /// Opening hours; `None`: always open.
@@ -419,6 +422,20 @@ pub struct Target {
     pub if_fails: Option<Go>,
     /// `false` permits an end in a hang-up without trying `[fallback]`.
     pub fallback: bool,
+}
+
+/// `mode` of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetMode {
+    /// We call the target and stay between.
+    #[default]
+    Bridge,
+    /// A call that is answered is handed to the carrier by REFER (RFC 3515); bridged where the
+    /// carrier does not take it there.
+    Refer,
+    /// A call that is not answered is sent on by a 302 (RFC 3261 §8.1.3.4); bridged once it is.
+    Redirect,
 }
 
 /// `answered_means`.

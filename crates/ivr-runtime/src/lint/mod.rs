@@ -18,6 +18,7 @@ mod links;
 mod loops;
 mod menus;
 mod messages;
+mod modes;
 mod offers;
 mod person;
 mod prompts;
@@ -72,7 +73,7 @@ pub(crate) fn check(
         offers::check,
         after_call::check,
     ];
-    let between_tables: [fn(&Lint<'_>); 13] = [
+    let between_tables: [fn(&Lint<'_>); 14] = [
         hours::check,
         agents::check,
         loops::check,
@@ -82,6 +83,7 @@ pub(crate) fn check(
         way_out::check,
         fields::check,
         unused::check,
+        modes::check,
         transitions::check,
         intents::check,
         menus::levels,

@@ -302,6 +302,7 @@ impl World for Memory {
 fn begins(outcome: TargetOutcome) -> bool {
     match outcome {
         TargetOutcome::Answered { .. }
+        | TargetOutcome::HandedOver { .. }
         | TargetOutcome::Busy { .. }
         | TargetOutcome::NoAnswer { .. }
         | TargetOutcome::Failed { .. } => true,

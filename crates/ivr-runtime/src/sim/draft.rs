@@ -6,7 +6,7 @@ use crate::{
     flow::model::{
         AnsweredMeans, ConfirmNumber, Does, Fact, Flow, Go, HumanSignal, Level, Link, LinkId,
         LinkKind, Menu, Offer, PromptItem, PromptList, RoundWait, Rule, RuleId, Sender, Step,
-        StepId, Target, TargetId, Text,
+        StepId, Target, TargetId, TargetMode, Text,
     },
     key::Key,
 };
@@ -227,6 +227,7 @@ fn target(name: &str) -> Target {
         no_reply_ms: 3_000,
         ring_seconds: 45,
         ping_seconds: 30,
+        mode: TargetMode::Bridge,
         transport: "auto".into(),
         hours: None,
         when_closed: None,

@@ -66,7 +66,7 @@ impl Talking {
         input: &Input,
     ) -> Turn {
         use TargetOutcome::{
-            Answered, Busy, Ended, Failed, HumanAnswered, NoAnswer, Ringing, SignalLost,
+            Answered, Busy, Ended, Failed, HandedOver, HumanAnswered, NoAnswer, Ringing, SignalLost,
         };
         let Some(target) = target(context.flow, agent) else { return Turn::Stay };
         let outcome = match input {
@@ -101,7 +101,7 @@ impl Talking {
                 let own = agent.exit(Failure::Failed { status: None }, target);
                 Turn::Leave(Leave::failed(own, "broken_off"))
             }
-            (_, Ringing | HumanAnswered | SignalLost)
+            (_, Ringing | HandedOver { .. } | HumanAnswered | SignalLost)
             | (Self::Connected { .. }, Answered { .. }) => Turn::Stay,
         }
     }

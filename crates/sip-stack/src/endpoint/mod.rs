@@ -338,6 +338,19 @@ impl Endpoint {
         self.command(now, leg, Command::Info { content_type: content_type.to_owned(), body });
     }
 
+    /// Asks the peer of a confirmed dialog to call `to` by itself, a Refer-To (RFC 3515). It has 5 s to
+    /// take that, 5 s more to say that it calls, and then `ring` for the outcome; each is told by
+    /// [`Event::Referred`].
+    pub fn refer(&mut self, now: Duration, leg: LegId, to: String, ring: Duration) {
+        self.command(now, leg, Command::Refer { to, ring });
+    }
+
+    /// The Refer-To of somebody who is to take the place of the peer of this other leg: its Contact,
+    /// with the dialog to be replaced (RFC 3891 §3, RFC 5589 §7.1). `None`: there is no dialog.
+    pub fn in_place_of(&self, leg: LegId) -> Option<String> {
+        self.legs.get(&leg)?.in_place_of()
+    }
+
     /// Asks whether somebody is there; the outcome is [`Event::Pong`].
     pub fn options(&mut self, now: Duration, request_uri: &str, path: Path) -> PingId {
         self.next_ping += 1;

@@ -38,7 +38,8 @@ impl Endpoint {
         let method = request.method();
         let legs = leg.and_then(|leg| self.legs.get(&leg));
         let refers = *method == Method::Refer && legs.is_some_and(Leg::takes_refer);
-        if !refers && !is_allowed(method) {
+        let tells = *method == Method::Notify && legs.is_some_and(Leg::has_referred);
+        if !refers && !tells && !is_allowed(method) {
             let status = if matches!(method, Method::Other(_)) { 501 } else { 405 };
             let allow = legs.map_or(ALLOW, Leg::allow);
             return Some((status, vec![(HeaderName::Allow, allow.to_owned())]));

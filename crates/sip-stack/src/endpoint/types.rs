@@ -200,6 +200,20 @@ pub enum EndedBy {
     Failure,
 }
 
+/// What becomes of a REFER of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Referral {
+    /// The peer has taken it, and calls. One of the others follows.
+    Accepted,
+    /// Who was called by the peer has answered: it is to have our BYE.
+    Reached,
+    /// It came to nothing; the dialog is as it was.
+    Failed {
+        /// The final status of the REFER, or of the peer's call; `None`: not a word in time.
+        status: Option<u16>,
+    },
+}
+
 /// A message in a line, for a time line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireSummary {
@@ -333,6 +347,13 @@ pub enum Event {
         content_type: String,
         /// The body.
         body: Bytes,
+    },
+    /// What the peer makes of [`refer`](super::Endpoint::refer).
+    Referred {
+        /// The leg.
+        leg: LegId,
+        /// What it is.
+        outcome: Referral,
     },
     /// The leg is over.
     Ended {

@@ -1,5 +1,7 @@
 //! What goes into a leg and comes out of it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,8 @@ pub enum Purpose {
     Info,
     /// A NOTIFY: what became of a REFER.
     Notify,
+    /// A REFER.
+    Refer,
     /// The end.
     Bye,
 }
@@ -82,6 +86,7 @@ pub enum Command {
     RefuseOffer { status: u16 },
     Acknowledge { sdp: Bytes },
     Info { content_type: String, body: Bytes },
+    Refer { to: String, ring: Duration },
 }
 
 /// What a leg wants done.

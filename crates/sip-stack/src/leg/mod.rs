@@ -15,6 +15,7 @@ mod over;
 mod refer;
 mod route;
 mod session;
+mod transfer;
 mod wire;
 
 use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Duration};
@@ -30,6 +31,7 @@ use self::{
     outgoing::{Outgoing, Tail, earliest},
     over::Over,
     session::Session,
+    transfer::Transfer,
 };
 use crate::{
     endpoint::{Cause, EndpointConfig, Event, HostPort, LegId, OutgoingInvite, Path, Transport},
@@ -72,6 +74,9 @@ pub struct Leg {
     /// The peer may hand the call back.
     #[serde(default)]
     takes_refer: bool,
+    /// What becomes of a REFER of ours.
+    #[serde(default)]
+    transfer: Option<Transfer>,
     acks: Acks,
     /// Our INVITE, as long as answers to it may come.
     tail: Option<Tail>,
@@ -151,6 +156,7 @@ impl Leg {
             random,
             auth: None,
             takes_refer: false,
+            transfer: None,
             acks: Acks::default(),
             tail: None,
             open: Vec::new(),
@@ -217,6 +223,9 @@ impl Leg {
             State::Moving => {}
         }
         self.large_timeout(now, config);
+        if matches!(self.state, State::Session(_)) {
+            self.transfer_timeout(now);
+        }
         if self.tail.as_ref().is_some_and(|tail| tail.until.is_some_and(|until| now >= until)) {
             self.drop_tail();
         }
@@ -238,7 +247,10 @@ impl Leg {
             State::Moving => None,
         };
         let tail = self.tail.as_ref().and_then(|tail| tail.until);
-        earliest([own, self.large.poll_timeout(), tail])
+        let in_session = matches!(self.state, State::Session(_));
+        let transfer = self.transfer.as_ref().filter(|_| in_session);
+        let transfer = transfer.and_then(Transfer::poll_timeout);
+        earliest([own, self.large.poll_timeout(), tail, transfer])
     }
 
     /// Whether nothing more can come of the leg, so that it can be dropped.
@@ -333,7 +345,8 @@ impl Leg {
                 }
             }
             (Purpose::Notify, status) if status >= 200 => self.notified(now, config),
-            (Purpose::Notify | Purpose::Bye, _) => {}
+            (Purpose::Refer, status) if status >= 200 => self.refer_answered(now, config, status),
+            (Purpose::Notify | Purpose::Refer | Purpose::Bye, _) => {}
         }
     }
 
@@ -355,6 +368,7 @@ impl Leg {
                 self.broken(now, config);
             }
             Purpose::Notify => self.notified(now, config),
+            Purpose::Refer => self.refer_unanswered(),
             Purpose::Reoffer(_) | Purpose::Info | Purpose::Bye => {}
         }
     }
@@ -373,6 +387,7 @@ impl Leg {
             Command::RefuseOffer { status } => self.refuse_offer(config, status),
             Command::Acknowledge { sdp } => self.acknowledge(now, config, &sdp),
             Command::Info { content_type, body } => self.info(now, config, &content_type, &body),
+            Command::Refer { to, ring } => self.refer(now, config, &to, ring),
         }
     }
 

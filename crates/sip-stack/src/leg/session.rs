@@ -91,6 +91,7 @@ impl Leg {
             Method::Info => self.take_info(config, txn, &request),
             Method::Options => self.answer_options(config, txn, &request),
             Method::Refer => self.peer_refer(now, config, txn, request),
+            Method::Notify => self.peer_notify(now, config, txn, &request),
             // What is not in Allow has been answered with 405 before.
             _ => self.respond(config, txn, &request, 481),
         }

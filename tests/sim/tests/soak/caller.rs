@@ -273,6 +273,7 @@ impl Crowd {
                 Event::Established { leg, .. } => self.heard(side, *leg, "established"),
                 Event::Progress { leg, .. } => self.heard(side, *leg, "progress"),
                 Event::Info { leg, .. } => self.heard(side, *leg, "info"),
+                Event::Referred { .. } => unreachable!("nobody refers here"),
                 Event::Pong { .. } => continue,
             };
             *self.ends.entry(how).or_insert(0) += 1;

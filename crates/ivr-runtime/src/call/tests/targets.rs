@@ -54,6 +54,35 @@ fn the_way_out_goes_own_exit_human_fallback_apology() {
 }
 
 #[test]
+fn a_call_that_goes_on_without_us_ends_as_forwarded_and_nobody_knows_how_long_who_talks() {
+    let handed_over = |draft, answered| {
+        let outcome = TargetOutcome::HandedOver { answered };
+        let mut phone = Phone::call_with(draft, facts(), target_says(&[("agents", outcome)]));
+        phone.wait(30);
+        phone
+    };
+    let referred = handed_over(answered(), true);
+    assert_eq!(referred.end(), Some((EndReason::Forwarded, Handled::Unknown)));
+    assert!(referred.has(&Output::HangUp), "the carrier gets the BYE of its REFER");
+    let is_answered = |record: &Record| matches!(record, Record::ForwardAnswered { .. });
+    assert!(referred.0.records().any(is_answered));
+
+    let person = |_: &Draft, target: &mut Target| target.answered_means = AnsweredMeans::Human;
+    let referred = handed_over(answered().target("agents", person), true);
+    assert_eq!(referred.end(), Some((EndReason::Forwarded, Handled::Human)));
+
+    let redirected = handed_over(straight().target("agents", person), false);
+    assert_eq!(redirected.end(), Some((EndReason::Forwarded, Handled::Unknown)));
+    assert!(!redirected.has(&Output::HangUp), "its 302 was the last word");
+    assert!(
+        !redirected
+            .0
+            .records()
+            .any(|record| { is_answered(record) || matches!(record, Record::Answered { .. }) })
+    );
+}
+
+#[test]
 fn each_failure_of_a_target_takes_its_own_exit_or_if_fails() {
     let draft = || {
         Draft::new(&["sort", "busy", "unanswered", "failed"], &["agents", "pbx"])

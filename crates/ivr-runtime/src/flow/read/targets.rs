@@ -69,6 +69,7 @@ pub(super) fn resolve(draft: &TargetDraft, reader: &Reader<'_>) -> Target {
         no_reply_ms: draft.no_reply_ms,
         ring_seconds: draft.ring_seconds,
         ping_seconds: draft.ping_seconds,
+        mode: draft.mode,
         transport: draft.transport.clone(),
         hours: draft.hours.as_ref().and_then(|name| {
             if shared { reader.names.hours(&name.value) } else { reader.hours_to(name) }

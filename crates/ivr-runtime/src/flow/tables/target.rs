@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     diagnose::{Code, Notes, Span, Table, Text},
     flow::{
-        model::{AnsweredMeans, HumanSignal},
+        model::{AnsweredMeans, HumanSignal, TargetMode},
         way::{self, Socket},
     },
     key::Key,
@@ -28,6 +28,8 @@ pub struct TargetDraft {
     pub ring_seconds: u32,
     /// Between two OPTIONS, seconds; 0: none.
     pub ping_seconds: u32,
+    /// How a call gets there.
+    pub mode: TargetMode,
     /// `udp`, `tcp`, `tls` or `auto`.
     pub transport: String,
     /// Name of its hours.
@@ -63,6 +65,7 @@ impl Default for TargetDraft {
             no_reply_ms: 3_000,
             ring_seconds: 45,
             ping_seconds: 30,
+            mode: TargetMode::default(),
             transport: "auto".to_owned(),
             hours: None,
             when_closed: None,
@@ -94,7 +97,11 @@ pub fn target(name: Text, table: Table<'_>) -> Option<TargetDraft> {
         let help = "add `hours = …`, or leave it out";
         table.note(Code::E00, "when_closed", "`when_closed` without `hours`", help);
     }
-    table.choice("mode", &[("bridge", ())], &["refer", "redirect"]);
+    let modes = [
+        ("bridge", TargetMode::Bridge),
+        ("refer", TargetMode::Refer),
+        ("redirect", TargetMode::Redirect),
+    ];
     let means = [("human", AnsweredMeans::Human), ("queue", AnsweredMeans::Queue)];
     let answered_means = table.choice("answered_means", &means, &[]).unwrap_or_default();
     let transports = [("udp", "udp"), ("tcp", "tcp"), ("tls", "tls"), ("auto", "auto")];
@@ -105,6 +112,7 @@ pub fn target(name: Text, table: Table<'_>) -> Option<TargetDraft> {
         no_reply_ms: table.number("no_reply_ms", 100..=60_000).unwrap_or(usual.no_reply_ms),
         ping_seconds: table.number("ping_seconds", 0..=3_600).unwrap_or(usual.ping_seconds),
         ring_seconds: table.number("ring_seconds", 1..=600).unwrap_or(usual.ring_seconds),
+        mode: table.choice("mode", &modes, &[]).unwrap_or_default(),
         transport: table.choice("transport", &transports, &[]).unwrap_or("auto").to_owned(),
         hours,
         when_closed,
