@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ivr_runtime::{
     call::{
-        CallbackOutcome, Facts, FetchOutcome, FreeSlot, History, OfferResponse, Record,
+        CallbackOutcome, Facts, FetchOutcome, Few, FreeSlot, History, OfferResponse, Record,
         TargetOutcome, TextOutcome, Told, VoiceOutcome,
     },
     flow::model::Flow,
@@ -110,7 +110,7 @@ fn facts(snapshot: &Snapshot, test: &Test, flow: &Flow) -> Result<Facts, String>
         until_ms: i64::MAX,
         ..Told::default()
     };
-    let sources: BTreeMap<String, Told> =
+    let sources: Few<Told> =
         test.sources.iter().map(|(name, says)| (name.clone(), told(says))).collect();
     let first = snapshot.source_of(flow).and_then(|source| sources.get(&source.name));
     let fields = known_fields(Some("rehearsed"), first, flow.round_wait, start_ms);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use deflect_actions::store;
 use ivr_runtime::{
-    call::{Bypass, Facts, History, Told},
+    call::{Bypass, Facts, Few, History, Told},
     flow::model::{Fact, Flow, RoundWait},
     hours::OneOff,
 };
@@ -66,7 +66,7 @@ impl Switchboard {
                 call.flow.round_wait,
                 call.ledger.started_ms,
             ),
-            sources,
+            sources: sources.into_iter().collect(),
             bypass,
             one_offs: marks.as_ref().map_or_else(Vec::new, |marks| one_offs_of(marks, &call.flow)),
             flags: marks.map(|marks| marks.flags.clone()),
@@ -151,7 +151,7 @@ pub fn known_fields(
     source: Option<&Told>,
     round: RoundWait,
     now_ms: i64,
-) -> BTreeMap<String, String> {
+) -> Few<String> {
     let wait = source.and_then(|told| told.wait_at(now_ms));
     let known = [
         ("caller_key", caller_key.map(str::to_owned)),

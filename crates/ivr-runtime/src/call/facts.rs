@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::io::Hidden;
+use super::{few::Few, io::Hidden};
 use crate::{
     flow::{carry, model::Level},
     hours::OneOff,
@@ -60,13 +60,13 @@ pub struct Facts {
     /// Links whose destination fails its checks.
     pub links_down: Vec<String>,
     /// What the sources told last, by name.
-    pub sources: BTreeMap<String, Told>,
+    pub sources: Few<Told>,
     /// Fields of the call by name, for `{field}` in links, messages and `needs`.
-    pub fields: BTreeMap<String, String>,
+    pub fields: Few<String>,
     /// Why the flow is not played at all; the call goes straight to its human target.
     pub bypass: Option<Bypass>,
     /// Fields that were collected as secrets: for the requests that name them, and nothing else.
-    pub secrets: BTreeMap<String, Hidden>,
+    pub secrets: Few<Hidden>,
     /// What a lookup has proved of who the caller is.
     pub proved: Level,
     /// The call's intent, set by `intent` of a menu or a `set` step.

@@ -10,6 +10,7 @@ pub(crate) mod desk;
 pub(crate) mod emergency;
 mod ending;
 mod facts;
+mod few;
 mod follow_up;
 mod forward;
 mod io;
@@ -27,6 +28,7 @@ mod wait;
 pub(crate) use targets::never_tells;
 
 pub use facts::{Bypass, Facts, History, Told};
+pub use few::Few;
 pub use io::{
     AgentRequest, CallbackOutcome, CallbackRequest, FetchOutcome, FetchRequest, FreeSlot, Hidden,
     Input, Output, ResolvedLink, TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,

@@ -410,7 +410,7 @@ impl RemoteCalls {
             attestation: Some("none".to_owned()),
             links_down: self.services.links.down(flow),
             fields,
-            sources,
+            sources: sources.into_iter().collect(),
             one_offs: facts::one_offs(marks.as_deref()),
             flags: marks.map(|marks| marks.flags.clone()),
             start_ms: now,

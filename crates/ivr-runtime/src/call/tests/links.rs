@@ -80,8 +80,7 @@ fn phone(flow: &str, facts: Facts, world: Obedient) -> Phone {
     let shared = Shared { public_url, ..Shared::default() };
     let checked = load(flow, "flow.toml", &shared, &AnyPrompt);
     let flow = checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings));
-    let facts =
-        Facts { fields: BTreeMap::from([("caller_key".to_owned(), "k1".to_owned())]), ..facts };
+    let facts = Facts { fields: [("caller_key".to_owned(), "k1".to_owned())].into(), ..facts };
     let call = Call::new(Duration::ZERO, Arc::new(flow), facts);
     let mut phone = Phone(Stage::new(call, world, Duration::ZERO));
     phone.wait_ms(0);
