@@ -28,7 +28,7 @@ pub(super) fn check(lint: &Lint<'_>) {
         let own = own(step);
         let named = lists(step).into_iter().chain([("do", own.as_slice())]);
         for (key, play) in named {
-            by_language(lint, play, || lint.step_place(step, key));
+            by_language(lint, play, &|| lint.step_place(step, key));
             for (item, languages) in items_with_languages(play, languages) {
                 let place = || place(lint, step, key, &item.written());
                 let told = &mut told;
@@ -108,7 +108,7 @@ fn own(step: &Step) -> PromptList {
 }
 
 /// What is played by language is there for each of the flow's, and for no other.
-fn by_language(lint: &Lint<'_>, play: &[PromptItem], place: impl Fn() -> Span) {
+fn by_language(lint: &Lint<'_>, play: &[PromptItem], place: &dyn Fn() -> Span) {
     for item in play {
         match item {
             PromptItem::ByLanguage(lists) => {
@@ -123,7 +123,7 @@ fn by_language(lint: &Lint<'_>, play: &[PromptItem], place: impl Fn() -> Span) {
                     languages::one(lint, language, place());
                 }
             }
-            PromptItem::Group { play, .. } => by_language(lint, play, &place),
+            PromptItem::Group { play, .. } => by_language(lint, play, place),
             _ => {}
         }
     }
