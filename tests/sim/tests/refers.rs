@@ -83,7 +83,14 @@ fn what_a_peer_does_not_take_or_never_tells_is_told_in_time_and_the_call_stands(
     let cases: [(&str, Act, &[(u64, Referral)]); 8] = [
         ("405", |s| s.reply("405 Method Not Allowed"), &[(0, failed(Some(405)))]),
         ("603", |s| s.reply("603 Decline"), &[(0, failed(Some(603)))]),
-        ("silence", |_| (), &[(5, failed(None))]),
+        (
+            "silence",
+            |s| {
+                s.call.net.run_ms(4_000);
+                (0..3).for_each(|_| drop(s.call.expect("REFER")));
+            },
+            &[(5, failed(None))],
+        ),
         (
             "202 and silence",
             |s| s.reply("202 Accepted"),

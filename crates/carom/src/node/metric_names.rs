@@ -30,6 +30,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
         "Until the certificate of the TLS listener ends; below 0: since; by listener",
     ),
     ("carom_target_up", Gauge, "1: the target's address answers OPTIONS; by address"),
+    (
+        "carom_handovers_total",
+        Counter,
+        "Calls that were to go on without us, by how (`refer`, `redirect`) and outcome: `taken`, or `failed` and bridged",
+    ),
     ("carom_prompts_missing_total", Counter, "Prompts that could not be played"),
     ("carom_callbacks_total", Counter, "Callbacks dialled or told to another system, by outcome"),
     ("carom_voicemails_total", Counter, "Messages that callers left"),
