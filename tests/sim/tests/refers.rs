@@ -80,7 +80,8 @@ fn a_refer_names_whom_to_call_and_by_whom_and_its_outcome_comes_by_notify() {
 fn what_a_peer_does_not_take_or_never_tells_is_told_in_time_and_the_call_stands() {
     let failed = |status| Referral::Failed { status };
     type Act = fn(&mut Scene);
-    let cases: [(&str, Act, &[(u64, Referral)]); 8] = [
+    type Case<'a> = (&'a str, Act, &'a [(u64, Referral)]);
+    let cases: [Case<'_>; 8] = [
         ("405", |s| s.reply("405 Method Not Allowed"), &[(0, failed(Some(405)))]),
         ("603", |s| s.reply("603 Decline"), &[(0, failed(Some(603)))]),
         (

@@ -45,8 +45,8 @@ impl<'a> Own<'a> {
     pub fn read(&mut self, file: &str, text: &str, shared: &mut Shared) -> Vec<Finding> {
         let notes = Notes::default();
         let tree = diagnose::tree(text, &notes);
-        if notes.has_errors() {
-            // A damaged file is told of where its flow is read.
+        if notes.has_errors() || tree.get_ref().contains_key("config_version") {
+            // A damaged file, and one that is no flow, is told of where flows are read.
             return Vec::new();
         }
         let head = tree.get_ref().get("flow").and_then(|flow| flow.get_ref().as_table());
