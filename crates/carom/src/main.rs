@@ -6,8 +6,11 @@ use clap::Parser as _;
 
 /// Exit status of wrong arguments (sysexits.h); the small ones tell how a command came out.
 const USAGE: u8 = 64;
+/// As a shell tells of a program that SIGPIPE ended.
+const BROKEN_PIPE: i32 = 141;
 
 fn main() -> ExitCode {
+    end_with_the_reader();
     // Before any HTTP client is built: the one TLS backend of this program.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         eprintln!("carom: another TLS provider is installed already");
@@ -28,4 +31,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Who has read enough of our output closes it (`carom calls | head`): that is no panic to tell of.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let told = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if told.starts_with("failed printing to stdout") && told.contains("Broken pipe") {
+            std::process::exit(BROKEN_PIPE);
+        }
+        usual(panic);
+    }));
 }

@@ -34,7 +34,7 @@ fn the_shipped_configuration_serves_and_its_files_are_where_it_says_and_private(
     assert_eq!(names(place.folder()), BTreeSet::from(own));
     let elsewhere = place.folder().join("elsewhere");
     assert!(names(&elsewhere).contains("carom.db"));
-    let keys = ["example.key", "example-optout.key", "store.key"];
+    let keys = ["example-number.key", "example-opt-out.key", "store.key"];
     for file in keys.map(|key| format!("keys/{key}")).iter().map(String::as_str).chain([
         "control.sock",
         "carom.db",

@@ -47,6 +47,7 @@ mod languages;
 mod large;
 mod links;
 mod media;
+mod newcomer;
 mod numbers;
 mod operate;
 mod operator;

@@ -8,7 +8,7 @@ mod number;
 mod segments;
 mod template;
 
-pub use number::{E164, LineType, NumberProblem};
+pub use number::{E164, LineType, NumberProblem, is_region};
 pub use segments::{Encoding, MAX_SEGMENTS, Segments, segments};
 pub use template::{Template, TemplateProblem};
 

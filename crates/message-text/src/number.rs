@@ -16,6 +16,14 @@ const DRAMA_MOBILE: &str = "+447700900";
 /// Fewer digits than this are a short number, not a subscriber.
 const MIN_DIGITS: usize = 7;
 
+/// Whether this is the ISO 3166 code of a country that has a numbering plan, in capitals.
+pub fn is_region(code: &str) -> bool {
+    let known = code
+        .parse::<Region>()
+        .is_ok_and(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_some());
+    known && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
 /// A valid number in E.164 form, with its country and kind of line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use super::{ConfigArg, flows::alone};
 use crate::{
-    config::flow_files,
+    config::{self, flow_files},
     templates::{Choices, TEMPLATES, Template},
 };
 
@@ -81,6 +81,8 @@ impl FlowArgs {
         let brand = config.businesses.first().map(|business| business.brand.clone());
         let brand =
             brand.filter(|brand| plain(brand)).context("the brand can't stand in a text")?;
+        let is_default = self.number.is_empty();
+        let is_served = self.file.is_none();
         let choices = Choices {
             name: self.name.unwrap_or_else(|| title(template)),
             numbers: self.number,
@@ -100,6 +102,10 @@ impl FlowArgs {
         );
         let tests = file.with_extension("flowtest.toml");
         ensure!(!tests.exists(), "{} is there already", tests.display());
+        ensure!(!file.exists(), "{} is there already", file.display());
+        if is_default && is_served {
+            refuse_second_default(self.config.config.as_deref())?;
+        }
         write(&file, &template.flow(&choices))?;
         write(&tests, &template.tests(&choices))?;
         println!("wrote {} and {}", file.display(), tests.display());
@@ -119,6 +125,19 @@ impl FlowArgs {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Two flows that take every call that no other does would keep each other from being served.
+fn refuse_second_default(config: Option<&Path>) -> anyhow::Result<()> {
+    let (Some(snapshot), _) = config::check(config, &[]) else { return Ok(()) };
+    if let Some(flow) = snapshot.flows.iter().find(|flow| flow.default) {
+        bail!(
+            "the flow `{}` takes every call that no other does: give this one the number that is \
+             called, as `--number +442079460018`",
+            flow.name
+        );
+    }
+    Ok(())
 }
 
 /// `Password reset`.

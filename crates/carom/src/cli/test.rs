@@ -9,10 +9,7 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use super::{ConfigArg, load};
-use crate::rehearse::{Coverage, junit, play, read};
-
-/// How a file of tests is called.
-const SUFFIX: &str = ".flowtest.toml";
+use crate::rehearse::{Coverage, SUFFIX, junit, play, read};
 
 /// Arguments of `carom test`.
 #[derive(Debug, clap::Args)]
@@ -50,7 +47,7 @@ impl TestArgs {
             let tests = read(&text).map_err(|why| anyhow::anyhow!("{name}: {why}"))?;
             let mut results = Vec::new();
             for test in tests {
-                let faults = match play(&snapshot, &test) {
+                let faults = match play(&snapshot, &test, &file) {
                     Ok(played) => {
                         coverage.add(&played);
                         played.faults

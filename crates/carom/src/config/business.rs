@@ -35,8 +35,8 @@ pub(super) fn read(key: String, table: &Table<'_>) -> Option<Business> {
     let made = |table: &Table<'_>, what: &str| {
         SecretRef::File(table.base().join(format!("var/keys/{key}-{what}.key")))
     };
-    let number_key = table.secret("number_key").unwrap_or_else(|| made(table, "number"));
-    let opt_out_key = table.secret("opt_out_key").unwrap_or_else(|| made(table, "opt-out"));
+    let number_key = table.made_secret("number_key").unwrap_or_else(|| made(table, "number"));
+    let opt_out_key = table.made_secret("opt_out_key").unwrap_or_else(|| made(table, "opt-out"));
     let help_text = table.text_by_language("help_text");
     let replies = table.array_of_tables("replies").into_iter().filter_map(reply).collect();
     Some(Business {

@@ -143,6 +143,10 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     for (target, place) in &drafts {
         tables::refuse_numbers(target, place, &limits.countries, root.notes());
         tables::refuse_unreached(target, place, &sockets, root.notes());
+        if let Some(address) = target.addresses.iter().find(|at| is_ours(at, &listeners)) {
+            let message = format!("`{}` leads back to this node: {address}", target.name.value);
+            root.problem(Code::E01, place, message, "write the address of the PBX");
+        }
     }
     let drafts = drafts.into_iter().map(|(target, _)| target).collect();
     Some(Config {
@@ -300,4 +304,11 @@ fn named<'a, T>(
         table.finish();
     }
     items
+}
+
+/// Whether an address of SIP is one of our listeners, by what it is bound to.
+fn is_ours(address: &str, listeners: &[Listener]) -> bool {
+    let place = address.rsplit_once('@').map_or(address, |(_, place)| place);
+    let place = place.split([';', '?', '>']).next().unwrap_or_default();
+    listeners.iter().any(|listener| listener.bind.to_string() == place)
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use ivr_runtime::diagnose::{self, Code, Notes, Span, Takes, Text, nearest};
+use message_text::is_region;
 use toml::de::DeTable;
 
 use super::secret::{Secret, SecretRef};
@@ -150,6 +151,17 @@ impl<'a> Table<'a> {
         reference.map_err(|why| self.secret_problem(key, &why.to_string())).ok()
     }
 
+    /// A secret that is made on the first run where it is a file that is not there.
+    pub(super) fn made_secret(&self, key: &'a str) -> Option<SecretRef> {
+        let secret = self.secret(key)?;
+        if let SecretRef::Env(_) = &secret
+            && let Err(why) = secret.resolve()
+        {
+            self.secret_problem(key, &why.to_string());
+        }
+        Some(secret)
+    }
+
     /// The secret that a reference leads to.
     pub(super) fn secret_value(&self, key: &'a str) -> Option<Secret> {
         let secret = self.secret(key)?.resolve();
@@ -196,7 +208,11 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn secret_problem(&self, key: &str, why: &str) {
-        let help = "write `\"env:NAME\"` or `\"file:PATH\"`, and put the secret there";
+        let help = if why.ends_with("is not set") {
+            "set it where `carom` is started, or write `\"file:PATH\"`"
+        } else {
+            "write `\"env:NAME\"` or `\"file:PATH\"`, and put the secret there"
+        };
         self.note(Code::E13, key, format!("`{key}`: {why}"), help);
     }
 
@@ -266,11 +282,16 @@ impl<'a> Table<'a> {
     }
 
     fn one_country(&self, key: &str, text: &Text) -> Option<String> {
-        if text.value.len() == 2 && text.value.bytes().all(|b| b.is_ascii_uppercase()) {
+        if is_region(&text.value) {
             return Some(text.value.clone());
         }
         let message = format!("`{key}`: `{}` is no country code", text.value);
-        self.problem(Code::E00, &text.span, message, "two capitals, such as `\"GB\"`");
+        let help = match text.value.to_ascii_uppercase() {
+            british if british == "UK" => "did you mean `GB`?".to_owned(),
+            capitals if is_region(&capitals) => format!("did you mean `{capitals}`?"),
+            _ => "two capitals, such as `\"GB\"`".to_owned(),
+        };
+        self.problem(Code::E00, &text.span, message, &help);
         None
     }
 

@@ -210,7 +210,7 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         ),
         (
             "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"twilio\"\naccount = \"AC1\"\nsecret = \"env:CAROM_NOT_SET\"",
-            "46:10 E13 `secret`: the environment variable CAROM_NOT_SET is not set | write `\"env:NAME\"` or `\"file:PATH\"`, and put the secret there",
+            "46:10 E13 `secret`: the environment variable CAROM_NOT_SET is not set | set it where `carom` is started, or write `\"file:PATH\"`",
         ),
         (
             "[media]|[store]\nurl = \"postgres://carom:hunter2@db/carom\"\n[media]",

@@ -53,8 +53,8 @@ pub async fn run(once: bool, json: bool) -> anyhow::Result<ExitCode> {
     stage.revive_pbx().await?;
     if !json {
         println!(
-            "The engine stays: ring sip:100@{} with a softphone, or\n  carom call sip:100@{} --press \
-             1@3s\nTexts: http://{}/sandbox   Stop it with Ctrl-C.",
+            "The engine stays: ring sip:100@{} with a softphone, or\n  carom call sip:100@{} --from \
+             +447700900777 --press 1@3s\nTexts: http://{}/sandbox   Stop it with Ctrl-C.",
             stage.sip(),
             stage.sip(),
             stage.http()

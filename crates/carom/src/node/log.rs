@@ -14,10 +14,19 @@ pub enum Format {
     Json,
 }
 
+/// Libraries that tell much at `debug`.
+const QUIET: [&str; 6] = ["sqlx", "hyper", "h2", "reqwest", "rustls", "tower"];
+
 /// Starts logging to standard error. The environment variable `CAROM_LOG` chooses what is logged
 /// (`info` unless set; e.g. `carom=debug`). A second call changes nothing.
 pub fn start(format: Format, default: &str) {
-    let filter = EnvFilter::try_from_env("CAROM_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let chosen = std::env::var("CAROM_LOG").ok().filter(|chosen| !chosen.trim().is_empty());
+    let chosen = chosen.unwrap_or_else(|| default.to_owned());
+    // Each statement of the database, and each poll of a connection, are for who asks for them.
+    let others = QUIET.iter().filter(|name| !chosen.contains(**name));
+    let quiet: String = others.map(|name| format!("{name}=info,")).collect();
+    let filter = EnvFilter::try_new(format!("{quiet}{chosen}"))
+        .unwrap_or_else(|_| EnvFilter::new(format!("{quiet}{default}")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // It would be told on standard error, which panics where the log goes to a full disk.
     let builder = builder.log_internal_errors(false);

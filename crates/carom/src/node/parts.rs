@@ -1,6 +1,11 @@
 //! From the configuration to the parts of a node: keys, store, sockets.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read as _},
+    net::SocketAddr,
+    path::Path,
+};
 
 use anyhow::{Context as _, bail};
 use deflect_actions::{
@@ -16,6 +21,8 @@ use sip_stack::{
 use super::clock::wall_ms;
 use crate::config::{self, Config, Listener, SecretRef};
 
+/// What every SQLite database begins with (its file format, §1.3).
+const SQLITE_HEAD: &[u8; 16] = b"SQLite format 3\0";
 /// How often one call may come by before it is taken for a loop.
 const PASSES: usize = 3;
 
@@ -153,10 +160,15 @@ pub fn check_media_address(config: &Config) -> anyhow::Result<()> {
 /// Makes the folder that the SQLite file will be in.
 ///
 /// # Errors
-/// It cannot be made.
+/// It cannot be made, or the file is there and is no database.
 pub fn make_store_folder(url: &str) -> io::Result<()> {
     let Some(path) = url.strip_prefix("sqlite:") else { return Ok(()) };
     let path = path.trim_start_matches("//");
+    let mut head = [0; SQLITE_HEAD.len()];
+    let begins = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    if begins.is_ok() && head != *SQLITE_HEAD {
+        return Err(io::Error::other(format!("{path} is no SQLite database")));
+    }
     match Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => std::fs::create_dir_all(folder),
         None => Ok(()),

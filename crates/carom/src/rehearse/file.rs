@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use super::turns::{OneOrMore, TextsAre};
 
+/// How a file of tests is called.
+pub const SUFFIX: &str = ".flowtest.toml";
+
 /// One call and what is expected of it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

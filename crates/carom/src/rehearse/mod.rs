@@ -8,6 +8,6 @@ mod play;
 mod turns;
 
 pub use cover::Coverage;
-pub use file::{Test, read};
+pub use file::{SUFFIX, Test, read};
 pub use junit::junit;
 pub use play::{Played, play};

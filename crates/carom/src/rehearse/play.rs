@@ -1,6 +1,6 @@
 //! One test, played.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use ivr_runtime::{
     call::{
@@ -15,7 +15,7 @@ use jiff::{Timestamp, Zoned};
 use message_text::E164;
 
 use super::file::{
-    AgentDoes, AgentSays, CallbackIs, LinkSays, TargetIs, Test, TextIs, VoicemailIs,
+    AgentDoes, AgentSays, CallbackIs, LinkSays, SUFFIX, TargetIs, Test, TextIs, VoicemailIs,
 };
 use super::turns::{OneOrMore, TextsAre};
 use crate::{config::Snapshot, node::clock::wall_ms, switchboard::known_fields};
@@ -33,12 +33,12 @@ pub struct Played {
     pub faults: Vec<String>,
 }
 
-/// Plays a test against the flows of a configuration.
+/// Plays a test of the file `file` against the flows of a configuration.
 ///
 /// # Errors
 /// Why it can't be played.
-pub fn play(snapshot: &Snapshot, test: &Test) -> Result<Played, String> {
-    let flow = flow_of(snapshot, test)?;
+pub fn play(snapshot: &Snapshot, test: &Test, file: &Path) -> Result<Played, String> {
+    let flow = flow_of(snapshot, test, file)?;
     let facts = facts(snapshot, test, &flow)?;
     known_names(test, &flow)?;
     let world = world(test);
@@ -58,7 +58,19 @@ pub fn play(snapshot: &Snapshot, test: &Test) -> Result<Played, String> {
     Ok(Played { faults: call.faults(test, &path), flow, path })
 }
 
-fn flow_of(snapshot: &Snapshot, test: &Test) -> Result<Arc<Flow>, String> {
+/// The flow that a test is about: as it says, or else the only one, or that of `X.toml` for a test
+/// in `X.flowtest.toml`.
+fn flow_of(snapshot: &Snapshot, test: &Test, file: &Path) -> Result<Arc<Flow>, String> {
+    let beside = || {
+        let name = file.file_name()?.to_str()?.strip_suffix(SUFFIX)?;
+        let flow = file.with_file_name(format!("{name}.toml"));
+        let flow = flow.canonicalize().ok()?;
+        let at = snapshot
+            .sources
+            .iter()
+            .position(|source| source.file.canonicalize().is_ok_and(|of| of == flow))?;
+        snapshot.flows.get(at).cloned()
+    };
     let named = |name: &String| {
         let found = snapshot.flows.iter().find(|flow| flow.name == *name);
         found.cloned().ok_or_else(|| format!("there is no flow `{name}`"))
@@ -68,7 +80,7 @@ fn flow_of(snapshot: &Snapshot, test: &Test) -> Result<Arc<Flow>, String> {
         (None, Some(called)) => Ok(Arc::clone(snapshot.flow_for(called))),
         (None, None) => match snapshot.flows.as_slice() {
             [only] => Ok(Arc::clone(only)),
-            _ => Err("there are several flows: name `flow` or `called`".to_owned()),
+            _ => beside().ok_or("there are several flows: name `flow` or `called`".to_owned()),
         },
     }
 }
