@@ -21,7 +21,7 @@ fn lp_07_pages_are_shown_over_tls_1_2_and_1_3_and_nothing_older() {
         let told = fetches(&place, version);
         assert!(told.contains(&format!("New, {spoken}")), "{version}: {told}");
         assert!(told.contains("Verify return code: 0 (ok)"), "{version}: {told}");
-        assert!(told.contains("HTTP/1.1 200") && told.ends_with("alive\n"), "{version}: {told}");
+        assert!(told.contains("HTTP/1.1 200") && told.contains("alive\n"), "{version}: {told}");
     }
     for version in ["-tls1", "-tls1_1"] {
         let told = fetches(&place, version);
@@ -56,8 +56,8 @@ fn a_certificate_of_the_pages_without_its_key_is_told() {
     let place = Place::new();
     let _authority = Authority::new(&place);
     for (tables, told) in [
-        ("cert = \"carom.pem\"\n", "`key` is missing"),
-        ("key = \"file:carom.key\"\n", "`cert` is missing"),
+        ("cert = \"carom.pem\"\n", "has no `key`"),
+        ("key = \"file:carom.key\"\n", "has no `cert`"),
         ("cert = \"gone.pem\"\nkey = \"file:carom.key\"\n", "gone.pem cannot be read"),
         ("cert = \"carom.pem\"\nkey = \"file:ca.pem\"\n", "there is no private key in it"),
     ] {

@@ -41,6 +41,7 @@ ping_seconds   = 0
 [link.chat]
 kind     = "signed"
 url      = "https://help.example.com/chat"
+context_level = "L0"
 staffing = "self-service"
 intents  = ["any"]
 

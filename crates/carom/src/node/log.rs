@@ -14,10 +14,14 @@ pub enum Format {
     Json,
 }
 
+/// Parts of others that log, at some level, what nobody may read there: the numbers of callers.
+const SILENT: &str = "rlibphonenumber=off";
+
 /// Starts logging to standard error. The environment variable `CAROM_LOG` chooses what is logged
 /// (`info` unless set; e.g. `carom=debug`). A second call changes nothing.
 pub fn start(format: Format, default: &str) {
     let filter = EnvFilter::try_from_env("CAROM_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = filter.add_directive(SILENT.parse().expect("a directive"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // It would be told on standard error, which panics where the log goes to a full disk.
     let builder = builder.log_internal_errors(false);
