@@ -34,7 +34,7 @@ pub fn landing(options: &Options) -> anyhow::Result<Vec<Figure>> {
         Engine::start(&Setup { provider: Some(provider.at()), ..options.setup() }, NOBODY)?;
     ask_for(&[engine.http()], 0, LINKS, 100.0)?;
     let texts = provider.taken();
-    let paths = texts.iter().map(|text| text.body.find("/l/").map(|at| &text.body[at..]));
+    let paths = texts.iter().map(|text| text.text.find("/l/").map(|at| &text.text[at..]));
     let paths = paths.collect::<Option<Vec<&str>>>().context("a text without a link")?;
     let count = (RATE * options.measured.as_secs_f64()) as u64;
     let (next, began) = (AtomicU64::new(0), Instant::now());

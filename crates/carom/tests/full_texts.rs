@@ -197,11 +197,11 @@ fn who_comes_back_or_wants_no_texts_gets_a_person() {
 fn a_text_that_fails_or_may_have_failed_is_told_and_leads_to_a_person() {
     let line = Line::open();
     let pbxs = line.pbx();
-    line.twilio.does("+447700900421", Does::Refuse(503, 20503));
+    line.twilio.does("+447700900421", Does::Refuse(503, 20503, None));
     line.twilio.does("+447700900422", Does::TakeAndReset);
     line.twilio.does("+447700900423", Does::Garbage);
     line.twilio.does("+447700900424", Does::Slow(Duration::from_millis(1_500)));
-    line.twilio.does("+447700900425", Does::Refuse(400, 21610));
+    line.twilio.does("+447700900425", Does::Refuse(400, 21610, None));
     line.twilio.hides_its_list(true);
     line.walk(FAIL, &pbxs);
 }

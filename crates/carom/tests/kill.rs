@@ -38,11 +38,12 @@ fn x_06_killed_at_any_moment_it_loses_no_text_sends_none_twice_and_closes_its_ca
         |seed| seed.parse().unwrap(),
     );
     eprintln!("again with CAROM_SEED={seed}");
+    let failed = &AtomicBool::new(false);
     let texts: usize = thread::scope(|scope| {
         let engines: Vec<_> = (0..ENGINES)
             .map(|n| {
                 let (random, postgres) = (Random(seed.wrapping_add(n)), n + 1 == ENGINES);
-                scope.spawn(move || killed(kills / ENGINES, random, postgres))
+                scope.spawn(move || killed(kills / ENGINES, random, postgres, failed))
             })
             .collect();
         engines.into_iter().map(|engine| engine.join().unwrap()).sum()
@@ -51,9 +52,26 @@ fn x_06_killed_at_any_moment_it_loses_no_text_sends_none_twice_and_closes_its_ca
     eprintln!("{kills} kills, {texts} texts");
 }
 
+/// Has the other threads end when the one that holds it panics.
+struct Alarm<'a>(&'a AtomicBool);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl Alarm<'_> {
+    fn rings(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// Kills an engine again and again under its callers and receipts; returns how many texts it
 /// committed.
-fn killed(kills: u64, random: Random, postgres: bool) -> usize {
+fn killed(kills: u64, random: Random, postgres: bool, failed: &AtomicBool) -> usize {
     let place = Place::new();
     let database = if postgres { Database::postgres() } else { Database::of(&place) };
     let twilio = Twilio::start(&place);
@@ -66,8 +84,9 @@ fn killed(kills: u64, random: Random, postgres: bool) -> usize {
     let mut engine = Engine::start_with(BIN, &place, &config, FLOW);
     let (all_sent, dice) = (AtomicBool::new(false), Random(random.0 ^ 0x5eed));
     let texts = thread::scope(|scope| {
-        let receipts = scope.spawn(|| receipts(&place, &twilio, dice, &all_sent));
-        kill_again_and_again(&mut engine, &place, &twilio, (kills, random));
+        let receipts = scope.spawn(|| receipts(&place, &twilio, dice, (&all_sent, failed)));
+        let alarm = Alarm(failed);
+        kill_again_and_again(&mut engine, &place, &twilio, (kills, random), &alarm);
         let texts = settled(&engine, &twilio, &all_sent);
         assert_eq!(receipts.join().unwrap(), twilio.taken().len() * STATES.len());
         texts
@@ -92,8 +111,10 @@ fn kill_again_and_again(
     place: &Place,
     twilio: &Twilio,
     (kills, mut random): (u64, Random),
+    alarm: &Alarm<'_>,
 ) {
     for round in 0..kills {
+        assert!(!alarm.rings(), "another engine has failed");
         let mut callers: Vec<_> = (0..CALLERS)
             .map(|n| {
                 let number = format!("+44740{:07}", 1_000_000 + round * CALLERS + n);
@@ -137,8 +158,14 @@ struct Told {
 }
 
 /// Tells receipts of every text until the engine takes them, as providers do; returns how many
-/// different ones, once all texts are sent and all of them told.
-fn receipts(place: &Place, twilio: &Twilio, mut random: Random, all_sent: &AtomicBool) -> usize {
+/// different ones, once all texts are sent and all of them told, or an engine has failed.
+fn receipts(
+    place: &Place,
+    twilio: &Twilio,
+    mut random: Random,
+    (all_sent, failed): (&AtomicBool, &AtomicBool),
+) -> usize {
+    let alarm = Alarm(failed);
     let base = format!("http://{}:8080", place.engine());
     let (mut known, mut told, mut waiting) = (0, 0, Vec::<Told>::new());
     loop {
@@ -172,7 +199,7 @@ fn receipts(place: &Place, twilio: &Twilio, mut random: Random, all_sent: &Atomi
             receipt.wait = 10;
             receipt.copies > 0
         });
-        if last && waiting.is_empty() {
+        if last && waiting.is_empty() || alarm.rings() {
             return told;
         }
         go_on_for(20);

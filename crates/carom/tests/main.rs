@@ -42,6 +42,7 @@ mod handovers;
 mod hold;
 mod hours;
 mod http;
+mod https;
 mod kill;
 mod languages;
 mod large;

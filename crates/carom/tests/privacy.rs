@@ -1,10 +1,16 @@
 //! What personal data is nowhere to be found (decisions §1).
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+};
 
 use carom_blackbox::{
     Answer, CONFIG, Engine, Place, Scenario, call, eventually, get,
     twilio::{ACCOUNT, TOKEN, Twilio, post},
+    web::SAFARI,
 };
 use deflect_actions::provider::twilio::signature;
 
@@ -12,7 +18,7 @@ const BIN: &str = env!("CARGO_BIN_EXE_carom");
 /// One caller takes the text, one wants a person, one wants no texts.
 const CALLERS: [&str; 3] = ["7700900271", "7700900382", "7700900493"];
 /// The text as it is sent; the flow, which the database keeps, has it in pieces.
-const BODY: &str = "Example: https";
+const BODY: &str = "Example: http";
 /// Keys pressed to the person, as a caller types a card number.
 const DIGITS: &str = "49927398716";
 
@@ -33,7 +39,9 @@ ring_seconds   = 5
 ping_seconds   = 0
 
 [link.chat]
+kind     = "signed"
 url      = "https://help.example.com/chat"
+context_level = "L0"
 staffing = "self-service"
 intents  = ["any"]
 
@@ -60,14 +68,14 @@ if_fails    = "agents"
 "#;
 
 #[test]
-fn no_number_text_digit_or_token_is_in_logs_time_lines_metrics_or_the_database() {
+fn no_number_text_digit_or_token_is_in_logs_of_any_level_time_lines_metrics_or_the_database() {
     let place = Place::new();
     let twilio = Twilio::start(&place);
     let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
     let http = http.split_once("[http]").unwrap().1;
     let config = format!("{before}{}\n[http]{http}", twilio.config(&place));
     let config = format!("{config}public_url = \"http://{{engine}}:8080\"\n");
-    let mut engine = Engine::start_with(BIN, &place, &config, FLOW);
+    let mut engine = Engine::tracing(BIN, &place, &config, FLOW);
     let pbx = Scenario::new("pbx-answers", place.pbx()).listen(&place);
 
     let uri = format!("sip:100@{}", place.engine());
@@ -94,6 +102,10 @@ fn no_number_text_digit_or_token_is_in_logs_time_lines_metrics_or_the_database()
     engine.idle();
     assert_eq!(twilio.posted_to(&texted).len(), 1);
     assert!(pbx.messages().contains("INVITE sip:agents@"));
+    let text = twilio.posted_to(&texted)[0]["Body"].clone();
+    let link = text.split_once(":8080").expect("a link").1.trim().to_owned();
+    let token = link.strip_prefix("/l/").expect("a page of ours").to_owned();
+    let cookie = follows(&place, &link);
 
     let mut seen = vec![
         ("metrics".to_owned(), get(&place, "/metrics")),
@@ -116,12 +128,44 @@ fn no_number_text_digit_or_token_is_in_logs_time_lines_metrics_or_the_database()
     let has_rows = |name: &str, text: &str| name.contains("carom.db") && text.contains("accepted");
     assert!(seen.iter().any(|(name, text)| has_rows(name, text)), "the calls are in the database");
     let log = &engine.log();
+    assert!(log.contains("\"TRACE\"") && log.contains("\"DEBUG\""), "all is logged");
     assert!(log.contains("deflected") && log.contains("forwarded"), "{log}");
     let basic = "QUMwMDAwMDAwMDAwMDAw";
     // Fewer digits stand by chance in some random id.
-    for secret in CALLERS.into_iter().chain([BODY, DIGITS, &DIGITS[..8], TOKEN, ACCOUNT, basic]) {
+    let secrets = [BODY, DIGITS, &DIGITS[..8], TOKEN, ACCOUNT, basic, &token, &cookie];
+    for secret in CALLERS.into_iter().chain(secrets) {
         is_nowhere(secret, &seen);
     }
+}
+
+/// A person opens the link and presses its button; returns the value of the cookie that they got.
+fn follows(place: &Place, link: &str) -> String {
+    let asks = |method: &str, cookie: &str, body: &str| {
+        let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
+        let form = "Content-Type: application/x-www-form-urlencoded";
+        write!(
+            stream,
+            "{method} {link} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{SAFARI}{cookie}{form}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let page = asks("GET", "", "");
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let head = page.split("\r\n\r\n").next().unwrap();
+    let is_cookie = |line: &&str| line.to_ascii_lowercase().starts_with("set-cookie: ");
+    let cookie = head.lines().find(is_cookie).expect("a cookie").split_once(": ").unwrap().1;
+    let pair = cookie.split(';').next().unwrap();
+    let pressed = asks("POST", &format!("Cookie: {pair}\r\n"), "to=0");
+    assert!(
+        pressed.starts_with("HTTP/1.1 200") || pressed.starts_with("HTTP/1.1 303"),
+        "{pressed}"
+    );
+    pair.split_once('=').unwrap().1.to_owned()
 }
 
 /// A secret is in nothing that was seen: names, and what is there.

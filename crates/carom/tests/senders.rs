@@ -5,10 +5,14 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use carom::config::check;
-use carom_blackbox::{Database, Engine, FLOW, Place, eventually, judges::Judges, twilio::Twilio};
+use carom_blackbox::{
+    CONFIG, Database, Engine, FLOW, Place, eventually, judges::Judges, twilio::Twilio,
+};
+use provider_emulator::{Emulator, Personality, Says, Tell, config};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const TELNYX: &str = r#"
@@ -397,4 +401,38 @@ fn providers_are_checked_without_a_text() {
     assert!(told.out.contains("it does not know us") && !told.status.success(), "{told:?}");
     let told = engine.cli(&["providers", "check", "nobody"]);
     assert!(told.err.contains("no `[provider.nobody]`"), "{told:?}");
+}
+
+/// The emulator as a user tries it: its tables, each of its providers, its receipts by webhook.
+#[test]
+fn each_provider_that_the_emulator_plays_is_reached_by_its_tables_and_tells_of_deliveries() {
+    let place = Place::new();
+    let emulator = Emulator::start(place.ip(20)).unwrap();
+    let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
+    let http = http.split_once("[http]").unwrap().1;
+    let tables = config::tables(emulator.at(), emulator.centre().at);
+    let url = "public_url = \"http://{engine}:8080\"";
+    let mut all = format!("{before}{tables}\n[http]\n{url}{http}");
+    for (name, value) in config::SECRETS {
+        place.write(name, value);
+        all = all.replace(&format!("env:{name}"), &format!("file:{name}"));
+    }
+    emulator.goes_to(&format!("http://{}:8080", place.engine()));
+    emulator.tells(&[Tell::plainly(Duration::from_millis(50), Says::Delivered)]);
+    let engine = Engine::start_with(BIN, &place, &all, FLOW);
+    let told = engine.cli(&["providers", "check"]);
+    assert!(told.status.success(), "{told:?}");
+    let names = ["twilio", "telnyx", "whatsapp-cloud", "bandwidth", "vonage", "smpp"];
+    for name in names {
+        assert!(told.out.contains(&format!("{name}: the credentials are right")), "{told:?}");
+    }
+    for (n, name) in (1..).zip(["twilio", "telnyx", "bandwidth", "vonage", "plivo", "smpp"]) {
+        let (to, words) = (format!("+4474001{n}1001"), "Example: hello");
+        let told = engine.cli(&["text", &to, words, "--yes", "--via", name]);
+        assert!(told.status.success(), "{name}: {told:?}");
+    }
+    let delivered = "SELECT COUNT(*) FROM message WHERE state = 'delivered'";
+    let database = Database::of(&place);
+    eventually("all are delivered", || (database.number(delivered) == 6).then_some(()));
+    assert_eq!(emulator.account(Personality::Plivo).taken()[0].text, "Example: hello");
 }

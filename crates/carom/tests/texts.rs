@@ -116,15 +116,15 @@ fn x_03_a_text_that_fails_is_told_and_the_caller_is_put_through_to_a_person() {
     let site = Site::new();
     let case = |does, hears, state, requests| Case { does, hears, state, requests };
     let cases = BTreeMap::from([
-        ("11", case(Does::Refuse(400, 21211), "not-sent", "failed", 1..=1)),
-        ("12", case(Does::Refuse(400, 21614), "not-sent", "failed", 1..=1)),
-        ("13", case(Does::Refuse(400, 21610), "you-opted-out", "failed", 1..=1)),
+        ("11", case(Does::Refuse(400, 21211, None), "not-sent", "failed", 1..=1)),
+        ("12", case(Does::Refuse(400, 21614, None), "not-sent", "failed", 1..=1)),
+        ("13", case(Does::Refuse(400, 21610, None), "you-opted-out", "failed", 1..=1)),
         // Tried again while the caller waits, and later on.
-        ("15", case(Does::Refuse(500, 0), "may-still-arrive", "queued", 2..=9)),
+        ("15", case(Does::Refuse(500, 0, None), "may-still-arrive", "queued", 2..=9)),
     ]);
     site.fail(cases);
     // From then on the sender is left alone: it needs the operator.
-    let case = case(Does::Refuse(401, 20003), "not-sent", "failed", 1..=1);
+    let case = case(Does::Refuse(401, 20003, None), "not-sent", "failed", 1..=1);
     site.fail(BTreeMap::from([("14", case)]));
 }
 
@@ -318,7 +318,7 @@ impl Site {
                     assert!(heard.ended_by_far_end, "{does:?}");
                     assert_eq!(self.end_of(last), "forwarded", "{does:?}");
                     assert_eq!(self.message_to(last)["state"], case.state, "{does:?}");
-                    if let (Does::Refuse(_, code @ 1..), "failed") = (does, case.state) {
+                    if let (Does::Refuse(_, code @ 1.., _), "failed") = (does, case.state) {
                         let listed = self.engine.cli(&["messages"]).out;
                         assert!(listed.contains(&format!("({code})")), "{does:?}: {listed}");
                     }

@@ -31,7 +31,7 @@ on_both!(
 const HOUR_MS: i64 = 3_600_000;
 
 async fn ic_06_it_is_sent_when_it_is_due_and_not_before(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let clock = Clock::default();
     let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
     assert_eq!(in_an_hour(&texts, 1).await, TextOutcome::Queued);
@@ -67,7 +67,7 @@ async fn ic_06_it_rests_on_a_consent_of_its_own(db: Db) {
 }
 
 async fn ic_06_restarts_and_several_nodes_send_it_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let clock = Clock::default();
     let by = config(&[base]);
     let first = node(&db, "n1", "b1", &clock, &by).await;
@@ -91,7 +91,7 @@ async fn ic_06_restarts_and_several_nodes_send_it_once(db: Db) {
 }
 
 async fn ic_06_who_opts_out_meanwhile_gets_none(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let clock = Clock::default();
     let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
     for n in 1..=3 {
@@ -112,7 +112,7 @@ async fn ic_06_who_opts_out_meanwhile_gets_none(db: Db) {
 }
 
 async fn ic_06_what_nobody_could_send_in_time_is_taken_back(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let clock = Clock::default();
     let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
     in_an_hour(&texts, 1).await;
@@ -199,7 +199,7 @@ async fn ic_06_what_a_node_promised_before_it_died_is_kept_once(db: Db) {
 }
 
 async fn ex_15_the_question_how_it_went_waits_for_its_moment_and_is_answered_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let clock = Clock::default();
     let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
     let call_id = ask(&texts, 1).await;

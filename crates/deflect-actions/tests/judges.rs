@@ -5,7 +5,7 @@
 mod common;
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::Duration,
@@ -13,14 +13,9 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{
-    Db, PUBLIC_URL, TOKEN,
-    centre::Centre,
-    emulator::Magic,
-    eventually,
-    judges::{judges, script},
-    mobile, order,
-    personality::{Event, Personality, Says, pair},
-    sender, wide,
+    Db, PUBLIC_URL, TOKEN, eventually,
+    judges::{judge, judges, python, script},
+    mobile, order, sender, wide,
 };
 use deflect_actions::{
     link::{Signer, SigningKey, Statement},
@@ -33,6 +28,7 @@ use deflect_actions::{
     text::{TextConfig, TextOutcome, TextService},
 };
 use message_text::{E164, LineType, segments};
+use provider_emulator::{Event, Magic, Personality, Says, personality::telnyx_pair, smpp::Centre};
 use ring::signature::KeyPair;
 use serde_json::{Value, json};
 
@@ -252,7 +248,7 @@ fn telnyx_s_sdk_believes_the_webhooks_of_our_emulator_and_no_others() {
     let (old, old_body) = hook(Says::Delivered, now - 6 * 60_000);
     let cases = [(headers.clone(), body.clone()), (headers, body + " "), (old, old_body)];
     let cases = cases.map(|(headers, body)| json!({ "headers": headers, "body": body }));
-    let key = STANDARD.encode(pair().public_key());
+    let key = STANDARD.encode(telnyx_pair().public_key());
     let told = python("telnyx_webhooks.py", &json!({ "public_key": key, "cases": cases }));
     let believed: Vec<_> =
         told.as_array().unwrap().iter().map(|told| told == &json!(true)).collect();
@@ -321,7 +317,7 @@ async fn node_smpp_takes_our_texts_and_we_its_receipts() {
     let (mut child, port, lines) = centre("ASCII");
     let db = Db::sqlite();
     let settings =
-        Settings { port, receipt_ids: ReceiptIds::Decimal, ..Centre::start().await.settings() };
+        Settings { port, receipt_ids: ReceiptIds::Decimal, ..Centre::start().settings() };
     let config = TextConfig {
         providers: [("centre".to_owned(), Provider::Smpp(Smpp::new(settings)))].into(),
         senders: vec![sender("centre", "centre", "+447400123460")],
@@ -373,7 +369,7 @@ async fn node_smpp_takes_a_long_text_whole_and_latin_1_where_that_is_its_alphabe
         port,
         alphabet: Alphabet::Latin1,
         long: Long::Payload,
-        ..Centre::start().await.settings()
+        ..Centre::start().settings()
     };
     let config = TextConfig {
         providers: [("centre".to_owned(), Provider::Smpp(Smpp::new(settings)))].into(),
@@ -404,28 +400,6 @@ async fn node_smpp_takes_a_long_text_whole_and_latin_1_where_that_is_its_alphabe
     }
     child.kill().unwrap();
     child.wait().unwrap();
-}
-
-fn python(name: &str, asked: &Value) -> Value {
-    let python = judges().join("python/bin/python");
-    judge(python.to_str().unwrap(), name, asked)
-}
-
-/// Asks a judge by its standard input; returns what it says.
-fn judge(program: &str, name: &str, asked: &Value) -> Value {
-    let mut child = Command::new(program)
-        .arg(script(name))
-        .env("NODE_PATH", judges().join("node_modules"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|why| panic!("{program}: {why}"));
-    let (mut input, asked) = (child.stdin.take().unwrap(), asked.to_string());
-    let writer = std::thread::spawn(move || input.write_all(asked.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "{name}");
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// A message centre of others to which `data_coding` 0 means `alphabet`: its process, its port, and

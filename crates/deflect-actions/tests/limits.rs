@@ -5,10 +5,8 @@
 mod common;
 
 use common::{
-    Db, call, config,
-    emulator::Emulator,
-    keys, mobile, number, order,
-    personality::{Event, Personality, Says},
+    Db, call, config, keys, mobile, number, order,
+    ours::{Ours, account},
     twilio::FakeTwilio,
     wide,
 };
@@ -17,6 +15,7 @@ use deflect_actions::{
     text::{RiskCheck, TextConfig, TextLimits, TextOrder, TextOutcome, TextService},
 };
 use message_text::E164;
+use provider_emulator::{Event, Personality, Says};
 
 on_both!(
     a_number_gets_so_many_texts_an_hour_and_a_day,
@@ -155,7 +154,7 @@ async fn a_country_and_a_token_get_so_many_texts_whatever_is_started_again(db: D
 }
 
 async fn a_number_that_a_provider_calls_risky_gets_no_text(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let mut config = config(&[base]);
     config.risk = Some(RiskCheck { provider: "twilio1".to_owned(), refuse_from: 75 });
     let store = db.store().await;
@@ -196,7 +195,7 @@ async fn a_number_that_a_provider_calls_risky_gets_no_text(db: Db) {
 
 async fn whatsapp_writes_freely_to_who_wrote_within_a_day_and_else_by_its_template(db: Db) {
     let wa = Personality::WhatsApp;
-    let emulator = Emulator::start(wa).await;
+    let emulator = account(wa);
     let mut config = TextConfig {
         limits: wide(),
         public_url: Some(common::PUBLIC_URL.to_owned()),
@@ -216,11 +215,12 @@ async fn whatsapp_writes_freely_to_who_wrote_within_a_day_and_else_by_its_templa
     let (number, says) = (mobile(1), Says::Text("hello"));
     let wrote = Event { id: "wamid.in", reference: None, number: number.as_str(), says, at_ms };
     let hook = wa.hook(&[wrote]);
+    emulator.wrote(number.as_str(), at_ms);
     assert!(texts.webhook(wa.name(), wa.name(), hook.posted()).await.is_ok());
     send().await;
     texts.store().clock().advance(24 * HOUR_MS);
     send().await;
-    let taken = emulator.taken();
+    let taken: Vec<_> = emulator.taken().into_iter().map(|sent| sent.posted).collect();
     let kinds: Vec<_> = taken.iter().map(|sent| sent["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["template", "text", "template"]);
     assert!(taken[1]["text"]["body"].as_str().unwrap().contains("https://example.net/chat"));
@@ -228,7 +228,7 @@ async fn whatsapp_writes_freely_to_who_wrote_within_a_day_and_else_by_its_templa
 
 async fn ex_28_what_leads_to_a_pause_is_counted_over_starts_and_nodes_for_an_hour(db: Db) {
     let is = Personality::Telnyx;
-    let emulator = Emulator::start(is).await;
+    let emulator = account(is);
     let clock = Clock::default();
     // Each has nothing in its memory.
     let start = async |node: &str, boot: &str| {
@@ -418,7 +418,7 @@ impl Desk {
     /// So much a day, at so much a part, in millionths.
     async fn priced(db: &Db, day: i64, price: i64) -> Self {
         let limits = TextLimits { spend_day: Some(day), ..wide() };
-        let (twilio, base) = FakeTwilio::start(&[]).await;
+        let (twilio, base) = FakeTwilio::start(&[]);
         let mut config = config(&[base]);
         config.limits = limits;
         config.senders[0].price_micros = Some(price);
@@ -435,7 +435,7 @@ impl Desk {
     }
 
     async fn of(db: &Db, node: &str, boot: &str, limits: TextLimits) -> Self {
-        let (twilio, base) = FakeTwilio::start(&[]).await;
+        let (twilio, base) = FakeTwilio::start(&[]);
         let mut config = config(&[base]);
         config.limits = limits;
         let clock = Clock::default();

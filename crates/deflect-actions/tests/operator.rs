@@ -22,7 +22,7 @@ on_both!(
 );
 
 async fn a_text_that_failed_is_sent_again_as_a_new_one_by_the_same_consent_and_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(400, 21606, None)]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(400, 21606, None)]);
     let texts = service(&db, config(&[base])).await;
     let order = order(texts.store(), &mobile(1));
     assert!(matches!(texts.send(order.clone()).await, TextOutcome::Failed { .. }));
@@ -38,7 +38,7 @@ async fn a_text_that_failed_is_sent_again_as_a_new_one_by_the_same_consent_and_o
     assert_eq!(db.number("SELECT COUNT(*) FROM message WHERE state = 'failed'").await, Some(1));
     let fresh = deflect_actions::text::TextService::new(texts.store().clone(), config(&[]));
     drop(texts);
-    let (second, base) = FakeTwilio::start(&[]).await;
+    let (second, base) = FakeTwilio::start(&[]);
     fresh.reconfigure(config(&[base]));
     let working = fresh.start();
     eventually("it is sent", async || !second.taken().is_empty()).await;
@@ -50,7 +50,7 @@ async fn a_text_that_failed_is_sent_again_as_a_new_one_by_the_same_consent_and_o
 }
 
 async fn x_06_an_ambiguous_text_is_sent_again_only_where_a_duplicate_is_allowed_by_name(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::TakeAndReset]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::TakeAndReset]);
     twilio.hide_list(true);
     let texts = service(&db, config(&[base])).await;
     assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, TextOutcome::Ambiguous);
@@ -70,7 +70,7 @@ async fn x_06_an_ambiguous_text_is_sent_again_only_where_a_duplicate_is_allowed_
 }
 
 async fn a_text_that_waits_is_made_due_or_taken_back_and_one_that_is_over_stays_so(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(500, 0, Some(300)); 2]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(500, 0, Some(300)); 2]);
     let texts = service(&db, config(&[base])).await;
     for n in [1, 2] {
         assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, TextOutcome::Queued);

@@ -5,6 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{
     Db, PUBLIC_URL, TOKEN, config, eventually, keys, mobile, number, order, sandbox, service,
     twilio::{Does, FakeTwilio},
@@ -15,6 +16,7 @@ use deflect_actions::{
     text::{TextOutcome, TextService},
 };
 use message_text::{E164, NumberProblem};
+use provider_emulator::ACCOUNT;
 
 on_both!(
     kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted,
@@ -45,15 +47,15 @@ on_both!(
 );
 
 async fn kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let texts = service(&db, config(&[base])).await;
     let order = order(texts.store(), &mobile(1));
     let outcome = texts.send(order.clone()).await;
     assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
     let posted = &twilio.posted()[0];
-    assert_eq!(posted.account, "AC1");
-    // AC1:s3cret-token
-    assert_eq!(posted.authorization, "Basic QUMxOnMzY3JldC10b2tlbg==");
+    assert_eq!(posted.account, ACCOUNT);
+    let basic = STANDARD.encode(format!("{ACCOUNT}:{TOKEN}"));
+    assert_eq!(posted.authorization, format!("Basic {basic}"));
     assert_eq!(posted.form["To"], mobile(1).as_str());
     assert_eq!(posted.form["From"], "+447400123451");
     assert_eq!(posted.form["Body"], order.text);
@@ -73,7 +75,7 @@ async fn kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted(db: Db) {
 
 async fn kh_19_a_messaging_service_of_twilio_is_a_sender(db: Db) {
     let service = "MG0123456789abcdef0123456789abcdef";
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let mut config = config(&[base]);
     config.senders[0].from = service.to_owned();
     let texts = common::service(&db, config).await;
@@ -85,8 +87,8 @@ async fn kh_19_a_messaging_service_of_twilio_is_a_sender(db: Db) {
 }
 
 async fn kh_19_the_next_sender_is_tried_after_a_definite_failure_only(db: Db) {
-    let (first, one) = FakeTwilio::start(&[Does::Refuse(500, 0, None), Does::TakeAndReset]).await;
-    let (second, two) = FakeTwilio::start(&[]).await;
+    let (first, one) = FakeTwilio::start(&[Does::Refuse(500, 0, None), Does::TakeAndReset]);
+    let (second, two) = FakeTwilio::start(&[]);
     let texts = service(&db, config(&[one, two])).await;
     first.hide_list(true);
     let outcome = texts.send(order(texts.store(), &mobile(1))).await;
@@ -97,7 +99,7 @@ async fn kh_19_the_next_sender_is_tried_after_a_definite_failure_only(db: Db) {
 }
 
 async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(400, 21635, None)]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(400, 21635, None)]);
     let mut config = config(&[base]);
     config.countries = vec!["GB".to_owned(), "US".to_owned(), "IE".to_owned()];
     let texts = service(&db, config).await;
@@ -136,7 +138,7 @@ async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {
 
 async fn kh_03_429_is_tried_again_after_the_time_the_provider_names(db: Db) {
     let does = [Does::Refuse(429, 20429, Some(1)), Does::Refuse(429, 20429, None)];
-    let (twilio, base) = FakeTwilio::start(&does).await;
+    let (twilio, base) = FakeTwilio::start(&does);
     let texts = service(&db, config(&[base])).await;
     let begin = now();
     let outcome = texts.send(order(texts.store(), &mobile(1))).await;
@@ -149,7 +151,7 @@ async fn x_03_a_failure_for_good_is_told_within_the_budget(db: Db) {
     for (n, (status, code, class)) in
         (0..).zip([(400, 99999, "unknown"), (401, 20003, "auth"), (400, 21408, "config")])
     {
-        let (twilio, base) = FakeTwilio::start(&[Does::Refuse(status, code, None)]).await;
+        let (twilio, base) = FakeTwilio::start(&[Does::Refuse(status, code, None)]);
         let texts = service(&db, config(&[base])).await;
         let begin = now();
         let outcome = texts.send(order(texts.store(), &mobile(n))).await;
@@ -163,7 +165,7 @@ async fn x_03_a_failure_for_good_is_told_within_the_budget(db: Db) {
 }
 
 async fn x_03_a_provider_that_is_down_leaves_the_text_queued(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(503, 0, None); 20]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(503, 0, None); 20]);
     let clock = Clock::default();
     let store = db.store_with("n1", "b1", clock.clone()).await;
     let texts = TextService::new(store, config(&[base]));
@@ -188,7 +190,7 @@ async fn x_03_a_provider_that_is_down_leaves_the_text_queued(db: Db) {
 }
 
 async fn x_03_a_refused_connection_is_definite_and_falls_over_to_the_next_sender(db: Db) {
-    let (_, two) = FakeTwilio::start(&[]).await;
+    let (_, two) = FakeTwilio::start(&[]);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dead = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
@@ -198,7 +200,7 @@ async fn x_03_a_refused_connection_is_definite_and_falls_over_to_the_next_sender
 }
 
 async fn x_05_an_opted_out_number_gets_nothing(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let texts = service(&db, config(&[base])).await;
     let store = texts.store();
     store.opt_out("retail", &mobile(1), "", "call").await.unwrap();
@@ -213,14 +215,14 @@ async fn x_05_an_opted_out_number_gets_nothing(db: Db) {
     store.opt_in("retail", &mobile(1), None).await.unwrap();
     assert_eq!(texts.send(order(store, &mobile(1))).await, accepted);
     // The provider knows of one that we do not.
-    let (_, base) = FakeTwilio::start(&[Does::Refuse(400, 21610, None)]).await;
+    let (_, base) = FakeTwilio::start(&[Does::Refuse(400, 21610, None)]);
     texts.reconfigure(config(&[base]));
     assert_eq!(texts.send(order(store, &mobile(3))).await, TextOutcome::OptedOut);
     assert!(store.is_opted_out("retail", &mobile(3), "").await.unwrap());
 }
 
 async fn x_06_an_answer_that_is_lost_sends_nothing_twice(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::TakeAndReset]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::TakeAndReset]);
     let texts = service(&db, config(&[base])).await;
     let outcome = texts.send(order(texts.store(), &mobile(1))).await;
     // Asked within the budget, the provider has it.
@@ -235,7 +237,7 @@ async fn x_06_an_answer_that_is_lost_sends_nothing_twice(db: Db) {
 }
 
 async fn x_06_a_slow_answer_is_ambiguous_and_settled_by_asking(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Slow(2_500)]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::Slow(Duration::from_millis(2_500))]);
     twilio.hide_list(true);
     let clock = Clock::default();
     let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
@@ -256,7 +258,7 @@ async fn x_06_a_slow_answer_is_ambiguous_and_settled_by_asking(db: Db) {
 }
 
 async fn x_06_one_that_never_arrived_is_sent_again_exactly_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Reset]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::Reset]);
     let clock = Clock::default();
     let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
     let mut order = order(texts.store(), &mobile(1));
@@ -276,7 +278,7 @@ async fn x_06_one_that_never_arrived_is_sent_again_exactly_once(db: Db) {
 }
 
 async fn x_06_garbage_instead_of_an_answer_is_ambiguous(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Garbage]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::Garbage]);
     let texts = service(&db, config(&[base])).await;
     let mut order = order(texts.store(), &mobile(1));
     order.accept_within_ms = 1_200;
@@ -285,9 +287,9 @@ async fn x_06_garbage_instead_of_an_answer_is_ambiguous(db: Db) {
 }
 
 async fn x_06_one_duplicate_where_it_is_allowed_and_no_second(db: Db) {
-    let (first, one) = FakeTwilio::start(&[Does::TakeAndReset]).await;
-    let (second, two) = FakeTwilio::start(&[Does::TakeAndReset]).await;
-    let (third, three) = FakeTwilio::start(&[]).await;
+    let (first, one) = FakeTwilio::start(&[Does::TakeAndReset]);
+    let (second, two) = FakeTwilio::start(&[Does::TakeAndReset]);
+    let (third, three) = FakeTwilio::start(&[]);
     for fake in [&first, &second] {
         fake.hide_list(true);
     }
@@ -300,7 +302,7 @@ async fn x_06_one_duplicate_where_it_is_allowed_and_no_second(db: Db) {
 
 /// Leaves a claimed message as a killed process would, `written` or not.
 async fn killed(db: &Db, base: &str, written: bool) -> TextService {
-    let (hung, at) = FakeTwilio::start(&[Does::Slow(60_000)]).await;
+    let (hung, at) = FakeTwilio::start(&[Does::Slow(Duration::from_millis(60_000))]);
     let dying = TextService::new(db.store_as("n1", "b1").await, config(&[at]));
     let mut order = order(dying.store(), &mobile(1));
     order.attempt_ms = 60_000;
@@ -315,7 +317,7 @@ async fn killed(db: &Db, base: &str, written: bool) -> TextService {
 }
 
 async fn x_06_a_kill_before_the_first_byte_sends_it_later(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let texts = killed(&db, &base, false).await;
     let worker = texts.start();
     eventually("sent", async || twilio.taken().len() == 1).await;
@@ -327,7 +329,7 @@ async fn x_06_a_kill_before_the_first_byte_sends_it_later(db: Db) {
 }
 
 async fn x_06_a_kill_after_the_first_byte_sends_nothing_twice(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     twilio.hide_list(true);
     let texts = killed(&db, &base, true).await;
     let worker = texts.start();
@@ -342,7 +344,7 @@ async fn x_06_a_kill_after_the_first_byte_sends_nothing_twice(db: Db) {
 }
 
 async fn x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     drop(killed(&db, &base, false).await);
     let clock = Clock::default();
     let other = TextService::new(db.store_with("n2", "b1", clock.clone()).await, config(&[base]));
@@ -355,7 +357,7 @@ async fn x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease(db: Db
 }
 
 async fn x_06_a_text_without_a_final_receipt_is_unknown_after_a_quarter_of_an_hour(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let clock = Clock::default();
     let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
     let mut ids = Vec::new();
@@ -429,7 +431,7 @@ async fn ex_29_a_message_without_consent_cannot_be_stored(db: Db) {
 }
 
 async fn ex_29_the_row_is_committed_before_the_provider_sees_anything(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Slow(500)]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::Slow(Duration::from_millis(500))]);
     let texts = service(&db, config(&[base])).await;
     let sending = {
         let (texts, order) = (texts.clone(), order(texts.store(), &mobile(1)));
@@ -444,7 +446,7 @@ async fn ex_29_the_row_is_committed_before_the_provider_sees_anything(db: Db) {
 }
 
 async fn a_second_text_within_the_window_is_a_duplicate(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let clock = Clock::default();
     let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
     let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
@@ -519,7 +521,7 @@ fn now() -> Instant {
 }
 
 async fn lp_01_an_address_is_not_sent_after_its_lifetime(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(503, 20503, None); 20]).await;
+    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(503, 20503, None); 20]);
     let clock = Clock::default();
     let store = db.store_with("n1", "b1", clock.clone()).await;
     let texts = TextService::new(store, config(&[base]));

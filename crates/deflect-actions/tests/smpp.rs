@@ -5,11 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{
-    Db,
-    centre::{Centre, Does},
-    eventually, mobile, order, sender, wide,
-};
+use common::{Db, eventually, mobile, order, sender, wide};
 use deflect_actions::{
     provider::{
         Provider,
@@ -17,6 +13,7 @@ use deflect_actions::{
     },
     text::{TextConfig, TextOrder, TextOutcome, TextService},
 };
+use provider_emulator::{Does, smpp::Centre};
 
 async fn service(db: &Db, settings: Settings) -> TextService {
     common::service(db, config(settings)).await
@@ -46,7 +43,7 @@ fn quick(texts: &TextService, n: u32) -> TextOrder {
 
 #[tokio::test]
 async fn kh_19_a_text_is_bound_submitted_and_receipted() {
-    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let (db, centre) = (Db::sqlite(), Centre::start());
     let texts = service(&db, centre.settings()).await;
     let order = order(texts.store(), &mobile(1));
     assert_eq!(texts.send(order.clone()).await, accepted());
@@ -67,7 +64,7 @@ async fn kh_19_a_text_is_bound_submitted_and_receipted() {
 
 #[tokio::test]
 async fn a_long_text_goes_in_parts_with_one_receipt_and_the_window_holds() {
-    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let (db, centre) = (Db::sqlite(), Centre::start());
     let texts = service(&db, Settings { window: 2, ..centre.settings() }).await;
     let mut long = order(texts.store(), &mobile(1));
     long.text = format!("Example: {} https://example.net/chat", "word ".repeat(40));
@@ -96,9 +93,9 @@ async fn a_long_text_goes_in_parts_with_one_receipt_and_the_window_holds() {
 
 #[tokio::test]
 async fn x_06_written_and_unanswered_is_ambiguous_and_a_late_answer_settles_it() {
-    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let (db, centre) = (Db::sqlite(), Centre::start());
     let texts = service(&db, centre.settings()).await;
-    centre.does(&[Does::Silent, Does::Hangup, Does::Late(1_500)]);
+    centre.does(&[Does::Hang, Does::TakeAndReset, Does::Slow(Duration::from_millis(1_500))]);
     for n in 1..=3 {
         assert_eq!(texts.send(quick(&texts, n)).await, TextOutcome::Ambiguous, "{n}");
     }
@@ -111,12 +108,12 @@ async fn x_06_written_and_unanswered_is_ambiguous_and_a_late_answer_settles_it()
 
 #[tokio::test]
 async fn x_06_never_bound_or_refused_is_definite() {
-    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let (db, centre) = (Db::sqlite(), Centre::start());
     let texts = service(&db, centre.settings()).await;
     let failed = |class: &str| TextOutcome::Failed { class: class.to_owned() };
-    centre.does(&[Does::Refuse(0x58); 3]);
+    centre.does(&[Does::Refuse(0, 0x58, None); 3]);
     assert_eq!(texts.send(quick(&texts, 2)).await, TextOutcome::Queued, "throttled");
-    centre.does(&[Does::Refuse(0x0b), Does::Refuse(0x0a)]);
+    centre.does(&[Does::Refuse(0, 0x0b, None), Does::Refuse(0, 0x0a, None)]);
     let outcome = texts.send(quick(&texts, 3)).await;
     assert_eq!(outcome, TextOutcome::NotTextable { reason: "invalid".to_owned() });
     assert_eq!(texts.send(quick(&texts, 1)).await, failed("config"));
@@ -127,7 +124,7 @@ async fn x_06_never_bound_or_refused_is_definite() {
     let texts = service(&db, nowhere).await;
     assert_eq!(texts.send(quick(&texts, 1)).await, TextOutcome::Queued);
     // Who is not wanted is told at once.
-    let stranger = Centre::start().await;
+    let stranger = Centre::start();
     stranger.refuses_binds(0x0d);
     let db = Db::sqlite();
     let texts = service(&db, stranger.settings()).await;
@@ -136,7 +133,7 @@ async fn x_06_never_bound_or_refused_is_definite() {
 
 #[tokio::test]
 async fn a_session_that_breaks_is_begun_again() {
-    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let (db, centre) = (Db::sqlite(), Centre::start());
     let enquire = Duration::from_millis(200);
     let texts = service(&db, Settings { enquire, ..centre.settings() }).await;
     assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted());
@@ -150,7 +147,7 @@ async fn a_session_that_breaks_is_begun_again() {
 
 #[tokio::test]
 async fn a_centre_that_answers_nothing_any_more_is_noticed_and_bound_anew() {
-    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let (db, centre) = (Db::sqlite(), Centre::start());
     let enquire = Duration::from_millis(200);
     let texts = service(&db, Settings { enquire, ..centre.settings() }).await;
     assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted());
@@ -164,11 +161,11 @@ async fn a_centre_that_answers_nothing_any_more_is_noticed_and_bound_anew() {
 
 #[tokio::test]
 async fn a_receipt_before_the_answer_is_kept_and_matched_however_late_the_answer_comes() {
-    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let (db, centre) = (Db::sqlite(), Centre::start());
     let texts = service(&db, centre.settings()).await;
     // In time for the caller, and too late.
     for (n, late, outcome) in [(0, 300, accepted()), (1, 1_500, TextOutcome::Ambiguous)] {
-        centre.does(&[Does::Late(late)]);
+        centre.does(&[Does::Slow(Duration::from_millis(late))]);
         let sending = {
             let (texts, order) = (texts.clone(), quick(&texts, n));
             tokio::spawn(async move { texts.send(order).await })
@@ -186,7 +183,7 @@ async fn a_receipt_before_the_answer_is_kept_and_matched_however_late_the_answer
 
 #[tokio::test]
 async fn a_sender_writes_no_more_parts_a_second_than_its_centre_takes() {
-    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let (db, centre) = (Db::sqlite(), Centre::start());
     let mut config = config(centre.settings());
     config.senders[0].per_second = Some(5);
     let texts = common::service(&db, config).await;
@@ -209,7 +206,7 @@ async fn a_sender_writes_no_more_parts_a_second_than_its_centre_takes() {
 
 #[tokio::test]
 async fn x_05_a_text_from_a_phone_is_heeded_and_answered() {
-    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let (db, centre) = (Db::sqlite(), Centre::start());
     let texts = service(&db, centre.settings()).await;
     let from = mobile(1);
     assert_eq!(texts.send(order(texts.store(), &mobile(2))).await, accepted());
@@ -222,7 +219,7 @@ async fn x_05_a_text_from_a_phone_is_heeded_and_answered() {
 
 #[tokio::test]
 async fn a_reload_keeps_the_session_and_a_change_begins_another() {
-    let (db, centre) = (Db::sqlite(), Centre::start().await);
+    let (db, centre) = (Db::sqlite(), Centre::start());
     let texts = service(&db, centre.settings()).await;
     assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted());
     texts.reconfigure(config(centre.settings()));

@@ -24,7 +24,7 @@ fn accepted() -> TextOutcome {
 async fn x_02_a_number_that_a_provider_knows_as_a_landline_gets_no_text_and_is_asked_of_once_a_month(
     db: Db,
 ) {
-    let (twilio, base) = FakeTwilio::start(&[]).await;
+    let (twilio, base) = FakeTwilio::start(&[]);
     let mut config = config(&[base]);
     config.line_types = Some("twilio1".to_owned());
     config.senders[0].regions = vec!["US".to_owned(), "GB".to_owned()];

@@ -29,6 +29,8 @@ pub struct Engine {
     config: PathBuf,
     log: PathBuf,
     format: &'static str,
+    /// What is logged; `None`: what is logged unless told otherwise.
+    level: Option<&'static str>,
     child: Child,
 }
 
@@ -70,10 +72,22 @@ impl Engine {
     ) -> Self {
         place.write("flows/main.toml", &fill(place, flow));
         let config = place.write("carom.toml", &fill(place, config));
-        Self::run(bin.into(), config, place.folder().join("log"), format)
+        Self::run(bin.into(), config, place.folder().join("log"), (format, None))
     }
 
-    fn run(bin: PathBuf, config: PathBuf, log: PathBuf, format: &'static str) -> Self {
+    /// Starts it with all its parts logging all they can.
+    pub fn tracing(bin: &str, place: &Place, config: &str, flow: &str) -> Self {
+        place.write("flows/main.toml", &fill(place, flow));
+        let config = place.write("carom.toml", &fill(place, config));
+        Self::run(bin.into(), config, place.folder().join("log"), ("json", Some("trace")))
+    }
+
+    fn run(
+        bin: PathBuf,
+        config: PathBuf,
+        log: PathBuf,
+        (format, level): (&'static str, Option<&'static str>),
+    ) -> Self {
         let out = File::options().create(true).append(true).open(&log).unwrap();
         let read = out.metadata().unwrap().len();
         // A write beyond the limit on files then fails, as on a full disk, and does not kill.
@@ -83,12 +97,13 @@ impl Engine {
             .args(["run", "--log-format", format, "-c"])
             .arg(&config)
             .current_dir(config.parent().unwrap())
+            .envs(level.map(|level| ("CAROM_LOG", level)))
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(out)
             .spawn()
             .unwrap();
-        let mut engine = Self { bin, config, log, format, child };
+        let mut engine = Self { bin, config, log, format, level, child };
         eventually("the engine listens", || {
             if let Some(status) = engine.child.try_wait().unwrap() {
                 panic!("the engine ended, {status}:\n{}", engine.log());
@@ -103,7 +118,8 @@ impl Engine {
     pub fn restart(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        *self = Self::run(self.bin.clone(), self.config.clone(), self.log.clone(), self.format);
+        let (bin, config, log) = (self.bin.clone(), self.config.clone(), self.log.clone());
+        *self = Self::run(bin, config, log, (self.format, self.level));
     }
 
     /// `kill -9`.

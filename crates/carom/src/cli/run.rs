@@ -36,11 +36,12 @@ impl RunArgs {
             );
         }
         runtime()?.block_on(async {
+            let scheme = if snapshot.config.http.identity.is_some() { "https" } else { "http" };
             let node = Node::start(snapshot, self.config.config).await?;
             for (transport, at) in node.listeners() {
                 tracing::info!("listening on {} {at}", transport.as_str());
             }
-            tracing::info!("health and metrics on http://{}", node.http());
+            tracing::info!("health and metrics on {scheme}://{}", node.http());
             node.serve().await?;
             Ok(ExitCode::SUCCESS)
         })

@@ -8,7 +8,10 @@ use deflect_actions::{
 };
 use ivr_runtime::diagnose::Code;
 
+use sip_stack::transport::Identity;
+
 use super::{
+    listener::{self, Shown},
     net::Net,
     provider::{OauthKeys, oauth_keys},
     read::Table,
@@ -38,6 +41,8 @@ pub const EVENTS: [&str; 5] =
 pub struct Http {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// What it shows over TLS; `None`: it speaks plain HTTP.
+    pub identity: Option<Identity>,
     /// How providers reach it from outside, without a slash at the end; `None`: no webhooks.
     pub public_url: Option<String>,
     /// Who may read calls and metrics; empty: this machine only.
@@ -107,8 +112,23 @@ impl Http {
     /// Where the context of a call is read.
     #[must_use]
     pub fn context_url(&self, call_id: &str) -> String {
-        let base = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen));
+        let scheme = if self.identity.is_some() { "https" } else { "http" };
+        let own = || format!("{scheme}://{}", self.listen);
+        let base = self.public_url.clone().unwrap_or_else(own);
         format!("{base}/v1/context/{call_id}")
+    }
+
+    /// Its certificate.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Shown<'_>> {
+        Some(Shown { at: self.listen, identity: self.identity.as_ref()? })
+    }
+
+    /// Whether `other` needs no restart: a renewed certificate is shown at once.
+    #[must_use]
+    pub fn goes_on_as(&self, other: &Self) -> bool {
+        let bare = |one: &Self| Self { identity: None, ..one.clone() };
+        bare(self) == bare(other)
     }
 }
 
@@ -117,6 +137,7 @@ impl Default for Http {
         let listen = (Ipv4Addr::LOCALHOST, 8080).into();
         Self {
             listen,
+            identity: None,
             public_url: None,
             tokens: Vec::new(),
             webhooks: Vec::new(),
@@ -128,11 +149,13 @@ impl Default for Http {
 
 pub(super) fn read(table: &Table<'_>) -> Http {
     let listen = table.parsed("listen").unwrap_or(Http::default().listen);
+    let identity = listener::of_http(table, listen);
     let public_url = table.web_address("public_url");
     let tokens = table.array_of_tables("tokens").into_iter().filter_map(token).collect();
     let webhooks = table.array_of_tables("webhooks").into_iter().filter_map(webhook).collect();
     let proxies = table.parsed_list("proxies").unwrap_or_else(this_machine);
-    Http { listen, public_url, tokens, webhooks, link_keys: link_keys(table), proxies }
+    let link_keys = link_keys(table);
+    Http { listen, identity, public_url, tokens, webhooks, link_keys, proxies }
 }
 
 fn this_machine() -> Vec<Net> {

@@ -42,18 +42,34 @@ pub enum Transport {
     Tls,
 }
 
-impl Listener {
-    /// When its certificate ends, ms UTC.
+/// A certificate of ours, where it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The address of the listener.
+    pub at: SocketAddr,
+    pub(super) identity: &'a Identity,
+}
+
+impl Shown<'_> {
+    /// When it ends, ms UTC.
     #[must_use]
-    pub fn certificate_ends_ms(&self) -> Option<i64> {
-        certificate_ends_ms(self.identity.as_ref()?.certificate())
+    pub fn ends_ms(&self) -> Option<i64> {
+        certificate_ends_ms(self.identity.certificate())
     }
 
-    /// What is to be told of its certificate at `now_ms`; `None`: it does for a while.
+    /// What is to be told of it at `now_ms`; `None`: it does for a while.
     #[must_use]
     pub fn ends_soon(&self, now_ms: i64) -> Option<String> {
-        let until_ms = self.certificate_ends_ms()?;
-        (until_ms - now_ms < CERTIFICATE_MS).then(|| told_of(&self.bind, until_ms, now_ms))
+        let until_ms = self.ends_ms()?;
+        (until_ms - now_ms < CERTIFICATE_MS).then(|| told_of(&self.at, until_ms, now_ms))
+    }
+}
+
+impl Listener {
+    /// Its certificate.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Shown<'_>> {
+        Some(Shown { at: self.bind, identity: self.identity.as_ref()? })
     }
 
     /// It as the check of targets sees it.
@@ -94,10 +110,29 @@ pub(super) fn read(table: &Table<'_>) -> Option<Listener> {
     }
     let advertise = advertise.unwrap_or_else(|| bind.to_string());
     let listener = Listener { transport: transport?, bind, advertise, identity };
-    if let Some(message) = listener.ends_soon(wall_ms()) {
+    note_end(table, listener.certificate());
+    Some(listener)
+}
+
+/// Certificate and key of the HTTP side, which connects to nobody by them.
+pub(super) fn of_http(table: &Table<'_>, at: SocketAddr) -> Option<Identity> {
+    let (cert, key) = (table.pem("cert"), table.secret_value("key"));
+    if !table.has("cert") && !table.has("key") {
+        return None;
+    }
+    for name in ["cert", "key"] {
+        table.require(name, Code::E00);
+    }
+    let (cert, key) = (cert?, key?);
+    let identity = from_pem(table, &cert, key.reveal().as_bytes(), Some(&cert))?;
+    note_end(table, Some(Shown { at, identity: &identity }));
+    Some(identity)
+}
+
+fn note_end(table: &Table<'_>, shown: Option<Shown<'_>>) {
+    if let Some(message) = shown.and_then(|shown| shown.ends_soon(wall_ms())) {
         table.note(Code::W13, "cert", message, "`carom reload` shows a renewed one");
     }
-    Some(listener)
 }
 
 fn told_of(bind: &SocketAddr, until_ms: i64, now_ms: i64) -> String {
@@ -131,7 +166,15 @@ fn identity(table: &Table<'_>, transport: Option<Transport>) -> Option<Identity>
     if table.has("ca") && ca.is_none() {
         return None;
     }
-    let identity = Identity::from_pem(&cert?, key?.reveal().as_bytes(), ca.as_deref());
+    from_pem(table, &cert?, key?.reveal().as_bytes(), ca.as_deref())
+}
+
+fn from_pem(
+    table: &Table<'_>,
+    cert: &[u8],
+    key: &[u8],
+    authorities: Option<&[u8]>,
+) -> Option<Identity> {
     let told = |why: IdentityError| {
         let name = match why {
             IdentityError::NoCertificate | IdentityError::Unusable(_) => "cert",
@@ -140,7 +183,7 @@ fn identity(table: &Table<'_>, transport: Option<Transport>) -> Option<Identity>
         };
         table.note(Code::E00, name, format!("`{name}`: {why}"), "");
     };
-    identity.map_err(told).ok()
+    Identity::from_pem(cert, key, authorities).map_err(told).ok()
 }
 
 /// Adds the port where `host` has none; a bare IPv6 address gets its brackets.

@@ -47,7 +47,7 @@ pub use destinations::{destination, destination_of_provider, link};
 pub use entry::Entry;
 pub use http::{Http, Proof, Scope, Token};
 pub use limits::Limits;
-pub use listener::{DAY_MS, Listener, Transport};
+pub use listener::{DAY_MS, Listener, Shown, Transport};
 pub use load::{FlowSource, Snapshot, check, flow_files, sub_files};
 pub use media::{Codec, InBandDtmf, Media, PortRange, Srtp};
 pub use net::{Net, NetError};
@@ -137,6 +137,11 @@ impl Config {
             Some(key) => self.businesses.iter().find(|business| business.key == key),
             None => self.businesses.first(),
         }
+    }
+
+    /// Our certificates: those of the listeners, and the HTTP side's.
+    pub fn certificates(&self) -> impl Iterator<Item = Shown<'_>> {
+        self.listeners.iter().filter_map(Listener::certificate).chain(self.http.certificate())
     }
 
     /// All webhooks that are told of events: those of `[http]`, and those of replies.

@@ -103,7 +103,7 @@ impl Site {
 /// # Errors
 /// When the address cannot be bound.
 pub async fn serve(listen: SocketAddr, site: Site) -> io::Result<SocketAddr> {
-    let listener = Patient::bind(listen).await?;
+    let listener = Patient::bind(listen, Arc::clone(&site.snapshot)).await?;
     let at = Listener::local_addr(&listener)?;
     let router = router(site).into_make_service_with_connect_info::<Peer>();
     tokio::spawn(async move {

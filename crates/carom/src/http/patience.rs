@@ -1,5 +1,5 @@
 //! Connections of clients that take their time: few enough, and not for ever, so that slow or
-//! malicious ones cost the calls nothing.
+//! malicious ones cost the calls nothing. Their TLS handshake is a part of that time.
 
 use std::{
     io,
@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use axum::{
     extract::connect_info::Connected,
     serve::{IncomingStream, Listener},
@@ -20,6 +21,9 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, Sleep},
 };
+use tokio_rustls::{Accept, TlsAcceptor, server::TlsStream};
+
+use crate::config::Snapshot;
 
 /// Connections at once; further ones wait in the kernel.
 const CONNECTIONS: usize = 256;
@@ -29,16 +33,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BREATH: Duration = Duration::from_millis(50);
 
 /// A listener whose connections are bounded in number and time.
-#[derive(Debug)]
 pub(super) struct Patient {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    /// Has the certificate to show.
+    served: Arc<ArcSwap<Snapshot>>,
 }
 
 impl Patient {
-    pub(super) async fn bind(at: SocketAddr) -> io::Result<Self> {
+    pub(super) async fn bind(at: SocketAddr, served: Arc<ArcSwap<Snapshot>>) -> io::Result<Self> {
         let listener = TcpListener::bind(at).await?;
-        Ok(Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS)) })
+        Ok(Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS)), served })
+    }
+
+    /// A connection as it is spoken now.
+    fn begin(&self, stream: TcpStream) -> Stream {
+        match &self.served.load().config.http.identity {
+            None => Stream::Plain(stream),
+            Some(identity) => {
+                let acceptor = TlsAcceptor::from(identity.server());
+                Stream::Shaking(Box::new(acceptor.accept(stream)))
+            }
+        }
     }
 }
 
@@ -51,6 +67,7 @@ impl Listener for Patient {
             let place = Arc::clone(&self.places).acquire_owned().await.ok();
             if let Ok((stream, from)) = self.listener.accept().await {
                 let patience = Box::pin(tokio::time::sleep(PATIENCE));
+                let stream = self.begin(stream);
                 return (Connection { stream, patience, _place: place }, from);
             }
             tokio::time::sleep(BREATH).await;
@@ -64,7 +81,7 @@ impl Listener for Patient {
 
 /// A connection that breaks off when nothing was answered on it for too long.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     patience: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -79,6 +96,33 @@ impl Connection {
     }
 }
 
+/// What is read from and written to.
+enum Stream {
+    Plain(TcpStream),
+    /// The handshake is under way.
+    Shaking(Box<Accept<TcpStream>>),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Either of the two.
+trait Io: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+
+impl Stream {
+    /// What is spoken, once hands are shaken.
+    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Pin<&mut dyn Io>>> {
+        if let Self::Shaking(accept) = self {
+            let opened = ready!(Pin::new(accept.as_mut()).poll(context))?;
+            *self = Self::Tls(Box::new(opened));
+        }
+        Poll::Ready(match self {
+            Self::Plain(stream) => Ok(Pin::new(stream)),
+            Self::Tls(stream) => Ok(Pin::new(stream.as_mut())),
+            Self::Shaking(_) => Err(io::ErrorKind::NotConnected.into()),
+        })
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -86,7 +130,7 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.goes_on(context)?;
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        ready!(self.stream.poll_open(context))?.poll_read(context, buffer)
     }
 }
 
@@ -97,17 +141,26 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.goes_on(context)?;
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        let written = ready!(ready!(self.stream.poll_open(context))?.poll_write(context, bytes))?;
         self.patience.as_mut().reset(Instant::now() + PATIENCE);
         Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(context),
+            // Nothing was written yet.
+            Stream::Shaking(_) => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
+            Stream::Shaking(_) => Poll::Ready(Ok(())),
+        }
     }
 }
 

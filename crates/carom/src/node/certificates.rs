@@ -1,4 +1,4 @@
-//! How long the certificates of our TLS listeners last: as a metric, in the status, and once a day in
+//! How long the certificates of our listeners and of the HTTP side last: as a metric, in the status, and once a day in
 //! the log in their last weeks.
 
 use std::{sync::Arc, time::Duration};
@@ -26,8 +26,7 @@ pub(super) async fn watch(served: Arc<ArcSwap<Snapshot>>) {
                 .set((until_ms - now_ms) as f64 / DAY_MS as f64);
         }
         if daily.is_due(now_ms) {
-            let soon = |listener: &crate::config::Listener| listener.ends_soon(now_ms);
-            for told in snapshot.config.listeners.iter().filter_map(soon) {
+            for told in snapshot.config.certificates().filter_map(|one| one.ends_soon(now_ms)) {
                 tracing::warn!("{told}");
             }
         }
@@ -46,8 +45,7 @@ pub(super) fn status(config: &Config) -> Value {
 
 /// Address and end of each, ms UTC.
 fn ends(config: &Config) -> impl Iterator<Item = (String, i64)> {
-    let listeners = config.listeners.iter();
-    listeners.filter_map(|one| Some((one.bind.to_string(), one.certificate_ends_ms()?)))
+    config.certificates().filter_map(|one| Some((one.at.to_string(), one.ends_ms()?)))
 }
 
 /// Once a day.

@@ -16,6 +16,8 @@ pub enum Format {
 
 /// Libraries that tell much at `debug`.
 const QUIET: [&str; 6] = ["sqlx", "hyper", "h2", "reqwest", "rustls", "tower"];
+/// Parts of others that log, at some level, what nobody may read there: the numbers of callers.
+const SILENT: &str = "rlibphonenumber=off";
 
 /// Starts logging to standard error. The environment variable `CAROM_LOG` chooses what is logged
 /// (`info` unless set; e.g. `carom=debug`). A second call changes nothing.
@@ -25,8 +27,8 @@ pub fn start(format: Format, default: &str) {
     // Each statement of the database, and each poll of a connection, are for who asks for them.
     let others = QUIET.iter().filter(|name| !chosen.contains(**name));
     let quiet: String = others.map(|name| format!("{name}=info,")).collect();
-    let filter = EnvFilter::try_new(format!("{quiet}{chosen}"))
-        .unwrap_or_else(|_| EnvFilter::new(format!("{quiet}{default}")));
+    let filter = EnvFilter::try_new(format!("{quiet}{chosen},{SILENT}"))
+        .unwrap_or_else(|_| EnvFilter::new(format!("{quiet}{default},{SILENT}")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // It would be told on standard error, which panics where the log goes to a full disk.
     let builder = builder.log_internal_errors(false);

@@ -13,7 +13,7 @@ use super::{
     upkeep,
 };
 use crate::{
-    config::{Config, Listener},
+    config::Config,
     control::{Asked, Reply, Request},
     switchboard::Ask,
 };
@@ -163,8 +163,7 @@ impl Node {
         outcome("served").increment(1);
         let mut told = format!("serving {flows} flow(s); running calls keep what they began with");
         let now_ms = wall_ms();
-        let soon = |listener: &Listener| listener.ends_soon(now_ms);
-        for certificate in snapshot.config.listeners.iter().filter_map(soon) {
+        for certificate in snapshot.config.certificates().filter_map(|one| one.ends_soon(now_ms)) {
             tracing::warn!("{certificate}");
             told.push_str(&format!("; {certificate}"));
         }
@@ -207,7 +206,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     differs("[[listener]]", same && sockets.into_iter().all(|(old, new)| old.is_socket(new)));
     differs("[media]", old.media == new.media);
     differs("[store]", old.store == new.store);
-    differs("[http]", old.http == new.http);
+    differs("[http]", old.http.goes_on_as(&new.http));
     differs("[control]", old.control == new.control);
     differs("[business]", old.businesses == new.businesses);
     differs("[privacy]", old.privacy == new.privacy);

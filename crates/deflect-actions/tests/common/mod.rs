@@ -2,10 +2,8 @@
 //! `CAROM_TEST_POSTGRES_URL`, which `tests/with-postgres` sets; without it the tests fail.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-pub mod centre;
-pub mod emulator;
 pub mod judges;
-pub mod personality;
+pub mod ours;
 pub mod twilio;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -14,16 +12,18 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use deflect_actions::{
     Clock,
     keys::{BusinessKeys, Keys, NumberKey, Seal},
-    provider::{Channel, Posted, Provider, twilio::Twilio},
+    provider::{
+        Channel, Fill, OutboundMessage, Posted, Provider, Reference, Template, twilio::Twilio,
+    },
     store::{CallEnded, CallStarted, LocalTime, NodeInfo, OfferRow, Row, Store},
     text::{Sender, TextConfig, TextLimits, TextOrder, TextService},
 };
 use message_text::E164;
+use provider_emulator::ACCOUNT;
 use sqlx::{AnyConnection, Connection, Executor};
 use uuid::Uuid;
 
-pub const PUBLIC_URL: &str = "https://carom.example";
-pub const TOKEN: &str = "s3cret-token";
+pub use provider_emulator::{PUBLIC_URL, TOKEN};
 
 /// Runs each test on SQLite and on PostgreSQL.
 #[macro_export]
@@ -262,7 +262,7 @@ pub fn config(bases: &[String]) -> TextConfig {
     for (n, base) in (1..).zip(bases) {
         let name = format!("twilio{n}");
         let callback = format!("{PUBLIC_URL}/webhooks/twilio/{name}/status");
-        let twilio = Twilio::new("AC1", TOKEN, Some(base), Some(callback));
+        let twilio = Twilio::new(ACCOUNT, TOKEN, Some(base), Some(callback));
         config.providers.insert(name.clone(), Provider::Twilio(twilio));
         config.senders.push(sender(&format!("uk{n}"), &name, &format!("+44740012345{n}")));
     }
@@ -288,6 +288,29 @@ pub fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
     };
     pairs.iter().map(header).collect()
+}
+
+/// A message as the outbox hands it on.
+pub fn message<'a>(
+    from: &'a str,
+    to: &'a E164,
+    template: Option<&'a Template>,
+) -> OutboundMessage<'a> {
+    OutboundMessage {
+        reference: Reference { message_id: "0190d6f2-7a6a-7000-8000-000000000001", attempt: 1 },
+        channel: if template.is_some() { Channel::WhatsApp } else { Channel::Sms },
+        from,
+        to,
+        text: "Example: café & 5 € https://example.net/l/AAAAAAAAAAAAAAAAAAAAAA",
+        language: "en-GB",
+        template,
+        fill: Fill {
+            link: Some("https://example.net/l/AAAAAAAAAAAAAAAAAAAAAA"),
+            link_token: None,
+            brand: "Example",
+        },
+        valid_for: Duration::from_secs(900),
+    }
 }
 
 /// A webhook as the HTTP side hands it on.

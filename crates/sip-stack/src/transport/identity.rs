@@ -70,6 +70,11 @@ impl Identity {
         Ok(Self { server: Arc::new(server), client: Arc::new(client), certificate, fingerprint })
     }
 
+    /// Returns what a server shows and speaks by it: TLS 1.2 and 1.3, and nothing older.
+    pub fn server(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server)
+    }
+
     /// Returns the listener's own certificate (DER).
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
