@@ -122,7 +122,7 @@ fn telnyx_event(event: &Event<'_>) -> Value {
     json!({ "data": {
         "event_type": kind, "id": "e", "occurred_at": at,
         "payload": {
-            "id": event.id, "errors": errors, "parts": 2, "cost": { "amount": "0.0051" },
+            "id": event.id, "errors": errors, "parts": 2, "cost": { "amount": "0.0051", "currency": "USD" },
             "to": [{ "phone_number": event.number, "status": status, "line_type": "Wireless" }],
             "webhook_url": event.reference.map(hook),
         },
