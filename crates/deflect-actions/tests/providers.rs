@@ -368,9 +368,9 @@ async fn credentials_are_checked_without_a_text() {
 
 async fn e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders(db: Db) {
     let is = Personality::Telnyx;
+    let emulator = Emulator::start(is).await;
     for (n, (currency, then, told)) in (1..).zip([("GBP", 40_000, 40_000), ("USD", 40_000, 5_100)])
     {
-        let emulator = Emulator::start(is).await;
         let mut config = TextConfig { limits: wide(), ..TextConfig::default() };
         config.currency = Some(currency.to_owned());
         config.public_url = Some(common::PUBLIC_URL.to_owned());
@@ -388,7 +388,7 @@ async fn e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders(db:
         let at_ms = texts.store().clock().now_ms();
         let (reference, number) = (format!("{id}.1"), mobile(n));
         let event = Event {
-            id: &emulator.id(0),
+            id: &emulator.id(n as usize - 1),
             reference: Some(&reference),
             number: number.as_str(),
             says: Says::Delivered,

@@ -84,7 +84,7 @@ fn ic_03_a_text_that_names_the_order_goes_to_who_proved_it_and_nobody_else() {
     assert_eq!(site.number("SELECT COUNT(*) FROM message"), 0);
     let notes = Database::of(&site.place)
         .texts("SELECT COALESCE(note, '-') FROM step WHERE step = 'text_orders'");
-    assert_eq!(notes, ["failed:not_proved"]);
+    assert_eq!(notes, ["not_proved"]);
     site.crm.says(Says::Json(CUSTOMER.into()));
     site.calls("1");
     let link = site.link();

@@ -51,6 +51,8 @@ struct Round {
     later: Vec<(Channel, Option<Duration>)>,
     /// Whose provider is down, so that it is left alone, and for how long still.
     rest: Vec<(Channel, Duration)>,
+    /// The first failure that may pass by itself.
+    passing: Option<Class>,
     blocked: u8,
     /// Channels that do not reach the person.
     closed: Vec<Channel>,
@@ -97,6 +99,7 @@ impl TextService {
                 Turn::Rests(why, left) => {
                     if why.may_pass() {
                         round.rest.push((sender.channel, left));
+                        round.passing = round.passing.or(Some(why));
                     }
                     round.worst = round.worst.or(Some((Failure::of(why), sender.channel)));
                 }
@@ -342,6 +345,7 @@ impl Round {
         let class = failure.class;
         if class.may_pass() {
             self.later.push((channel, failure.retry_after));
+            self.passing = self.passing.or(Some(class));
         }
         if class.is_of_the_channel() {
             self.closed.push(channel);
@@ -363,7 +367,7 @@ impl Round {
         let rested = self.rest.iter().filter(|(channel, _)| open(channel)).map(|(_, left)| *left);
         let after = later.map(|(_, after)| *after).max().or_else(|| rested.min().map(Some));
         let worst = self.worst.map_or_else(|| Failure::of(Class::Config), |(failure, _)| failure);
-        let why = if worst.class.may_pass() { worst.class } else { Class::Expired };
+        let why = self.passing.unwrap_or(Class::Expired);
         match after {
             _ if written => Tried::Ambiguous,
             Some(after) if worst.class.others_may_try() || worst.class.is_of_the_channel() => {

@@ -88,7 +88,7 @@ impl Window {
         }
         let segments = message_text::segments(&order.text).count;
         let micros = config.price(&order.call.business, to.region(), &order.via, segments);
-        let mut text = SentText {
+        let text = SentText {
             message_id: message_id.to_owned(),
             caller_key: order.call.caller_key.clone(),
             dest_key: keys.0.clone(),
@@ -101,14 +101,11 @@ impl Window {
             price_micros: Some(micros),
         };
         let caller = order.call.caller_key_prev.as_deref();
-        let before = Before { caller, number: &keys.1, is_many: false };
+        let before = Before { caller, number: &keys.1, many: None };
         let (mut bites, mut told) = self.lock().take(&text, config, to, before, now);
         let many = bites.as_ref().and_then(|rule| many_people(rule, store, config, order));
-        if let Some(many) = many {
-            if many == Many::Free {
-                text.caller_key = None;
-            }
-            let before = Before { is_many: true, ..before };
+        if many.is_some() {
+            let before = Before { many, ..before };
             let (bites_now, told_now) = self.lock().take(&text, config, to, before, now);
             // What was told by the first look is not told again.
             (bites, told) = (bites_now, told.or(told_now));
@@ -192,7 +189,7 @@ impl Window {
 
 /// A caller's number that is not one person's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Many {
+pub(super) enum Many {
     /// One of our own, as behind a PBX that puts its number in the place of every caller's; or as
     /// anybody can forge it. They have a limit together.
     Together,

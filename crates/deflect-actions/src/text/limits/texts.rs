@@ -8,7 +8,7 @@ use std::{
 use message_text::E164;
 use uuid::Uuid;
 
-use super::{DAY_MS, Rule, counted::Counted};
+use super::{DAY_MS, Many, Rule, counted::Counted};
 use crate::{
     store::{SentText, Store},
     text::TextConfig,
@@ -60,7 +60,7 @@ pub(super) struct Before<'a> {
     pub caller: Option<&'a str>,
     pub number: &'a str,
     /// Many people call from the caller's number.
-    pub is_many: bool,
+    pub many: Option<Many>,
 }
 
 /// What is needed to forget a text, or to count it by another prefix.
@@ -195,9 +195,10 @@ impl Texts {
         let joint = limits.line_minute as usize;
         let of_many =
             |key: &str| self.counted.count(hash(By::Caller, key), first_id_after(now - HOUR_MS));
-        let by_caller = |key: &&String| match before.is_many {
-            true => of_many(key) >= joint,
-            false => too_many(By::Caller, key, before.caller),
+        let by_caller = |key: &&String| match before.many {
+            Some(Many::Free) => false,
+            Some(Many::Together) => of_many(key) >= joint,
+            None => too_many(By::Caller, key, before.caller),
         };
         if let Some(caller) = new.caller_key.as_ref().filter(by_caller) {
             return rule("texts_per_caller", "caller", caller);
