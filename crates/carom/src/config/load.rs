@@ -21,8 +21,8 @@ use ivr_runtime::{
 };
 
 use super::{
-    CallerId, CheckReport, Config, Control, Prompts, ProviderKind, Secret, SecretRef, Source, index::Index,
-    own::Own, parse, texts, voice::Voice,
+    CallerId, CheckReport, Config, Control, Prompts, ProviderKind, Secret, SecretRef, Source,
+    index::Index, own::Own, parse, texts, voice::Voice,
 };
 
 /// The configuration that runs without `-c`, and its name in messages.
