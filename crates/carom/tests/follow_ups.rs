@@ -4,6 +4,8 @@ use carom_blackbox::{
     CONFIG, Database, Engine, Place, call, eventually, go_on_for, twilio::Twilio,
 };
 
+use sha2::{Digest as _, Sha256};
+
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
 const FLOW: &str = r#"
@@ -118,6 +120,15 @@ fn ic_06_after_a_yes_one_text_follows_the_call_and_without_it_none() {
             "after_call.tomorrow queued follow_up 5 sent"
         ]
     );
+    // A consent names what was heard, and its sound: that of the file.
+    let heard = |name: &str| {
+        let file = format!("{}/../../prompts/en-GB/{name}.wav", env!("CARGO_MANIFEST_DIR"));
+        format!("{name} {}", hex::encode(Sha256::digest(std::fs::read(file).unwrap())))
+    };
+    let rows = "SELECT purpose || ' ' || prompt_id || ' ' || prompt_hash FROM consent \
+                WHERE pressed IS NOT NULL GROUP BY 1 ORDER BY 1";
+    let expected = [format!("follow_up {}", heard("sent")), format!("link {}", heard("welcome"))];
+    assert_eq!(store.texts(rows), expected, "by `set`, by the follow-up and by the text");
 }
 
 /// One key, and the call is over.

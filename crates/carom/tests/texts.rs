@@ -246,7 +246,7 @@ fn x_05_stop_help_and_start_are_answered_where_the_provider_does_not() {
 
 #[test]
 fn a_text_beyond_a_limit_is_not_sent_and_the_caller_is_put_through_to_a_person() {
-    let limits = "[limits]\ntexts_per_prefix = { per_hour = 1, prefix_digits = 10 }\n";
+    let limits = "[limits]\ntexts_per_prefix = { per_hour = 1, prefix_digits = 8 }\n";
     let site = Site::with(FLOW, limits);
     assert_eq!(site.call("+447700900161", &BRIEF).verdicts, ["sent"]);
     let heard = site.call("+447700900162", &["--press", "1@1200ms"]);
@@ -259,7 +259,7 @@ fn a_text_beyond_a_limit_is_not_sent_and_the_caller_is_put_through_to_a_person()
     let call = site.call_of("62")["call"].as_str().unwrap().to_owned();
     let hits = "SELECT call_id || ' ' || rule || ' ' || scope || ' ' || scope_key FROM limit_hit";
     let hits = Database::of(&site.place).texts(hits);
-    assert_eq!(hits, [format!("{call} texts_per_prefix prefix +4477009001")]);
+    assert_eq!(hits, [format!("{call} texts_per_prefix prefix +44770090")]);
 }
 
 /// An engine with its provider and a PBX that answers and soon hangs up.

@@ -20,6 +20,9 @@ use provider_emulator::{Event, Personality, Says};
 on_both!(
     a_number_gets_so_many_texts_an_hour_and_a_day,
     x_01_a_caller_who_types_another_number_each_time_gets_so_many_texts,
+    callers_who_cannot_be_told_apart_have_a_limit_together,
+    the_alarm_of_the_days_money_is_told_for_callers_of_a_shared_number_too,
+    a_prefix_never_names_a_number_and_is_forgotten_with_it,
     numbers_that_begin_alike_get_so_many_texts_an_hour,
     a_line_sends_so_many_texts_a_minute,
     a_country_and_a_token_get_so_many_texts_whatever_is_started_again,
@@ -97,6 +100,76 @@ async fn x_01_a_caller_who_types_another_number_each_time_gets_so_many_texts(db:
     for n in 10..14 {
         assert_eq!(again.send(typed(n, Some(&ours))).await, accepted());
     }
+}
+
+async fn callers_who_cannot_be_told_apart_have_a_limit_together(db: Db) {
+    let limits = TextLimits { caller_hour: 1, caller_day: 1, line_minute: 3, ..wide() };
+    let desk = Desk::new(&db, limits).await;
+    // Whoever forges a number of ours is nobody else's caller.
+    let ours = number("+442079460018");
+    for (first, caller, scope) in [(10, Some(&ours), "caller"), (20, None, "line")] {
+        let typed = |n: u32| {
+            let mut order = desk.order(&mobile(n));
+            order.call = call(desk.clock.now_ms(), caller);
+            order.offer = None;
+            order.step.clone_from(&order.call.call_id);
+            order
+        };
+        for n in first..first + 3 {
+            assert_eq!(desk.texts.send(typed(n)).await, accepted(), "{scope} {n}");
+            desk.clock.advance(MINUTE_MS);
+        }
+        let limited = TextOutcome::Limited { rule: "texts_per_caller".to_owned() };
+        assert_eq!(desk.texts.send(typed(first + 3)).await, limited);
+        let hits = db.hits().await;
+        assert!(hits.last().unwrap().contains(&format!(" texts_per_caller {scope} ")), "{hits:?}");
+        // A restart forgets nothing; an hour does.
+        let again = desk.again(&db, &format!("b{first}")).await;
+        assert_eq!(again.send(typed(first + 3)).await, limited);
+        desk.clock.advance(HOUR_MS);
+        assert_eq!(desk.texts.send(typed(first + 3)).await, accepted());
+    }
+    // The operator knows that a PBX shows its own number.
+    desk.clock.advance(HOUR_MS);
+    let config = TextConfig { shared_callers: vec![ours.to_string()], ..desk.config.clone() };
+    desk.texts.reconfigure(config);
+    for n in 30..36 {
+        let mut order = desk.order(&mobile(n));
+        order.call = call(desk.clock.now_ms(), Some(&ours));
+        order.offer = None;
+        order.step.clone_from(&order.call.call_id);
+        assert_eq!(desk.texts.send(order).await, accepted(), "{n}");
+        desk.clock.advance(MINUTE_MS);
+    }
+}
+
+async fn the_alarm_of_the_days_money_is_told_for_callers_of_a_shared_number_too(db: Db) {
+    let mut desk = Desk::priced(&db, 100_000, 40_000).await;
+    desk.config.limits.caller_hour = 1;
+    desk.config.shared_callers = vec!["+447700900777".to_owned()];
+    desk.texts.reconfigure(desk.config.clone());
+    for n in 1..=2 {
+        let mut order = desk.order(&mobile(n));
+        order.call = call(desk.clock.now_ms(), Some(&number("+447700900777")));
+        order.offer = None;
+        order.step.clone_from(&order.call.call_id);
+        assert_eq!(desk.texts.send(order).await, accepted());
+    }
+    let hits = db.hits().await;
+    assert!(hits.last().is_some_and(|hit| hit.ends_with("spend_per_day alarm 80")), "{hits:?}");
+}
+
+async fn a_prefix_never_names_a_number_and_is_forgotten_with_it(db: Db) {
+    let limits = TextLimits { prefix_hour: 1, prefix_digits: 14, ..wide() };
+    let desk = Desk::new(&db, limits).await;
+    desk.sends(&mobile(1)).await;
+    let other = number("+447400110999");
+    let call = desk.is_limited(&other, "texts_per_prefix").await;
+    let prefix = "+447400110";
+    assert_eq!(db.hits().await, [format!("{call} texts_per_prefix prefix {prefix}")]);
+    desk.texts.store().erase_number("retail", &mobile(2)).await.unwrap();
+    // Longer than it may be by now: it is of anybody whose number begins so.
+    assert_eq!(db.hits().await, [] as [String; 0]);
 }
 
 async fn numbers_that_begin_alike_get_so_many_texts_an_hour(db: Db) {
@@ -337,31 +410,46 @@ async fn what_a_text_of_our_own_cost_is_learnt_within_seconds(db: Db) {
 
 async fn a_prefix_whose_texts_nobody_opens_is_paused(db: Db) {
     let desk = Desk::new(&db, wide()).await;
-    for n in 1..=31 {
+    for n in 1..=32 {
         desk.sends(&mobile(n)).await;
     }
-    desk.sends(&mobile(32)).await;
     // Their links lead over pages of ours from now on, and nobody has opened one.
     let links = "INSERT INTO link (link_id, message_id, call_id, destination, token_hash, \
                  created_ms, expires_ms) SELECT message_id, message_id, call_id, 'chat', \
                  message_id, created_ms, created_ms + 86400000 FROM message";
     db.execute(links).await.unwrap();
-    // What was found holds for a second.
+    // A rush of callers: they have had no time to open what they asked for.
     desk.clock.advance(1_000);
-    let call = desk.is_limited(&mobile(33), "open_rate").await;
+    desk.sends(&mobile(33)).await;
+    // Half an hour is enough.
+    desk.clock.advance(30 * MINUTE_MS);
+    let call = desk.is_limited(&mobile(34), "open_rate").await;
     assert_eq!(db.hits().await, [format!("{call} open_rate prefix +4474001")]);
     desk.sends(&number("+447500123456")).await;
     // One of thirty-two is more than three percent.
     let opened = "UPDATE link SET first_human_ms = 1 WHERE link_id = \
                   (SELECT MIN(link_id) FROM link)";
     db.execute(opened).await.unwrap();
+    // What was found holds for a second.
     desk.clock.advance(1_000);
-    desk.sends(&mobile(33)).await;
+    desk.sends(&mobile(34)).await;
     db.execute("UPDATE link SET first_human_ms = NULL").await.unwrap();
     desk.clock.advance(1_000);
-    desk.is_limited(&mobile(34), "open_rate").await;
-    desk.clock.advance(30 * MINUTE_MS);
-    desk.sends(&mobile(34)).await;
+    desk.is_limited(&mobile(35), "open_rate").await;
+    // One that was opened at once counts, however young it is.
+    let young = "INSERT INTO link (link_id, message_id, call_id, destination, token_hash, \
+                 created_ms, expires_ms, first_human_ms) SELECT message_id, message_id, call_id, \
+                 'chat', message_id, created_ms, created_ms + 86400000, created_ms FROM message \
+                 WHERE message_id = (SELECT MAX(message_id) FROM message)";
+    db.execute(young).await.unwrap();
+    desk.clock.advance(1_000);
+    desk.sends(&mobile(35)).await;
+    db.execute("UPDATE link SET first_human_ms = NULL").await.unwrap();
+    desk.clock.advance(1_000);
+    desk.is_limited(&mobile(36), "open_rate").await;
+    // It looks back for two hours and a half.
+    desk.clock.advance(2 * HOUR_MS);
+    desk.sends(&mobile(36)).await;
 }
 
 /// Requirements §7.1: 1,000 callers of one prefix, each with a number of its own.

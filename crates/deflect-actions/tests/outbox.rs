@@ -24,6 +24,8 @@ on_both!(
     kh_19_the_next_sender_is_tried_after_a_definite_failure_only,
     kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason,
     kh_03_429_is_tried_again_after_the_time_the_provider_names,
+    kh_03_whatever_time_a_provider_names_its_refusal_is_told_and_nothing_ends,
+    kh_03_a_provider_that_takes_texts_and_answers_too_late_is_not_down,
     x_03_a_failure_for_good_is_told_within_the_budget,
     x_03_a_provider_that_is_down_leaves_the_text_queued,
     x_03_a_refused_connection_is_definite_and_falls_over_to_the_next_sender,
@@ -145,6 +147,38 @@ async fn kh_03_429_is_tried_again_after_the_time_the_provider_names(db: Db) {
     assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
     assert_eq!(twilio.posted().len(), 3);
     assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+async fn kh_03_whatever_time_a_provider_names_its_refusal_is_told_and_nothing_ends(db: Db) {
+    let (_twilio, base) = FakeTwilio::start(&[Does::Refuse(429, 20429, Some(u64::MAX))]).await;
+    let texts = service(&db, config(&[base])).await;
+    let outcome = texts.send(order(texts.store(), &mobile(1))).await;
+    assert_eq!(outcome, TextOutcome::Failed { class: "rate_limited".to_owned() });
+    let message = &texts.store().messages(1).await.unwrap()[0];
+    assert_eq!(
+        (message.state.as_str(), message.error_class.as_deref()),
+        ("failed", Some("rate_limited"))
+    );
+}
+
+async fn kh_03_a_provider_that_takes_texts_and_answers_too_late_is_not_down(db: Db) {
+    let slow = [const { Does::Slow(1_500) }; 6];
+    let (twilio, base) = FakeTwilio::start(&slow).await;
+    let texts = service(&db, config(&[base])).await;
+    let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
+    let all: Vec<_> = (1..=6)
+        .map(|n| {
+            let order = order(texts.store(), &mobile(n));
+            let texts = texts.clone();
+            tokio::spawn(async move { texts.send(order).await })
+        })
+        .collect();
+    for one in all {
+        assert_eq!(one.await.unwrap(), accepted, "its list says that it has them");
+    }
+    assert_eq!(texts.resting_senders(), []);
+    assert_eq!(texts.send(order(texts.store(), &mobile(7))).await, accepted);
+    assert_eq!(twilio.taken().len(), 7);
 }
 
 async fn x_03_a_failure_for_good_is_told_within_the_budget(db: Db) {

@@ -29,6 +29,7 @@ on_both!(
     ic_10_what_fell_over_has_a_quarter_of_an_hour_of_its_own_for_its_receipt,
     ex_28_a_sender_whose_texts_are_taken_for_spam_is_paused,
     a_provider_that_hangs_is_left_alone_after_five_texts_and_tried_by_one,
+    e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders,
     what_somebody_wrote_and_no_webhook_has_taken_yet_is_erased_with_them,
     receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only,
 );
@@ -360,6 +361,39 @@ async fn credentials_are_checked_without_a_text() {
         assert_eq!(checked, Ok(Checked::Right), "{is:?}");
         assert_eq!((asked.len(), asked[0].method.as_str()), (1, "GET"), "{is:?}");
         assert!(emulator.taken().is_empty());
+    }
+}
+
+async fn e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders(db: Db) {
+    let is = Personality::Telnyx;
+    let emulator = Emulator::start(is).await;
+    for (n, (currency, then, told)) in (1..).zip([("GBP", 40_000, 40_000), ("USD", 40_000, 5_100)])
+    {
+        let mut config = TextConfig { limits: wide(), ..TextConfig::default() };
+        config.currency = Some(currency.to_owned());
+        config.public_url = Some(common::PUBLIC_URL.to_owned());
+        config.providers.insert(is.name().to_owned(), is.provider(&emulator.base));
+        let sender = deflect_actions::text::Sender { price_micros: Some(40_000), ..is.sender() };
+        config.senders.push(sender);
+        let texts = TextService::new(db.store().await, config);
+        assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, accepted(is));
+        let id = texts.store().messages(1).await.unwrap()[0].message_id.clone();
+        let price = async || {
+            let sql = format!("SELECT price_micros FROM message WHERE message_id = '{id}'");
+            db.number(&sql).await
+        };
+        assert_eq!(price().await, Some(then), "until it is told");
+        let at_ms = texts.store().clock().now_ms();
+        let (reference, number) = (format!("{id}.1"), mobile(n));
+        let event = Event {
+            id: &emulator.id(n as usize - 1),
+            reference: Some(&reference),
+            number: number.as_str(),
+            says: Says::Delivered,
+            at_ms,
+        };
+        assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200);
+        assert_eq!(price().await, Some(told), "{currency}");
     }
 }
 

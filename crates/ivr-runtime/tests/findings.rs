@@ -30,6 +30,7 @@ fn every_bad_flow_is_told_what_is_wrong_where_and_how_to_mend_it() {
         if name.ends_with("_without_fallback") {
             shared.fallback = None;
         }
+        shared.confirms = name.starts_with("W16");
         let checked = load(&text, &format!("flows/{name}.toml"), &shared, &Prompts);
         let code = name.split('_').next().unwrap();
         assert!(
@@ -57,7 +58,7 @@ fn every_code_of_the_linter_has_a_bad_flow() {
     for code in [
         "E00", "E01", "E02", "E03", "E04", "E05", "E06", "E07", "E08", "E09", "E10", "E11", "E12",
         "E13", "E14", "E15", "E16", "E17", "W02", "W03", "W04", "W05", "W06", "W07", "W08", "W09",
-        "W10", "W11", "W14",
+        "W10", "W11", "W14", "W16",
     ] {
         assert!(names.iter().any(|name| name.starts_with(code)), "{code}");
     }
@@ -179,6 +180,8 @@ impl PromptIndex for Prompts {
         let said = match (language, name) {
             ("en-GB", "main") => "For orders press 1, for the rest press two or three.",
             ("en-GB", "apology") => "Press 2, or press 9 for the rest.",
+            ("en-GB", "goodbye") => "Thank you for calling. Goodbye.",
+            ("en-GB", "on-its-way") => "The link is on its way to you.",
             ("es-ES", "main") => "Para pedidos pulse 1. Para repetir pulse asterisco.",
             _ => return None,
         };

@@ -72,18 +72,53 @@ pub fn transliterate(text: &str) -> String {
             '\u{a0}' | '\u{202f}' | '\u{2009}' | '\t' => " ".into(),
             'á' | 'â' | 'ã' => "a".into(),
             'Á' | 'À' | 'Â' | 'Ã' => "A".into(),
-            'ç' => "c".into(),
-            'ê' | 'ë' => "e".into(),
-            'È' | 'Ê' | 'Ë' => "E".into(),
-            'í' | 'î' | 'ï' => "i".into(),
-            'Í' | 'Ì' | 'Î' | 'Ï' => "I".into(),
-            'ó' | 'ô' | 'õ' => "o".into(),
-            'Ó' | 'Ò' | 'Ô' | 'Õ' => "O".into(),
-            'ú' | 'û' => "u".into(),
-            'Ú' | 'Ù' | 'Û' => "U".into(),
+            'ą' | 'ă' | 'ā' => "a".into(),
+            'Ą' | 'Ă' | 'Ā' => "A".into(),
+            'ç' | 'ć' | 'č' => "c".into(),
+            'Ć' | 'Č' => "C".into(),
+            'ď' | 'đ' | 'ð' => "d".into(),
+            'Ď' | 'Đ' | 'Ð' => "D".into(),
+            'ê' | 'ë' | 'ę' | 'ě' | 'ė' | 'ē' => "e".into(),
+            'È' | 'Ê' | 'Ë' | 'Ę' | 'Ě' | 'Ė' | 'Ē' => "E".into(),
+            'ğ' | 'ģ' => "g".into(),
+            'Ğ' | 'Ģ' => "G".into(),
+            'í' | 'î' | 'ï' | 'ı' | 'ī' | 'į' => "i".into(),
+            'Í' | 'Ì' | 'Î' | 'Ï' | 'İ' | 'Ī' | 'Į' => "I".into(),
+            'ķ' => "k".into(),
+            'Ķ' => "K".into(),
+            'ł' | 'ľ' | 'ĺ' | 'ļ' => "l".into(),
+            'Ł' | 'Ľ' | 'Ĺ' | 'Ļ' => "L".into(),
+            'ń' | 'ň' | 'ņ' => "n".into(),
+            'Ń' | 'Ň' | 'Ņ' => "N".into(),
+            'ó' | 'ô' | 'õ' | 'ő' => "o".into(),
+            'Ó' | 'Ò' | 'Ô' | 'Õ' | 'Ő' => "O".into(),
+            'œ' => "oe".into(),
+            'Œ' => "OE".into(),
+            'ř' | 'ŕ' => "r".into(),
+            'Ř' | 'Ŕ' => "R".into(),
+            'ś' | 'š' | 'ş' | 'ș' => "s".into(),
+            'Ś' | 'Š' | 'Ş' | 'Ș' => "S".into(),
+            'ť' | 'ţ' | 'ț' => "t".into(),
+            'Ť' | 'Ţ' | 'Ț' => "T".into(),
+            'þ' => "th".into(),
+            'Þ' => "Th".into(),
+            'ú' | 'û' | 'ű' | 'ů' | 'ū' | 'ų' => "u".into(),
+            'Ú' | 'Ù' | 'Û' | 'Ű' | 'Ů' | 'Ū' | 'Ų' => "U".into(),
+            'ý' | 'ÿ' => "y".into(),
+            'Ý' | 'Ÿ' => "Y".into(),
+            'ź' | 'ż' | 'ž' => "z".into(),
+            'Ź' | 'Ż' | 'Ž' => "Z".into(),
             other => other.to_string(),
         })
         .collect()
+}
+
+/// Writes a value that is put into a text of the alphabet so that it stays one: transliterated,
+/// and `?` for each character that has no equal there.
+#[must_use]
+pub fn fit(value: &str) -> String {
+    let fits = |c: char| if septets(c).is_some() { c } else { '?' };
+    transliterate(value).chars().map(fits).collect()
 }
 
 #[cfg(test)]
@@ -123,5 +158,18 @@ mod tests {
     #[test]
     fn typographic_characters_become_plain_ones() {
         assert_eq!(transliterate("“It’s here”\u{a0}– now…"), "\"It's here\" - now...");
+    }
+
+    #[test]
+    fn whatever_a_name_is_written_with_it_fits_a_text_of_the_alphabet() {
+        for (name, written) in [
+            ("François O’Hara", "Francois O'Hara"),
+            ("Łukasz Dvořák", "Lukasz Dvorak"),
+            ("Müller & Ñandú", "Müller & Ñandu"),
+            ("Иван", "????"),
+        ] {
+            assert_eq!(fit(name), written);
+            assert!(encode(&fit(name)).is_some());
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use deflect_actions::text::RiskCheck;
 use ivr_runtime::diagnose::Code;
+use message_text::E164;
 
 use super::read::Table;
 
@@ -30,8 +31,12 @@ pub struct Limits {
     pub texts_per_country_hour: Option<u32>,
     /// Texts that one token orders in a minute.
     pub texts_per_client_minute: u32,
-    /// What the texts of a day may cost, in millionths of a currency.
+    /// What the texts of a day may cost, in millionths of [`Self::currency`].
     pub spend_per_day: Option<i64>,
+    /// ISO 4217.
+    pub currency: Option<String>,
+    /// Numbers that many people call from, E.164.
+    pub shared_callers: Vec<String>,
     /// Callbacks of all lines in an hour.
     pub callbacks_per_hour: u32,
     /// Who says how risky a number is.
@@ -55,6 +60,8 @@ impl Default for Limits {
             texts_per_country_hour: None,
             texts_per_client_minute: 120,
             spend_per_day: None,
+            currency: None,
+            shared_callers: Vec::new(),
             callbacks_per_hour: 30,
             risk: None,
             line_types: None,
@@ -62,6 +69,8 @@ impl Default for Limits {
     }
 }
 
+/// More digits would name a person (requirements §4.7).
+const LONGEST_PREFIX: u32 = 8;
 const MANY: u32 = 1_000_000;
 /// Twilio calls scores from 75 on high.
 const REFUSE_FROM: u32 = 75;
@@ -95,7 +104,7 @@ pub(super) fn read(table: &Table<'_>, knowing: &Knowing<'_>) -> Limits {
     }
     if let Some(prefix) = table.table("texts_per_prefix") {
         set(&prefix, "per_hour", &mut limits.texts_per_prefix_hour);
-        if let Some(digits) = prefix.number("prefix_digits", 1..=14) {
+        if let Some(digits) = prefix.number("prefix_digits", 1..=LONGEST_PREFIX) {
             limits.prefix_digits = digits as u8;
         }
         prefix.finish();
@@ -116,6 +125,7 @@ pub(super) fn read(table: &Table<'_>, knowing: &Knowing<'_>) -> Limits {
         limits.spend_per_day = spend.required("amount", |t| t.decimal("amount")).map(micros);
         let currency = spend.required("currency", |t| t.text("currency"));
         let code = |text: &str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase());
+        limits.currency = currency.as_ref().map(|currency| currency.value.clone());
         if currency.is_some_and(|currency| !code(&currency.value)) {
             spend.note(Code::E00, "currency", "a currency has three letters", "such as `GBP`");
         }
@@ -125,6 +135,16 @@ pub(super) fn read(table: &Table<'_>, knowing: &Knowing<'_>) -> Limits {
         spend.finish();
     }
     set(table, "callbacks_per_hour", &mut limits.callbacks_per_hour);
+    for number in table.texts("shared_callers").unwrap_or_default() {
+        match number.value.parse::<E164>() {
+            Ok(number) => limits.shared_callers.push(number.as_str().to_owned()),
+            Err(_) => {
+                let message = format!("`shared_callers`: `{}` is no number", number.value);
+                let help = "write it as +442079460018";
+                table.notes().note(Code::E00, number.span, message, help);
+            }
+        }
+    }
     if let Some(risk) = table.table("risk") {
         let provider =
             risk.required("provider", |t| t.reference("provider", "provider", &knowing.names));

@@ -21,8 +21,8 @@ use ivr_runtime::{
 };
 
 use super::{
-    CheckReport, Config, Control, Prompts, ProviderKind, Secret, SecretRef, Source, index::Index,
-    own::Own, parse, texts, voice::Voice,
+    CallerId, CheckReport, Config, Control, Prompts, ProviderKind, Secret, SecretRef, Source,
+    index::Index, own::Own, parse, texts, voice::Voice,
 };
 
 /// The configuration that runs without `-c`, and its name in messages.
@@ -268,6 +268,7 @@ fn shared(config: &Config) -> Shared {
         businesses: businesses.collect(),
         fallback: Some(config.fallback.clone()),
         calls_back: config.trunks.iter().any(|trunk| trunk.outbound.is_some()),
+        confirms: config.trunks.iter().any(|trunk| trunk.caller_id == CallerId::Confirm),
         sockets: config.listeners.iter().map(super::Listener::socket).collect(),
         countries: config.limits.countries.clone(),
         sub_files: BTreeMap::new(),

@@ -4,6 +4,7 @@
 
 mod business;
 mod control;
+mod costs;
 mod countries;
 mod destinations;
 mod entry;

@@ -13,7 +13,7 @@ use ivr_runtime::{
 
 use super::{
     Config, Control, Http, Limits, Listener, Media, Privacy, ProviderKind, Transport, Trunk,
-    TrunkTransport, Tts, business, control, countries, entry, http,
+    TrunkTransport, Tts, business, control, costs, countries, entry, http,
     limits::{self, Knowing},
     listener, load, media, privacy, provider,
     read::Table,
@@ -139,6 +139,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let privacy = section(root, "privacy", privacy::read).unwrap_or_else(Privacy::default);
     countries::settle(&mut limits, &trunks);
     countries::refuse_without_sender(root, &senders, &trunks);
+    costs::warn(root, &senders, &providers, &limits);
     let sockets: Vec<_> = listeners.iter().map(Listener::socket).collect();
     for (target, place) in &drafts {
         tables::refuse_numbers(target, place, &limits.countries, root.notes());

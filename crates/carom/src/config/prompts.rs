@@ -9,6 +9,7 @@ use std::{
 
 use ivr_runtime::flow::tts_name;
 use rtp_media::prompt::{PromptProblem, PromptSet, read_wav};
+use sha2::{Digest, Sha256};
 
 /// Language, name, WAV file, transcript.
 type Sound = (&'static str, &'static str, &'static [u8], &'static str);
@@ -29,6 +30,30 @@ pub struct Prompts {
 struct Said {
     transcript: String,
     file: Option<PathBuf>,
+    sound: Content,
+}
+
+/// What a prompt sounds like, byte for byte.
+#[derive(Debug, Clone)]
+enum Content {
+    /// A WAV file that is part of the program.
+    BuiltIn(&'static [u8]),
+    /// SHA-256 of one that was read.
+    Read([u8; 32]),
+}
+
+impl Content {
+    fn of(wav: &[u8]) -> Self {
+        Self::Read(Sha256::digest(wav).into())
+    }
+
+    /// In hex.
+    fn hash(&self) -> String {
+        hex::encode(match self {
+            Self::BuiltIn(wav) => Sha256::digest(wav).into(),
+            Self::Read(hash) => *hash,
+        })
+    }
 }
 
 impl Prompts {
@@ -44,7 +69,7 @@ impl Prompts {
         for (language, name, wav, transcript) in BUILT_IN.iter() {
             // A test loads them all; a sound that would not load is missing, never a panic.
             if prompts.set.insert_unmade(language, name, wav).is_ok() {
-                prompts.say(language, name, transcript.to_string(), None);
+                prompts.say(language, name, transcript.to_string(), None, Content::BuiltIn(wav));
             }
         }
         prompts
@@ -61,7 +86,9 @@ impl Prompts {
                 let file = dir.join(language).join(format!("{}.wav", prompt.name));
                 let transcript = transcript_beside(&file).unwrap_or_default();
                 let rate_hz = own.rate_hz(language, &prompt.name).unwrap_or_default();
-                prompts.say(language, &prompt.name, transcript, Some(file));
+                // A file that is gone by now was loaded before.
+                let sound = Content::of(&fs::read(&file).unwrap_or_default());
+                prompts.say(language, &prompt.name, transcript, Some(file), sound);
                 prompts.set.insert(language, prompt.clone(), rate_hz);
             }
         }
@@ -91,12 +118,34 @@ impl Prompts {
     pub(super) fn add_spoken(&mut self, language: &str, text: &str, wav: &[u8]) {
         let name = tts_name(text);
         if self.set.insert_wav(language, &name, wav).is_ok() {
-            self.say(language, &name, text.to_owned(), None);
+            self.say(language, &name, text.to_owned(), None, Content::of(wav));
         }
     }
 
-    fn say(&mut self, language: &str, name: &str, transcript: String, file: Option<PathBuf>) {
-        self.said.insert((language.to_owned(), name.to_owned()), Said { transcript, file });
+    fn say(
+        &mut self,
+        language: &str,
+        name: &str,
+        transcript: String,
+        file: Option<PathBuf>,
+        sound: Content,
+    ) {
+        let said = Said { transcript, file, sound };
+        self.said.insert((language.to_owned(), name.to_owned()), said);
+    }
+
+    /// Hash, in hex, of what was played: SHA-256 of the prompt's WAV file; of several (`a+b`), SHA-256
+    /// of theirs, one a line, with a spoken value by its label. Empty where nothing was played.
+    pub fn hash(&self, language: &str, played: &str) -> String {
+        let one = |name: &str| self.find(language, name).map(|said| said.sound.hash());
+        match played.split_once('+') {
+            None => one(played).unwrap_or_default(),
+            Some(_) => {
+                let line = |name: &str| one(name).unwrap_or_else(|| name.to_owned());
+                let lines: Vec<String> = played.split('+').map(line).collect();
+                hex::encode(Sha256::digest(lines.join("\n")))
+            }
+        }
     }
 
     /// What is said in a prompt; empty where it was not written down.
@@ -150,6 +199,22 @@ mod tests {
         for (language, name) in prompts.names() {
             assert!(!prompts.transcript(language, name).unwrap_or("").is_empty(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_prompt_is_hashed_by_its_sound_whatever_is_said_to_be_in_it() {
+        let (language, name, wav, transcript) = BUILT_IN[0];
+        let of_file = hex::encode(Sha256::digest(wav));
+        let mut prompts = Prompts::built_in();
+        assert_eq!(prompts.hash(language, name), of_file, "as `sha256sum` has it");
+        let both = format!("{name}+say:{{wait}}+beep");
+        let lines = format!("{of_file}\nsay:{{wait}}\n{}", prompts.hash(language, "beep"));
+        assert_eq!(prompts.hash(language, &both), hex::encode(Sha256::digest(lines)));
+        // Another recording of the same words.
+        let (.., other, _) = BUILT_IN[1];
+        prompts.say(language, name, transcript.to_owned(), None, Content::of(other));
+        assert_ne!(prompts.hash(language, name), of_file);
+        assert_eq!(prompts.hash(language, "agent_initiated"), "");
     }
 
     #[test]

@@ -179,6 +179,14 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "21:13 E10 `countries`: no sender serves IE | add it to the `regions` of a sender, or leave the country out; one that is called back only belongs into `callback_countries`",
         ),
         (
+            "[media]|[limits]\nshared_callers = [\"+442079460018\", \"12\"]\n[media]",
+            "19:36 E00 `shared_callers`: `12` is no number | write it as +442079460018",
+        ),
+        (
+            "[media]|[limits]\ntexts_per_prefix = { per_hour = 9, prefix_digits = 9 }\n[media]",
+            "19:53 E00 `prefix_digits` is 9; it takes 1 to 8 | ",
+        ),
+        (
             "regions  = [\"GB\"]|regions  = [\"GB\"]\nchannel = \"whatsapp\"",
             "50:11 E10 a WhatsApp sender needs a template | add `template = \"…\"`: a call opens no window for free text",
         ),
@@ -236,6 +244,30 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         assert!(BUILT_IN.contains(from), "{from}");
         assert_eq!(problems_of(&BUILT_IN.replacen(from, to, 1)), [told], "{to}");
     }
+}
+
+#[test]
+fn e11_texts_that_cost_what_nobody_counts_are_told_of() {
+    const TWILIO: &str = "kind = \"twilio\"\naccount = \"AC1\"\nsecret = \"env:HOME\"";
+    const VONAGE: &str = "kind = \"vonage\"\naccount = \"AC1\"\nsecret = \"env:HOME\"\n\
+                          app_secret = \"env:HOME\"";
+    const CAP: &str = "[limits]\nspend_per_day = { amount = 9, currency = \"GBP\" }\n[media]";
+    let told = |kind: &str, limits: &str, price: &str| {
+        let text = BUILT_IN.replacen("kind = \"sandbox\"", kind, 1).replacen("[media]", limits, 1);
+        let text = text.replacen("from     =", &format!("{price}\nfrom     ="), 1);
+        let problems = problems_of(&text).into_iter();
+        problems.map(|one| one.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let unbounded = "W15 nothing bounds what the texts of a day may cost | add `spend_per_day = { \
+                     amount = 250, currency = \"GBP\" }` to `[limits]`, with your figures";
+    assert_eq!(told(TWILIO, "[media]", ""), [unbounded]);
+    assert_eq!(told("kind = \"sandbox\"", "[media]", ""), [] as [&str; 0], "costs nothing");
+    let uncounted = "W15 `spend_per_day` counts nothing for texts by `sandbox`: it has no `price`, \
+                     and its provider tells none in time | give the sender `price = 0.04`, the \
+                     price of one SMS";
+    assert_eq!(told(TWILIO, CAP, ""), [uncounted]);
+    assert_eq!(told(TWILIO, CAP, "price = 0.04"), [] as [&str; 0]);
+    assert_eq!(told(VONAGE, CAP, ""), [] as [&str; 0], "it tells with its answer");
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
         },
         countries: limits.countries.clone(),
         own_numbers: own_numbers(config, flows),
+        shared_callers: limits.shared_callers.clone(),
+        currency: limits.currency.clone(),
         public_url,
         risk: limits.risk.clone(),
         line_types: limits.line_types.clone(),

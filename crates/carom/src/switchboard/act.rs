@@ -312,7 +312,7 @@ impl Switchboard {
 
     fn on_record(&mut self, no: CallNo, record: Record) {
         let Some(call) = self.calls.get_mut(&no) else { return };
-        let rows = call.ledger.take(&record);
+        let rows = call.ledger.take(&record, &call.snapshot.prompts);
         if let Some(text) = super::record::in_words(&record) {
             call.line.note(wall_ms(), super::record::kind(&record), text);
         }

@@ -20,7 +20,7 @@ use super::{
     timeline::CallSummary,
 };
 use crate::{
-    config::{Snapshot, Trunk},
+    config::{Prompts, Snapshot, Trunk},
     node::clock::wall_ms,
 };
 
@@ -56,8 +56,6 @@ pub struct Ledger {
     steps: HashMap<u32, (String, String, i64)>,
     offers: HashMap<u32, OfferRow>,
     inputs: u32,
-    /// The step left last, and by which exit: what a consent answered.
-    last_exit: Option<(String, String)>,
     /// The caller's hash, now and under the previous secret.
     caller_keys: Option<(String, String)>,
 }
@@ -156,7 +154,6 @@ impl Ledger {
             steps: HashMap::new(),
             offers: HashMap::new(),
             inputs: 0,
-            last_exit: None,
             caller_keys,
         }
     }
@@ -237,7 +234,7 @@ impl Ledger {
     }
 
     /// Takes one record in; the rows to write now come out.
-    pub fn take(&mut self, record: &Record) -> Vec<Row> {
+    pub fn take(&mut self, record: &Record, prompts: &Prompts) -> Vec<Row> {
         match record {
             Record::Arm { holdout } => {
                 self.holdout = *holdout;
@@ -253,7 +250,6 @@ impl Ledger {
                 let Some((step, kind, entered_ms)) = self.steps.remove(seq) else {
                     return Vec::new();
                 };
-                self.last_exit = Some((step.clone(), exit.clone()));
                 return vec![Row::Step(StepRow {
                     call_id: self.call_id.clone(),
                     seq: *seq,
@@ -323,8 +319,10 @@ impl Ledger {
                 self.end = Some((reason.as_str().to_owned(), handled.as_str().to_owned()));
                 return self.ended().into_iter().collect();
             }
-            Record::Consent { name, step, at_ms } => {
-                return self.consent(name, step, *at_ms).into_iter().collect();
+            Record::Consent { name, step, prompt, pressed, at_ms } => {
+                let given = (name.as_str(), step.as_str(), prompt.as_str());
+                let pressed = pressed.map(|key| key.to_string());
+                return self.consent(given, pressed, prompts, *at_ms).into_iter().collect();
             }
             // A flag that a flow sets holds for its call only.
             Record::Flag { .. }
@@ -350,20 +348,22 @@ impl Ledger {
     }
 
     /// Consent is the caller's: without a number there is nobody to have given it.
-    fn consent(&self, purpose: &str, step: &str, at_ms: i64) -> Option<Row> {
+    fn consent(
+        &self,
+        (purpose, step, prompt): (&str, &str, &str),
+        pressed: Option<String>,
+        prompts: &Prompts,
+        at_ms: i64,
+    ) -> Option<Row> {
         let (dest_key, dest_key_prev) = self.caller_keys.clone()?;
-        let (asked, pressed) = match &self.last_exit {
-            Some((asked, exit)) => (asked.as_str(), Some(exit.clone())),
-            None => (step, None),
-        };
         Some(Row::Consent(ConsentRow {
             consent_id: Uuid::now_v7().to_string(),
             call_id: self.call_id.clone(),
             step: step.to_owned(),
-            prompt_id: asked.to_owned(),
-            prompt_hash: self.flow_rev.clone(),
+            prompt_id: prompt.to_owned(),
+            prompt_hash: prompts.hash(&self.language, prompt),
             language: self.language.clone(),
-            pressed: pressed.filter(|exit| exit.len() == 1),
+            pressed,
             purpose: purpose.to_owned(),
             dest_key,
             dest_key_prev: Some(dest_key_prev),

@@ -22,7 +22,6 @@ use ivr_runtime::{
     flow::way::{AUTO, Way},
 };
 use message_text::{E164, NumberProblem};
-use sha2::{Digest, Sha256};
 use sip_stack::Uri;
 
 use super::{Switchboard, frame::Frame, links, live::CallNo};
@@ -257,11 +256,7 @@ pub(super) fn order(call: &Frame<'_>, request: TextRequest) -> Result<TextOrder,
         TextOutcome::Failed { class: "no_token".to_owned() }
     })?;
     let text = request.message.replace("{link}", &link).replace("{brand}", &call.ledger.brand);
-    let said = request
-        .prompt
-        .split('+')
-        .filter_map(|name| call.snapshot.prompts.transcript(&request.language, name));
-    let prompt_hash = hex::encode(Sha256::digest(said.collect::<Vec<_>>().join("\n")));
+    let prompt_hash = call.snapshot.prompts.hash(&request.language, &request.prompt);
     Ok(TextOrder {
         call: call.ledger.started_row(),
         offer: call.ledger.offer(request.offer),

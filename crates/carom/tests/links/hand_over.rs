@@ -7,7 +7,7 @@ use carom_blackbox::{
 };
 use serde_json::Value;
 
-use super::{CUSTOMER, Page, Site};
+use super::{CUSTOMER, FLOW, Page, Site};
 
 fn claims(token: &str) -> (Value, Value) {
     let part = |n: usize| {
@@ -62,12 +62,37 @@ fn ic_03_without_a_proof_only_topic_and_language_travel() {
     let (_, told) = claims(assertion(&pressed));
     assert_eq!((&told["level"], &told["language"]), (&"L0".into(), &"en-GB".into()));
     assert!(told.get("context").is_none(), "{told}");
+    // Neither does the address tell the order: it is that of the link instead.
+    assert!(pressed.body.contains("action=\"http://127.0.0.1:9/orders\""), "{}", pressed.body);
+    for secret in ["order-9", "customer-7"] {
+        assert!(!pressed.body.contains(secret) && !page.body.contains(secret), "{secret}");
+    }
     site.calls("7");
     let link = site.link();
     let page = site.asks("GET", &link, SAFARI, "");
     let pressed = site.asks("POST", &link, &page.cookie(), "to=0");
     let (header, _) = claims(assertion(&pressed));
     assert_eq!(header["alg"], "HS256", "a secret that both know");
+}
+
+#[test]
+fn ic_03_a_text_that_names_the_order_goes_to_who_proved_it_and_nobody_else() {
+    let flow = FLOW.replace("Example: your order {link}", "Example: order {order_ref} {link}");
+    let site = Site::with(&flow);
+    site.crm.says(Says::Json(CUSTOMER.replace("true", "false")));
+    site.calls("1");
+    assert_eq!(site.number("SELECT COUNT(*) FROM message"), 0);
+    let notes = Database::of(&site.place)
+        .texts("SELECT COALESCE(note, '-') FROM step WHERE step = 'text_orders'");
+    assert_eq!(notes, ["not_proved"]);
+    site.crm.says(Says::Json(CUSTOMER.into()));
+    site.calls("1");
+    let link = site.link();
+    let inbox = site.asks("GET", "/sandbox", "", "").body;
+    assert!(inbox.contains("Example: order order-9 http"), "{inbox}");
+    let page = site.asks("GET", &link, SAFARI, "");
+    let pressed = site.asks("POST", &link, &page.cookie(), "to=0");
+    assert!(pressed.body.contains("action=\"http://127.0.0.1:9/orders/order-9\""));
 }
 
 #[test]

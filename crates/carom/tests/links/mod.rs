@@ -59,7 +59,14 @@ kind          = "signed"
 url           = "http://127.0.0.1:9/orders/{order_ref}"
 context       = ["customer_id"]
 context_level = "L2"
+if_missing    = "all_orders"
 app_url       = "https://apps.example.com/example"
+intents       = ["any"]
+[link.all_orders]
+kind          = "signed"
+url           = "http://127.0.0.1:9/orders"
+context       = ["path"]
+context_level = "L1"
 intents       = ["any"]
 [link.shared]
 kind          = "signed"
@@ -229,6 +236,10 @@ impl Page {
 
 impl Site {
     fn new() -> Self {
+        Self::with(FLOW)
+    }
+
+    fn with(flow: &str) -> Self {
         let place = Place::new();
         let crm = Crm::start(Says::Json(CUSTOMER.into()));
         let keys = "consumer_key = \"ck\"\nconsumer_secret = \"cs\"\ntoken = \"t\"\ntoken_secret = \"ts\"\n";
@@ -241,7 +252,7 @@ impl Site {
         std::fs::copy(prompts.join("en-GB/beep.wav"), prompts.join("es-ES/beep.wav")).unwrap();
         let config = format!("{CONFIG}{SETTINGS}").replace("{crm}", &crm.url());
         let config = config.replace("trusted    = true", OUTBOUND);
-        let flow = FLOW.replace("{crm}", &crm.url());
+        let flow = flow.replace("{crm}", &crm.url());
         let engine = Engine::start_with(BIN, &place, &config, &flow);
         Self { place, engine, crm }
     }

@@ -13,6 +13,8 @@ pub struct Accepted {
     pub segments: Option<i64>,
     /// What it costs, in micros of the account's currency, where told.
     pub price_micros: Option<i64>,
+    /// That currency (ISO 4217), where told.
+    pub currency: Option<String>,
     /// What it says of it so far.
     pub state: State,
 }
@@ -25,6 +27,7 @@ impl Accepted {
             provider_id: provider_id.into(),
             segments: None,
             price_micros: None,
+            currency: None,
             state: State::Accepted,
         }
     }
@@ -92,6 +95,8 @@ pub struct Receipt {
     pub segments: Option<i64>,
     /// What it cost, in micros of the account's currency, where told.
     pub price_micros: Option<i64>,
+    /// That currency (ISO 4217), where told.
+    pub currency: Option<String>,
 }
 
 impl Receipt {
@@ -106,6 +111,7 @@ impl Receipt {
             code: None,
             segments: None,
             price_micros: None,
+            currency: None,
         }
     }
 }

@@ -47,14 +47,18 @@ pub(super) async fn refusal<T: DeserializeOwned + Default>(
     (status, after, serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
-/// `Retry-After`: seconds, or a moment (RFC 9110 §10.2.3).
+/// Nobody waits for longer, whatever is asked for.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// `Retry-After`: seconds, or a moment (RFC 9110 §10.2.3); a day at most.
 fn retry_after(text: &str, now_ms: i64) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(LONGEST_WAIT));
     }
     let at_ms = rfc2822::parse(text).ok()?.timestamp().as_millisecond();
-    Some(Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0)))
+    let wait = Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0));
+    Some(wait.min(LONGEST_WAIT))
 }
 
 /// The class of an error answer that says no more than its status.
@@ -84,6 +88,8 @@ mod tests {
             (" 0 ", 0, Some(Duration::ZERO)),
             (moment, at_ms - 2_500, Some(Duration::from_millis(2_500))),
             (moment, at_ms + 1, Some(Duration::ZERO)),
+            ("18446744073709551615", 0, Some(LONGEST_WAIT)),
+            ("Thu, 01 Jan 9998 00:00:00 GMT", 0, Some(LONGEST_WAIT)),
             ("soon", 0, None),
             ("-1", 0, None),
         ] {

@@ -49,6 +49,12 @@ impl Store {
             done(LIMITS).await?;
             let contacts = done(CONTACTS).await?;
             let events = done(EVENTS).await?;
+            sqlx::query(PREFIXES)
+                .bind(keys.0.to_owned())
+                .bind(keys.1.to_owned())
+                .bind(number.as_str().to_owned())
+                .execute(&mut *conn)
+                .await?;
             sqlx::query("UPDATE opt_out SET shown = NULL WHERE opt_key = $1")
                 .bind(opt_key)
                 .execute(&mut *conn)
@@ -79,6 +85,11 @@ const MESSAGES: &str = "UPDATE message SET dest_enc = NULL, body_enc = NULL, des
 const CONSENTS: &str =
     "UPDATE consent SET dest_key = '', dest_key_prev = NULL WHERE dest_key IN ($1, $2)";
 const LIMITS: &str = "UPDATE limit_hit SET scope_key = NULL WHERE scope IN ('caller','destination') AND scope_key IN ($1, $2)";
+/// What numbers begin like it says of nobody else that it was theirs; and one that names more digits
+/// than a setting may is of an earlier release.
+const PREFIXES: &str = "UPDATE limit_hit SET scope_key = NULL WHERE scope = 'prefix' \
+     AND scope_key = SUBSTR($3, 1, LENGTH(scope_key)) AND (LENGTH(scope_key) > 9 \
+     OR call_id IN (SELECT call_id FROM call WHERE caller_key IN ($1, $2)))";
 const CONTACTS: &str = "UPDATE precall_contact SET caller_key = NULL, caller_key_prev = NULL \
      WHERE caller_key IN ($1, $2)";
 const EVENTS: &str = "DELETE FROM event WHERE caller_key IN ($1, $2)";

@@ -27,6 +27,13 @@ pub(crate) struct SentText {
     pub price_micros: Option<i64>,
 }
 
+impl SentText {
+    /// Whether nobody knows who asked for it: a call without a number.
+    pub fn is_nobodys(&self) -> bool {
+        self.caller_key.is_none() && self.client.is_none()
+    }
+}
+
 impl Store {
     /// Texts whose ids were made at `since_ms` or later, but for those of this
     /// start of the node, unless they are wanted too.

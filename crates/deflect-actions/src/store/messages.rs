@@ -72,7 +72,7 @@ pub struct MessageDetail {
     pub pressed: Option<String>,
     /// `sms`, `whatsapp`.
     pub channel: String,
-    /// What it cost, in millionths, as the provider told it.
+    /// What it cost, in millionths: by the sender's price, until the provider tells.
     pub price_micros: Option<i64>,
     /// When it is tried, or asked about, next.
     pub next_try_ms: Option<i64>,

@@ -29,6 +29,8 @@ pub(super) enum Tried {
     /// Definitely not sent; trying later may help.
     Later {
         after: Option<Duration>,
+        /// The failure that may pass by then.
+        why: Class,
     },
     /// Definitely not sent, and trying again is pointless.
     Failed(Failure),
@@ -165,14 +167,16 @@ impl TextService {
         match tried {
             Tried::Accepted { sender } => TextOutcome::Accepted { sender },
             Tried::Ambiguous | Tried::Lost => TextOutcome::Ambiguous,
-            Tried::Later { after } => {
+            Tried::Later { after, why } => {
                 let now = self.0.store.now_ms();
                 let next = now + next_try_ms(message.attempt, after);
                 if next >= message.valid_until_ms {
-                    return self.fail(message, Failure::of(Class::Expired)).await;
+                    return self.fail(message, Failure::of(why)).await;
                 }
                 match self.0.store.requeue(&message.message_id, message.try_no, next).await {
-                    Ok(()) => {}
+                    Ok(true) => {}
+                    // Somebody else has it now, or knows more of it.
+                    Ok(false) => return TextOutcome::Ambiguous,
                     // Its lease ends, and it is found unwritten.
                     Err(error) => tracing::warn!(%error, "text not put back into the queue"),
                 }

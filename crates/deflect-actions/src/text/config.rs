@@ -1,6 +1,9 @@
 //! By whom, to whom and how often.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
 
 use super::RiskCheck;
 use crate::{
@@ -27,6 +30,11 @@ pub struct TextConfig {
     pub countries: Vec<String>,
     /// Our own numbers (lines, senders), E.164: never texted.
     pub own_numbers: Vec<String>,
+    /// Numbers that many people call from, E.164: no limit per caller holds for them.
+    pub shared_callers: Vec<String>,
+    /// Currency of [`TextLimits::spend_day`] and of the senders' prices (ISO 4217); `None`: nothing
+    /// is spent by it, and what a provider tells is taken as it comes.
+    pub currency: Option<String>,
     /// `[http] public_url`, without a slash at its end: what providers sign with.
     pub public_url: Option<String>,
     /// What people may answer to texts, by business.
@@ -99,6 +107,13 @@ pub struct TextLimits {
     pub spend_day: Option<i64>,
 }
 
+impl Sender {
+    /// What so many parts of a text cost, in millionths; `None`: nobody said.
+    pub(super) fn price_of(&self, segments: i64) -> Option<i64> {
+        Some(self.price_micros?.saturating_mul(segments))
+    }
+}
+
 impl Default for TextLimits {
     fn default() -> Self {
         Self {
@@ -155,9 +170,35 @@ impl TextConfig {
     /// What a stored text cost: as its provider says, else by its sender's price.
     pub(super) fn cost(&self, text: &SentText) -> i64 {
         let by = |name: &String| self.senders.iter().find(|sender| sender.name == *name);
-        let price = text.sender.as_ref().and_then(by).and_then(|sender| sender.price_micros);
-        let told = text.price_micros.map(i64::abs);
-        told.unwrap_or_else(|| price.unwrap_or(0).saturating_mul(text.segments))
+        let price = || text.sender.as_ref().and_then(by)?.price_of(text.segments);
+        text.price_micros.map(i64::abs).or_else(price).unwrap_or(0)
+    }
+
+    /// A price of a provider, unless it is of another currency than ours: that is told once, and the
+    /// sender's price counts.
+    pub(super) fn price_told(
+        &self,
+        provider: &str,
+        (micros, currency): (Option<i64>, Option<&str>),
+    ) -> Option<i64> {
+        static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        let (Some(ours), Some(theirs), Some(_)) = (&self.currency, currency, micros) else {
+            return micros;
+        };
+        if ours == theirs {
+            return micros;
+        }
+        let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(provider.to_owned()) {
+            tracing::error!(
+                provider,
+                theirs,
+                ours,
+                "prices of another currency than that of `spend_per_day` count nothing: give the \
+                 senders a `price`"
+            );
+        }
+        None
     }
 
     /// Whether numbers of `region` may be texted.

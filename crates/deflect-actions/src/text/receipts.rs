@@ -115,6 +115,7 @@ impl TextService {
         provider: &str,
         receipt: &Receipt,
     ) -> Result<(), StoreError> {
+        let receipt = &self.priced(provider, receipt.clone());
         let store = &self.0.store;
         let reference = receipt.reference.as_deref().map(Reference::parse);
         // What a failure, or somebody who wants no more texts, leads to is more than one statement.
@@ -146,6 +147,12 @@ impl TextService {
             }
             None => Ok(()),
         }
+    }
+
+    /// The receipt without a price that is of another currency than ours.
+    pub(super) fn priced(&self, provider: &str, receipt: Receipt) -> Receipt {
+        let told = (receipt.price_micros, receipt.currency.as_deref());
+        Receipt { price_micros: self.config().price_told(provider, told), ..receipt }
     }
 
     /// Takes in what came of a provider's id before it was known whose it is.

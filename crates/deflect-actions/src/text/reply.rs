@@ -117,7 +117,7 @@ pub(super) fn asks_to_stop(text: &str) -> bool {
     let holds = |part: &&str| format!(" {text} ").contains(&format!(" {part} "));
     // A digit before it answers a question of ours, and changes nothing.
     let (words, rates) = rated(&text).map_or((text.as_str(), false), |(_, words)| (words, true));
-    text.split(' ').count() <= LONGEST_PLEA
+    words.split(' ').count() <= LONGEST_PLEA
         && (PLEAS.contains(&words) || PARTS.iter().any(holds) || rates && STOP.contains(&words))
 }
 
@@ -276,6 +276,13 @@ mod tests {
         ] {
             assert!(!asks_to_stop(text), "{text}");
         }
+        // The digit that answers a question is no word of the plea.
+        let plea = "I have asked you so often, please stop texting me now, ok?";
+        assert_eq!(plain(plea).split(' ').count(), LONGEST_PLEA);
+        let rated = format!("4 {plea}");
+        assert_eq!((asks_to_stop(&rated), rating(&rated)), (true, None));
+        let longer = format!("4 well, {plea}");
+        assert_eq!((asks_to_stop(&longer), rating(&longer)), (false, Some(4)));
     }
 
     #[test]

@@ -51,6 +51,8 @@ struct Round {
     later: Vec<(Channel, Option<Duration>)>,
     /// Whose provider is down, so that it is left alone, and for how long still.
     rest: Vec<(Channel, Duration)>,
+    /// The first failure that may pass by itself.
+    passing: Option<Class>,
     blocked: u8,
     /// Channels that do not reach the person.
     closed: Vec<Channel>,
@@ -67,7 +69,7 @@ impl TextService {
         let mut pause = ROUND;
         loop {
             let tried = self.try_once(message, config, until).await;
-            let Tried::Later { after } = &tried else { return tried };
+            let Tried::Later { after, .. } = &tried else { return tried };
             let wait = after.unwrap_or_else(|| super::attempt::jittered(pause));
             if Instant::now() + wait + SHORTEST > until {
                 return tried;
@@ -90,13 +92,14 @@ impl TextService {
             if round.closed.contains(&sender.channel) {
                 continue;
             }
-            match self.turn(message, sender, provider, until).await {
+            match self.turn(message, (sender, provider), config, until).await {
                 Turn::Over(tried) => return tried,
                 Turn::Doubles => {}
                 Turn::Passes => round.later.push((sender.channel, None)),
                 Turn::Rests(why, left) => {
                     if why.may_pass() {
                         round.rest.push((sender.channel, left));
+                        round.passing = round.passing.or(Some(why));
                     }
                     round.worst = round.worst.or(Some((Failure::of(why), sender.channel)));
                 }
@@ -117,8 +120,8 @@ impl TextService {
     async fn turn(
         &self,
         message: &mut Outgoing,
-        sender: &Sender,
-        provider: &Provider,
+        (sender, provider): (&Sender, &Provider),
+        config: &TextConfig,
         until: Instant,
     ) -> Turn {
         let left = until.saturating_duration_since(Instant::now());
@@ -144,7 +147,7 @@ impl TextService {
             Ok(accepted) => {
                 self.note_health(&sender.name, &message.message_id, None).await;
                 let early = !provider.receipts_name_messages() || self.0.store.has_strays();
-                self.note_accepted(message, &sender.provider, accepted, early).await;
+                self.note_accepted(message, sender, config, accepted, early).await;
                 Turn::Over(Tried::Accepted { sender: sender.name.clone() })
             }
             Err(Unsent::Lost) => Turn::Over(Tried::Lost),
@@ -157,6 +160,11 @@ impl TextService {
                 self.note_health(&sender.name, &message.message_id, Some(Class::ProviderDown))
                     .await;
                 match self.after_ambiguous(message, sender, provider, until).await {
+                    // It took it, and only its answer was lost.
+                    Some(tried @ Tried::Accepted { .. }) => {
+                        self.note_health(&sender.name, &message.message_id, None).await;
+                        Turn::Over(tried)
+                    }
                     None => Turn::Doubles,
                     Some(Tried::Failed(failure)) => {
                         self.note_definite(message, &sender.name, &failure).await;
@@ -189,8 +197,9 @@ impl TextService {
             Ok(Ok(Some(try_no))) => message.try_no = try_no,
             Ok(Ok(None)) => return Err(Unsent::Lost),
             Ok(Err(error)) => {
+                // Its connection may have been lost after the commit.
                 tracing::warn!(%error, message = message.message_id, "write not committed");
-                return Err(Unsent::Store);
+                return Err(self.unwrite(message).await);
             }
             Err(_) => return Err(self.unwrite(message).await),
         }
@@ -204,7 +213,8 @@ impl TextService {
             .map_err(Unsent::Send)
     }
 
-    /// The store was too slow: it may yet commit that bytes were written, and none was.
+    /// The store was too slow, or failed: it may have committed that bytes were written, or may yet,
+    /// and none was.
     async fn unwrite(&self, message: &mut Outgoing) -> Unsent {
         let (id, try_no) = (&message.message_id, message.try_no);
         match tokio::time::timeout(UNWRITE, self.0.store.never_wrote(id, try_no)).await {
@@ -265,19 +275,25 @@ impl TextService {
     async fn note_accepted(
         &self,
         message: &Outgoing,
-        provider: &str,
+        sender: &Sender,
+        config: &TextConfig,
         accepted: Accepted,
         early: bool,
     ) {
+        let provider = sender.provider.as_str();
+        let told = (accepted.price_micros, accepted.currency.as_deref());
+        let told = config.price_told(provider, told);
+        let segments = accepted.segments.or_else(|| parts(&message.letter.text));
+        let price_micros = told.or_else(|| sender.price_of(segments.unwrap_or(1)));
         let this = News { try_no: Some(message.try_no), ..News::of(State::Accepted) };
         let news = News {
             provider_id: Some(&accepted.provider_id),
             segments: accepted.segments,
-            price_micros: accepted.price_micros,
+            price_micros,
             ..this
         };
         metrics::counter!("carom_texts_accepted_total").increment(1);
-        if let Some(price) = accepted.price_micros {
+        if let Some(price) = price_micros {
             self.0.window.charged(&message.message_id, price);
         }
         self.insist(&message.message_id, &news).await;
@@ -329,6 +345,7 @@ impl Round {
         let class = failure.class;
         if class.may_pass() {
             self.later.push((channel, failure.retry_after));
+            self.passing = self.passing.or(Some(class));
         }
         if class.is_of_the_channel() {
             self.closed.push(channel);
@@ -350,14 +367,20 @@ impl Round {
         let rested = self.rest.iter().filter(|(channel, _)| open(channel)).map(|(_, left)| *left);
         let after = later.map(|(_, after)| *after).max().or_else(|| rested.min().map(Some));
         let worst = self.worst.map_or_else(|| Failure::of(Class::Config), |(failure, _)| failure);
+        let why = self.passing.unwrap_or(Class::Expired);
         match after {
             _ if written => Tried::Ambiguous,
             Some(after) if worst.class.others_may_try() || worst.class.is_of_the_channel() => {
-                Tried::Later { after }
+                Tried::Later { after, why }
             }
             _ => Tried::Failed(worst),
         }
     }
+}
+
+/// Parts of a text on the bill.
+fn parts(text: &str) -> Option<i64> {
+    i64::try_from(message_text::segments(text).count).ok()
 }
 
 /// Why an attempt has no answer.
@@ -419,7 +442,7 @@ mod tests {
     fn a_channel_that_reaches_nobody_leaves_the_other_its_turn() {
         use Channel::{Sms, WhatsApp};
         let failed = |class| Tried::Failed(failure(class));
-        let later = Tried::Later { after: None };
+        let later = Tried::Later { after: None, why: Class::RateLimited };
         for (failures, expected, turns) in [
             (&[(Class::NotTextable, WhatsApp), (Class::Auth, Sms)][..], failed(Class::Auth), 2),
             (&[(Class::NotTextable, Sms), (Class::Auth, Sms)], failed(Class::NotTextable), 1),

@@ -98,7 +98,7 @@ impl TextService {
             Found::HasNone if listed && now < message.valid_until_ms => {
                 tracing::info!(message = message.message_id, "never arrived, sent again");
                 self.0.due.notify_one();
-                store.requeue(&message.message_id, message.try_no, now).await
+                store.requeue(&message.message_id, message.try_no, now).await.map(|_| ())
             }
             Found::HasNone if listed => {
                 let news = News { class: Some(Class::Expired), ..News::of(State::Failed) };
@@ -122,12 +122,15 @@ impl TextService {
     ) -> Result<bool, StoreError> {
         let store = &self.0.store;
         for receipt in list {
+            let receipt = self.priced(provider, receipt);
             let id = &receipt.provider_id;
             if store.knows_provider_id(provider, id, &message.message_id).await? {
                 continue;
             }
             let this = News { try_no: Some(message.try_no), ..News::of(State::Accepted) };
-            let accepted = News { provider_id: Some(id), ..this };
+            let price_micros = receipt.price_micros;
+            let accepted =
+                News { provider_id: Some(id), segments: receipt.segments, price_micros, ..this };
             self.insist(&message.message_id, &accepted).await;
             let this = (message.message_id.as_str(), message.try_no);
             if receipt.state != State::Accepted {

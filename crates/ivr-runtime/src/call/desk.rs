@@ -12,7 +12,7 @@ use super::{
     speak,
 };
 use crate::{
-    flow::model::{Flow, PromptItem, StepId},
+    flow::model::{Flow, Level, PromptItem, StepId},
     key::Key,
     step::{check::Checks, fetch::Early},
 };
@@ -238,6 +238,11 @@ impl Desk {
 impl Context<'_> {
     pub fn at_ms(&self) -> i64 {
         self.desk.at_ms(self.now)
+    }
+
+    /// What is known of who has the number that a text goes to.
+    pub fn level(&self) -> Level {
+        self.facts.level_of(self.progress.typed.as_ref())
     }
 
     pub fn play(&mut self, prompts: &[PromptItem], barge_in: bool) -> Option<Playback> {

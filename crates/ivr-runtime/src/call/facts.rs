@@ -196,6 +196,17 @@ impl Facts {
         }
     }
 
+    /// What is known of who has the number that a text goes to: of one that was typed, or has to be,
+    /// nothing (requirements §4.10).
+    pub(crate) fn level_of(&self, typed: Option<&Hidden>) -> Level {
+        let own = self.caller.as_deref().filter(|_| !self.withheld);
+        let is_own = match typed {
+            Some(typed) => own == Some(typed.0.as_str()),
+            None => own.is_some() && self.can_receive_text != Some(false),
+        };
+        if is_own { self.level() } else { Level::L0 }
+    }
+
     /// A protected call that is about an emergency.
     pub(crate) fn is_emergency(&self) -> bool {
         self.call_is.iter().any(|is| matches!(is.as_str(), "psap-callback" | "priority"))

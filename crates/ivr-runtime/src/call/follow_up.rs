@@ -64,8 +64,8 @@ fn due(
         [] => (Vec::new(), None),
         links => destinations::unasked(links, context)?,
     };
+    let message = text::said(context, &after.message)?;
     let (flow, facts) = (context.flow, &*context.facts);
-    let message = text::said(facts, &after.message).ok_or("message_missing")?;
     let waking = match after.asks_rating {
         false => after.waking(at_ms, &country).ok_or("no_hour")?,
         // Nobody knows when a link is opened: until then it waits for longer than one may be.

@@ -1,12 +1,15 @@
 //! Who hears an offer: hold-out, ramp, and every reason for which one is not made.
 
-use super::facts::Facts;
+use super::{facts::Facts, io::Hidden};
 use crate::{
     flow::{
         model::{Does, Flow, Go, LinkId, Offer, RuleId, Text, Wait},
         rules::{self, Truth},
     },
-    step::check,
+    step::{
+        check,
+        number::{self, Wanted},
+    },
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -28,6 +31,8 @@ pub(crate) enum Suppressed {
     Withheld,
     /// A number that no text reaches.
     NotTextable,
+    /// The number is to be confirmed, and the texts behind the offer ask nobody.
+    NotConfirmed,
     /// The caller chose the phone instead of an offer, in this call (IC-01).
     ChosePhone,
     /// The caller declined within `ask_again_days` (IC-16).
@@ -40,8 +45,8 @@ pub(crate) enum Suppressed {
     Rule(String),
     /// Outside the ramp.
     Share,
-    /// A field of the link is not known, and there is no other link.
-    LinkMissing,
+    /// A field of the link is not known, or not for this caller, and there is no other link.
+    Link(&'static str),
     /// The topic needs a picture, and no sender behind the offer carries one (EX-26).
     NoMedia,
     /// Nobody is there, or nobody knows (LP-02); its checks fail (EX-05).
@@ -56,15 +61,15 @@ impl Suppressed {
             Self::FailedPromise => "failed_promise",
             Self::Withheld => "withheld",
             Self::NotTextable => "not_textable",
+            Self::NotConfirmed => number::NOT_CONFIRMED,
             Self::ChosePhone => "chose_phone",
             Self::DeclinedBefore => "declined_before",
             Self::Returning => "returning",
             Self::NoIntent => "no_intent",
             Self::Rule(rule) => rule,
             Self::Share => "share",
-            Self::LinkMissing => "link_missing",
             Self::NoMedia => "no_media",
-            Self::Destination(why) => why,
+            Self::Link(why) | Self::Destination(why) => why,
         };
         word.into()
     }
@@ -75,18 +80,19 @@ pub(crate) fn is_holdout(flow: &Flow, facts: &Facts) -> bool {
     percentile(facts.caller_seed, "holdout") < u64::from(flow.holdout_percent)
 }
 
-/// The first reason against making `offer` now.
+/// The first reason against making `offer` now; `typed` is the number that the caller typed for texts.
 pub(crate) fn suppressed(
     flow: &Flow,
     step: &str,
     offer: &Offer,
     facts: &Facts,
+    typed: Option<&Hidden>,
     now_ms: i64,
 ) -> Option<Suppressed> {
     let checks: [&dyn Fn() -> Option<Suppressed>; 8] = [
         &|| is_holdout(flow, facts).then_some(Suppressed::Holdout),
         &|| chose_phone(flow, step, offer, facts).then_some(Suppressed::ChosePhone),
-        &|| caller_is_unfit(flow, offer, facts, now_ms),
+        &|| caller_is_unfit(flow, offer, facts, typed, now_ms),
         &|| (offer.needs_intent && facts.intent.is_none()).then_some(Suppressed::NoIntent),
         &|| no_sender_carries(flow, offer, facts).then_some(Suppressed::NoMedia),
         &|| against_rules(flow, offer, facts, now_ms),
@@ -94,9 +100,9 @@ pub(crate) fn suppressed(
             let outside = percentile(facts.caller_seed, step) >= u64::from(offer.share.at(now_ms));
             outside.then_some(Suppressed::Share)
         },
-        &|| match check::resolve(flow, facts, offer.link) {
-            None => Some(Suppressed::LinkMissing),
-            Some((id, _)) => {
+        &|| match check::resolve(flow, facts, facts.level_of(typed), offer.link) {
+            Err(why) => Some(Suppressed::Link(why)),
+            Ok((id, _)) => {
                 let down = is_down(flow, facts, id);
                 down.then_some(Suppressed::Destination("destination_down"))
             }
@@ -124,7 +130,13 @@ fn chose_phone(flow: &Flow, step: &str, offer: &Offer, facts: &Facts) -> bool {
 }
 
 /// Reasons that lie in the caller: history and number.
-fn caller_is_unfit(flow: &Flow, offer: &Offer, facts: &Facts, now_ms: i64) -> Option<Suppressed> {
+fn caller_is_unfit(
+    flow: &Flow,
+    offer: &Offer,
+    facts: &Facts,
+    typed: Option<&Hidden>,
+    now_ms: i64,
+) -> Option<Suppressed> {
     let since_ms = now_ms - i64::from(flow.ask_again_days) * DAY_MS;
     if let Some(history) = &facts.history {
         if history.failed_promise {
@@ -138,6 +150,12 @@ fn caller_is_unfit(flow: &Flow, offer: &Offer, facts: &Facts, now_ms: i64) -> Op
         if history.deflected_ms.iter().any(|at_ms| *at_ms > since_ms) {
             return Some(Suppressed::Returning);
         }
+    }
+    let not_confirmed =
+        |text: &Text| number::wanted(text, facts, typed) == Wanted::None(number::NOT_CONFIRMED);
+    let mut texts = texts_behind(flow, offer).peekable();
+    if texts.peek().is_some() && texts.all(not_confirmed) {
+        return Some(Suppressed::NotConfirmed);
     }
     match (&facts.caller, facts.withheld, facts.can_receive_text) {
         _ if asks_for_a_number(flow, offer) => None,

@@ -96,8 +96,12 @@ pub enum Record {
     Consent {
         /// Its name.
         name: String,
-        /// The step that asked.
+        /// The step that took it.
         step: String,
+        /// The prompt that asked for it; empty: none did.
+        prompt: String,
+        /// The key that gave it.
+        pressed: Option<Key>,
         /// When.
         at_ms: i64,
     },

@@ -84,8 +84,8 @@ fn request(
         }
     }
     let (links, not_after_ms) = destinations::unasked(&text.links, context)?;
+    let message = text::said(context, &text.message)?;
     let (flow, facts) = (context.flow, &*context.facts);
-    let message = text::said(facts, &text.message).ok_or("message_missing")?;
     let (language, intent) = (facts.language.clone(), facts.intent.clone());
     let via = flow.carriers(&text.via, facts.intent.as_deref());
     if via.is_empty() && flow.needs_media(facts.intent.as_deref()) {

@@ -83,6 +83,10 @@ pub enum Code {
     W13,
     /// A target's `mode` that no call of the flow can have.
     W14,
+    /// Texts that cost what nobody counts.
+    W15,
+    /// A text that callers of a trunk are never sent.
+    W16,
 }
 
 impl Code {
@@ -102,7 +106,9 @@ impl Code {
             | Self::W11
             | Self::W12
             | Self::W13
-            | Self::W14 => Severity::Warning,
+            | Self::W14
+            | Self::W15
+            | Self::W16 => Severity::Warning,
             Self::E00
             | Self::E01
             | Self::E02
@@ -163,6 +169,8 @@ impl Code {
             Self::W12 => "a destination whose certificate ends within 14 days",
             Self::W13 => "a certificate of a listener that ends within 21 days, or has ended",
             Self::W14 => "a `mode` of a target that no call of the flow can have",
+            Self::W15 => "texts that cost what nobody counts",
+            Self::W16 => "a text that callers of a trunk are never sent",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Flow files: read, checked, resolved.
 
+mod account;
 pub(crate) mod carry;
 mod load;
 pub mod model;

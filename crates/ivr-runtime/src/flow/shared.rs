@@ -32,6 +32,8 @@ pub struct Shared {
     pub fallback: Option<String>,
     /// Some trunk can carry callbacks.
     pub calls_back: bool,
+    /// Some trunk has callers say that their number is right (`caller_id = "confirm"`).
+    pub confirms: bool,
     /// `[[listener]]`; empty: not known.
     pub sockets: Vec<Socket>,
     /// `[limits] countries`, ISO codes; empty: not known.

@@ -31,10 +31,6 @@ struct Known {
     secret: BTreeSet<String>,
 }
 
-/// What is known of a text that was sent.
-const TOLD_OF_TEXTS: [&str; 5] =
-    [text::FROM, text::NAMED, text::MINUTES, text::ONE_DAY, text::DAYS];
-
 /// One use of a field.
 struct Use {
     field: String,
@@ -102,7 +98,7 @@ fn known(lint: &Lint<'_>) -> Known {
             Does::Action(action) => action.save.iter().map(|save| save.field.as_str()).collect(),
             Does::Agent(agent) => agent.save.iter().map(|save| save.field.as_str()).collect(),
             Does::Callback(_) => vec![callback::DAY, callback::TIME],
-            Does::Text(_) => TOLD_OF_TEXTS.to_vec(),
+            Does::Text(_) => text::KNOWN.to_vec(),
             _ => continue,
         };
         let next = graph::ways(flow, at).into_iter().map(|way| way.to);
@@ -131,7 +127,7 @@ fn uses(lint: &Lint<'_>, step: &Step) -> Vec<Use> {
         if key == "confirm" && matches!(step.does, Does::Collect(_)) {
             continue;
         }
-        let own = |field: &&str| key == "sent_prompt" && TOLD_OF_TEXTS.contains(field);
+        let own = |field: &&str| key == "sent_prompt" && text::KNOWN.contains(field);
         for field in needed(play).into_iter().filter(|field| !own(field)) {
             add(field, of_step(key), false);
         }

@@ -2,7 +2,7 @@
 //! (LP-04), E01 an account of a provider that is not there, E11 what cannot be kept: an address of
 //! ours without one, and account data for callers who did not prove who they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Lint,
@@ -11,8 +11,12 @@ use super::{
 };
 use crate::{
     diagnose::{Code, nearest},
-    flow::model::{Does, Go, Level, Link, LinkId, LinkKind},
+    flow::model::{Does, Go, Level, Link, LinkId, LinkKind, Step},
+    step::template,
 };
+
+/// What to do where account data may go to anybody.
+const PROVE: &str = "let a lookup with `auth_level = \"L2\"` come before on every way";
 
 pub(super) fn check(lint: &Lint<'_>) {
     for link in &lint.flow.links {
@@ -25,6 +29,7 @@ pub(super) fn check(lint: &Lint<'_>) {
             lint.note(Code::W03, lint.header("link", &link.name), message, help);
         }
         provider(lint, link);
+        account_data(lint, link);
     }
     pages(lint);
 }
@@ -70,6 +75,24 @@ fn provider(lint: &Lint<'_>, link: &Link) {
     lint.note(Code::E01, lint.place("link", &link.name, "provider"), message, help);
 }
 
+/// E11: what a system told of a caller is for links of level L2.
+fn account_data(lint: &Lint<'_>, link: &Link) {
+    if link.context_level == Level::L2 {
+        return;
+    }
+    let in_url = template::fields(&link.url).map(|field| ("url", field));
+    let all = in_url.chain(link.context.iter().map(|field| ("context", field.as_str())));
+    for (key, field) in all.filter(|(_, field)| lint.flow.is_account_data(field)) {
+        let (name, level) = (&link.name, link.context_level.as_str());
+        let message = format!(
+            "`{name}` of level {level} never gets `{field}`: a system told it of the caller"
+        );
+        let help = "write `context_level = \"L2\"`, for callers who proved who they are, or leave \
+                    the field out";
+        lint.note(Code::E11, lint.place("link", name, key), message, help);
+    }
+}
+
 /// A page of ours needs an address of ours.
 fn pages(lint: &Lint<'_>) {
     if lint.shared.public_url.is_some() {
@@ -111,18 +134,48 @@ pub(super) fn levels(lint: &Lint<'_>) {
     let unproven = graph::reachable(flow, start, |at, way| !proves(at, way));
     for (_, step) in graph::steps(flow).filter(|(at, _)| unproven.contains(*at)) {
         let Does::Text(text) = &step.does else { continue };
+        for field in told(lint, &text.message) {
+            let message = format!(
+                "the message holds `{field}`, which a system told of the caller, and calls may come \
+                 here without a proof"
+            );
+            lint.note(Code::E11, lint.step_place(step, "message"), message, PROVE);
+        }
         for link in all_behind(lint, &text.links) {
             if link.context_level == Level::L2 {
                 let message = format!(
                     "`{}` hands over data of level L2, and calls may come here without a proof",
                     link.name
                 );
-                let help = "let a lookup with `auth_level = \"L2\"` come before on every way";
                 let key = if text.links.len() > 1 { "links" } else { "link" };
-                lint.note(Code::E11, lint.step_place(step, key), message, help);
+                lint.note(Code::E11, lint.step_place(step, key), message, PROVE);
             }
         }
     }
+    after_calls(lint);
+}
+
+/// A follow-up with account data, in a flow in which nobody can prove anything.
+fn after_calls(lint: &Lint<'_>) {
+    let can_prove = |step: &Step| matches!(&step.does, Does::Lookup(lookup) if lookup.auth_level == Some(Level::L2));
+    if lint.flow.steps.iter().any(can_prove) {
+        return;
+    }
+    for after in &lint.flow.after_call {
+        for field in told(lint, &after.message) {
+            let message = format!(
+                "the message holds `{field}`, which a system told of the caller, and no step proves \
+                 who calls: nobody is ever sent this"
+            );
+            lint.note(Code::E11, lint.place("after_call", &after.name, "message"), message, PROVE);
+        }
+    }
+}
+
+/// Account data that a message takes in.
+fn told<'a>(lint: &Lint<'_>, message: &'a BTreeMap<String, String>) -> BTreeSet<&'a str> {
+    let fields = message.values().flat_map(|text| template::fields(text));
+    fields.filter(|field| lint.flow.is_account_data(field)).collect()
 }
 
 /// The links, and those that take their place.

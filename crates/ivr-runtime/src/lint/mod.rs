@@ -19,6 +19,7 @@ mod loops;
 mod menus;
 mod messages;
 mod modes;
+mod numbers;
 mod offers;
 mod person;
 mod prompts;
@@ -61,7 +62,7 @@ pub(crate) fn check(
 ) {
     let names_resolve = !notes.has_errors();
     let lint = Lint { flow, tree, shared, prompts, notes };
-    let each_table: [fn(&Lint<'_>); 10] = [
+    let each_table: [fn(&Lint<'_>); 11] = [
         waits::check,
         prompts::check,
         keys::check,
@@ -72,6 +73,7 @@ pub(crate) fn check(
         said_keys::check,
         offers::check,
         after_call::check,
+        numbers::check,
     ];
     let between_tables: [fn(&Lint<'_>); 14] = [
         hours::check,

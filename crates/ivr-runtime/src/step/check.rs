@@ -7,16 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Turn, offer,
-    template::{fill, path_part},
+    template::{fields, fill, path_part},
 };
 use crate::{
     call::{Facts, FetchOutcome, FetchRequest, Hidden, Input, Output, desk::Context},
-    flow::model::{Does, Flow, Go, Link, LinkCheck, LinkId, LinkKind, Method, Offer, Save},
+    flow::model::{Does, Flow, Go, Level, Link, LinkCheck, LinkId, LinkKind, Method, Offer, Save},
     lint::urls,
 };
 
 /// What was said is taken for true so long, for offers.
 const FRESH: Duration = Duration::from_secs(30);
+/// Why there is no link, or no text: it holds account data, and nobody proved to be the customer.
+pub(crate) const NOT_PROVED: &str = "not_proved";
 /// `if_missing` links followed.
 const LINKS_FOLLOWED: usize = 8;
 /// `set` steps followed from a prompt to the offer after it.
@@ -163,16 +165,31 @@ impl Place {
     }
 }
 
-/// The link with its fields filled in, or the one named by `if_missing` (EX-03).
-pub(crate) fn resolve(flow: &Flow, facts: &Facts, mut id: LinkId) -> Option<(LinkId, String)> {
+/// The link with its fields filled in, or the one named by `if_missing` (EX-03); `Err`: why there
+/// is none. `level` is what is known of who gets it: account data is for those who proved who they
+/// are, and for links that say so.
+pub(crate) fn resolve(
+    flow: &Flow,
+    facts: &Facts,
+    level: Level,
+    mut id: LinkId,
+) -> Result<(LinkId, String), &'static str> {
+    let mut why = "link_missing";
     for _ in 0..LINKS_FOLLOWED {
-        let link = link(flow, id)?;
-        if let Some(url) = fill(&link.url, |name| facts.field(name), path_part) {
-            return Some((id, url));
+        let link = link(flow, id).ok_or(why)?;
+        if level.min(link.context_level) < Level::L2 && holds_account_data(flow, &link.url) {
+            why = NOT_PROVED;
+        } else if let Some(url) = fill(&link.url, |name| facts.field(name), path_part) {
+            return Ok((id, url));
         }
-        id = link.if_missing?;
+        id = link.if_missing.ok_or(why)?;
     }
-    None
+    Err(why)
+}
+
+/// Whether a text or an address takes account data in.
+pub(crate) fn holds_account_data(flow: &Flow, template: &str) -> bool {
+    fields(template).any(|field| flow.is_account_data(field))
 }
 
 pub(crate) fn link(flow: &Flow, id: LinkId) -> Option<&Link> {
@@ -235,7 +252,7 @@ pub(crate) fn ask_ahead(mut go: Go, context: &mut Context<'_>) {
 
 /// Whether the destination of an offer is there; asks it where that is not known.
 pub(crate) fn known_or_asked(step: &str, offer: &Offer, context: &mut Context<'_>) -> Known {
-    let Some((id, url)) = resolve(context.flow, context.facts, offer.link) else {
+    let Ok((id, url)) = resolve(context.flow, context.facts, context.level(), offer.link) else {
         return Known::Yes(None);
     };
     let Some(check) = link(context.flow, id).and_then(Link::check) else {

@@ -63,14 +63,15 @@ pub(crate) fn unasked(
 }
 
 fn of_link_unasked(mut next: LinkId, context: &Context<'_>) -> Result<Destination, &'static str> {
-    let mut why = "link_missing";
+    let mut why = None;
     for _ in 0..LINKS_FOLLOWED {
-        let Some((id, url)) = check::resolve(context.flow, context.facts, next) else { break };
+        let (id, url) = check::resolve(context.flow, context.facts, context.level(), next)
+            .map_err(|missing| why.unwrap_or(missing))?;
         let Some(link) = check::link(context.flow, id) else { break };
         if offers::is_down(context.flow, context.facts, id) {
-            why = "destination_down";
+            why = Some("destination_down");
         } else if link.check().is_some() {
-            why = "not_checked";
+            why = Some("not_checked");
         } else {
             return Ok(Destination { id, url, place: None });
         }
@@ -79,7 +80,7 @@ fn of_link_unasked(mut next: LinkId, context: &Context<'_>) -> Result<Destinatio
             None => break,
         }
     }
-    Err(why)
+    Err(why.unwrap_or("link_missing"))
 }
 
 enum One {
@@ -89,18 +90,22 @@ enum One {
 }
 
 fn of_link(step: &str, mut next: LinkId, context: &mut Context<'_>, anew: bool) -> One {
-    let mut why = "link_missing";
+    let mut why = None;
     for _ in 0..LINKS_FOLLOWED {
-        let Some((id, url)) = check::resolve(context.flow, context.facts, next) else { break };
+        let found = check::resolve(context.flow, context.facts, context.level(), next);
+        let (id, url) = match found {
+            Ok(found) => found,
+            Err(missing) => return One::Nowhere(why.unwrap_or(missing)),
+        };
         let Some(link) = check::link(context.flow, id) else { break };
         if offers::is_down(context.flow, context.facts, id) {
-            why = "destination_down";
+            why = Some("destination_down");
         } else {
             match context.progress.checks.for_text(context.now, link, id, anew) {
                 Known::Yes(place) => return One::Known(Destination { id, url, place }),
                 Known::By(until) => return One::By(until),
                 Known::Nothing => return One::By(check::ask(step, id, url, context)),
-                Known::No(nobody) => why = nobody,
+                Known::No(nobody) => why = Some(nobody),
             }
         }
         match link.if_missing {
@@ -108,7 +113,7 @@ fn of_link(step: &str, mut next: LinkId, context: &mut Context<'_>, anew: bool) 
             None => break,
         }
     }
-    One::Nowhere(why)
+    One::Nowhere(why.unwrap_or("link_missing"))
 }
 
 /// The links as they are sent, and until when the first to end is good. What may be used once is
@@ -123,19 +128,14 @@ pub(super) fn resolved(
         let Some(link) = check::link(context.flow, id) else { continue };
         let until = place.as_ref().and_then(|place| place.until);
         not_after = [not_after, until].into_iter().flatten().min();
-        // Nobody knows who has a number that was typed (requirements §4.10).
-        let proved = match context.progress.typed {
-            Some(_) => Level::L0,
-            None => context.facts.level(),
-        };
-        let level = proved.min(link.context_level);
+        let level = context.level().min(link.context_level);
         links.push(ResolvedLink {
             name: link.name.clone(),
             url: address(link, url, place.as_ref()),
             reference: place.and_then(|place| place.reference),
             level,
             context: if level == link.context_level {
-                handed_over(link, context.facts, context.flow, &context.progress.path)
+                handed_over(link, level, context.facts, context.flow, &context.progress.path)
             } else {
                 BTreeMap::new()
             },
@@ -157,6 +157,7 @@ fn address(link: &Link, url: String, place: Option<&Place>) -> String {
 
 fn handed_over(
     link: &Link,
+    level: Level,
     facts: &Facts,
     flow: &Flow,
     path: &[StepId],
@@ -166,8 +167,10 @@ fn handed_over(
         "topic" => facts.intent.clone(),
         _ => facts.field(name).map(str::to_owned),
     };
-    let known = link.context.iter().filter_map(|name| Some((name.clone(), Hidden(value(name)?))));
-    known.collect()
+    // Only who proved who they are has account data handed over (IC-03).
+    let may = |name: &&String| level >= Level::L2 || !flow.is_account_data(name);
+    let known = link.context.iter().filter(may);
+    known.filter_map(|name| Some((name.clone(), Hidden(value(name)?)))).collect()
 }
 
 /// The names of steps.

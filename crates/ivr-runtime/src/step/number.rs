@@ -25,6 +25,9 @@ pub(crate) const CONFIRM: Duration = Duration::from_secs(8);
 /// So many numbers may be typed in one call.
 const TYPED: u8 = 3;
 
+/// The caller did not say that the number is right.
+pub(crate) const NOT_CONFIRMED: &str = "number_not_confirmed";
+
 /// Where a text can go as things stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -72,7 +75,7 @@ pub(crate) fn wanted(text: &Text, facts: &Facts, typed: Option<&Hidden>) -> Want
         (Some(_), true) => Wanted::Typed,
         (Some(why), false) => Wanted::None(why),
         (None, true) if confirms => Wanted::Confirmed,
-        (None, false) if confirms => Wanted::None("number_not_confirmed"),
+        (None, false) if confirms => Wanted::None(NOT_CONFIRMED),
         (None, _) => Wanted::Known,
     }
 }
@@ -148,7 +151,7 @@ impl Asking {
             },
             Self::Own { until: Some(until), again, .. } if *until <= context.now => {
                 if *again {
-                    return none(text, "number_not_confirmed", context);
+                    return none(text, NOT_CONFIRMED, context);
                 }
                 self.read_again(ask, context)
             }
@@ -204,7 +207,7 @@ impl Asking {
                 None => none(text, "no_number", context),
             },
             _ if matches!(self, Self::Own { again: true, .. }) => {
-                none(text, "number_not_confirmed", context)
+                none(text, NOT_CONFIRMED, context)
             }
             _ => self.read_again(ask, context),
         }

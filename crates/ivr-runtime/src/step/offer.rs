@@ -27,7 +27,8 @@ pub(crate) enum Settled {
 
 /// What is against an offer, as far as it is known without asking anybody.
 pub(crate) fn against(name: &str, offer: &Offer, context: &Context<'_>) -> Option<Suppressed> {
-    offers::suppressed(context.flow, name, offer, context.facts, context.at_ms())
+    let typed = context.progress.typed.as_ref();
+    offers::suppressed(context.flow, name, offer, context.facts, typed, context.at_ms())
 }
 
 /// Skips an offer that may not be made, and records why; asks whether anybody is there.

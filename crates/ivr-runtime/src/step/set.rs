@@ -25,12 +25,15 @@ pub(crate) fn run(step: &str, changes: &Changes<'_>, then: Go, context: &mut Con
     if let Some(name) = changes.consent {
         add(&mut context.facts.consents, name);
         // A yes is a key; a flow that comes here by itself has not asked.
-        if let Some(asked) = context.progress.pressed.clone() {
+        let asked = context.progress.pressed.clone();
+        let (prompt, pressed) = asked.clone().map(|asked| (asked.prompt, asked.key)).unzip();
+        if let Some(asked) = asked {
             context.progress.agreed.retain(|(known, _)| known != name);
             context.progress.agreed.push((name.clone(), asked));
         }
-        let at_ms = context.at_ms();
-        context.desk.record(Record::Consent { name: name.clone(), step: step.into(), at_ms });
+        let (name, step, at_ms) = (name.clone(), step.to_owned(), context.at_ms());
+        let prompt = prompt.unwrap_or_default();
+        context.desk.record(Record::Consent { name, step, prompt, pressed, at_ms });
     }
     if let Some(name) = changes.flag {
         add(&mut context.facts.set_flags, name);

@@ -2,23 +2,23 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use message_text::E164;
+use message_text::{E164, Encoding, gsm7, segments};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Exit, Leave, Next, Turn,
+    Exit, Leave, Next, Turn, check,
     destinations::{self, Destination, Destinations},
     number::{self, Answer, Asking, Wanted},
     template::fill,
 };
 use crate::{
     call::{
-        Facts, Input, OfferResponse, Output, Record, ResolvedLink, TextOutcome, TextRequest,
+        Input, OfferResponse, Output, Record, ResolvedLink, TextOutcome, TextRequest,
         desk::{Asked, Context, Playback},
     },
     flow::{
         Sender,
-        model::{ConfirmNumber, Flow, Go, Link, PromptItem, PromptList, Text},
+        model::{ConfirmNumber, Flow, Go, Level, Link, PromptItem, PromptList, Text},
     },
 };
 
@@ -34,7 +34,11 @@ pub(crate) const NAMED: &str = "text_by_name";
 pub(crate) const MINUTES: &str = "text_valid_minutes";
 pub(crate) const ONE_DAY: &str = "text_valid_a_day";
 pub(crate) const DAYS: &str = "text_valid_days";
+/// What is known of a text that was accepted.
+pub(crate) const KNOWN: [&str; 5] = [FROM, NAMED, MINUTES, ONE_DAY, DAYS];
 const DAY: i64 = 24 * 60;
+/// Characters of a name that texts come from (3GPP TS 23.040 §9.1.2.5).
+const LONGEST_NAME: usize = 11;
 
 /// A text on its way, then what the caller is told about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +51,6 @@ pub(crate) enum Sending {
     Waiting {
         prompt: Option<Playback>,
         outcome: Option<TextOutcome>,
-        queued: bool,
         until: Duration,
         order: Order,
     },
@@ -152,7 +155,7 @@ impl Sending {
         context: &Context<'_>,
     ) -> Self {
         let until = context.now + ms(text.accept_within_ms) + GRACE;
-        Self::Waiting { prompt, outcome, queued: false, until, order }
+        Self::Waiting { prompt, outcome, until, order }
     }
 
     /// Those who were asked have answered, or it is too late.
@@ -208,14 +211,12 @@ impl Sending {
                     _ => Turn::Stay,
                 }
             }
-            Self::Waiting { prompt, outcome, queued, .. } => {
+            Self::Waiting { prompt, outcome, .. } => {
                 if prompt.as_ref().is_some_and(|prompt| prompt.input(input).is_some()) {
                     *prompt = None;
                 }
-                match input {
-                    Input::Text(TextOutcome::Queued) if !text.sent_when_queued => *queued = true,
-                    Input::Text(came) if outcome.is_none() => *outcome = Some(came.clone()),
-                    _ => {}
+                if let (Input::Text(came), None) = (input, &outcome) {
+                    *outcome = Some(came.clone());
                 }
                 self.tell_when_known(text, context)
             }
@@ -286,7 +287,7 @@ impl Sending {
     }
 
     fn tell_when_known(&mut self, text: &Text, context: &mut Context<'_>) -> Turn {
-        let Self::Waiting { prompt: None, outcome: Some(outcome), queued, order, .. } = self else {
+        let Self::Waiting { prompt: None, outcome: Some(outcome), order, .. } = self else {
             return Turn::Stay;
         };
         // no text reaches that number. Another may do.
@@ -298,11 +299,11 @@ impl Sending {
             *self = Self::Asking { asking, order: order.clone() };
             return Turn::Stay;
         }
-        let verdict = Verdict::of(outcome, *queued);
+        let verdict = Verdict::of(outcome, text.sent_when_queued);
         if matches!(verdict, Verdict::Sent { .. }) {
             context.progress.text_sent = true;
-            learn_sender(outcome, context);
         }
+        learn_sender(outcome, context);
         if verdict == Verdict::OptedOut && context.progress.typed.is_none() {
             context.facts.opted_out = true;
         }
@@ -341,14 +342,15 @@ impl Verdict {
         Self::Failed { note: note.into() }
     }
 
-    fn of(outcome: &TextOutcome, queued: bool) -> Self {
+    fn of(outcome: &TextOutcome, sent_when_queued: bool) -> Self {
         match outcome {
             TextOutcome::Accepted { sender } => {
                 Self::Sent { note: Some(format!("accepted:{sender}")) }
             }
-            TextOutcome::Queued => Self::Sent { note: Some("queued".into()) },
+            TextOutcome::Queued if sent_when_queued => Self::Sent { note: Some("queued".into()) },
+            // It is tried again when the caller is gone; nothing more is told of it before.
+            TextOutcome::Queued => Self::Unsure { note: "queued".into() },
             TextOutcome::Duplicate => Self::Sent { note: Some("duplicate".into()) },
-            TextOutcome::Ambiguous if queued => Self::Unsure { note: "queued".into() },
             TextOutcome::Ambiguous => Self::Unsure { note: "ambiguous".into() },
             TextOutcome::Failed { class } => Self::Failed { note: format!("failed:{class}") },
             TextOutcome::NotTextable { reason } => {
@@ -408,8 +410,8 @@ fn request(
     context.facts.learn(MINUTES, &valid(minutes > 0 && days == 0, minutes), false);
     context.facts.learn(ONE_DAY, &valid(days == 1, days), false);
     context.facts.learn(DAYS, &valid(days > 1, days), false);
+    let message = said(context, &text.message).map_err(Verdict::failed)?;
     let (flow, facts) = (context.flow, &*context.facts);
-    let message = said(facts, &text.message).ok_or_else(|| Verdict::failed("message_missing"))?;
     let via = flow.carriers(&text.via, facts.intent.as_deref());
     if via.is_empty() && flow.needs_media(facts.intent.as_deref()) {
         return Err(Verdict::failed("no_media"));
@@ -448,30 +450,49 @@ fn good_for(flow: &Flow, links: &[ResolvedLink], left_ms: Option<i64>) -> Option
     [page.filter(|_| ours), left].into_iter().flatten().min().filter(|minutes| *minutes > 0)
 }
 
-/// Whom the text shows as its sender. One that went out a moment ago, or goes out later, may be
-/// another's.
+/// Whom the text shows as its sender, and how long its link is good: of one that was accepted now.
+/// One that went out a moment ago, or goes out later, may be another's, and its link older.
 fn learn_sender(outcome: &TextOutcome, context: &mut Context<'_>) {
     let sender = match outcome {
         TextOutcome::Accepted { sender } => {
             context.flow.senders.iter().find(|known| known.name == *sender)
         }
-        _ => None,
+        _ => {
+            for field in [MINUTES, ONE_DAY, DAYS] {
+                context.facts.learn(field, "", false);
+            }
+            None
+        }
     };
     let number =
         sender.filter(|sender| sender.channel == "sms" && E164::parse(&sender.from, "").is_ok());
-    // A short code is neither.
-    let is_named =
-        |sender: &&Sender| sender.channel != "sms" || sender.from.chars().any(char::is_alphabetic);
+    // A short code is neither, nor the id of a service that picks one of many numbers.
+    let is_name = |from: &str| from.len() <= LONGEST_NAME && from.chars().any(char::is_alphabetic);
+    let is_named = |sender: &&Sender| sender.channel != "sms" || is_name(&sender.from);
     let named = sender.filter(is_named).map_or("", |_| "yes");
     let number = number.map_or("", |sender| sender.from.as_str());
     context.facts.learn(FROM, number, false);
     context.facts.learn(NAMED, named, false);
 }
 
-/// A message in the language of the call, its fields filled in.
-pub(crate) fn said(facts: &Facts, message: &BTreeMap<String, String>) -> Option<String> {
-    let template = message.get(&facts.language).or_else(|| message.get(""))?;
-    fill(template, |name| facts.field(name), |value| Some(value.to_owned()))
+/// A message in the language of the call, its fields filled in; `Err`: why there is none. Account
+/// data is for those who proved who they are. What a field holds makes no text UCS-2 whose own words
+/// are not, and so none longer than the linter counted (E09).
+pub(crate) fn said(
+    context: &Context<'_>,
+    message: &BTreeMap<String, String>,
+) -> Result<String, &'static str> {
+    const MISSING: &str = "message_missing";
+    let (flow, facts) = (context.flow, &*context.facts);
+    let template = message.get(&facts.language).or_else(|| message.get("")).ok_or(MISSING)?;
+    if context.level() < Level::L2 && check::holds_account_data(flow, template) {
+        return Err(check::NOT_PROVED);
+    }
+    let write = match segments(template).encoding {
+        Encoding::Gsm7 => gsm7::fit,
+        Encoding::Ucs2 => str::to_owned,
+    };
+    fill(template, |name| facts.field(name), |value| Some(write(value))).ok_or(MISSING)
 }
 
 fn ms(ms: u32) -> Duration {

@@ -532,7 +532,7 @@ impl RemoteCall {
         if let Some(reason) = suppressed {
             self.suppressed.get_or_insert_with(|| reason.clone());
         }
-        for row in self.ledger.take(record) {
+        for row in self.ledger.take(record, &self.snapshot.prompts) {
             services.store(row);
         }
     }

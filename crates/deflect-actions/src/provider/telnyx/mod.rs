@@ -58,6 +58,12 @@ struct To {
 #[derive(Deserialize)]
 struct Cost {
     amount: Option<String>,
+    currency: Option<String>,
+}
+
+/// Micros and currency of what a message costs, as far as they are told.
+fn price(cost: Option<Cost>) -> (Option<i64>, Option<String>) {
+    cost.map_or((None, None), |cost| (cost.amount.as_deref().and_then(micros), cost.currency))
 }
 
 #[derive(Deserialize, Default)]
@@ -141,9 +147,11 @@ async fn accepted(response: Response) -> Result<Accepted, SendError> {
         return Err(SendError::unclear());
     }
     let status = message.to.first().and_then(|to| codes::state(&to.status));
+    let (price_micros, currency) = price(message.cost);
     Ok(Accepted {
         segments: message.parts,
-        price_micros: message.cost.and_then(|cost| micros(&cost.amount?)),
+        price_micros,
+        currency,
         state: status.filter(|s| matches!(s, State::Failed)).unwrap_or(State::Accepted),
         ..Accepted::of(message.id)
     })

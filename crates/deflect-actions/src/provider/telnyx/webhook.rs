@@ -7,7 +7,7 @@ use super::{
     Cost, To,
     codes::{self, TelnyxError},
 };
-use crate::provider::{Class, Event, Inbound, Malformed, Receipt, State, answer::micros, hook};
+use crate::provider::{Class, Event, Inbound, Malformed, Receipt, State, hook};
 
 #[derive(Deserialize)]
 struct Body {
@@ -70,12 +70,14 @@ fn receipt(payload: Payload) -> Result<Receipt, Malformed> {
     // Of the address that we gave with the message, which is signed like the rest.
     let query = payload.webhook_url.as_deref().and_then(|url| Some(url.split_once('?')?.1));
     let reference = query.and_then(|q| q.split('&').find_map(|p| p.strip_prefix("message=")));
+    let (price_micros, currency) = super::price(payload.cost);
     Ok(Receipt {
         reference: reference.map(str::to_owned),
         class: if failed && landline { Some(Class::NotTextable) } else { class },
         code: code.map(|code| code.to_string()),
         segments: payload.parts,
-        price_micros: payload.cost.and_then(|cost| micros(&cost.amount?)),
+        price_micros,
+        currency,
         ..Receipt::of(payload.id, state)
     })
 }
@@ -116,6 +118,7 @@ mod tests {
             reference: Some("0199-a.2".to_owned()),
             segments: Some(2),
             price_micros: Some(5_100),
+            currency: Some("USD".to_owned()),
             ..Receipt::of("m1", State::Delivered)
         };
         assert_eq!(events, [Event::Receipt(receipt)]);

@@ -30,6 +30,7 @@ struct Entry {
     error_code: Option<i64>,
     num_segments: Option<String>,
     price: Option<String>,
+    price_unit: Option<String>,
 }
 
 /// The parameters of the question.
@@ -82,6 +83,7 @@ impl Entry {
             code: self.error_code.map(|code| code.to_string()),
             segments: self.num_segments.and_then(|n| n.parse().ok()),
             price_micros: self.price.as_deref().and_then(micros),
+            currency: self.price_unit.map(|unit| unit.to_uppercase()),
             ..Receipt::of(self.sid, state)
         }
     }

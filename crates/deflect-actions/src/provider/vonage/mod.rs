@@ -20,6 +20,9 @@ use super::{
 /// Where the SMS API is.
 const API: &str = "https://rest.nexmo.com";
 
+/// Its prices are in euros, whatever the account is kept in.
+const CURRENCY: &str = "EUR";
+
 /// An account at Vonage.
 #[derive(Clone)]
 pub struct Vonage {
@@ -150,6 +153,7 @@ async fn taken(response: Response) -> Result<Accepted, SendError> {
     Ok(Accepted {
         segments: i64::try_from(answer.messages.len()).ok(),
         price_micros: prices.sum(),
+        currency: Some(CURRENCY.to_owned()),
         ..Accepted::of(first.message_id.clone())
     })
 }

@@ -41,6 +41,7 @@ pub(super) fn event(parameters: &[(String, String)]) -> Result<Event, Malformed>
         class: if expired { Some(Class::Expired) } else { class },
         code: code.map(str::to_owned),
         price_micros: of("price").and_then(micros),
+        currency: Some(super::CURRENCY.to_owned()),
         ..Receipt::of(id, state)
     }))
 }

@@ -272,15 +272,15 @@ impl Store {
     }
 
     /// Back into the queue after a definite failure, or when evidence says that it never
-    /// arrived.
+    /// arrived; `false`: it is somebody else's by now, or further.
     pub(crate) async fn requeue(
         &self,
         message_id: &str,
         try_no: i64,
         next_ms: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.write(async |conn| {
-            sqlx::query(
+            let done = sqlx::query(
                 "UPDATE message SET state = 'queued', next_try_ms = $2, write_ms = NULL, \
              claimed_by = NULL, lease_until_ms = NULL \
              WHERE message_id = $1 AND try_no = $3 AND state IN ('claimed','ambiguous')",
@@ -290,7 +290,7 @@ impl Store {
             .bind(try_no)
             .execute(&mut *conn)
             .await?;
-            Ok(())
+            Ok(done.rows_affected() == 1)
         })
         .await
     }

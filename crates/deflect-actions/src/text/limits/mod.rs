@@ -83,12 +83,12 @@ impl Window {
         let prefix = Texts::prefix_of(to, config);
         let alike = || self.lock().alike(prefix, now);
         if self.opened.by_nobody(store, prefix, alike, now).await? {
-            let prefix = to.prefix(usize::from(config.limits.prefix_digits)).to_owned();
+            let prefix = texts::prefix(to.as_str(), config.limits.prefix_digits).to_owned();
             return Ok(Some(Rule { rule: "open_rate", scope: "prefix", key: prefix }));
         }
         let segments = message_text::segments(&order.text).count;
         let micros = config.price(&order.call.business, to.region(), &order.via, segments);
-        let mut text = SentText {
+        let text = SentText {
             message_id: message_id.to_owned(),
             caller_key: order.call.caller_key.clone(),
             dest_key: keys.0.clone(),
@@ -101,14 +101,14 @@ impl Window {
             price_micros: Some(micros),
         };
         let caller = order.call.caller_key_prev.as_deref();
-        let before = Before { caller, number: &keys.1 };
+        let before = Before { caller, number: &keys.1, many: None };
         let (mut bites, mut told) = self.lock().take(&text, config, to, before, now);
-        if bites
-            .as_ref()
-            .is_some_and(|rule| rule.scope == "caller" && ours(rule, store, config, order))
-        {
-            text.caller_key = None;
-            (bites, told) = self.lock().take(&text, config, to, before, now);
+        let many = bites.as_ref().and_then(|rule| many_people(rule, store, config, order));
+        if many.is_some() {
+            let before = Before { many, ..before };
+            let (bites_now, told_now) = self.lock().take(&text, config, to, before, now);
+            // What was told by the first look is not told again.
+            (bites, told) = (bites_now, told.or(told_now));
         }
         if let Some(percent) = told {
             tracing::error!(percent, "the texts of a day cost that much of `spend_per_day`");
@@ -187,11 +187,32 @@ impl Window {
     }
 }
 
-/// Whether the caller came with a number of our own, as behind a PBX that puts its number in the
-/// place of every caller's: that is many people.
-fn ours(rule: &Rule, store: &Store, config: &TextConfig, order: &TextOrder) -> bool {
+/// A caller's number that is not one person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Many {
+    /// One of our own, as behind a PBX that puts its number in the place of every caller's; or as
+    /// anybody can forge it. They have a limit together.
+    Together,
+    /// The operator says that many people call from it.
+    Free,
+}
+
+/// Whether the caller whom a limit bites is many people.
+fn many_people(rule: &Rule, store: &Store, config: &TextConfig, order: &TextOrder) -> Option<Many> {
+    if rule.scope != "caller" {
+        return None;
+    }
     let call = &order.call;
-    let numbers = config.own_numbers.iter().chain(&call.did).filter_map(|own| own.parse().ok());
-    let key = |own: E164| store.keys().caller_keys(&call.business, &own, call.started_ms).0;
-    numbers.map(key).any(|key| key == rule.key)
+    let is_one_of = |numbers: &mut dyn Iterator<Item = &String>| {
+        let mut numbers = numbers.filter_map(|own| own.parse().ok());
+        let key = |own: E164| store.keys().caller_keys(&call.business, &own, call.started_ms).0;
+        numbers.any(|own| key(own) == rule.key)
+    };
+    if is_one_of(&mut config.shared_callers.iter()) {
+        Some(Many::Free)
+    } else if is_one_of(&mut config.own_numbers.iter().chain(&call.did)) {
+        Some(Many::Together)
+    } else {
+        None
+    }
 }

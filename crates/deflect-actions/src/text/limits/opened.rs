@@ -8,6 +8,7 @@ use std::{
 
 use uuid::Uuid;
 
+use super::texts::first_id_after;
 use crate::store::{Store, StoreError};
 
 /// Nothing is said of fewer texts.
@@ -18,6 +19,8 @@ const PERCENT: usize = 3;
 const SAMPLE: usize = 200;
 /// What was found holds for so long, ms.
 const FRESH_MS: i64 = 1_000;
+/// A text that nobody has opened counts when it is this old, ms: before, it says nothing.
+const RIPE_MS: i64 = 30 * 60_000;
 
 /// What was found of each prefix, by its hash, and when.
 #[derive(Debug, Default)]
@@ -38,13 +41,21 @@ impl Opened {
             return Ok(*found);
         }
         let ids = alike();
-        if ids.len() <= TEXTS {
+        let (ripe, young) =
+            ids.split_at(ids.partition_point(|id| *id < first_id_after(now - RIPE_MS)));
+        if ripe.len() <= TEXTS {
             return Ok(false);
         }
-        let count = ids.len().min(SAMPLE);
-        let sample = (0..count).map(|n| Uuid::from_u128(ids[n * ids.len() / count]).to_string());
-        let (tracked, by_people) = store.opened_of::<SAMPLE>(sample.collect()).await?;
-        let found = tracked > TEXTS && by_people * 100 < tracked * PERCENT;
+        let few = |tracked: usize, by_people: usize| {
+            tracked > TEXTS && by_people * 100 < tracked * PERCENT
+        };
+        let (tracked, by_people) = store.opened_of::<SAMPLE>(sample(ripe)).await?;
+        let mut found = few(tracked, by_people);
+        if found {
+            // Of those that are younger, the opened ones count.
+            let (_, young) = store.opened_of::<SAMPLE>(sample(young)).await?;
+            found = few(tracked + young, by_people + young);
+        }
         let mut all = self.lock();
         all.retain(|_, (at, _)| fresh(*at));
         all.insert(prefix, (now, found));
@@ -54,4 +65,10 @@ impl Opened {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, (i64, bool)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Some of many, evenly spread.
+fn sample(ids: &[u128]) -> Vec<String> {
+    let count = ids.len().min(SAMPLE);
+    (0..count).map(|n| Uuid::from_u128(ids[n * ids.len() / count]).to_string()).collect()
 }

@@ -8,7 +8,7 @@ use std::{
 use message_text::E164;
 use uuid::Uuid;
 
-use super::{DAY_MS, Rule, counted::Counted};
+use super::{DAY_MS, Many, Rule, counted::Counted};
 use crate::{
     store::{SentText, Store},
     text::TextConfig,
@@ -19,7 +19,9 @@ const HOUR_MS: i64 = 3_600_000;
 /// Shares of the day's money that are told, in percent.
 const ALARMS: [u8; 3] = [50, 80, 100];
 /// The guard of opened links looks back so far, ms.
-const OPEN_MS: i64 = 30 * MINUTE_MS;
+const OPEN_MS: i64 = 150 * MINUTE_MS;
+/// A prefix leaves so many digits of a number unsaid at least.
+const UNSAID: usize = 3;
 
 /// A message's id: a UUIDv7, so that ids are in order of time.
 pub(super) type Id = u128;
@@ -48,6 +50,8 @@ enum By {
     Line,
     Country,
     Client,
+    /// Callers of a line without a number.
+    Nobody,
 }
 
 /// What caller and number of a text were known by under the previous epoch's secret.
@@ -55,6 +59,8 @@ enum By {
 pub(super) struct Before<'a> {
     pub caller: Option<&'a str>,
     pub number: &'a str,
+    /// Many people call from the caller's number.
+    pub many: Option<Many>,
 }
 
 /// What is needed to forget a text, or to count it by another prefix.
@@ -152,7 +158,7 @@ impl Texts {
 
     /// Names the numbers that begin like `to`.
     pub fn prefix_of(to: &E164, config: &TextConfig) -> u64 {
-        hash(By::Prefix, to.prefix(usize::from(config.limits.prefix_digits)))
+        hash(By::Prefix, prefix(to.as_str(), config.limits.prefix_digits))
     }
 
     /// Ids of texts to numbers with a prefix, oldest first, as far as the guard looks back.
@@ -185,14 +191,25 @@ impl Texts {
             within(HOUR_MS) >= limits.caller_hour as usize
                 || within(DAY_MS) >= limits.caller_day as usize
         };
-        let by_caller = |key: &&String| too_many(By::Caller, key, before.caller);
+        // As many an hour as a line sends a minute.
+        let joint = limits.line_minute as usize;
+        let of_many =
+            |key: &str| self.counted.count(hash(By::Caller, key), first_id_after(now - HOUR_MS));
+        let by_caller = |key: &&String| match before.many {
+            Some(Many::Free) => false,
+            Some(Many::Together) => of_many(key) >= joint,
+            None => too_many(By::Caller, key, before.caller),
+        };
         if let Some(caller) = new.caller_key.as_ref().filter(by_caller) {
             return rule("texts_per_caller", "caller", caller);
+        }
+        if new.is_nobodys() && reached(By::Nobody, &new.line, HOUR_MS, limits.line_minute) {
+            return rule("texts_per_caller", "line", &new.line);
         }
         if too_many(By::Number, &new.dest_key, Some(before.number)) {
             return rule("texts_per_caller", "destination", &new.dest_key);
         }
-        let prefix = to.prefix(usize::from(limits.prefix_digits));
+        let prefix = prefix(to.as_str(), limits.prefix_digits);
         if reached(By::Prefix, prefix, HOUR_MS, limits.prefix_hour) {
             return rule("texts_per_prefix", "prefix", prefix);
         }
@@ -224,14 +241,15 @@ impl Texts {
         let caller = text.caller_key.as_ref().map(|key| hash(By::Caller, key));
         let persons = [hash(By::Number, &text.dest_key)];
         let groups = [hash(By::Line, &text.line), hash(By::Country, &text.region)];
+        let nobody = text.is_nobodys().then(|| hash(By::Nobody, &text.line));
         let text = Text {
             persons: persons.into_iter().chain(caller).collect(),
-            groups: groups.into_iter().chain(client).collect(),
+            groups: groups.into_iter().chain(client).chain(nobody).collect(),
             to: to.map(String::into_boxed_str),
             cost: config.cost(text),
         };
         text.persons.iter().for_each(|person| self.counted.insert(*person, id));
-        for group in text.groups.iter().copied().chain(prefix(&text, self.digits)) {
+        for group in text.groups.iter().copied().chain(of_prefix(&text, self.digits)) {
             self.counted.insert_of_many(group, id);
         }
         self.spent += text.cost;
@@ -241,7 +259,7 @@ impl Texts {
     fn remove(&mut self, id: Id) {
         let Some(text) = self.by_id.remove(&id) else { return };
         text.persons.iter().for_each(|person| self.counted.remove(*person, id));
-        for group in text.groups.iter().copied().chain(prefix(&text, self.digits)) {
+        for group in text.groups.iter().copied().chain(of_prefix(&text, self.digits)) {
             self.counted.remove_of_many(group, id);
         }
         self.spent -= text.cost;
@@ -254,23 +272,28 @@ impl Texts {
             return;
         }
         for (id, text) in &self.by_id {
-            if let Some(group) = prefix(text, before) {
+            if let Some(group) = of_prefix(text, before) {
                 self.counted.remove_of_many(group, *id);
             }
-            if let Some(group) = prefix(text, digits) {
+            if let Some(group) = of_prefix(text, digits) {
                 self.counted.insert_of_many(group, *id);
             }
         }
     }
 }
 
-fn prefix(text: &Text, digits: u8) -> Option<u64> {
-    let to = text.to.as_ref()?;
-    Some(hash(By::Prefix, &to[..to.len().min(usize::from(digits) + 1)]))
+fn of_prefix(text: &Text, digits: u8) -> Option<u64> {
+    Some(hash(By::Prefix, prefix(text.to.as_ref()?, digits)))
+}
+
+/// How a number, E.164, begins: as many digits, and never nearly all of it.
+pub(super) fn prefix(number: &str, digits: u8) -> &str {
+    let most = number.len().saturating_sub(UNSAID);
+    number.get(..most.min(usize::from(digits) + 1)).unwrap_or(number)
 }
 
 /// The first id after a moment.
-fn first_id_after(at_ms: i64) -> Id {
+pub(super) fn first_id_after(at_ms: i64) -> Id {
     last_id_of(at_ms) + 1
 }
 

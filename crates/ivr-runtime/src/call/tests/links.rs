@@ -30,7 +30,7 @@ kind          = "signed"
 url           = "https://shop.example.com/orders/{order_ref}"
 if_missing    = "pages"
 context       = ["customer_id", "path", "language"]
-context_level = "L1"
+context_level = "L2"
 [link.pages]
 url = "https://help.example.com/pages"
 [step.hello]
@@ -254,12 +254,14 @@ fn ic_03_account_data_goes_with_a_link_only_at_the_level_that_was_proved() {
     };
     let proved = sent("true");
     assert_eq!(proved.links[0].url, "https://shop.example.com/orders/o%209");
-    assert_eq!(proved.links[0].level, Level::L1, "no more than the link hands over");
+    assert_eq!(proved.links[0].level, Level::L2);
     let context: Vec<(&str, &str)> =
         proved.links[0].context.iter().map(|(k, v)| (k.as_str(), v.0.as_str())).collect();
     let path = "hello offer menu who choose status";
     assert_eq!(context, [("customer_id", "c7"), ("language", "en-GB"), ("path", path)]);
     let stranger = sent("false");
+    assert_eq!(stranger.links[0].name, "pages", "the address itself tells the order");
+    assert_eq!(stranger.links[0].url, "https://help.example.com/pages");
     assert_eq!(stranger.links[0].level, Level::L0);
     assert!(stranger.links[0].context.is_empty());
     assert_eq!(format!("{:?}", proved.links[0].context["customer_id"]), "Hidden");
@@ -284,6 +286,106 @@ fn nothing_of_an_account_goes_to_a_number_that_was_typed_whatever_was_proved() {
     assert_eq!(text.to.as_ref().map(|to| to.0.as_str()), Some("+447700900123"));
     let link = &text.links[0];
     assert_eq!((link.level, link.context.len()), (Level::L0, 0));
+    assert_eq!((&*link.name, &*link.url), ("pages", "https://help.example.com/pages"));
+}
+
+#[test]
+fn ic_03_a_number_on_file_gets_no_account_data_and_who_proved_nothing_no_text_with_it() {
+    let who = |verified: &str| {
+        let values = [("customer_id", "c7"), ("order_ref", "o9"), ("verified", verified)];
+        let values = values.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        Obedient {
+            fetched: BTreeMap::from([("who".to_owned(), FetchOutcome::Values(values))]),
+            ..chat_is(LinkIs::NotAvailable)
+        }
+    };
+    // L1: the number is on file, and vouched for.
+    let on_file = Facts { attestation: Some("A".into()), proved: Level::L1, ..facts() };
+    let mut phone = self::phone(FLOW, on_file, who("false"));
+    phone.wait(1).press('2').wait(5).press('1').wait(10);
+    assert_eq!(
+        (&*phone.texts()[0].links[0].name, phone.texts()[0].links[0].context.len()),
+        ("pages", 0)
+    );
+    // The text itself tells it, or a link that nothing takes the place of.
+    let in_text = FLOW.replace(
+        "link     = \"status\"\nmessage  = \"Example: {link}",
+        "link     = \"pages\"\nmessage  = \"Example: {order_ref} {link}",
+    );
+    let alone = FLOW.replace("if_missing    = \"pages\"\n", "");
+    for flow in [&in_text, &alone] {
+        for (verified, sent) in [("true", 1), ("false", 0)] {
+            let mut phone = self::phone(flow, facts(), who(verified));
+            phone.wait(1).press('2').wait(5).press('1').wait(10);
+            assert_eq!(phone.texts().len(), sent, "{verified}");
+            if sent == 0 {
+                assert!(phone.notes().contains(&"not_proved"), "{:?}", phone.notes());
+                assert_eq!(
+                    (phone.forwards(), phone.heard().contains(&"not-sent")),
+                    (vec!["other"], true)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn ic_03_an_offer_of_account_data_is_not_made_to_who_proved_nothing() {
+    let offered = FLOW
+        .replace("[step.choose]\ndo       = \"menu\"", "[step.choose]\ndo       = \"offer\"\nlink = \"status\"\naccept = [\"1\"]\nif_not_offered = \"agents\"")
+        .replace("if_missing    = \"pages\"\n", "");
+    let who = |verified: &str| {
+        let values = [("customer_id", "c7"), ("order_ref", "o9"), ("verified", verified)];
+        let values = values.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        Obedient {
+            fetched: BTreeMap::from([("who".to_owned(), FetchOutcome::Values(values))]),
+            ..chat_is(LinkIs::NotAvailable)
+        }
+    };
+    for (verified, why) in
+        [("true", &["not_available"][..]), ("false", &["not_available", "not_proved"])]
+    {
+        let mut phone = self::phone(&offered, facts(), who(verified));
+        phone.wait(1).press('2').wait(3);
+        assert_eq!(phone.suppressed(), why);
+    }
+}
+
+#[test]
+fn e09_what_a_system_calls_the_caller_makes_no_text_longer_than_was_counted() {
+    let long = "Example: {customer_id}, your order is on its way to you and will be with you before \
+                six this evening; nobody needs to sign for it, and all about it is here {link}";
+    let flow = FLOW.replace(
+        "link     = \"status\"\nmessage  = \"Example: {link}",
+        &format!("link     = \"pages\"\nmessage  = \"{long}"),
+    );
+    let sent = |flow: &str, name: &str| {
+        let values = [("customer_id", name), ("order_ref", "o9"), ("verified", "true")];
+        let values = values.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let world = Obedient {
+            fetched: BTreeMap::from([("who".to_owned(), FetchOutcome::Values(values))]),
+            ..chat_is(LinkIs::NotAvailable)
+        };
+        let mut phone = self::phone(flow, facts(), world);
+        phone.wait(1).press('2').wait(5).press('1').wait(10);
+        phone.texts()[0].message.clone()
+    };
+    for (name, written) in
+        [("François", "Francois"), ("Siobhán O’Hara", "Siobhan O'Hara"), ("Иван", "????")]
+    {
+        let text = sent(&flow, name);
+        assert!(text.starts_with(&format!("Example: {written}, ")), "{text}");
+        assert_eq!(message_text::segments(&text).encoding, message_text::Encoding::Gsm7);
+    }
+    // A text that is UCS-2 by itself was counted so.
+    let text = sent(
+        &FLOW.replace(
+            "link     = \"status\"\nmessage  = \"Example: {link}",
+            "link     = \"pages\"\nmessage  = \"Example: aquí, {customer_id} {link}",
+        ),
+        "Иван",
+    );
+    assert!(text.contains("Иван"), "{text}");
 }
 
 #[test]
@@ -304,7 +406,8 @@ fn ex_03_a_link_without_its_field_is_replaced_by_the_one_declared_for_that() {
         r#"save       = ["customer_id", "order_ref"]"#,
         r#"save = ["customer_id", "order_ref"]"#,
     );
-    let values = BTreeMap::from([("customer_id".to_owned(), "c7".to_owned())]);
+    let values = [("customer_id", "c7"), ("verified", "true")];
+    let values = values.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let world = Obedient {
         fetched: BTreeMap::from([("who".to_owned(), FetchOutcome::Values(values))]),
         ..chat_is(LinkIs::NotAvailable)

@@ -133,6 +133,23 @@ fn a_number_that_its_trunk_wants_confirmed_is_read_back_whatever_the_step_says()
 }
 
 #[test]
+fn an_offer_whose_text_may_not_ask_is_not_made_where_the_number_is_to_be_confirmed() {
+    for (confirm, to_confirm, why) in [
+        (ConfirmNumber::Never, true, &["number_not_confirmed"][..]),
+        (ConfirmNumber::Never, false, &[]),
+        (ConfirmNumber::IfNotMobile, true, &[]),
+    ] {
+        let mut draft = offering(|_, _| {});
+        ask(&mut draft, confirm, true);
+        let caller = Facts { to_confirm, ..british() };
+        let mut phone = Phone::call_with(draft, caller, world());
+        phone.wait(1);
+        assert_eq!(phone.suppressed(), why);
+        assert_eq!(phone.heard().contains(&"offer-text"), why.is_empty(), "{confirm:?}");
+    }
+}
+
+#[test]
 fn x_01_an_offer_is_made_to_such_a_caller_where_its_text_says_that_it_asks() {
     for (written, made) in [(true, true), (false, false)] {
         let mut draft = offering(|_, _| {});

@@ -69,7 +69,8 @@ fn kh_18_set_puts_intent_language_consent_and_flag_on_record() {
     has(Record::Language { language: "es-ES".into() });
     has(Record::Flag { name: "marked".into() });
     let (name, at_ms) = ("follow_up".into(), facts().start_ms);
-    has(Record::Consent { name, step: "set".into(), at_ms });
+    let (step, prompt) = ("set".into(), String::new());
+    has(Record::Consent { name, step, prompt, pressed: None, at_ms });
     assert!(phone.has(&Output::Play {
         id: 1,
         language: "es-ES".into(),

@@ -110,11 +110,16 @@ fn queued_is_sent_only_where_the_flow_says_so() {
 }
 
 #[test]
-fn a_text_accepted_after_it_was_queued_is_sent() {
+fn x_03_a_text_that_is_queued_is_told_at_once_for_nothing_more_is_heard_of_it() {
     let mut phone = Phone::call_with(minimal(), facts(), saying(TextOutcome::Queued));
     phone.press('1').wait(4);
-    phone.0.input(Input::Text(TextOutcome::Accepted { sender: "sandbox".into() }));
-    assert_eq!(phone.heard(), ["welcome", "one-moment", "sent"]);
+    assert_eq!(
+        phone.heard(),
+        ["welcome", "one-moment", "may-still-arrive"],
+        "no wait for a report"
+    );
+    phone.wait(3);
+    assert_eq!(phone.forwards(), ["agents"]);
 }
 
 #[test]

@@ -230,7 +230,9 @@ fn shared(senders: Vec<Sender>) -> Shared {
 
 fn phone(flow: &str, world: Obedient) -> Phone {
     let sender = crate::sim::draft::sender;
-    let senders = vec![sender("uk", "sms", false), sender("wa", "whatsapp", true)];
+    let mut pool = sender("pool", "sms", false);
+    pool.from = "MG0123456789abcdef0123456789abcdef".into();
+    let senders = vec![sender("uk", "sms", false), sender("wa", "whatsapp", true), pool];
     let checked = load(flow, "flow.toml", &shared(senders), &AnyPrompt);
     let flow = checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings));
     let call = Call::new(Duration::ZERO, Arc::new(flow), facts());
@@ -293,11 +295,14 @@ fn ex_16_who_was_sent_a_text_hears_from_whom_and_for_how_long_as_far_as_that_is_
     for (flow, sender, said) in [
         (FLOW.to_owned(), "uk", from()),
         (FLOW.to_owned(), "wa", named()),
-        (page(48), "uk", [from(), days.clone()].concat()),
+        (page(48), "uk", [from(), days].concat()),
         (page(24), "wa", [named(), valid(&["sent-one-day"])].concat()),
         (page(3), "wa", [named(), valid(&["sent-valid", "f-3", "f-hour-many"])].concat()),
-        // It went out a moment ago, by whichever sender.
-        (page(71), "", days),
+        // It went out a moment ago, by whichever sender, and its link is as old as that.
+        (page(71), "", vec![]),
+        (page(24), "", vec![]),
+        // A service picks one of many numbers.
+        (FLOW.to_owned(), "pool", vec![]),
     ] {
         let outcome = match sender {
             "" => TextOutcome::Duplicate,
