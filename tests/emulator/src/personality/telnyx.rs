@@ -62,7 +62,7 @@ pub(super) fn event(event: &Event<'_>, base: &str) -> Value {
         _ => {
             let hook = |reference| format!("{base}/webhooks/telnyx/telnyx?message={reference}");
             json!({
-                "id": event.id, "errors": errors, "parts": 2, "cost": { "amount": "0.0051" },
+                "id": event.id, "errors": errors, "parts": 2, "cost": { "amount": "0.0051", "currency": "USD" },
                 "to": [{ "phone_number": event.number, "status": status, "line_type": "Wireless" }],
                 "webhook_url": event.reference.map(hook),
             })
