@@ -172,7 +172,8 @@ async fn ic_06_what_a_node_promised_before_it_died_is_kept_once(db: Db) {
     let queued = "SELECT COUNT(*) FROM message WHERE state = 'queued' AND next_try_ms = ";
     let queued = format!("{queued}{due_ms}");
     assert_eq!((db.number(promised).await, db.number(&queued).await), (Some(3), Some(1)));
-    let open = "SELECT COUNT(*) FROM follow_up WHERE order_enc LIKE '%447%' OR dest_key LIKE '+%'";
+    let open =
+        "SELECT COUNT(*) FROM follow_up WHERE order_enc LIKE '%447400%' OR dest_key LIKE '+%'";
     assert_eq!(db.number(open).await, Some(0));
     first.store().erase_number("retail", &mobile(2)).await.unwrap();
     assert_eq!(db.number(promised).await, Some(2), "nothing follows for who was forgotten");

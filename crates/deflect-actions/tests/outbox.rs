@@ -150,7 +150,7 @@ async fn kh_03_429_is_tried_again_after_the_time_the_provider_names(db: Db) {
 }
 
 async fn kh_03_whatever_time_a_provider_names_its_refusal_is_told_and_nothing_ends(db: Db) {
-    let (_twilio, base) = FakeTwilio::start(&[Does::Refuse(429, 20429, Some(u64::MAX))]).await;
+    let (_twilio, base) = FakeTwilio::start(&[Does::Refuse(429, 20429, Some(u64::MAX))]);
     let texts = service(&db, config(&[base])).await;
     let outcome = texts.send(order(texts.store(), &mobile(1))).await;
     assert_eq!(outcome, TextOutcome::Failed { class: "rate_limited".to_owned() });
@@ -162,8 +162,8 @@ async fn kh_03_whatever_time_a_provider_names_its_refusal_is_told_and_nothing_en
 }
 
 async fn kh_03_a_provider_that_takes_texts_and_answers_too_late_is_not_down(db: Db) {
-    let slow = [const { Does::Slow(1_500) }; 6];
-    let (twilio, base) = FakeTwilio::start(&slow).await;
+    let slow = [const { Does::Slow(Duration::from_millis(1_500)) }; 6];
+    let (twilio, base) = FakeTwilio::start(&slow);
     let texts = service(&db, config(&[base])).await;
     let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
     let all: Vec<_> = (1..=6)

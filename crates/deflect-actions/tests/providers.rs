@@ -366,7 +366,7 @@ async fn credentials_are_checked_without_a_text() {
 
 async fn e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders(db: Db) {
     let is = Personality::Telnyx;
-    let emulator = Emulator::start(is).await;
+    let emulator = account(is);
     for (n, (currency, then, told)) in (1..).zip([("GBP", 40_000, 40_000), ("USD", 40_000, 5_100)])
     {
         let mut config = TextConfig { limits: wide(), ..TextConfig::default() };
@@ -386,7 +386,7 @@ async fn e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders(db:
         let at_ms = texts.store().clock().now_ms();
         let (reference, number) = (format!("{id}.1"), mobile(n));
         let event = Event {
-            id: &emulator.id(n as usize - 1),
+            id: &is.id(n as usize),
             reference: Some(&reference),
             number: number.as_str(),
             says: Says::Delivered,

@@ -22,6 +22,9 @@ pub const KEYS: &str = include_str!("keys.toml");
 /// A flow that plays nothing: the call is unanswered until its target answers.
 pub const FORWARD: &str = include_str!("forward.toml");
 
+/// What is logged where nothing is kept back: the libraries that are quiet are named.
+const ALL: &str = "trace,sqlx=trace,hyper=trace,h2=trace,reqwest=trace,rustls=trace,tower=trace";
+
 /// A running node. Dropping it kills it.
 #[derive(Debug)]
 pub struct Engine {
@@ -79,7 +82,7 @@ impl Engine {
     pub fn tracing(bin: &str, place: &Place, config: &str, flow: &str) -> Self {
         place.write("flows/main.toml", &fill(place, flow));
         let config = place.write("carom.toml", &fill(place, config));
-        Self::run(bin.into(), config, place.folder().join("log"), ("json", Some("trace")))
+        Self::run(bin.into(), config, place.folder().join("log"), ("json", Some(ALL)))
     }
 
     fn run(

@@ -19,7 +19,7 @@ pub enum Does {
     TakeAndReset,
     /// Refuses it with this status, its own code and a `Retry-After` in seconds. By SMPP only the code
     /// counts: the command's status.
-    Refuse(u16, i64, Option<u32>),
+    Refuse(u16, i64, Option<u64>),
     /// Refuses it for this reason in its own words; a reason that it tells later is told by a receipt.
     Fail(Magic),
     /// Answers 200 with something else, without taking it, as a hotel's network does; by SMPP with a

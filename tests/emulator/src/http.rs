@@ -82,7 +82,7 @@ impl Request {
 pub(crate) struct Answer {
     pub status: u16,
     /// In seconds.
-    pub retry_after: Option<u32>,
+    pub retry_after: Option<u64>,
     pub body: String,
 }
 
