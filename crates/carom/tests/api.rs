@@ -17,6 +17,7 @@ tokens = [
   { name = "shop", secret = "file:messages", scope = "messages" },
   { name = "ivr-of-others", oauth = "file:oauth.toml", scope = "deflect" },
   { name = "hasty", secret = "file:hasty", scope = "deflect", per_minute = 2 },
+  { name = "pbx", secret = "file:sources", scope = "sources" },
   { name = "slow", secret = "file:slow", scope = "report", per_minute = 2 },
 ]
 "#;
@@ -43,14 +44,32 @@ impl Site {
 
     /// `config` ends in `[http]`.
     pub fn configured(flow: &str, config: &str) -> Self {
-        let place = Place::new();
+        Self::at(Place::new(), flow, config)
+    }
+
+    /// The same in a place that is there.
+    pub fn at(place: Place, flow: &str, config: &str) -> Self {
+        Self::with_more(place, flow, config, "")
+    }
+
+    /// The same with more sections.
+    pub fn with_more(place: Place, flow: &str, config: &str, more: &str) -> Self {
         std::fs::write(place.folder().join("oauth.toml"), OAUTH).unwrap();
-        for token in
-            ["read", "deflect", "report", "optouts", "callbacks", "messages", "slow", "hasty"]
-        {
+        for token in [
+            "read",
+            "deflect",
+            "report",
+            "optouts",
+            "callbacks",
+            "messages",
+            "sources",
+            "slow",
+            "hasty",
+        ] {
             std::fs::write(place.folder().join(token), format!("{token}-token")).unwrap();
         }
-        let engine = Engine::start_with(BIN, &place, &format!("{config}{TOKENS}{SOURCE}"), flow);
+        let engine =
+            Engine::start_with(BIN, &place, &format!("{config}{TOKENS}{SOURCE}{more}"), flow);
         Self { place, engine }
     }
 
@@ -361,6 +380,23 @@ fn kh_13_an_old_ivr_asks_and_has_the_text_sent_once() {
     }
     assert_eq!(ask(r#"{"number":"nobody","called":"x"}"#).0, 400);
     assert_eq!(database.number("SELECT COUNT(*) FROM message"), 1);
+}
+
+#[test]
+fn lp_02_the_wait_that_is_told_is_what_our_source_knows_and_no_echo() {
+    let site = Site::with(OFFERS);
+    let wait = |asked: &str| {
+        let who = "\"number\":\"+447700900467\",\"called\":\"x\",\"intent\":\"orders\"";
+        let body = format!("{{{who}{asked}}}");
+        let (status, told) = site.asks("deflect", "POST", "/v1/eligibility", &body);
+        assert_eq!(status, 200, "{told}");
+        (told["expected_wait_seconds"].clone(), told["eligible"].clone())
+    };
+    assert_eq!(wait(",\"wait_seconds\":777"), (Value::Null, json!(true)), "nobody told us");
+    let told = "{\"wait_seconds\":420}";
+    assert_eq!(site.asks("sources", "POST", "/v1/sources/queue", told).0, 204);
+    assert_eq!(wait(",\"wait_seconds\":777"), (json!(420), json!(true)));
+    assert_eq!(wait(""), (json!(420), json!(true)), "the rules know it, too");
 }
 
 #[test]
