@@ -138,6 +138,7 @@ fn kh_13_a_text_that_may_still_arrive_is_told_as_such_and_never_as_not_sent() {
     let place = Place::new();
     let twilio = Twilio::start(&place);
     twilio.always(Does::TakeAndReset);
+    twilio.hides_its_list(true);
     let offers = OFFERS.replace("only_if  = [\"long_wait\"]\n", "");
     let config = twilio.engine_config(&place);
     let site = Site::at(place, &offers, &config);

@@ -82,13 +82,13 @@ fn kh_13_an_offer_outlives_a_kill_of_the_node_that_made_it() {
     assert!(sealed.len() == 1 && !sealed[0].contains("7700900"), "{sealed:?}");
     let first = invite(&site, &offer, "k");
     assert_eq!((first.0, &first.1["state"]), (200, &json!("accepted")), "{first:?}");
+    let database = Database::of(&site.place);
+    let ends = "SELECT end_reason FROM call WHERE origin = 'api'";
+    eventually("it is one call", || (database.texts(ends) == ["deflected"]).then_some(()));
     site.engine.kill();
     site.engine.restart();
     assert_eq!(invite(&site, &offer, "k"), first, "told again after another start");
-    let database = Database::of(&site.place);
     assert_eq!(database.number("SELECT COUNT(*) FROM message"), 1);
-    let ends = "SELECT end_reason FROM call WHERE origin = 'api'";
-    assert_eq!(database.texts(ends), ["deflected"]);
 }
 
 #[test]

@@ -139,9 +139,9 @@ fn ex_09_of_two_bookings_each_is_taken_back_for_itself() {
     phone.wait(8).press('1').wait(1);
     phone.0.input(Input::Callback(CallbackOutcome::Full));
     phone.wait(8);
-    assert!(canceled(&phone).is_empty(), "nobody is there yet");
+    assert!(canceled(&phone).is_empty(), "nobody is there yet: {:?}", phone.heard());
     phone.0.input(Input::Target(TargetOutcome::Answered { human: true }));
-    assert_eq!(canceled(&phone), [1]);
+    assert_eq!(canceled(&phone), [1], "{:?} {:?}", phone.heard(), phone.forwards());
     // Nothing is heard of the second: that one is taken back, and the first is made.
     let mut phone = Phone::call_with(draft(), british(), world(None));
     phone.press('1').wait(1);
