@@ -383,23 +383,6 @@ fn kh_13_an_old_ivr_asks_and_has_the_text_sent_once() {
 }
 
 #[test]
-fn lp_02_the_wait_that_is_told_is_what_our_source_knows_and_no_echo() {
-    let site = Site::with(OFFERS);
-    let wait = |asked: &str| {
-        let who = "\"number\":\"+447700900467\",\"called\":\"x\",\"intent\":\"orders\"";
-        let body = format!("{{{who}{asked}}}");
-        let (status, told) = site.asks("deflect", "POST", "/v1/eligibility", &body);
-        assert_eq!(status, 200, "{told}");
-        (told["expected_wait_seconds"].clone(), told["eligible"].clone())
-    };
-    assert_eq!(wait(",\"wait_seconds\":777"), (Value::Null, json!(true)), "nobody told us");
-    let told = "{\"wait_seconds\":420}";
-    assert_eq!(site.asks("sources", "POST", "/v1/sources/queue", told).0, 204);
-    assert_eq!(wait(",\"wait_seconds\":777"), (json!(420), json!(true)));
-    assert_eq!(wait(""), (json!(420), json!(true)), "the rules know it, too");
-}
-
-#[test]
 fn kh_02_a_wait_told_by_an_old_ivr_is_rounded_as_the_flow_says() {
     let ten = OFFERS
         .replace(

@@ -83,7 +83,7 @@ fn kh_13_an_offer_outlives_a_kill_of_the_node_that_made_it() {
     let first = invite(&site, &offer, "k");
     assert_eq!((first.0, &first.1["state"]), (200, &json!("accepted")), "{first:?}");
     let database = Database::of(&site.place);
-    let ends = "SELECT end_reason FROM call WHERE origin = 'api'";
+    let ends = "SELECT COALESCE(end_reason, '') FROM call WHERE origin = 'api'";
     eventually("it is one call", || (database.texts(ends) == ["deflected"]).then_some(()));
     site.engine.kill();
     site.engine.restart();
@@ -109,6 +109,23 @@ fn kh_13_of_invites_at_once_that_want_another_matter_one_sends() {
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 404).count(), 5, "{statuses:?}");
     assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM message"), 1);
+}
+
+#[test]
+fn lp_02_the_wait_that_is_told_is_what_our_source_knows_and_no_echo() {
+    let site = Site::with(OFFERS);
+    let wait = |asked: &str| {
+        let who = "\"number\":\"+447700900467\",\"called\":\"x\",\"intent\":\"orders\"";
+        let body = format!("{{{who}{asked}}}");
+        let (status, told) = site.asks("deflect", "POST", "/v1/eligibility", &body);
+        assert_eq!(status, 200, "{told}");
+        (told["expected_wait_seconds"].clone(), told["eligible"].clone())
+    };
+    assert_eq!(wait(",\"wait_seconds\":777"), (Value::Null, json!(true)), "nobody told us");
+    let told = "{\"wait_seconds\":420}";
+    assert_eq!(site.asks("sources", "POST", "/v1/sources/queue", told).0, 204);
+    assert_eq!(wait(",\"wait_seconds\":777"), (json!(420), json!(true)));
+    assert_eq!(wait(""), (json!(420), json!(true)), "the rules know it, too");
 }
 
 fn offers() -> String {

@@ -132,21 +132,31 @@ fn ex_09_of_two_bookings_each_is_taken_back_for_itself() {
         outputs.filter_map(of).collect::<Vec<_>>()
     };
     let first = CallbackOutcome::Booked { day: None, time: Some("15:30".into()) };
+    let is_told = |phone: &mut Phone| {
+        phone.0.input(Input::Callback(first.clone()));
+        while phone.heard().iter().filter(|name| **name == "callback").count() < 2 {
+            phone.wait(1);
+        }
+    };
     // The second is full: who is with a person then is not rung by the first.
-    let mut phone = Phone::call_with(draft(), british(), world(None));
+    let person = target_says(&[("agents", TargetOutcome::Answered { human: true })]);
+    let nobody_books = Obedient { callback: None, ..person };
+    let mut phone = Phone::call_with(draft(), british(), nobody_books);
     phone.press('1').wait(1);
-    phone.0.input(Input::Callback(first.clone()));
-    phone.wait(8).press('1').wait(1);
+    is_told(&mut phone);
+    phone.press('1').wait(1);
     phone.0.input(Input::Callback(CallbackOutcome::Full));
-    phone.wait(8);
     assert!(canceled(&phone).is_empty(), "nobody is there yet: {:?}", phone.heard());
-    phone.0.input(Input::Target(TargetOutcome::Answered { human: true }));
+    while phone.forwards().is_empty() {
+        phone.wait(1);
+    }
+    phone.wait(3);
     assert_eq!(canceled(&phone), [1], "{:?} {:?}", phone.heard(), phone.forwards());
     // Nothing is heard of the second: that one is taken back, and the first is made.
     let mut phone = Phone::call_with(draft(), british(), world(None));
     phone.press('1').wait(1);
-    phone.0.input(Input::Callback(first));
-    phone.wait(8).press('1').wait(7);
+    is_told(&mut phone);
+    phone.press('1').wait(7);
     assert_eq!(canceled(&phone), [2]);
 }
 
