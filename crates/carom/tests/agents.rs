@@ -97,7 +97,7 @@ fn a_bot_takes_the_caller_gives_him_back_and_says_what_came_of_it() {
         "{line}"
     );
     assert!(line.contains("left by 1"), "{line}");
-    assert_eq!(engine.calls()[0]["end"], "no_route", "{line}");
+    assert_eq!(engine.calls()[0]["end"], "answered_in_ivr", "{line}");
 }
 
 #[test]
@@ -221,7 +221,7 @@ do     = ["silence", "1"]
 [test.expect]
 path    = ["bot next", "sort next", "sure next", "done 1", "bye next"]
 targets = ["bot_sip"]
-end     = "no_route"
+end     = "answered_in_ivr"
 [[test]]
 name   = "what it says is no amount"
 agents = { bot = { outcome = "order placed", amount = "much" } }

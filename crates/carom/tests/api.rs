@@ -17,6 +17,7 @@ tokens = [
   { name = "shop", secret = "file:messages", scope = "messages" },
   { name = "ivr-of-others", oauth = "file:oauth.toml", scope = "deflect" },
   { name = "hasty", secret = "file:hasty", scope = "deflect", per_minute = 2 },
+  { name = "pbx", secret = "file:sources", scope = "sources" },
   { name = "slow", secret = "file:slow", scope = "report", per_minute = 2 },
 ]
 "#;
@@ -43,14 +44,32 @@ impl Site {
 
     /// `config` ends in `[http]`.
     pub fn configured(flow: &str, config: &str) -> Self {
-        let place = Place::new();
+        Self::at(Place::new(), flow, config)
+    }
+
+    /// The same in a place that is there.
+    pub fn at(place: Place, flow: &str, config: &str) -> Self {
+        Self::with_more(place, flow, config, "")
+    }
+
+    /// The same with more sections.
+    pub fn with_more(place: Place, flow: &str, config: &str, more: &str) -> Self {
         std::fs::write(place.folder().join("oauth.toml"), OAUTH).unwrap();
-        for token in
-            ["read", "deflect", "report", "optouts", "callbacks", "messages", "slow", "hasty"]
-        {
+        for token in [
+            "read",
+            "deflect",
+            "report",
+            "optouts",
+            "callbacks",
+            "messages",
+            "sources",
+            "slow",
+            "hasty",
+        ] {
             std::fs::write(place.folder().join(token), format!("{token}-token")).unwrap();
         }
-        let engine = Engine::start_with(BIN, &place, &format!("{config}{TOKENS}{SOURCE}"), flow);
+        let engine =
+            Engine::start_with(BIN, &place, &format!("{config}{TOKENS}{SOURCE}{more}"), flow);
         Self { place, engine }
     }
 

@@ -60,7 +60,7 @@ fn dp_17_dp_20_ex_12_the_agent_finds_at_one_address_what_the_caller_typed_and_th
         json!({ "customer_id": "c-17", "customer_type": "basic" }).to_string(),
     ));
     let webhook = format!(
-        "\nwebhooks = [{{ url = \"{}/crm\", secret = \"file:hook\", events = [\"call.ended\"] }}]\n",
+        "\nwebhooks = [{{ url = \"{}/crm\", secret = \"file:hook\", events = [\"call.forwarded\", \"call.answered\", \"call.ended\"] }}]\n",
         crm.url()
     );
     let flow = FLOW.replace("{crm}", &crm.url());
@@ -79,7 +79,6 @@ fn dp_17_dp_20_ex_12_the_agent_finds_at_one_address_what_the_caller_typed_and_th
         scope.spawn(|| call(BIN, &place, &uri, &args));
         pbx.saw("X-Carom-Context: ");
         let messages = pbx.messages();
-        // DP-20, EX-19: a dispute is put through as one that matters.
         assert!(messages.contains("X-Priority: high"), "{messages}");
         let url = messages.lines().find_map(|line| line.strip_prefix("X-Carom-Context: ")).unwrap();
         let path = url.trim().split_once(":8080").unwrap().1.to_owned();
@@ -88,6 +87,15 @@ fn dp_17_dp_20_ex_12_the_agent_finds_at_one_address_what_the_caller_typed_and_th
             let told: Value = serde_json::from_str(page.split_once("\r\n\r\n")?.1).ok()?;
             (told["steps"].as_array()?.len() == 4 && told["known"].is_object()).then_some(told)
         });
+        // DP-17: the CRM hears of it while the two talk.
+        for kind in ["call.forwarded", "call.answered"] {
+            let pushed = eventually(kind, || told_of(&crm, kind));
+            assert_eq!(pushed["context_url"], url.trim(), "{pushed}");
+            assert_eq!(pushed["forward_target"], "agents", "{pushed}");
+            assert_eq!(pushed["intent"], "billing_dispute", "{pushed}");
+            assert!(!pushed.to_string().contains("+447"), "{pushed}");
+        }
+        assert_eq!(told_of(&crm, "call.ended"), None, "they talk yet");
         (path, told)
     });
     let steps: Vec<_> =
@@ -103,11 +111,63 @@ fn dp_17_dp_20_ex_12_the_agent_finds_at_one_address_what_the_caller_typed_and_th
     // When the call is over the digits are gone, and the CRM is told how it went.
     let page = get(&place, &path);
     assert!(!page.contains("known") && !page.contains("456"), "{page}");
-    let pushed = eventually("the CRM is told", || {
-        let asked = crm.asked();
-        asked.into_iter().find(|asked| asked.path == "/crm").map(|asked| asked.body)
-    });
-    let pushed: Value = serde_json::from_str(&pushed).unwrap();
-    assert_eq!((&pushed["type"], &pushed["call_id"]), (&"call.ended".into(), &told["call_id"]));
+    let pushed = eventually("the CRM is told", || told_of(&crm, "call.ended"));
+    assert_eq!(pushed["call_id"], told["call_id"]);
     assert_eq!(pushed["intent"], "billing_dispute", "{pushed}");
+}
+
+/// The event of a kind that the CRM was told.
+fn told_of(crm: &Crm, kind: &str) -> Option<Value> {
+    let asked = crm.asked().into_iter().filter(|asked| asked.path == "/crm");
+    let mut told = asked.filter_map(|asked| serde_json::from_str::<Value>(&asked.body).ok());
+    told.find(|told| told["type"] == kind)
+}
+
+const MENU: &str = r#"
+version = 1
+[flow]
+name    = "Disputes"
+default = true
+start   = "menu"
+human   = "agents"
+priority_intents = ["dispute"]
+[target.agents]
+sip            = "sip:agents@{pbx}:5060"
+answered_means = "human"
+ping_seconds   = 0
+[step.menu]
+do       = "menu"
+play     = "beep.wav"
+press    = { 1 = "dispute", 2 = "orders", 0 = "agents" }
+no_input = "agents"
+[step.dispute]
+do     = "set"
+intent = "dispute"
+then   = "agents"
+[step.orders]
+do     = "set"
+intent = "orders"
+then   = "agents"
+"#;
+
+#[test]
+fn ex_19_dp_20_a_dispute_is_put_through_as_urgent_and_nothing_else_is() {
+    let place = Place::new();
+    place.beep();
+    let engine = Engine::start_with(BIN, &place, CONFIG, MENU);
+    for (key, urgent) in [("1", true), ("2", false)] {
+        let agent = Ear::at(place.pbx());
+        let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen_once(&place);
+        let uri = format!("sip:100@{}", place.engine());
+        let _ = call(
+            BIN,
+            &place,
+            &uri,
+            &["--press", &format!("{key}@1500ms"), "--hang-up-after", "4s"],
+        );
+        let messages = pbx.succeeds();
+        assert!(messages.contains("INVITE sip:agents@"), "{messages}");
+        assert_eq!(messages.contains("\nPriority: urgent\r\n"), urgent, "{key}: {messages}");
+        engine.idle();
+    }
 }

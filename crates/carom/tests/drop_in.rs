@@ -3,7 +3,10 @@
 use std::io::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use carom_blackbox::{CONFIG, Database};
+use carom_blackbox::{
+    CONFIG, Database, Place,
+    twilio::{Does, Twilio},
+};
 use serde_json::{Value, json};
 
 use super::api::{OFFERS, Site};
@@ -56,9 +59,15 @@ fn kh_13_an_ivr_made_for_another_system_needs_only_our_address() {
     assert_eq!((status, &told["errorCode"]), (404, &json!(1004)), "{told}");
     // A request that is told again, by another key, for another address, or not signed at all.
     let forger = Keys { token_secret: "guess".to_owned(), ..keys.clone() };
-    for authorization in
-        [authorization, signed(invite, &forger), signed(eligibility, &keys), "OAuth x".to_owned()]
-    {
+    // What was signed for another host is not for us, though the request names that host.
+    let elsewhere = keys.header("POST", &format!("http://x{invite}"), "nonce-elsewhere");
+    for authorization in [
+        authorization,
+        signed(invite, &forger),
+        signed(eligibility, &keys),
+        elsewhere,
+        "OAuth x".to_owned(),
+    ] {
         let (status, told) = post(invite, &authorization, &body);
         assert_eq!((status, &told["errorCode"]), (401, &json!(1100)), "{told}");
         assert!(told["errorMessage"].is_string(), "{told}");
@@ -103,9 +112,93 @@ fn kh_13_an_ivr_made_for_another_system_needs_only_our_address() {
     assert_eq!((status, told["status"].as_str()), (200, Some("ok")), "{told}");
     let (status, told) = broadcast("+447700900474", json!({"type": "text", "speech": "Come!"}));
     assert_eq!((status, &told["error"]), (400, &json!("invalid_text")), "{told}");
+    // What a call knows of itself is not told us by others, nor is what has no room.
+    let long = "x".repeat(101);
+    for (name, value) in [
+        ("caller_key", "x"),
+        ("site_visits", "0"),
+        ("wait_minutes", "9"),
+        ("language", "en-GB"),
+        ("a b", "x"),
+        ("topic", &long),
+    ] {
+        let mut event = event.clone();
+        event["metadata"]["params"] = json!({ name: [{"value": value}] });
+        let (status, told) = broadcast("+447700900475", event);
+        assert_eq!((status, &told["error"]), (400, &json!("invalid_params")), "{name}: {told}");
+    }
     let (status, told) = post("/rest/v1/broadcast/instant", "guess", &event.to_string());
     assert_eq!((status, &told["error"]), (401, &json!("unauthorized")), "{told}");
     assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM message"), 2);
+}
+
+/// Nobody knows whether the text arrives: an IVR that is told "not sent" sends another.
+#[test]
+fn kh_13_a_text_that_may_still_arrive_is_told_as_such_and_never_as_not_sent() {
+    let place = Place::new();
+    let twilio = Twilio::start(&place);
+    twilio.always(Does::TakeAndReset);
+    twilio.hides_its_list(true);
+    let offers = OFFERS.replace("only_if  = [\"long_wait\"]\n", "");
+    let config = twilio.engine_config(&place);
+    let site = Site::at(place, &offers, &config);
+    let post =
+        |path: &str, key: &str, body: Value| site.asks_by(key, "POST", path, "", &body.to_string());
+    let deflect = "Bearer deflect-token";
+    let asked = json!({"number": "+447700900481", "called": "x", "intent": "orders"});
+    let (_, told) = post("/v1/eligibility", deflect, asked);
+    let (status, told) = post("/v1/invite", deflect, json!({"offer_id": told["offer_id"]}));
+    assert_eq!((status, &told["state"]), (202, &json!("ambiguous")), "{told}");
+    assert!(told["message_id"].is_string(), "{told}");
+
+    let asked = json!({"skill": "orders", "consumerPhoneNumber": "+447700900482"});
+    let (_, told) = post("/api/account/1/eligibility", deflect, asked);
+    let call = told["callId"].clone();
+    let (status, told) = post("/api/account/1/invite", deflect, json!({"callId": call}));
+    assert_eq!((status, told), (200, json!({"callId": call, "state": "ambiguous"})));
+
+    let event = json!({
+        "audience": [{"name": "A", "phoneNumber": "+447700900483"}],
+        "channel": {"channelName": "twilio"},
+        "payload": {"type": "event", "eventName": "orders"},
+    });
+    let (status, told) = post("/rest/v1/broadcast/instant", "deflect-token", event);
+    assert_eq!((status, told), (200, json!({"status": "ok", "state": "ambiguous"})));
+    assert_eq!(twilio.posted().len(), 3, "each was tried once");
+}
+
+#[test]
+fn kh_13_an_account_of_another_system_is_one_of_our_lines() {
+    let flow = OFFERS
+        .replace("only_if  = [\"long_wait\"]\n", "")
+        .replace("default        = true", "numbers = [\"+442079460018\"]");
+    let place = Place::new();
+    let accounts = "\n[http.accounts]\n12345678 = \"+442079460018\"\n";
+    let site = Site::with_more(place, &flow, CONFIG, accounts);
+    let post = |path: &str, body: Value| {
+        site.asks_by("Bearer deflect-token", "POST", path, "", &body.to_string())
+    };
+    let person = json!({"appType": "IVR", "consumerSections": ["orders"],
+        "engagementAttributes": [{"type": "personal", "personal": {"contacts": [{"phone": "+447700900473"}]}}]});
+    let skill = json!({"skill": "orders", "consumerPhoneNumber": "+447700900474"});
+    let event = json!({
+        "audience": [{"name": "A", "phoneNumber": "+447700900475"}],
+        "channel": {"channelName": "twilio", "externalId": "12345678"},
+        "payload": {"type": "event", "eventName": "orders"},
+    });
+    let engaged = |account: &str| {
+        let path = format!("/api/account/{account}/external/engagement?v=1.0");
+        post(&path, person.clone()).1["status"].clone()
+    };
+    let eligible = |account: &str| {
+        post(&format!("/api/account/{account}/eligibility?v=2.0"), skill.clone()).1["eligible"]
+            .clone()
+    };
+    assert_eq!((engaged("12345678"), eligible("12345678")), (json!("Available"), json!(true)));
+    assert_eq!((engaged("87654321"), eligible("87654321")), (json!("Not Available"), json!(false)));
+    assert_eq!(post("/rest/v1/broadcast/instant", event).0, 200);
+    let called = "SELECT did FROM call WHERE did <> '' AND did <> '87654321' GROUP BY did";
+    assert_eq!(Database::of(&site.place).texts(called), ["+442079460018"]);
 }
 
 /// A key of LivePerson, used as the standard says (RFC 5849), by what stands in no crate of ours.

@@ -50,6 +50,7 @@ mod links;
 mod media;
 mod newcomer;
 mod numbers;
+mod offers;
 mod operate;
 mod operator;
 mod overload;

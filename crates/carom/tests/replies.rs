@@ -1,5 +1,10 @@
 //! What people write to our senders, and who is told.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
 use carom_blackbox::{
     Database, Engine, FLOW, Place, call, eventually,
     twilio::{TOKEN, Twilio, post},
@@ -28,6 +33,7 @@ impl Site {
         place.beep();
         let (appointments, crm) = (Crm::start(Says::Status(204)), Crm::start(Says::Status(204)));
         std::fs::write(place.folder().join("hook"), "hook secret").unwrap();
+        std::fs::write(place.folder().join("desk"), "desk-token").unwrap();
         let twilio = Twilio::start(&place);
         let config = twilio.engine_config(&place);
         let config = config.replace(
@@ -37,6 +43,7 @@ impl Site {
         let config = format!(
             "{config}
 webhooks = [{{ url = \"{}/events\", secret = \"file:hook\", events = [\"message.state\", \"message.received\"] }}]
+tokens = [{{ name = \"desk\", secret = \"file:desk\", scope = \"messages\" }}]
 
 [[business.example.replies]]
 words  = [\"Yes\", \"OK\"]
@@ -116,6 +123,58 @@ fn ex_25_an_answer_is_told_once_and_what_is_none_is_passed_on_and_helped_once() 
     for told in site.crm.asked() {
         assert!(!told.body.contains("+447"), "no number: {}", told.body);
     }
+}
+
+/// Nobody knows the number but us: the system that is told what they wrote answers by a handle.
+#[test]
+fn ex_25_a_stranger_who_writes_can_be_answered_by_who_never_learns_the_number() {
+    let site = Site::new();
+    assert_eq!(site.writes("SM1", "Are you open on Monday?"), None);
+    let told = eventually("it is passed on", || site.events("message.received").pop());
+    assert_eq!((&told["message_id"], &told["call_id"]), (&Value::Null, &Value::Null));
+    assert!(!told.to_string().contains("7700900456"), "{told}");
+    let handle = told["reply_to"].as_str().unwrap();
+    let answers = |whom: Value, key: &str| {
+        let mut body = json!({
+            "text": "Example: yes, from 9.",
+            "purpose": "answer",
+            "consent": {"asked_in": "text received", "words": "Are you open?", "at_ms": 1},
+        });
+        body.as_object_mut().unwrap().extend(whom.as_object().unwrap().clone());
+        let body = body.to_string();
+        let mut stream = TcpStream::connect((site.place.engine(), 8080)).unwrap();
+        write!(
+            stream,
+            "POST /v1/messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: \
+             application/json\r\nAuthorization: Bearer desk-token\r\nIdempotency-Key: {key}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    for (whom, error) in [
+        (json!({"reply_to": format!("{handle}0")}), "invalid_reply_to"),
+        (
+            json!({"reply_to": handle.replacen(|c: char| c.is_ascii_digit(), "9", 1)}),
+            "invalid_reply_to",
+        ),
+        (json!({"reply_to": handle, "number": CALLER}), "invalid_request"),
+        (json!({}), "invalid_request"),
+    ] {
+        let answer = answers(whom, "wrong");
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains(error), "{answer}");
+    }
+    let answer = answers(json!({"reply_to": handle}), "right");
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    let rows = Database::of(&site.place);
+    let due = "SELECT COUNT(*) FROM message WHERE purpose = 'answer' AND dest_key <> ''";
+    assert_eq!(rows.number(due), 1);
+    // By night it waits for the morning there.
+    rows.execute("UPDATE message SET next_try_ms = 1");
+    eventually("it is sent", || (site.twilio.posted_to(CALLER).len() == 1).then_some(()));
 }
 
 #[test]

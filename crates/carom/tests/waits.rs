@@ -138,7 +138,7 @@ fn ic_05_who_leaves_the_line_after_opening_the_link_is_told_from_who_leaves_with
             let own = inbox.split_once("+447700900704")?.1;
             Some(format!("/l/{}", own.split_once("/l/")?.1.get(..22)?))
         });
-        browse(&place, &path);
+        opens(&place, &path);
         eventually("opened", || (database.number(opened) == 1).then_some(()));
         let ended = "SELECT COUNT(*) FROM call WHERE ended_ms IS NOT NULL";
         assert_eq!(database.number(ended), 0, "both are in line still");
@@ -198,10 +198,15 @@ fn ring(place: &Place, from: &str, args: &[&str]) {
 }
 
 /// A person opens a page.
-fn browse(place: &Place, path: &str) {
+fn opens(place: &Place, path: &str) {
     let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{SAFARI}\r\n").unwrap();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{SAFARI}Content-Type: \
+         application/x-www-form-urlencoded\r\nContent-Length: 4\r\n\r\nto=0"
+    )
+    .unwrap();
     let mut page = String::new();
     stream.read_to_string(&mut page).unwrap();
-    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert!(page.starts_with("HTTP/1.1 303"), "{page}");
 }

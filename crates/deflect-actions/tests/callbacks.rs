@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use common::{Db, call, mobile};
 use deflect_actions::{
     Clock,
-    store::{CallbackOrder, Room, Row, Slot, Store, Writer},
+    store::{CallbackBooked, CallbackOrder, Room, Row, Slot, Store, Writer},
 };
 
 on_both!(
@@ -16,6 +16,8 @@ on_both!(
     ic_12_the_line_that_a_callback_names_is_the_one_it_is_for,
     dp_06_slots_fill_up_in_order_whoever_books_and_then_there_is_none,
     a_callback_has_one_claimer_until_its_lease_ends_and_is_tried_so_often,
+    a_callback_that_is_taken_back_while_it_is_made_is_its_node_s_no_more,
+    a_number_is_called_back_so_often_whoever_asks,
     the_number_goes_when_it_is_over_or_the_caller_wants_it,
 );
 
@@ -37,6 +39,7 @@ async fn order(store: &Store, n: u32, slots: &[i64]) -> CallbackOrder {
         step: "callback".to_owned(),
         number: mobile(n),
         max_tries: 2,
+        per_caller: (9, 9),
         room: Room {
             target: "agents".to_owned(),
             per_hour: 3,
@@ -59,7 +62,7 @@ async fn one_that_is_asked_for_twice_at_once_is_booked_once_and_both_hear_when(d
         tokio::spawn(async move { store.book_callback(&order).await.unwrap() })
     });
     for press in presses {
-        assert_eq!(press.await.unwrap(), Some(100 * DAY_MS));
+        assert_eq!(press.await.unwrap(), CallbackBooked::Due(100 * DAY_MS));
     }
     assert_eq!(one.callbacks(9).await.unwrap().len(), 1);
 }
@@ -95,24 +98,28 @@ async fn dp_06_slots_fill_up_in_order_whoever_books_and_then_there_is_none(db: D
     for booking in bookings.collect::<Vec<_>>() {
         booked.push(booking.await.unwrap());
     }
-    let due: BTreeSet<i64> = booked.iter().flatten().copied().collect();
+    let due_of = |booked: &CallbackBooked| match booked {
+        CallbackBooked::Due(due) => Some(*due),
+        CallbackBooked::Full | CallbackBooked::Limited => None,
+    };
+    let due: BTreeSet<i64> = booked.iter().filter_map(due_of).collect();
     let third = HOUR_MS / 3;
     let all: BTreeSet<i64> =
         slots.iter().flat_map(|slot| [*slot, slot + third, slot + 2 * third]).collect();
     assert_eq!(due, all, "three an hour, spread, none twice");
-    assert_eq!(booked.iter().filter(|due| due.is_none()).count(), 2);
+    assert_eq!(booked.iter().filter(|it| **it == CallbackBooked::Full).count(), 2);
 
     // Another target has room until the hour has as many as there may be in all.
     let mut other = order(&one, 20, &slots[..1]).await;
     other.room.target = "others".to_owned();
     assert_eq!(one.room_for_callback(&other.room).await.unwrap().map(|it| it.1), Some(slots[0]));
-    assert_eq!(one.book_callback(&other).await.unwrap(), Some(slots[0]));
+    assert_eq!(one.book_callback(&other).await.unwrap(), CallbackBooked::Due(slots[0]));
     other.callback_id = "cb-21".to_owned();
-    assert_eq!(one.book_callback(&other).await.unwrap(), None);
+    assert_eq!(one.book_callback(&other).await.unwrap(), CallbackBooked::Full);
     assert_eq!(one.room_for_callback(&other.room).await.unwrap(), None);
     // Who is canceled makes room.
     assert_eq!(one.cancel_callback("cb-20").await.unwrap().as_deref(), Some("cb-20"));
-    assert!(one.book_callback(&other).await.unwrap().is_some());
+    assert!(matches!(one.book_callback(&other).await.unwrap(), CallbackBooked::Due(_)));
 }
 
 async fn a_callback_has_one_claimer_until_its_lease_ends_and_is_tried_so_often(db: Db) {
@@ -121,7 +128,7 @@ async fn a_callback_has_one_claimer_until_its_lease_ends_and_is_tried_so_often(d
     let two = db.store_with("n2", "b1", clock.clone()).await;
     let slot = clock.now_ms() / HOUR_MS * HOUR_MS + 2 * HOUR_MS;
     let booked = order(&one, 1, &[slot]).await;
-    assert_eq!(one.book_callback(&booked).await.unwrap(), Some(slot));
+    assert_eq!(one.book_callback(&booked).await.unwrap(), CallbackBooked::Due(slot));
     assert_eq!(one.claim_callbacks(LEASE_MS, 9).await.unwrap(), vec![], "not due yet");
     clock.advance(3 * HOUR_MS);
     let due = one.claim_callbacks(LEASE_MS, 9).await.unwrap();
@@ -154,6 +161,53 @@ async fn a_callback_has_one_claimer_until_its_lease_ends_and_is_tried_so_often(d
     assert_eq!(again.claim_callbacks(LEASE_MS, 9).await.unwrap().len(), 1);
     again.put_callback_off("cb-2", clock.now_ms() + 1, false).await.unwrap();
     assert_eq!(again.callbacks(9).await.unwrap()[0].state, "booked");
+}
+
+async fn a_callback_that_is_taken_back_while_it_is_made_is_its_node_s_no_more(db: Db) {
+    let store = db.store().await;
+    for n in [1, 2] {
+        let order = order(&store, n, &[0]).await;
+        store.book_callback(&order).await.unwrap();
+    }
+    assert_eq!(store.claim_callbacks(LEASE_MS, 9).await.unwrap().len(), 2);
+    assert!(store.callback_calling("cb-1", LEASE_MS).await.unwrap());
+    assert!(store.stop_callback("cb-1").await.unwrap(), "it rings");
+    assert!(store.stop_callback("cb-2").await.unwrap(), "it is about to");
+    assert!(!store.renew_callback("cb-1", LEASE_MS).await.unwrap());
+    assert!(!store.callback_calling("cb-2", LEASE_MS).await.unwrap());
+    store.callback_done("cb-1").await.unwrap();
+    store.put_callback_off("cb-1", 0, true).await.unwrap();
+    assert!(!store.callback_again("cb-2", 0).await.unwrap());
+    let states = store.callbacks(9).await.unwrap();
+    assert!(states.iter().all(|one| one.state == "canceled"), "{states:?}");
+    assert!(!store.stop_callback("cb-1").await.unwrap(), "it is over");
+}
+
+async fn a_number_is_called_back_so_often_whoever_asks(db: Db) {
+    let clock = Clock::default();
+    let store = db.store_with("n1", "b1", clock.clone()).await;
+    let mut order = order(&store, 1, &[100 * DAY_MS, 100 * DAY_MS + HOUR_MS]).await;
+    order.per_caller = (2, 3);
+    let mut n = 0;
+    let mut books = async |order: &mut CallbackOrder| {
+        n += 1;
+        order.callback_id = format!("cb-{n}");
+        store.book_callback(order).await.unwrap()
+    };
+    for _ in 0..2 {
+        assert!(matches!(books(&mut order).await, CallbackBooked::Due(_)));
+    }
+    assert_eq!(books(&mut order).await, CallbackBooked::Limited, "two an hour");
+    let hits = "SELECT COUNT(*) FROM limit_hit WHERE rule = 'callbacks_per_caller'";
+    assert_eq!(db.number(hits).await, Some(1));
+    let mut other = CallbackOrder { number: mobile(2), ..order.clone() };
+    assert!(matches!(books(&mut other).await, CallbackBooked::Due(_)), "others get theirs");
+    clock.advance(HOUR_MS);
+    assert!(matches!(books(&mut order).await, CallbackBooked::Due(_)));
+    clock.advance(HOUR_MS);
+    assert_eq!(books(&mut order).await, CallbackBooked::Limited, "three a day");
+    clock.advance(DAY_MS);
+    assert!(matches!(books(&mut order).await, CallbackBooked::Due(_)));
 }
 
 async fn the_number_goes_when_it_is_over_or_the_caller_wants_it(db: Db) {

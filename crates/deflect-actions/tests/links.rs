@@ -58,14 +58,16 @@ async fn a_page_is_committed_with_its_message_and_leads_one_browser_on(db: Db) {
     assert!(link.message_id.is_some() && link.redeemed_ms.is_none());
     assert!(store.link(&Token::random().unwrap()).await.unwrap().is_none());
     let writer = Writer::start(store.clone());
-    for (at_ms, by_person) in [(5, false), (6, true), (7, true)] {
+    for at_ms in [5, 6, 7] {
         let link_id = link.link_id.clone();
-        writer.try_write(Row::LinkSeen(LinkSeen { link_id, at_ms, by_person })).unwrap();
+        writer.try_write(Row::LinkSeen(LinkSeen { link_id, at_ms })).unwrap();
     }
     assert!(writer.flush(Duration::from_secs(10)).await);
-    let seen = db.number("SELECT first_fetch_ms * 10 + first_human_ms FROM link").await;
-    assert_eq!(seen, Some(56), "the first of each");
+    assert_eq!(db.number("SELECT first_fetch_ms FROM link").await, Some(5), "the first one");
+    let people = "SELECT COUNT(*) FROM link WHERE first_human_ms = redeemed_ms";
+    assert_eq!(db.number(people).await, Some(0), "a fetch is no person");
     assert!(store.redeem_link(&link.link_id, "chat", "one").await.unwrap());
+    assert_eq!(db.number(people).await, Some(1), "a button pressed is one");
     assert!(!store.redeem_link(&link.link_id, "chat", "other").await.unwrap());
     let bound = store.link(&token).await.unwrap().unwrap();
     assert_eq!(bound.browser.as_deref(), Some("one"));

@@ -1,6 +1,9 @@
 //! `[http]`: metrics, health, webhooks.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use deflect_actions::{
     hooks::{self, Hook},
@@ -33,8 +36,15 @@ const SCOPES: [(&str, Scope); 9] = [
 ];
 
 /// Kinds of events that webhooks may ask for.
-pub const EVENTS: [&str; 5] =
-    ["call.ended", "callback.booked", "voicemail.left", "message.state", "message.received"];
+pub const EVENTS: [&str; 7] = [
+    "call.forwarded",
+    "call.answered",
+    "call.ended",
+    "callback.booked",
+    "voicemail.left",
+    "message.state",
+    "message.received",
+];
 
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +63,8 @@ pub struct Http {
     pub link_keys: Vec<Secret>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub proxies: Vec<Net>,
+    /// Lines of the accounts that clients of other systems name: account → called number.
+    pub accounts: BTreeMap<String, String>,
 }
 
 /// Who may ask for something.
@@ -143,6 +155,7 @@ impl Default for Http {
             webhooks: Vec::new(),
             link_keys: Vec::new(),
             proxies: this_machine(),
+            accounts: BTreeMap::new(),
         }
     }
 }
@@ -154,8 +167,9 @@ pub(super) fn read(table: &Table<'_>) -> Http {
     let tokens = table.array_of_tables("tokens").into_iter().filter_map(token).collect();
     let webhooks = table.array_of_tables("webhooks").into_iter().filter_map(webhook).collect();
     let proxies = table.parsed_list("proxies").unwrap_or_else(this_machine);
+    let accounts = accounts(table);
     let link_keys = link_keys(table);
-    Http { listen, identity, public_url, tokens, webhooks, link_keys, proxies }
+    Http { listen, identity, public_url, tokens, webhooks, link_keys, proxies, accounts }
 }
 
 fn this_machine() -> Vec<Net> {
@@ -174,6 +188,24 @@ fn link_keys(table: &Table<'_>) -> Vec<Secret> {
         read.is_ok()
     });
     good.map(|(key, _)| key).collect()
+}
+
+fn accounts(table: &Table<'_>) -> BTreeMap<String, String> {
+    let Some(all) = table.table("accounts") else { return BTreeMap::new() };
+    let mut lines = BTreeMap::new();
+    for account in all.keys() {
+        let Some(line) = all.text(account) else { continue };
+        let digits = line.value.strip_prefix('+').unwrap_or(&line.value);
+        let is_number =
+            (1..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+        if !is_number {
+            let message = format!("`{}` is no number that is called", line.value);
+            let help = "write the line's number as `+442079460018`, or its extension";
+            all.notes().note(Code::E08, line.span, message, help);
+        }
+        lines.insert(account.to_owned(), line.value);
+    }
+    lines
 }
 
 fn webhook(table: Table<'_>) -> Option<Hook> {

@@ -39,6 +39,10 @@ pub struct Limits {
     pub shared_callers: Vec<String>,
     /// Callbacks of all lines in an hour.
     pub callbacks_per_hour: u32,
+    /// Callbacks to one number in an hour.
+    pub callbacks_per_caller_hour: u32,
+    /// Callbacks to one number in a day.
+    pub callbacks_per_caller_day: u32,
     /// Who says how risky a number is.
     pub risk: Option<RiskCheck>,
     /// The provider that says which numbers are landlines.
@@ -63,6 +67,8 @@ impl Default for Limits {
             currency: None,
             shared_callers: Vec::new(),
             callbacks_per_hour: 30,
+            callbacks_per_caller_hour: 2,
+            callbacks_per_caller_day: 4,
             risk: None,
             line_types: None,
         }
@@ -135,6 +141,11 @@ pub(super) fn read(table: &Table<'_>, knowing: &Knowing<'_>) -> Limits {
         spend.finish();
     }
     set(table, "callbacks_per_hour", &mut limits.callbacks_per_hour);
+    if let Some(caller) = table.table("callbacks_per_caller") {
+        set(&caller, "per_hour", &mut limits.callbacks_per_caller_hour);
+        set(&caller, "per_day", &mut limits.callbacks_per_caller_day);
+        caller.finish();
+    }
     for number in table.texts("shared_callers").unwrap_or_default() {
         match number.value.parse::<E164>() {
             Ok(number) => limits.shared_callers.push(number.as_str().to_owned()),

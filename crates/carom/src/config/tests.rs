@@ -143,7 +143,7 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         ),
         (
             "[media]|[http]\nwebhooks = [{ url = \"https://x.example\", secret = \"env:HOME\", events = [\"call.end\"] }]\n[media]",
-            "19:73 E00 no event is called `call.end` | events are call.ended, callback.booked, voicemail.left, message.state, message.received, or `*` for all",
+            "19:73 E00 no event is called `call.end` | events are call.forwarded, call.answered, call.ended, callback.booked, voicemail.left, message.state, message.received, or `*` for all",
         ),
         (
             "trusted    = true|caller_id = \"require-attested\"",

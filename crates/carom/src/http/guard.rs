@@ -248,11 +248,16 @@ fn claim(request: &Request) -> Option<Claim> {
     Claim::parse(request.headers().get(header::AUTHORIZATION)?.to_str().ok()?)
 }
 
-/// What a client may have called the address of a request.
+/// What a client may have called the address of a request. The `Host` it names itself counts only
+/// where we have no name of our own: else what was signed for another host would be good here.
 fn addresses(request: &Request, public_url: Option<&str>) -> Vec<String> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let by_host = |host: &str| ["https", "http"].map(|scheme| format!("{scheme}://{host}"));
-    let bases = public_url.map(str::to_owned).into_iter().chain(host.into_iter().flat_map(by_host));
+    let bases = match public_url {
+        Some(url) => vec![url.to_owned()],
+        None => host.into_iter().flat_map(by_host).collect(),
+    };
+    let bases = bases.into_iter();
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     bases.map(|base| format!("{base}{path}")).collect()
 }

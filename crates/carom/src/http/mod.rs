@@ -40,7 +40,7 @@ use deflect_actions::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{mpsc, watch};
 
-pub use self::{api::Invites, guard::Tokens, landing::Desk as Landing};
+pub use self::{api::Turns, guard::Tokens, landing::Desk as Landing};
 use self::{
     dialect::Dialect,
     guard::Gate,
@@ -80,8 +80,8 @@ pub struct Site {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Calls of other IVRs.
     pub remote: RemoteCalls,
-    /// What was answered to invites.
-    pub invites: Invites,
+    /// Requests with one key take turns.
+    pub turns: Turns,
     /// What operators have set.
     pub marks: Arc<RwLock<Option<Arc<Marks>>>>,
 }

@@ -142,7 +142,7 @@ impl Node {
             ),
             snapshot: Arc::clone(&served),
             remote: remote.clone(),
-            invites: http::Invites::default(),
+            turns: http::Turns::default(),
             marks: Arc::clone(&services.marks),
         };
         let http = http::serve(config.http.listen, site)
@@ -277,7 +277,7 @@ async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
 async fn sweep(remote: RemoteCalls) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
-        remote.sweep();
+        remote.sweep().await;
     }
 }
 

@@ -102,7 +102,7 @@ impl Switchboard {
             Output::Fetch(request) => self.fetch(no, request),
             Output::BookCallback(request) => self.book_callback(no, request),
             Output::FindSlot(request) => self.find_slot(no, &request),
-            Output::CancelCallback => self.cancel_callbacks(no),
+            Output::CancelCallback { booking } => self.cancel_callback(no, booking),
             Output::TakeVoice { step, max_ms, silence_ms } => {
                 self.take_voice(no, step, max_ms, silence_ms);
             }
@@ -312,7 +312,8 @@ impl Switchboard {
 
     fn on_record(&mut self, no: CallNo, record: Record) {
         let Some(call) = self.calls.get_mut(&no) else { return };
-        let rows = call.ledger.take(&record, &call.snapshot.prompts);
+        let mut rows = call.ledger.take(&record, &call.snapshot.prompts);
+        rows.extend(super::told::event(&call.ledger, &record, &call.snapshot.config.http));
         if let Some(text) = super::record::in_words(&record) {
             call.line.note(wall_ms(), super::record::kind(&record), text);
         }

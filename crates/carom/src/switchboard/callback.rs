@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deflect_actions::store::{CallbackOrder, Room, Slot, Store, StoreError};
+use deflect_actions::store::{CallbackBooked, CallbackOrder, Room, Slot, Store, StoreError};
 use ivr_runtime::{
     call::{CallbackOutcome, CallbackRequest, FreeSlot, Input},
     flow::model::{Flow, Target, TargetId},
@@ -22,6 +22,8 @@ use crate::{config::Snapshot, node::clock::wall_ms};
 
 /// A callback that a call has asked for.
 pub struct Booking {
+    /// Which of the call's.
+    number: u32,
     callback_id: String,
     /// Ends once it is booked, or is not.
     asked: JoinHandle<()>,
@@ -45,10 +47,7 @@ impl Switchboard {
 
     pub(super) fn book_callback(&mut self, no: CallNo, request: CallbackRequest) {
         let Some(call) = self.calls.get(&no) else { return };
-        let number = match &request.number {
-            Some(typed) => E164::parse(&typed.0, &call.trunk.country).ok(),
-            None => call.ledger.caller.clone().filter(|_| !call.withheld),
-        };
+        let number = call.ledger.caller.clone().filter(|_| !call.withheld);
         let refused = match &number {
             None => Some("unknown"),
             Some(number) => refused(&call.snapshot, number),
@@ -67,6 +66,7 @@ impl Switchboard {
             step: request.step,
             number,
             max_tries: request.tries,
+            per_caller: callbacks_per_caller(&call.snapshot),
             room: calendar.room(wall_ms(), None),
         };
         let (store, done) = (self.services.store.clone(), self.done.clone());
@@ -80,32 +80,58 @@ impl Switchboard {
             }
             let booked = store.book_callback(&order).await;
             let outcome = match booked {
-                Ok(Some(due)) => {
+                Ok(CallbackBooked::Due(due)) => {
                     let (day, time) = calendar.told(now, due);
                     Ok(CallbackOutcome::Booked { day, time })
                 }
+                Ok(CallbackBooked::Limited) => {
+                    Ok(CallbackOutcome::NotCallable { why: "limited".to_owned() })
+                }
                 // Somebody else has it; there may be another.
-                Ok(None) => calendar.free(&store, marks.as_deref()).await,
+                Ok(CallbackBooked::Full) => calendar.free(&store, marks.as_deref()).await,
                 Err(error) => Err(error),
             };
             let outcome = outcome.unwrap_or_else(|error| not_in_store(&order.call_id, &error));
-            let _ = done.send(Done::Input(no, Input::Callback(outcome)));
+            let _ = done.send(Done::Booked(no, request.booking, outcome));
         });
         if let Some(call) = self.calls.get_mut(&no) {
-            call.bookings.push(Booking { callback_id, asked });
+            call.bookings.push(Booking { number: request.booking, callback_id, asked });
         }
     }
 
-    /// The caller is with a person, or was told that nobody calls back.
-    pub(super) fn cancel_callbacks(&mut self, no: CallNo) {
+    /// What became of a booking, unless it was taken back meanwhile.
+    pub(super) fn booked(&mut self, no: CallNo, number: u32, outcome: CallbackOutcome) {
+        let is_awaited = self
+            .calls
+            .get(&no)
+            .is_some_and(|call| call.bookings.iter().any(|booking| booking.number == number));
+        if is_awaited {
+            self.tell(no, Input::Callback(outcome));
+        }
+    }
+
+    /// The caller is with a person, or was told that nobody calls back. One that is being made by
+    /// now, here or on another node, is stopped.
+    pub(super) fn cancel_callback(&mut self, no: CallNo, number: u32) {
         let Some(call) = self.calls.get_mut(&no) else { return };
-        for booking in std::mem::take(&mut call.bookings) {
+        let canceled = call.bookings.extract_if(.., |booking| booking.number == number);
+        for Booking { callback_id, asked, .. } in canceled.collect::<Vec<_>>() {
+            self.stop_dial(&callback_id);
             let store = self.services.store.clone();
             tokio::spawn(async move {
                 // One that panicked may have booked all the same.
-                let _ = booking.asked.await;
-                if let Err(error) = store.cancel_callback(&booking.callback_id).await {
-                    tracing::error!(callback = booking.callback_id, %error, "a callback is not canceled");
+                let _ = asked.await;
+                match store.stop_callback(&callback_id).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        tracing::info!(
+                            callback = callback_id,
+                            "a callback to cancel is none any more"
+                        );
+                    }
+                    Err(error) => {
+                        tracing::error!(callback = callback_id, %error, "a callback is not canceled");
+                    }
                 }
             });
         }
@@ -184,6 +210,12 @@ impl Calendar {
 fn not_in_store(call_id: &str, error: &StoreError) -> CallbackOutcome {
     tracing::error!(call = call_id, %error, "a callback is not booked");
     CallbackOutcome::Failed { why: "store".to_owned() }
+}
+
+/// Callbacks to one number in an hour and in a day.
+pub fn callbacks_per_caller(snapshot: &Snapshot) -> (u32, u32) {
+    let limits = &snapshot.config.limits;
+    (limits.callbacks_per_caller_hour, limits.callbacks_per_caller_day)
 }
 
 /// When callbacks of these hours can be made, from `from_ms` on.

@@ -40,7 +40,8 @@ impl Question {
         let within = Duration::from_millis(u64::from(request.timeout_ms));
         if let Some(name) = request.link {
             let destination = Box::new(links::destination(frame, &name)?);
-            let context = Box::new(links::context(frame, services));
+            let handed = request.body.into_iter().map(|(name, value)| (name, value.0)).collect();
+            let context = Box::new(Context { handed, ..links::context(frame, services) });
             return Some(Self::Link { name, destination, url: request.url.0, context, within });
         }
         let secret = |named: &String| frame.snapshot.secrets.get(named);

@@ -240,6 +240,13 @@ impl Switchboard {
         if !named.any(|name| name.eq_ignore_ascii_case("X-Carom-Call")) {
             headers.push((HeaderName::from("X-Carom-Call"), call.call_id.clone()));
         }
+        // What the caller's side says itself stands.
+        let intent = call.ledger.intent.as_ref();
+        if intent.is_some_and(|intent| call.flow.priority_intents.contains(intent))
+            && !headers.iter().any(|(name, _)| *name == HeaderName::Priority)
+        {
+            headers.push((HeaderName::Priority, "urgent".to_owned()));
+        }
         let size = estimate(&headers, sdp.len());
         let large = size > LARGE_REQUEST;
         let (path, fallback_path) =

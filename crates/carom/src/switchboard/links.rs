@@ -36,6 +36,7 @@ pub(super) fn context(frame: &Frame<'_>, services: &Services) -> Context {
         topic: ledger.intent.clone(),
         path: ledger.path(),
         wait_seconds: wait.and_then(|told| told.wait_at(wall_ms())),
+        handed: BTreeMap::new(),
     }
 }
 

@@ -33,6 +33,7 @@ mod sessions;
 mod signal;
 mod tasks;
 mod timeline;
+mod told;
 mod voice;
 
 use std::{
@@ -60,7 +61,7 @@ use self::{
 };
 pub use self::{
     answered::Answered,
-    callback::{refused, slots},
+    callback::{callbacks_per_caller, refused, slots},
     dial::{DialOrder, Dialled},
     facts::{known_fields, one_off, one_offs},
     feature::LinkOrder,

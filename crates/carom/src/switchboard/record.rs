@@ -12,6 +12,7 @@ use ivr_runtime::{
     flow::model::Flow,
     replay::{Entry, Veil},
 };
+use sha2::{Digest as _, Sha256};
 use sip_stack::message::Request;
 use uuid::Uuid;
 
@@ -63,6 +64,8 @@ pub struct Ledger {
 /// Somebody who calls another IVR.
 #[derive(Debug, Clone)]
 pub struct Remote {
+    /// The call's, where another node or start has begun it.
+    pub call_id: Option<String>,
     /// The number called.
     pub called: String,
     pub caller: message_text::E164,
@@ -111,7 +114,12 @@ impl Ledger {
             from: &remote.client,
         };
         let ledger = Self::begin("api", begun, flow, snapshot, services);
-        Self { language: remote.language.clone(), intent: remote.intent.clone(), ..ledger }
+        Self {
+            call_id: remote.call_id.clone().unwrap_or_else(|| ledger.call_id.clone()),
+            language: remote.language.clone(),
+            intent: remote.intent.clone(),
+            ..ledger
+        }
     }
 
     fn begin(
@@ -265,7 +273,7 @@ impl Ledger {
             }
             Record::Offer { n, step, stage, intent, offered_ms, response, pressed, reason } => {
                 let offer = OfferRow {
-                    offer_id: Uuid::now_v7().to_string(),
+                    offer_id: self.offer_id(*n),
                     call_id: self.call_id.clone(),
                     step: step.clone(),
                     stage: stage.clone(),
@@ -334,6 +342,17 @@ impl Ledger {
             | Record::Bypassed { .. } => {}
         }
         Vec::new()
+    }
+
+    /// Of a call that another node may go on with its offers have the same ids there.
+    fn offer_id(&self, n: u32) -> String {
+        if self.origin != "api" {
+            return Uuid::now_v7().to_string();
+        }
+        let mut bytes = [0; 16];
+        let digest = Sha256::digest(format!("offer|{}|{n}", self.call_id));
+        bytes.copy_from_slice(&digest[..16]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
     }
 
     fn progress(&self) -> Row {

@@ -18,7 +18,7 @@ use deflect_actions::{
     web::Web,
 };
 use ivr_runtime::{
-    call::{Facts, Input, TextOutcome, TextRequest},
+    call::{CallbackOutcome, Facts, Input, TextOutcome, TextRequest},
     flow::way::{AUTO, Way},
 };
 use message_text::{E164, NumberProblem};
@@ -77,6 +77,8 @@ pub enum Done {
     Facts(CallNo, Box<Facts>),
     /// An input for the call machine.
     Input(CallNo, Input),
+    /// What became of a booking, by its number.
+    Booked(CallNo, u32, CallbackOutcome),
     /// The address of a target's URI, for an OPTIONS.
     Target(String, Option<SocketAddr>),
     /// The address of a name in a dialog.
@@ -127,6 +129,10 @@ impl Switchboard {
             }
             Done::Input(no, input) => {
                 self.tell(no, input);
+                no
+            }
+            Done::Booked(no, number, outcome) => {
+                self.booked(no, number, outcome);
                 no
             }
             Done::Resolved(no, attempt, found) => {

@@ -4,9 +4,9 @@ use carom_blackbox::{
     eventually,
     web::{SAFARI, Says},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Site;
+use super::{CUSTOMER, Site};
 
 #[test]
 fn lp_01_lp_02_an_address_that_is_asked_is_what_is_sent_while_it_is_good() {
@@ -59,15 +59,26 @@ fn lp_05_liveperson_is_asked_signed_for_the_link_s_skill_and_leads_on_or_invites
     assert_eq!(asked.form["v"], "1.0");
     assert!(asked.header("authorization").starts_with("OAuth oauth_consumer_key=\"ck\""));
 
-    site.crm.says(Says::Json(both(
+    let about = |customer: &str, answer: &str| {
+        Says::Json(format!("{},{answer}}}", customer.trim_end_matches('}')))
+    };
+    site.crm.says(about(
+        CUSTOMER,
         r#""eligible":true,"callId":"lp-call-1","availableChannels":["sms"],"recommendedChannelName":"sms""#,
-    )));
+    ));
     site.calls("51");
     let link = site.link();
     let asked = site.crm.asked();
     let asked = asked.iter().find(|r| r.path == "/api/account/12345678/eligibility").unwrap();
     let body: Value = serde_json::from_str(&asked.body).unwrap();
     assert_eq!((&body["skill"], &asked.form["v"]), (&"service".into(), &"2.0".to_owned()));
+    // EX-12: who will write with the caller asks for nothing that was told here.
+    let customer = json!({"type": "ctmrinfo", "info": {"customerId": "customer-7"}});
+    let personal = json!({"type": "personal", "personal": {"language": "en-GB"}});
+    assert_eq!(body["sdes"], json!([customer, personal]));
+    let told = &body["templateVariables"];
+    assert_eq!((&told["order_ref"], &told["topic"]), (&"order-9".into(), &"lost_parcel".into()));
+    assert!(told["path"].as_str().is_some_and(|path| path.contains("welcome")), "{told}");
     let page = site.asks("GET", &link, SAFARI, "");
     let invites = || {
         let asked = site.crm.asked();
@@ -84,6 +95,18 @@ fn lp_05_liveperson_is_asked_signed_for_the_link_s_skill_and_leads_on_or_invites
         assert!(invited.body.contains("We are writing to you now"), "{}", invited.body);
     }
     assert_eq!(invites(), [r#"{"callId":"lp-call-1"}"#; 2], "one that failed, one that did not");
+    // Of whom nothing is proved no account data goes there.
+    let unproved = CUSTOMER.replace("true", "false");
+    site.crm.says(about(&unproved, r#""eligible":true,"callId":"lp-call-2""#));
+    let before = site.crm.asked().len();
+    site.calls("51");
+    let asked = site.crm.asked().split_off(before);
+    let asked = asked.iter().find(|r| r.path.ends_with("/eligibility")).unwrap();
+    assert!(
+        !asked.body.contains("customer-7") && !asked.body.contains("order-9"),
+        "{}",
+        asked.body
+    );
 }
 
 #[test]

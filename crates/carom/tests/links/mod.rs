@@ -107,6 +107,8 @@ kind     = "liveperson-c2m"
 provider = "lp"
 skill    = "service"
 intents  = ["any"]
+context  = ["customer_id", "order_ref", "path"]
+context_level = "L2"
 [link.bot]
 kind     = "khoros-flow"
 provider = "flow"

@@ -84,6 +84,8 @@ impl Liveperson {
             "consumerPhoneNumber": caller,
             "handoffId": handoff.chars().take(HANDOFF).collect::<String>(),
             "ivrNumber": context.called,
+            "sdes": sdes(context),
+            "templateVariables": template_variables(context),
         });
         let answer = self.post("connectToMessagingDomain", "eligibility?v=2.0", &body).await?;
         match answer.get("eligible").and_then(Value::as_bool) {
@@ -158,4 +160,30 @@ impl Liveperson {
         hosts.insert(key, (Instant::now() + HOSTS_FOR, base.clone()));
         Ok(base)
     }
+}
+
+/// Fields of a context that a customer's entry has a place for.
+const OF_THE_CUSTOMER: [(&str, &str); 2] =
+    [("customer_id", "customerId"), ("customer_type", "ctype")];
+
+/// What the agent is shown of the customer, as LivePerson's entries have it (`ctmrinfo`, `personal`).
+fn sdes(context: &Context) -> Value {
+    let known = OF_THE_CUSTOMER.iter();
+    let info: serde_json::Map<String, Value> = known
+        .filter_map(|(name, theirs)| {
+            Some(((*theirs).to_owned(), json!(context.handed.get(*name)?)))
+        })
+        .collect();
+    let language = (!context.language.is_empty())
+        .then(|| json!({ "type": "personal", "personal": { "language": context.language } }));
+    let info = (!info.is_empty()).then(|| json!({ "type": "ctmrinfo", "info": info }));
+    info.into_iter().chain(language).collect()
+}
+
+/// The topic, and all else that the link hands over: the conversation begins with it.
+fn template_variables(context: &Context) -> Value {
+    let of_customer = |name: &str| OF_THE_CUSTOMER.iter().any(|(known, _)| *known == name);
+    let others = context.handed.iter().filter(|(name, _)| !of_customer(name));
+    let topic = context.topic.iter().map(|topic| ("topic".to_owned(), json!(topic)));
+    topic.chain(others.map(|(name, value)| (name.clone(), json!(value)))).collect()
 }

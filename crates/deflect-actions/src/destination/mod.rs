@@ -8,6 +8,7 @@ mod liveperson;
 mod oauth1;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -69,6 +70,8 @@ pub struct Context {
     pub path: Vec<String>,
     /// How long the caller would wait on the phone, seconds.
     pub wait_seconds: Option<u32>,
+    /// The link's `context`, as far as its level allows: fields by name.
+    pub handed: BTreeMap<String, String>,
 }
 
 /// Whether somebody is there.

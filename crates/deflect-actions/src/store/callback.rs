@@ -29,8 +29,21 @@ pub struct CallbackOrder {
     pub number: E164,
     /// How often it is tried.
     pub max_tries: u8,
+    /// Callbacks to the number in an hour and in a day, canceled ones apart.
+    pub per_caller: (u32, u32),
     /// The target that is rung first, and when it can be.
     pub room: Room,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallbackBooked {
+    /// It is due then, ms UTC.
+    Due(i64),
+    /// No slot has room.
+    Full,
+    /// The number has been called back, or is to be, often enough.
+    Limited,
 }
 
 /// What there is room for: callbacks of a target.
@@ -132,21 +145,26 @@ impl CallbackOrder {
 }
 
 impl Store {
-    /// Books the first slot that has room, over all nodes, and returns when it is due; `None`:
-    /// there is none. One of this id is booked once, whoever asks at the same time.
+    /// Books the first slot that has room, over all nodes. One of this id is booked once, whoever asks
+    /// at the same time.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn book_callback(&self, order: &CallbackOrder) -> Result<Option<i64>, StoreError> {
+    pub async fn book_callback(&self, order: &CallbackOrder) -> Result<CallbackBooked, StoreError> {
         let now = self.now_ms();
         let number = self.keys().seal().close(&order.callback_id, order.number.as_str())?;
         let keys = self.keys().caller_keys(&order.business, &order.number, now);
-        self.transaction(async |conn| {
+        let booked = self.transaction(async |conn| {
             one_at_a_time(conn).await?;
             if let Some(due) = due_ms(conn, &order.callback_id).await? {
-                return Ok(Some(due));
+                return Ok(CallbackBooked::Due(due));
             }
-            let Some((_, due)) = free_slot(conn, &order.room).await? else { return Ok(None) };
+            if is_limited(conn, order.per_caller, &keys, now).await? {
+                return Ok(CallbackBooked::Limited);
+            }
+            let Some((_, due)) = free_slot(conn, &order.room).await? else {
+                return Ok(CallbackBooked::Full);
+            };
             sqlx::query(
                 "INSERT INTO callback (callback_id, call_id, caller_key, caller_key_prev, \
                  number_enc, target, due_ms, state, created_ms, step, max_tries, \
@@ -155,9 +173,9 @@ impl Store {
             )
             .bind(order.callback_id.clone())
             .bind(order.call_id.clone())
-            .bind(keys.0)
-            .bind(keys.1)
-            .bind(number)
+            .bind(keys.0.clone())
+            .bind(keys.1.clone())
+            .bind(number.clone())
             .bind(order.room.target.clone())
             .bind(due)
             .bind(now)
@@ -168,7 +186,37 @@ impl Store {
             .execute(&mut *conn)
             .await?;
             self.tell_with(conn, &order.event(now, due)).await?;
-            Ok(Some(due))
+            Ok(CallbackBooked::Due(due))
+        });
+        let booked = booked.await?;
+        if booked == CallbackBooked::Limited {
+            let call = Some(order.call_id.as_str());
+            self.limit_hit(call, "callbacks_per_caller", "caller", &keys.0).await?;
+        }
+        Ok(booked)
+    }
+
+    /// Takes a callback back, though it is being made: `false` where it is over, or was none. Who
+    /// makes it is told that it is its no more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stop_callback(&self, id: &str) -> Result<bool, StoreError> {
+        let now = self.now_ms();
+        let erase = now + self.raw_number_ms();
+        self.transaction(async |conn| {
+            let held = sqlx::query(
+                "SELECT callback_id FROM callback WHERE callback_id = $1 \
+                 AND state IN ('booked','claimed','calling')",
+            )
+            .bind(id.to_owned())
+            .fetch_optional(&mut *conn)
+            .await?;
+            if held.is_none() {
+                return Ok(false);
+            }
+            over(conn, id, "canceled", now, erase).await?;
+            Ok(true)
         })
         .await
     }
@@ -256,6 +304,28 @@ pub(super) async fn due_ms(conn: &mut AnyConnection, id: &str) -> Result<Option<
         .fetch_optional(conn)
         .await?;
     Ok(due)
+}
+
+/// Whether a number has its callbacks of the hour or of the day.
+async fn is_limited(
+    conn: &mut AnyConnection,
+    (per_hour, per_day): (u32, u32),
+    keys: &(String, String),
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS in_day, \
+         CAST(COALESCE(SUM(CASE WHEN created_ms > $4 THEN 1 ELSE 0 END), 0) AS BIGINT) AS in_hour \
+         FROM callback WHERE state <> 'canceled' AND caller_key IN ($1, $2) AND created_ms > $3",
+    )
+    .bind(keys.0.clone())
+    .bind(keys.1.clone())
+    .bind(now_ms - 24 * HOUR_MS)
+    .bind(now_ms - HOUR_MS)
+    .fetch_one(conn)
+    .await?;
+    let (in_day, in_hour): (i64, i64) = (row.try_get("in_day")?, row.try_get("in_hour")?);
+    Ok(in_day >= i64::from(per_day) || in_hour >= i64::from(per_hour))
 }
 
 async fn free_slot(

@@ -43,6 +43,7 @@ impl Store {
             let links = done(LINKS).await?;
             done(QUEUED).await?;
             done(FOLLOW_UPS).await?;
+            done(OFFERS).await?;
             done(PROTECTIONS).await?;
             let messages = done(MESSAGES).await?;
             done(CONSENTS).await?;
@@ -79,6 +80,8 @@ const LINKS: &str = "UPDATE link SET context_ref = NULL WHERE context_ref IS NOT
 const QUEUED: &str = "UPDATE message SET state = 'canceled', error_class = 'erased', \
      final_ms = $3 WHERE dest_key IN ($1, $2) AND state = 'queued'";
 const FOLLOW_UPS: &str = "DELETE FROM follow_up WHERE dest_key IN ($1, $2)";
+const OFFERS: &str = "UPDATE remote_offer SET question_enc = NULL WHERE offer_id IN \
+     (SELECT call_id FROM call WHERE caller_key IN ($1, $2))";
 const PROTECTIONS: &str = "DELETE FROM protection WHERE scope_key IN ($1, $2)";
 const MESSAGES: &str = "UPDATE message SET dest_enc = NULL, body_enc = NULL, dest_key = '', \
      dest_key_prev = NULL WHERE dest_key IN ($1, $2)";

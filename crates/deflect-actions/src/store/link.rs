@@ -33,15 +33,13 @@ pub struct StoredLink {
     pub page: Option<Page>,
 }
 
-/// A page was fetched.
+/// A page was fetched, by whomever: only who presses a button is a person (requirements §5.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkSeen {
     /// The page.
     pub link_id: String,
     /// When.
     pub at_ms: i64,
-    /// By a person, as far as one can tell.
-    pub by_person: bool,
 }
 
 /// A page, with its message where that is ours.

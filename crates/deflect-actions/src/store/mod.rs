@@ -14,6 +14,7 @@ mod event;
 mod flags;
 mod follow_up;
 mod group;
+mod handle;
 mod history;
 mod hours;
 mod limits;
@@ -28,6 +29,7 @@ mod queries;
 mod rating;
 mod reach;
 mod receipt;
+mod remote_offer;
 mod reseal;
 mod retention;
 mod revision;
@@ -45,7 +47,7 @@ use std::{
 
 use sqlx::{AnyConnection, AnyPool, Connection as _};
 
-pub use callback::{CallbackDue, CallbackOrder, CallbackView, Room, Slot};
+pub use callback::{CallbackBooked, CallbackDue, CallbackOrder, CallbackView, Room, Slot};
 pub use calls::{CallRow, CallTimeLine};
 pub use contact::{Became, Contact};
 pub use db::StoreError;
@@ -60,6 +62,7 @@ pub use opt_out::{OptOutOrder, OptOutView};
 pub use queries::{Cell, Report, UnknownQuery};
 pub use rating::{Question, rating_rows};
 pub use reach::Reach;
+pub use remote_offer::OfferClaim;
 pub use reseal::Resealed;
 pub use retention::{Retention, Swept};
 pub use revision::{FlowServed, Revision};

@@ -8,13 +8,14 @@ use super::{Store, StoreError};
 const BATCH: i64 = 200;
 
 /// Columns that are encrypted, with what each is bound to.
-const SEALED: [(&str, &str, &str); 6] = [
+const SEALED: [(&str, &str, &str); 7] = [
     ("message", "message_id", "dest_enc"),
     ("message", "message_id", "body_enc"),
     ("callback", "callback_id", "number_enc"),
     ("link", "link_id", "context_ref"),
     ("event", "event_id || '|' || hook", "body_enc"),
     ("follow_up", "call_id || '|' || step", "order_enc"),
+    ("remote_offer", "offer_id", "question_enc"),
 ];
 
 /// What became of the encrypted values.

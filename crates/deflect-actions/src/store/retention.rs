@@ -100,6 +100,7 @@ impl Store {
         self.expire_protections().await?;
         self.finish_imports().await?;
         self.discard_imports().await?;
+        self.expire_offers().await?;
         let steps_before = now - i64::from(keep.step_days) * DAY_MS;
         let calls_before = now - i64::from(keep.call_months) * 31 * DAY_MS;
         let (steps, calls) = self

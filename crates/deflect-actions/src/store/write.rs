@@ -49,7 +49,8 @@ static OFFER: Bulk = Bulk::new(
     "(?,?,?,?,?,?,?,?,?,?)",
     " ON CONFLICT (offer_id) DO UPDATE SET response = excluded.response, \
      pressed = excluded.pressed, reason = excluded.reason, \
-     channel = COALESCE(excluded.channel, offer.channel)",
+     channel = COALESCE(excluded.channel, offer.channel) \
+     WHERE excluded.response <> 'pending'",
 );
 static OUTCOME: Bulk = Bulk::new(
     "INSERT INTO outcome (outcome_id, call_id, kind, csat, at_ms, source) VALUES ",
@@ -111,10 +112,9 @@ static ENDED: Bulk = Bulk::new(
 );
 
 static LINK_SEEN: Bulk = Bulk::new(
-    "WITH new (link_id, fetch_ms, human_ms) AS (VALUES ",
-    "(CAST(? AS TEXT),CAST(? AS BIGINT),CAST(? AS BIGINT))",
-    ") UPDATE link SET first_fetch_ms = COALESCE(link.first_fetch_ms, new.fetch_ms), \
-     first_human_ms = COALESCE(link.first_human_ms, new.human_ms) \
+    "WITH new (link_id, fetch_ms) AS (VALUES ",
+    "(CAST(? AS TEXT),CAST(? AS BIGINT))",
+    ") UPDATE link SET first_fetch_ms = COALESCE(link.first_fetch_ms, new.fetch_ms) \
      FROM new WHERE link.link_id = new.link_id",
 );
 
@@ -374,18 +374,14 @@ fn contact(row: &Row) -> Option<Vec<Value>> {
     Some(vec![text(contact_id), text(entry_point), text(business), number(*at_ms)])
 }
 
-/// The first fetch of each page, and the first by a person.
+/// The first fetch of each page.
 fn merged_visits(rows: &[Row]) -> Vec<Vec<Value>> {
-    let mut visits: BTreeMap<&str, (i64, Option<i64>)> = BTreeMap::new();
+    let mut visits: BTreeMap<&str, i64> = BTreeMap::new();
     for row in rows {
-        let Row::LinkSeen(LinkSeen { link_id, at_ms, by_person }) = row else { continue };
-        let (_, human_ms) = visits.entry(link_id).or_insert((*at_ms, None));
-        *human_ms = human_ms.or(by_person.then_some(*at_ms));
+        let Row::LinkSeen(LinkSeen { link_id, at_ms }) = row else { continue };
+        visits.entry(link_id).or_insert(*at_ms);
     }
-    let visit = |(link_id, (fetch_ms, human_ms)): (&str, (i64, Option<i64>))| {
-        vec![text(link_id), number(fetch_ms), Value::Number(human_ms)]
-    };
-    visits.into_iter().map(visit).collect()
+    visits.into_iter().map(|(link_id, at_ms)| vec![text(link_id), number(at_ms)]).collect()
 }
 
 /// The end of each call, by its id.

@@ -205,6 +205,7 @@ impl TextService {
         let key = key(name, text, id);
         let mut event = self.event("message.received", &key, open);
         event.data.insert("from_region".to_owned(), json!(from.region()));
+        event.data.insert("reply_to".to_owned(), json!(store.reply_to(from)?));
         event.text = Some(text.text.clone());
         let first = store.keys().businesses().next().unwrap_or_default();
         let whose = open.map(|open| open.business.as_str()).or(of).unwrap_or(first);

@@ -60,12 +60,15 @@ pub(crate) struct Progress {
     pub text_sent: bool,
     /// An answer was heard to its end or an opt-out recorded, and no person was asked for since.
     pub answered_in_ivr: bool,
+    /// Something was said or done for the caller, and no person was asked for since. Only what
+    /// `answered_in_ivr` tells of counts as deflected.
+    pub served: bool,
     /// A callback was booked, and no person was asked for since.
     pub callback_booked: bool,
     /// When the callback can be that is offered next.
     pub slot: Option<FreeSlot>,
-    /// A callback was asked for and not refused: the caller is rung later.
-    pub callback_due: bool,
+    /// Callbacks that were asked for and not refused, by their numbers: the caller is rung later.
+    pub callbacks_due: Vec<u32>,
     /// A message was left, and no person was asked for since.
     pub message_left: bool,
     /// A target that never tells who answered has answered.
@@ -98,6 +101,7 @@ pub(crate) struct Desk {
     steps: u32,
     offers: u32,
     fetches: u32,
+    bookings: u32,
 }
 
 /// Prompts that play.
@@ -135,6 +139,7 @@ impl Desk {
             steps: 0,
             offers: 0,
             fetches: 0,
+            bookings: 0,
         }
     }
 
@@ -188,6 +193,11 @@ impl Desk {
     pub fn next_offer(&mut self) -> u32 {
         self.offers += 1;
         self.offers
+    }
+
+    pub fn next_booking(&mut self) -> u32 {
+        self.bookings += 1;
+        self.bookings
     }
 
     pub fn next_fetch(&mut self) -> u32 {

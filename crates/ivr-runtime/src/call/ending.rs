@@ -82,7 +82,12 @@ impl Call {
             true => Output::HangUp,
             false => Output::Reject { status },
         });
-        let reason = self.done_in_flow().unwrap_or(EndReason::NoRoute);
+        // Who was told all there is, or had it done, did not lack a way to anybody.
+        let or_else = match self.state.progress.served {
+            true => EndReason::AnsweredInIvr,
+            false => EndReason::NoRoute,
+        };
+        let reason = self.done_in_flow().unwrap_or(or_else);
         self.end(now, reason);
     }
 

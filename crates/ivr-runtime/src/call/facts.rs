@@ -16,7 +16,7 @@ const HISTORY_LEN: usize = 100;
 /// Fields of one call.
 const FIELDS: usize = 32;
 /// Bytes of a field; a longer value is not kept.
-const FIELD_LEN: usize = 100;
+pub(crate) const FIELD_LEN: usize = 100;
 
 /// What the rules, the offers and the texts of one call are decided on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

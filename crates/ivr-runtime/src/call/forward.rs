@@ -21,6 +21,7 @@ impl Call {
         self.state.keys.flush();
         // Whoever asks for a person was not served in the flow.
         self.state.progress.answered_in_ivr = false;
+        self.state.progress.served = false;
         self.state.progress.text_sent = false;
         self.state.progress.message_left = false;
         self.state.progress.callback_booked = false;
@@ -88,15 +89,15 @@ impl Call {
 
     pub(super) fn human_answered(&mut self, now: Duration) {
         self.state.progress.human = true;
-        self.cancel_callback();
+        self.cancel_callbacks();
         let at_ms = self.state.desk.at_ms(now);
         self.record(Record::HumanAnswered { at_ms });
     }
 
     /// Who is with a person now is not rung later.
-    pub(super) fn cancel_callback(&mut self) {
-        if std::mem::take(&mut self.state.progress.callback_due) {
-            self.state.desk.push(Output::CancelCallback);
+    pub(super) fn cancel_callbacks(&mut self) {
+        for booking in std::mem::take(&mut self.state.progress.callbacks_due) {
+            self.state.desk.push(Output::CancelCallback { booking });
         }
     }
 

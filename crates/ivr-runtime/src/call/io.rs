@@ -271,9 +271,12 @@ pub enum Output {
     FindSlot(CallbackRequest),
     /// Book a callback; report [`Input::Callback`].
     BookCallback(CallbackRequest),
-    /// Nobody is to be called back after all: take back what [`Output::BookCallback`] booked, or
-    /// books yet.
-    CancelCallback,
+    /// Nobody is to be called back after all: take back what this [`Output::BookCallback`] booked, or
+    /// books yet. No [`Input::Callback`] tells of it any more.
+    CancelCallback {
+        /// Its number.
+        booking: u32,
+    },
     /// Record that the caller wants no texts; report [`Input::OptOut`].
     RecordOptOut {
         /// Topic, empty for all.
@@ -370,8 +373,8 @@ pub struct AgentRequest {
 pub struct CallbackRequest {
     /// Name of the step.
     pub step: String,
-    /// The number that was typed; `None`: the caller's own.
-    pub number: Option<Hidden>,
+    /// Which of the call's bookings it is, from 1 on; 0: none, a slot is looked for.
+    pub booking: u32,
     /// The target that is rung first.
     pub target: TargetId,
     /// Callbacks of the step's target in an hour; `None`: as the configuration says.

@@ -27,6 +27,7 @@ mod wait;
 
 pub(crate) use targets::never_tells;
 
+pub(crate) use facts::FIELD_LEN;
 pub use facts::{Bypass, Facts, History, Told};
 pub use few::Few;
 pub use io::{

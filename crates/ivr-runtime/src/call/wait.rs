@@ -65,6 +65,7 @@ impl Call {
         self.state.keys.flush();
         // Who waits for a person was not served in the flow; a text that was sent is one.
         self.state.progress.answered_in_ivr = false;
+        self.state.progress.served = false;
         let same = |place: &Place| place.step == visit.step && place.target == wait.target;
         if !self.state.place.as_ref().is_some_and(same) {
             self.leave_line();
@@ -257,7 +258,7 @@ impl Call {
         let listening = !matches!(self.state.phase, Phase::Waiting(_));
         if matches!(&self.state.phase, Phase::InStep { running: Running::Callback(booking), .. } if booking.is_booking())
         {
-            self.cancel_callback();
+            self.cancel_callbacks();
         }
         self.close_step(now, Exit::Next, OfferResponse::Timeout, Some(why));
         if listening {

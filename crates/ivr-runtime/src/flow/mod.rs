@@ -19,7 +19,8 @@ pub mod words;
 
 pub use load::{Checked, asked, load};
 pub use play::tts_name;
-pub(crate) use read::whole;
+pub use read::fields::may_be_told;
+pub(crate) use read::{fields::TOLD, whole};
 pub use select::select;
 pub use shared::{AnyPrompt, Business, PromptFacts, PromptIndex, Sender, Shared, System};
 pub use unique::check_unique;

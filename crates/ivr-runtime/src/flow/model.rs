@@ -116,6 +116,8 @@ pub struct Flow {
     pub senders: Vec<Sender>,
     /// Intents that need a picture: only senders that carry one are offered and used.
     pub media_intents: Vec<String>,
+    /// Intents whose forwards carry `Priority: urgent` (RFC 3261 §20.26).
+    pub priority_intents: Vec<String>,
 }
 
 /// A step: its name, the keys every step has, and what it does.

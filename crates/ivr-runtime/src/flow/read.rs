@@ -6,7 +6,7 @@
 mod after_call;
 mod agent;
 mod ask;
-mod fields;
+pub(crate) mod fields;
 mod head;
 mod links;
 mod message;

@@ -9,16 +9,14 @@ use super::{
 };
 use crate::{
     diagnose::{Code, Span, nearest},
-    flow::carry,
     flow::model::{AfterCall, Does, Fact, LinkId, PromptItem, Request, RuleId, Spoken, Step},
+    flow::{TOLD, carry},
     step::{agent, callback, template, text},
 };
 
 /// Known of every call, `site_visits` where the number is.
 const GIVEN: [&str; 7] =
     ["call_id", "called", "called_number", "caller_key", "intent", "language", "site_visits"];
-/// Told by a source, where there is one.
-const TOLD: [&str; 4] = ["wait_minutes", "wait_seconds", "agents_available", "callers_waiting"];
 /// Handed over by every link that asks for it.
 const GIVEN_TO_LINKS: [&str; 2] = ["path", "topic"];
 /// Given to requests besides.

@@ -336,13 +336,13 @@ impl From<'_> {
         }
     }
 
-    /// It is booked or it fails, or the number can't be called and another is asked for.
+    /// It is booked or it fails, or somebody else has the time and the next one is offered.
     fn booking(&mut self, id: StepId, callback: &Callback, n: u8) {
         let within = ms(callback::BOOK_WITHIN);
         self.kept(Cause::So("booked"), within, callback.then);
         self.way_out(Cause::Failure("not booked"), within, Failed::Step(id), callback.if_fails);
         if n < callback::TRIES {
-            self.to(Cause::So("number refused"), within, Place::Asking(id, n + 1));
+            self.to(Cause::So("taken meanwhile"), within, Place::Asking(id, n + 1));
             self.to(Cause::So("slot taken"), within, Place::Playing(id, n + 1));
         }
     }

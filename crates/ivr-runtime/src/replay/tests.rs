@@ -37,8 +37,8 @@ fn a_call_that_is_replayed_through_its_flow_goes_the_way_it_went() {
     for faults in [Faults::NONE, Faults::SOME, Faults::ALL] {
         for n in 0..1_000 {
             let (call, end) = recorded(&flow, SEED + n, faults);
-            // The digits of a number that was typed for a callback are not kept: another may be
-            // taken, or refused.
+            // The digits of a number that was typed for a callback are not kept: others
+            // may be refused.
             if call.visits.iter().any(|visit| visit.step == "call_me") {
                 continue;
             }

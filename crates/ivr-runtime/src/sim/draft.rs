@@ -66,6 +66,7 @@ impl Draft {
             after_call: Vec::new(),
             senders: vec![sender("sandbox", "sms", false)],
             media_intents: Vec::new(),
+            priority_intents: Vec::new(),
         };
         Self { flow }
     }

@@ -198,7 +198,7 @@ impl Oracle {
             | Output::Fetch(_)
             | Output::FindSlot(_)
             | Output::BookCallback(_)
-            | Output::CancelCallback
+            | Output::CancelCallback { .. }
             | Output::RecordOptOut { .. } => Ok(()),
         }
     }

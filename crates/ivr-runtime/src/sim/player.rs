@@ -156,7 +156,7 @@ impl Player {
             Output::StopPlay
             | Output::FindSlot(_)
             | Output::BookCallback(_)
-            | Output::CancelCallback
+            | Output::CancelCallback { .. }
             | Output::StopForward
             | Output::Rebridge
             | Output::Unbridge

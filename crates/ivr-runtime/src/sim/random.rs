@@ -413,7 +413,7 @@ impl World for Random {
                 plan.cancel(Topic::Callback);
                 self.book(now, plan);
             }
-            Output::CancelCallback => {
+            Output::CancelCallback { .. } => {
                 plan.cancel(Topic::Callback);
                 self.booked = None;
             }

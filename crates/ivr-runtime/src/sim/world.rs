@@ -152,7 +152,7 @@ impl World for Obedient {
                     plan.at(soon, Topic::Callback, Input::Callback(outcome));
                 }
             }
-            Output::CancelCallback => plan.cancel(Topic::Callback),
+            Output::CancelCallback { .. } => plan.cancel(Topic::Callback),
             Output::TakeVoice { .. } => {
                 let at = now + self.speaks;
                 plan.at(at, Topic::Voice, Input::VoiceOver);

@@ -94,6 +94,7 @@ impl Talking {
             (Self::Calling { .. }, Ended { .. }) => not_reached(Failure::Failed { status: None }),
             (Self::Connected { since, .. }, Ended { .. }) => {
                 let note = Some(talked(context.now, since));
+                context.progress.served = true;
                 Turn::Leave(Leave { note, ..Leave::next(agent.then) })
             }
             // It broke in the middle: it has handed nothing back.

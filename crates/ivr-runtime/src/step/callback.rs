@@ -1,11 +1,12 @@
 //! `callback`: offers to call the caller back while there is room for it, confirms the number, and
-//! books the next free slot. Only what is booked is promised.
+//! books the next free slot. Only what is booked is promised, and only the number that the call came
+//! from is called: else anybody could have anybody rung (requirements §7.2).
 
 mod prompts;
 
 use std::time::Duration;
 
-use message_text::{E164, LineType};
+use message_text::E164;
 use serde::{Deserialize, Serialize};
 
 use prompts::{booked, read_back, typing, wrong};
@@ -14,7 +15,7 @@ pub(crate) use prompts::{next_slot, own_prompts};
 use super::{Exit, Leave, Next, Turn};
 use crate::{
     call::{
-        CallbackOutcome, CallbackRequest, FreeSlot, Hidden, Input, Output,
+        CallbackOutcome, CallbackRequest, FreeSlot, Input, Output,
         desk::{Context, Playback, Played},
         keys::{Gather, Gathered, Wanted},
     },
@@ -43,8 +44,8 @@ pub(crate) const TIME: &str = "callback_time";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Booking {
     tries: u8,
-    /// The number that was typed; `None`: the caller's own.
-    typed: Option<Hidden>,
+    /// Which booking of the call it is; 0: none yet.
+    booking: u32,
     /// The end of the slot that is offered, ms UTC.
     before_ms: Option<i64>,
     stage: Stage,
@@ -114,19 +115,22 @@ impl Asking {
 }
 
 impl Booking {
-    /// DP-06: what there is no room for is not spoken of.
-    pub fn find(step: &str, callback: &Callback, context: &mut Context<'_>) -> Self {
+    /// DP-06: what there is no room for is not spoken of, nor is it where we call nobody; `Err`: why.
+    pub fn find(step: &str, callback: &Callback, context: &mut Context<'_>) -> Result<Self, Leave> {
+        if let Err(why) = own_number(context) {
+            return Err(failed(callback, why));
+        }
         let stage = Stage::Finding { until: context.now + FIND_WITHIN };
-        let finding = Self { tries: 1, typed: None, before_ms: None, stage };
+        let finding = Self { tries: 1, booking: 0, before_ms: None, stage };
         let request = finding.request(step, callback, context);
         context.desk.push(Output::FindSlot(request));
-        finding
+        Ok(finding)
     }
 
     /// There is room.
     pub fn begin(callback: &Callback, context: &mut Context<'_>) -> Self {
         let stage = Stage::Finding { until: context.now };
-        let mut offering = Self { tries: 1, typed: None, before_ms: None, stage };
+        let mut offering = Self { tries: 1, booking: 0, before_ms: None, stage };
         if let Some(free) = context.progress.slot.take() {
             offering.offer(callback, context, free);
         }
@@ -247,8 +251,8 @@ impl Booking {
             }
             Stage::Booking { until } if *until <= now => {
                 // Who is told of none gets none.
-                context.progress.callback_due = false;
-                context.desk.push(Output::CancelCallback);
+                context.progress.callbacks_due.retain(|due| *due != self.booking);
+                context.desk.push(Output::CancelCallback { booking: self.booking });
                 Turn::Leave(failed(callback, "not_booked"))
             }
             Stage::Booking { .. } => Turn::Stay,
@@ -308,8 +312,9 @@ impl Booking {
         if key.label() != '1' {
             return self.other_key(callback, context, key);
         }
-        let Some(number) = own_number(context) else {
-            return self.ask_to_type(context, &typing());
+        let number = match own_number(context) {
+            Ok(number) => number,
+            Err(why) => return Turn::Leave(failed(callback, why)),
         };
         let mobile = context.facts.can_receive_text == Some(true);
         match callback.confirm_number {
@@ -390,8 +395,7 @@ impl Booking {
         };
         let digits: String = keys.into_iter().map(Key::label).collect();
         match E164::parse(&digits, &context.facts.country) {
-            Ok(number) if is_callable(&number) => {
-                self.typed = Some(Hidden(number.as_str().to_owned()));
+            Ok(number) if own_number(context).is_ok_and(|own| own == number.as_str()) => {
                 self.read_back(context, number.as_str())
             }
             Ok(_) | Err(_) => self.again(callback, context, Exit::Wrong),
@@ -419,9 +423,10 @@ impl Booking {
 
     fn book(&mut self, step: &str, callback: &Callback, context: &mut Context<'_>) -> Turn {
         context.facts.learn(NUMBER, "", false);
+        self.booking = context.desk.next_booking();
         let request = self.request(step, callback, context);
         context.desk.push(Output::BookCallback(request));
-        context.progress.callback_due = true;
+        context.progress.callbacks_due.push(self.booking);
         self.stage = Stage::Booking { until: context.now + BOOK_WITHIN };
         Turn::Stay
     }
@@ -429,7 +434,7 @@ impl Booking {
     fn request(&self, step: &str, callback: &Callback, context: &Context<'_>) -> CallbackRequest {
         CallbackRequest {
             step: step.to_owned(),
-            number: self.typed.clone(),
+            booking: self.booking,
             target: callback.target.unwrap_or(context.flow.human),
             per_hour: callback.per_hour,
             tries: callback.max_tries(),
@@ -443,7 +448,10 @@ impl Booking {
         context: &mut Context<'_>,
         outcome: CallbackOutcome,
     ) -> Turn {
-        context.progress.callback_due = matches!(outcome, CallbackOutcome::Booked { .. });
+        if !matches!(outcome, CallbackOutcome::Booked { .. }) {
+            // Of this one only: what was booked before holds.
+            context.progress.callbacks_due.retain(|due| *due != self.booking);
+        }
         match outcome {
             CallbackOutcome::Booked { day, time } => {
                 context.progress.callback_booked = true;
@@ -466,24 +474,22 @@ impl Booking {
             CallbackOutcome::Free(_) | CallbackOutcome::Full => {
                 Turn::Leave(failed(callback, "full"))
             }
-            // That none of the caller's numbers can be called is not the caller's choice.
-            CallbackOutcome::NotCallable { why } if self.tries >= TRIES => {
+            CallbackOutcome::NotCallable { why } | CallbackOutcome::Failed { why } => {
                 Turn::Leave(failed(callback, &why))
             }
-            CallbackOutcome::NotCallable { .. } => self.again(callback, context, Exit::Wrong),
-            CallbackOutcome::Failed { why } => Turn::Leave(failed(callback, &why)),
         }
     }
 }
 
-/// The caller's own. Whether it may be called is said when it is booked.
-fn own_number(context: &Context<'_>) -> Option<String> {
-    context.facts.caller.clone().filter(|_| !context.facts.withheld)
-}
-
-/// A phone of somebody: nothing that costs extra, and no service.
-fn is_callable(number: &E164) -> bool {
-    matches!(number.line_type(), LineType::Mobile | LineType::Fixed | LineType::FixedOrMobile)
+/// The caller's own, as the call came from it; `Err`: why it is not known. Whether it may be called
+/// is said when it is booked.
+fn own_number(context: &Context<'_>) -> Result<String, &'static str> {
+    let facts = &context.facts;
+    if facts.attestation.as_deref() == Some("failed") {
+        // The carrier says that it is somebody else's.
+        return Err("number_in_doubt");
+    }
+    facts.caller.clone().filter(|_| !facts.withheld).ok_or("no_number")
 }
 
 /// No is the caller's choice, and no failure where the step says where it leads.

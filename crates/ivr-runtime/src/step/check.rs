@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Turn, offer,
+    Turn,
+    destinations::handed_over,
+    offer,
     template::{fields, fill, path_part},
 };
 use crate::{
@@ -215,6 +217,11 @@ pub(crate) fn ask(step: &str, id: LinkId, url: String, context: &mut Context<'_>
         ],
         _ => Vec::new(),
     };
+    // Who will talk with the caller is told when it is asked (EX-12); the others by their page.
+    let body = match link.kind {
+        LinkKind::LivepersonC2m(..) => handed_over(link, context).1,
+        _ => BTreeMap::new(),
+    };
     context.desk.push(Output::Fetch(FetchRequest {
         id: id_of_question,
         step: step.to_owned(),
@@ -223,7 +230,7 @@ pub(crate) fn ask(step: &str, id: LinkId, url: String, context: &mut Context<'_>
         url: Hidden(url),
         token: None,
         system: None,
-        body: BTreeMap::new(),
+        body,
         timeout_ms,
         cache_seconds: 0,
         idempotency_key: None,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::check::{self, Known, Place};
 use crate::{
-    call::{Facts, Hidden, ResolvedLink, desk::Context, offers},
+    call::{Hidden, ResolvedLink, desk::Context, offers},
     flow::model::{Flow, Level, Link, LinkId, LinkKind, StepId, Text},
 };
 
@@ -128,17 +128,13 @@ pub(super) fn resolved(
         let Some(link) = check::link(context.flow, id) else { continue };
         let until = place.as_ref().and_then(|place| place.until);
         not_after = [not_after, until].into_iter().flatten().min();
-        let level = context.level().min(link.context_level);
+        let (level, handed) = handed_over(link, context);
         links.push(ResolvedLink {
             name: link.name.clone(),
             url: address(link, url, place.as_ref()),
             reference: place.and_then(|place| place.reference),
             level,
-            context: if level == link.context_level {
-                handed_over(link, level, context.facts, context.flow, &context.progress.path)
-            } else {
-                BTreeMap::new()
-            },
+            context: handed,
         });
         context.progress.checks.forget(id);
     }
@@ -155,22 +151,22 @@ fn address(link: &Link, url: String, place: Option<&Place>) -> String {
     }
 }
 
-fn handed_over(
-    link: &Link,
-    level: Level,
-    facts: &Facts,
-    flow: &Flow,
-    path: &[StepId],
-) -> BTreeMap<String, Hidden> {
+/// What is proved of the caller, as far as the link wants it, and what it hands over of the call.
+pub(super) fn handed_over(link: &Link, context: &Context<'_>) -> (Level, BTreeMap<String, Hidden>) {
+    let facts = &context.facts;
+    let level = context.level().min(link.context_level);
+    if level != link.context_level {
+        return (level, BTreeMap::new());
+    }
     let value = |name: &str| match name {
-        "path" => Some(names(flow, path).join(" ")),
+        "path" => Some(names(context.flow, &context.progress.path).join(" ")),
         "topic" => facts.intent.clone(),
         _ => facts.field(name).map(str::to_owned),
     };
     // Only who proved who they are has account data handed over (IC-03).
-    let may = |name: &&String| level >= Level::L2 || !flow.is_account_data(name);
+    let may = |name: &&String| level >= Level::L2 || !context.flow.is_account_data(name);
     let known = link.context.iter().filter(may);
-    known.filter_map(|name| Some((name.clone(), Hidden(value(name)?)))).collect()
+    (level, known.filter_map(|name| Some((name.clone(), Hidden(value(name)?)))).collect())
 }
 
 /// The names of steps.

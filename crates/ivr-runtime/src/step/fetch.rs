@@ -397,6 +397,7 @@ fn done(action: &Action, context: &mut Context<'_>, outcome: FetchOutcome) -> Le
     match outcome {
         FetchOutcome::Values(values) => {
             learn(&action.save, &values, context.facts);
+            context.progress.served = true;
             Leave::next(action.then)
         }
         FetchOutcome::Failed { why } => Leave::failed(action.if_fails, why),

@@ -184,10 +184,10 @@ pub(crate) fn silent(id: StepId, step: &Step, context: &mut Context<'_>) -> Sile
                 Err(leave) => Silent::Left(leave),
             }
         }
-        Does::Callback(callback) => {
-            let finding = callback::Booking::find(&step.name, callback, context);
-            Silent::Stays(Running::Callback(finding))
-        }
+        Does::Callback(callback) => match callback::Booking::find(&step.name, callback, context) {
+            Ok(finding) => Silent::Stays(Running::Callback(finding)),
+            Err(leave) => Silent::Left(leave),
+        },
         Does::Say { .. }
         | Does::Menu(_)
         | Does::Collect(_)

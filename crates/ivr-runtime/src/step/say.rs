@@ -30,7 +30,10 @@ impl Say {
             context.keys.push(*key);
         }
         match self.playback.input(input) {
-            Some(Played::ToTheEnd) => Turn::Leave(Leave::next(then)),
+            Some(Played::ToTheEnd) => {
+                context.progress.served = true;
+                Turn::Leave(Leave::next(then))
+            }
             Some(Played::Stopped | Played::Failed) => prompt_failed(),
             None => Turn::Stay,
         }

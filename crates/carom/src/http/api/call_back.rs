@@ -1,7 +1,7 @@
 //! A callback that a person asks for on the digital side (IC-12): booked as one that is asked for
 //! in a call is, in the hours and the capacity of its flow.
 
-use deflect_actions::store::{CallbackOrder, Room};
+use deflect_actions::store::{CallbackBooked, CallbackOrder, Room};
 use ivr_runtime::flow::model::{Callback, Does, Flow};
 use message_text::E164;
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ use super::Problem;
 use crate::{
     http::Site,
     node::clock::wall_ms,
-    switchboard::{refused, slots},
+    switchboard::{callbacks_per_caller, refused, slots},
 };
 
 /// Tries of a flow that has no `callback` step.
@@ -25,7 +25,8 @@ pub(crate) struct Booked {
     pub(super) callback_id: Option<String>,
     /// When it is dialled, ms since 1970.
     pub(crate) due_ms: Option<i64>,
-    /// Why none is booked: `no_number`, `not_callable`, `no_flow`, `no_trunk`, `full`.
+    /// Why none is booked: `no_number`, `not_callable`, `no_flow`, `no_trunk`, `full`,
+    /// `limited`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) why: Option<&'static str>,
 }
@@ -123,6 +124,7 @@ pub(super) async fn book(site: &Site, wanted: Wanted<'_>) -> Result<Booked, Prob
         step: step.map_or_else(String::new, |(name, _)| name.to_owned()),
         number,
         max_tries: step.map_or(TRIES, |(_, callback)| callback.max_tries()),
+        per_caller: callbacks_per_caller(&snapshot),
         room: Room {
             target: target.name.clone(),
             per_hour,
@@ -131,7 +133,8 @@ pub(super) async fn book(site: &Site, wanted: Wanted<'_>) -> Result<Booked, Prob
         },
     };
     Ok(match site.store.book_callback(&order).await? {
-        Some(due) => Booked::already(id, due),
-        None => Booked::not("full"),
+        CallbackBooked::Due(due) => Booked::already(id, due),
+        CallbackBooked::Full => Booked::not("full"),
+        CallbackBooked::Limited => Booked::not("limited"),
     })
 }

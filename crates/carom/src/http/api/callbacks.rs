@@ -56,7 +56,7 @@ pub(crate) async fn callback(
 ) -> Result<(StatusCode, Json<CallbackTold>), Problem> {
     let once = once::Once::of("callbacks", &client, &headers)?;
     let id = once::id(once.as_ref());
-    let _turn = site.invites.turn(&id).await;
+    let _turn = site.turns.turn(&id).await;
     if let Some(due_ms) = site.store.callback_due_ms(&id).await? {
         return Ok(told(id, due_ms));
     }
@@ -140,6 +140,10 @@ fn told(callback_id: String, due_ms: i64) -> (StatusCode, Json<CallbackTold>) {
 fn not_booked(why: &'static str) -> Problem {
     match why {
         "full" => Problem::of(StatusCode::CONFLICT, "full", "no slot has room"),
+        "limited" => {
+            let message = "the number has had its callbacks (`[limits] callbacks_per_caller`)";
+            Problem::of(StatusCode::TOO_MANY_REQUESTS, why, message)
+        }
         "no_trunk" => Problem::bad(why, "no trunk has `outbound = true`"),
         "not_callable" => Problem::bad(why, "the number may not be called"),
         _ => Problem::bad("no_flow", "the flow of that line has nobody to ring"),

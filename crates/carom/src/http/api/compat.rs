@@ -10,14 +10,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use deflect_actions::provider::Channel;
-use ivr_runtime::call::TextOutcome;
+use ivr_runtime::{call::TextOutcome, flow::may_be_told};
 use message_text::E164;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{Body, Problem};
 use crate::{
+    config::Snapshot,
     http::{Site, guard::Client},
     switchboard::{NoOffer, Overrides, Question},
 };
@@ -78,11 +80,14 @@ pub(crate) struct C2mTold {
     call_id: String,
 }
 
-/// Connect To Messaging: it is sent.
+/// Connect To Messaging: it is sent, or may have been.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct C2mInvited {
     call_id: String,
+    /// `ambiguous`: it may still arrive; whoever sends another may text the person twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
 }
 
 /// As LivePerson tells an error.
@@ -133,7 +138,7 @@ impl From<Problem> for C2mError {
 pub(crate) async fn c2m_eligibility(
     State(site): State<Site>,
     Extension(Client(client)): Extension<Client>,
-    Path(_account): Path<String>,
+    Path(account): Path<String>,
     Query(version): Query<Version>,
     body: Result<Body<C2mEligibility>, Problem>,
 ) -> Result<Json<C2mTold>, C2mError> {
@@ -142,9 +147,13 @@ pub(crate) async fn c2m_eligibility(
     let number: E164 = asked.consumer_phone_number.parse().map_err(|_| {
         C2mError::bad(INVALID_PHONE, "consumerPhoneNumber is no number with + and country code")
     })?;
-    let question = question(number, asked.ivr_number, Some(asked.skill), client);
     let snapshot = site.snapshot.load_full();
-    let found = site.remote.ask(&snapshot, question).await;
+    let called = asked.ivr_number.or_else(|| line_of(&snapshot, &account));
+    let question = question(number, called, Some(asked.skill), client);
+    let found = site.remote.ask(&snapshot, question.clone()).await;
+    if let Some(offer) = &found.offer_id {
+        site.remote.publish(offer, &question).await.map_err(Problem::from)?;
+    }
     let channels: Vec<&'static str> =
         found.channels.iter().map(|channel| short(*channel)).collect();
     Ok(Json(C2mTold {
@@ -172,23 +181,30 @@ pub(crate) async fn c2m_invite(
     };
     let (text, intent) = (wanted.override_message, wanted.override_skill);
     let overrides = Overrides { channel, text, intent };
-    let invited = site.remote.invite(&wanted.call_id, &overrides).await;
+    let (snapshot, remote) = (site.snapshot.load_full(), site.remote.clone());
+    // It has no key of its own: who asks twice is told the second time that it is used.
+    let key = Uuid::now_v7().to_string();
+    // Done to its end though the client goes away.
+    let done =
+        tokio::spawn(
+            async move { remote.invite(&snapshot, &wanted.call_id, &key, &overrides).await },
+        );
+    let failed = |what: &str| C2mError::of(StatusCode::INTERNAL_SERVER_ERROR, what);
+    let invited = done.await.map_err(|_| failed("the invite came to no end"))?;
     let invited = invited.map_err(|why| match why {
-        NoOffer::Gone => C2mError::of(StatusCode::NOT_FOUND, "no eligibility of this callId waits"),
+        NoOffer::Store => failed("the store does not answer"),
+        NoOffer::Gone | NoOffer::UnderWay => {
+            C2mError::of(StatusCode::NOT_FOUND, "no eligibility of this callId waits")
+        }
         NoOffer::OtherChannel => C2mError::bad(OTHER_CHANNEL, "there is no text by this channel"),
         NoOffer::OtherIntent(why) => C2mError::bad(OTHER_SKILL, format!("overrideSkill: {why}")),
         NoOffer::OtherText(why) => {
             C2mError::of(StatusCode::BAD_REQUEST, format!("overrideMessage: {why}"))
         }
     })?;
-    match &invited.outcome {
-        TextOutcome::Accepted { .. } | TextOutcome::Queued | TextOutcome::Duplicate => {
-            Ok(Json(C2mInvited { call_id: invited.call_id.clone() }))
-        }
-        other => {
-            let message = format!("the message was not sent: {}", word(other));
-            Err(C2mError::bad(NOT_SENT, message))
-        }
+    match came(&invited.outcome) {
+        Ok(state) => Ok(Json(C2mInvited { call_id: invited.call_id, state })),
+        Err(why) => Err(C2mError::bad(NOT_SENT, format!("the message was not sent: {why}"))),
     }
 }
 
@@ -247,10 +263,13 @@ struct Param {
     value: Value,
 }
 
-/// Khoros Flow: it is sent.
+/// Khoros Flow: it is sent, or may have been.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct BroadcastTold {
     status: &'static str,
+    /// `ambiguous`: it may still arrive; whoever sends another may text the person twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
 }
 
 /// `POST /rest/v1/broadcast/instant`: eligible or not, and invited, in one.
@@ -276,30 +295,48 @@ pub(crate) async fn broadcast(
     if kind == PayloadKind::Text && text.is_none() {
         return Err(Problem::bad("invalid_text", "a payload of type `text` has `speech`"));
     }
-    let mut question = question(number, wanted.channel.external_id, event_name, client);
+    let snapshot = site.snapshot.load_full();
+    let called = wanted.channel.external_id.map(|id| line_of(&snapshot, &id).unwrap_or(id));
+    let mut question = question(number, called, event_name, client);
     if let Some(Metadata { language, params }) = metadata {
         question.language = language;
-        let first = |(name, values): (String, Vec<Param>)| {
-            let value = values.into_iter().next()?.value;
-            Some((name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        };
-        question.fields = params.into_iter().filter_map(first).take(PARAMS).collect();
+        question.fields = fields(params)?;
     }
-    let snapshot = site.snapshot.load_full();
     let found = site.remote.ask(&snapshot, question).await;
     let Some(offer) = found.offer_id else {
         let reason = found.reason.unwrap_or_default();
         return Err(Problem::bad("not_eligible", reason));
     };
     let overrides = Overrides { channel: Some(channel), text, intent: None };
-    match site.remote.invite(&offer, &overrides).await {
-        Ok(invited) if is_sent(&invited.outcome) => Ok(Json(BroadcastTold { status: "ok" })),
-        Ok(invited) => Err(Problem::bad("not_sent", word(&invited.outcome))),
+    match site.remote.invite_at_once(&offer, &overrides).await {
+        Ok(invited) => match came(&invited.outcome) {
+            Ok(state) => Ok(Json(BroadcastTold { status: "ok", state })),
+            Err(why) => Err(Problem::bad("not_sent", why)),
+        },
         Err(NoOffer::OtherText(why)) => Err(Problem::bad("invalid_text", why)),
-        Err(NoOffer::Gone | NoOffer::OtherChannel | NoOffer::OtherIntent(_)) => {
-            Err(Problem::bad("invalid_channel", "there is no text by this channel"))
-        }
+        Err(_) => Err(Problem::bad("invalid_channel", "there is no text by this channel")),
     }
+}
+
+/// The first value of each param.
+fn fields(params: BTreeMap<String, Vec<Param>>) -> Result<Vec<(String, String)>, Problem> {
+    if params.len() > PARAMS {
+        return Err(Problem::bad("invalid_params", format!("there are more than {PARAMS} params")));
+    }
+    let first = |(name, values): (String, Vec<Param>)| {
+        let value = values.into_iter().next()?.value;
+        Some((name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+    };
+    let fields: Vec<_> = params.into_iter().filter_map(first).collect();
+    for (name, value) in &fields {
+        may_be_told(name, value).map_err(|why| Problem::bad("invalid_params", why))?;
+    }
+    Ok(fields)
+}
+
+/// The number called that belongs to an account of a client.
+pub(super) fn line_of(snapshot: &Snapshot, account: &str) -> Option<String> {
+    snapshot.config.http.accounts.get(account).cloned()
 }
 
 pub(super) fn question(
@@ -319,20 +356,16 @@ pub(super) fn question(
     }
 }
 
-fn is_sent(outcome: &TextOutcome) -> bool {
-    matches!(outcome, TextOutcome::Accepted { .. } | TextOutcome::Queued | TextOutcome::Duplicate)
-}
-
-fn word(outcome: &TextOutcome) -> &'static str {
+/// What became of a text, and more of it than "sent"; `Err`: why it was certainly not. One that
+/// may have been is told as sent: its IVR would text the person another time.
+fn came(outcome: &TextOutcome) -> Result<Option<&'static str>, &'static str> {
     match outcome {
-        TextOutcome::Accepted { .. } => "accepted",
-        TextOutcome::Queued => "queued",
-        TextOutcome::Duplicate => "duplicate",
-        TextOutcome::Ambiguous => "it may have been",
-        TextOutcome::OptedOut => "the person wants none",
-        TextOutcome::Limited { .. } => "a limit",
-        TextOutcome::NotTextable { .. } => "the number takes none",
-        TextOutcome::Failed { .. } => "no provider took it",
+        TextOutcome::Accepted { .. } | TextOutcome::Queued | TextOutcome::Duplicate => Ok(None),
+        TextOutcome::Ambiguous => Ok(Some("ambiguous")),
+        TextOutcome::OptedOut => Err("the person wants none"),
+        TextOutcome::Limited { .. } => Err("a limit"),
+        TextOutcome::NotTextable { .. } => Err("the number takes none"),
+        TextOutcome::Failed { .. } => Err("no provider took it"),
     }
 }
 

@@ -7,11 +7,12 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use deflect_actions::provider::Channel;
-use ivr_runtime::call::TextOutcome;
+use ivr_runtime::{call::TextOutcome, flow::may_be_told};
 use message_text::E164;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{Body, Problem};
 use crate::{
@@ -19,9 +20,6 @@ use crate::{
     node::clock::wall_ms,
     switchboard::{Invited, NoOffer, Overrides, Question},
 };
-
-/// Fields of a question at most.
-const FIELDS: usize = 16;
 
 /// Who calls elsewhere.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -76,7 +74,7 @@ pub(crate) struct EligibleTold {
     url: Option<String>,
     /// So long the offer, or the link, is good.
     valid_for_seconds: u64,
-    /// As it was asked.
+    /// How long callers wait as our first source tells it; `null`: it does not know.
     expected_wait_seconds: Option<u32>,
 }
 
@@ -116,9 +114,11 @@ pub(crate) async fn eligibility(
 ) -> Result<Json<EligibleTold>, Problem> {
     let texts_itself = asked.want_url;
     let question = question(&site, client, asked)?;
-    let wait = question.wait_seconds;
     let snapshot = site.snapshot.load_full();
-    let found = site.remote.ask(&snapshot, question).await;
+    let found = site.remote.ask(&snapshot, question.clone()).await;
+    if let Some(offer) = found.offer_id.as_deref().filter(|_| !texts_itself) {
+        site.remote.publish(offer, &question).await?;
+    }
     let names: Vec<&'static str> = found.channels.iter().map(|channel| channel.as_str()).collect();
     let mut told = EligibleTold {
         eligible: found.offer_id.is_some(),
@@ -129,7 +129,7 @@ pub(crate) async fn eligibility(
         available_channels: names,
         url: None,
         valid_for_seconds: found.valid_for.as_secs(),
-        expected_wait_seconds: wait,
+        expected_wait_seconds: found.expected_wait_seconds,
     };
     if let Some(offer) = told.offer_id.take_if(|_| texts_itself) {
         match site.remote.link(&offer).await {
@@ -161,13 +161,17 @@ fn question(site: &Site, client: String, asked: Eligible) -> Result<Question, Pr
     let called = parse(&asked.called, "called").map_or(asked.called.clone(), |it| it.to_string());
     let fields = [("customer_type", asked.customer_type), ("path", asked.path)];
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let fields: Vec<_> = fields.collect();
+    for (name, value) in &fields {
+        may_be_told(name, value).map_err(|why| Problem::bad("invalid_request", why))?;
+    }
     Ok(Question {
         number,
         called,
         intent: asked.intent,
         language: asked.language,
         wait_seconds: asked.wait_seconds,
-        fields: fields.take(FIELDS).collect(),
+        fields,
         client,
     })
 }
@@ -182,6 +186,7 @@ pub(crate) async fn invite(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     let key = format!("{client}|{}|{}", key.unwrap_or_default(), wanted.offer_id);
+    let key = hex::encode(Sha256::digest(key));
     let channel = match wanted.channel.as_deref() {
         None => None,
         Some("sms") => Some(Channel::Sms),
@@ -191,14 +196,38 @@ pub(crate) async fn invite(
             return Err(Problem::bad("invalid_channel", message));
         }
     };
-    let _turn = site.invites.turn(&key).await;
-    if let Some((status, body)) = site.invites.answered(&key) {
-        return Ok((status, Json(body)));
-    }
     let Invite { offer_id, text, intent, .. } = wanted;
     let overrides = Overrides { channel, text, intent };
-    let invited = site.remote.invite(&offer_id, &overrides).await.map_err(|why| match why {
+    let snapshot = site.snapshot.load_full();
+    // Done to its end though the client goes away: it asks again, and is told what came of it.
+    let remote = site.remote.clone();
+    let done =
+        tokio::spawn(async move { remote.invite(&snapshot, &offer_id, &key, &overrides).await });
+    let invited = done.await.map_err(|_| {
+        Problem::of(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "failed",
+            "the invite came to no end; ask again",
+        )
+    })?;
+    let invited = invited.map_err(refusal)?;
+    let message = match invited.message_id.clone() {
+        Some(id) => Some(id),
+        None => site.store.newest_message_of(&invited.call_id).await.ok().flatten(),
+    };
+    let (status, body) = outcome(&invited, message);
+    Ok((status, Json(body)))
+}
+
+fn refusal(why: NoOffer) -> Problem {
+    match why {
         NoOffer::Gone => Problem::unknown("no such offer waits: ask for eligibility again"),
+        NoOffer::UnderWay => Problem::refused("the same invite is under way: ask again"),
+        NoOffer::Store => Problem::of(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store",
+            "the store does not answer; try again later",
+        ),
         NoOffer::OtherChannel => {
             Problem::bad("invalid_channel", "the offer has no text by that channel")
         }
@@ -206,14 +235,7 @@ pub(crate) async fn invite(
             Problem::bad("invalid_intent", format!("no text may be offered about that: {why}"))
         }
         NoOffer::OtherText(why) => Problem::bad("invalid_text", why),
-    })?;
-    let message = match invited.message_id.clone() {
-        Some(id) => Some(id),
-        None => site.store.newest_message_of(&invited.call_id).await.ok().flatten(),
-    };
-    let (status, body) = outcome(&invited, message);
-    site.invites.keep(&key, status, body.clone());
-    Ok((status, Json(body)))
+    }
 }
 
 fn outcome(invited: &Invited, message_id: Option<String>) -> (StatusCode, Value) {

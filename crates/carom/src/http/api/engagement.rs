@@ -7,6 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use ivr_runtime::flow::may_be_told;
 use jiff::Timestamp;
 use message_text::E164;
 use schemars::JsonSchema;
@@ -25,6 +26,9 @@ use crate::{
 
 /// A link of which nobody says how long it is good.
 const VALID_SECONDS: i64 = 300;
+
+/// The field that has the sections.
+const PATH: &str = "path";
 
 /// The version of the API that is spoken.
 const SPOKEN: &str = "1.0";
@@ -120,8 +124,8 @@ impl From<Problem> for Refused {
     }
 }
 
-/// `POST /api/account/{account}/external/engagement?v=1.0`; the account is the number called, where
-/// it is one.
+/// `POST /api/account/{account}/external/engagement?v=1.0`; the account names the line
+/// (`[http.accounts]`), or is the number called itself.
 pub(crate) async fn engagement(
     State(site): State<Site>,
     Extension(Client(client)): Extension<Client>,
@@ -140,12 +144,14 @@ pub(crate) async fn engagement(
     })?;
     let intent = asked.consumer_sections.last().cloned();
     let path = asked.consumer_sections.join(" ");
+    let snapshot = site.snapshot.load_full();
+    let called = compat::line_of(&snapshot, &account).unwrap_or(account);
+    may_be_told(PATH, &path).map_err(|why| bad(&format!("consumerSections: {why}")))?;
     let question = Question {
         wait_seconds: asked.external_wait_time_seconds,
-        fields: vec![("path".to_owned(), path)],
-        ..compat::question(person, Some(account), intent, client)
+        fields: vec![(PATH.to_owned(), path)],
+        ..compat::question(person, Some(called), intent, client)
     };
-    let snapshot = site.snapshot.load_full();
     let found = site.remote.ask(&snapshot, question).await;
     let link = match found.offer_id {
         Some(offer) => site.remote.link(&offer).await,
@@ -158,7 +164,7 @@ pub(crate) async fn engagement(
     let details = Details {
         url_to_chat: link.url,
         valid_for_seconds: left.unwrap_or(VALID_SECONDS),
-        expected_wait_time_seconds: asked.external_wait_time_seconds,
+        expected_wait_time_seconds: found.expected_wait_seconds,
     };
     Ok(Json(EngagementTold { status: "Available", engagement_details: Some(details) }))
 }

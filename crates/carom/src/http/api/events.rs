@@ -42,8 +42,7 @@ pub(crate) struct Event {
     contact_id: Option<String>,
     /// Who, with + and country code; left out where nobody knows.
     number: Option<String>,
-    /// Whose; left out: the first of the configuration.
-    /// `X` of `[business.X]`; needed where there are several.
+    /// Whose: `X` of `[business.X]`; needed where there are several.
     business: Option<String>,
     /// When, ms since 1970; left out: now.
     at_ms: Option<i64>,

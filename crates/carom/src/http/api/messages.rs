@@ -10,7 +10,7 @@ use axum::{
 };
 use deflect_actions::text::{Ordered, TextOrder, TextOutcome};
 use ivr_runtime::hours::QuietHours;
-use message_text::MAX_SEGMENTS;
+use message_text::{E164, MAX_SEGMENTS};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -84,13 +84,14 @@ pub(crate) struct Agreed {
 #[serde(deny_unknown_fields)]
 pub(crate) struct MessageWanted {
     /// With + and country code.
-    number: String,
+    number: Option<String>,
+    /// Whoever wrote to us, as `message.received` names them; in place of `number`, for a day.
+    reply_to: Option<String>,
     /// As it is sent; the brand stands in it.
     text: String,
     /// What the person agreed to.
     consent: Agreed,
-    /// Whose; left out: the first of the configuration.
-    /// `X` of `[business.X]`; needed where there are several.
+    /// Whose: `X` of `[business.X]`; needed where there are several.
     business: Option<String>,
     /// Topic of an opt-out that forbids it, besides a general one.
     topic: Option<String>,
@@ -123,13 +124,13 @@ pub(crate) async fn send(
     Body(wanted): Body<MessageWanted>,
 ) -> Result<(StatusCode, Json<MessageQueued>), Problem> {
     let once = Once::needed("messages", &client, &headers)?;
-    let _turn = site.invites.turn(&once.hex()).await;
+    let _turn = site.turns.turn(&once.hex()).await;
     if let Some(message_id) = site.store.ordered_before(&once.hex()).await? {
         return queued(&site, message_id).await;
     }
     let now = wall_ms();
-    let person = number(&wanted.number)?;
-    let order = order(&site, &client, wanted, &once)?;
+    let person = person(&site, &wanted)?;
+    let order = order(&site, &client, person.clone(), wanted, &once)?;
     let most = MINUTE * order.valid_minutes;
     let Some(waking) = QuietHours::default().waking(now, person.region(), most) else {
         return Err(Problem::bad("no_time", "the clocks of the number's country are not known"));
@@ -144,6 +145,19 @@ pub(crate) async fn send(
     match site.store.ordered_before(&once.hex()).await? {
         Some(message_id) => queued(&site, message_id).await,
         None => Err(Problem::unknown("the message is gone already")),
+    }
+}
+
+/// Whom a text is for.
+fn person(site: &Site, wanted: &MessageWanted) -> Result<E164, Problem> {
+    match (&wanted.number, &wanted.reply_to) {
+        (Some(text), None) => number(text),
+        (None, Some(handle)) => site.store.number_of_handle(handle).ok_or_else(|| {
+            Problem::bad("invalid_reply_to", "`reply_to` names nobody, or is older than a day")
+        }),
+        (Some(_), Some(_)) | (None, None) => {
+            Err(Problem::bad("invalid_request", "a text is for a `number` or for `reply_to`"))
+        }
     }
 }
 
@@ -162,6 +176,7 @@ async fn queued(
 fn order(
     site: &Site,
     client: &str,
+    person: E164,
     wanted: MessageWanted,
     once: &Once,
 ) -> Result<TextOrder, Problem> {
@@ -195,7 +210,6 @@ fn order(
         let message = "`valid_minutes` is from 1 to a week";
         return Err(Problem::bad("invalid_validity", message));
     }
-    let person = number(&wanted.number)?;
     let keys = site.store.keys().caller_keys(&business, &person, wall_ms());
     Ok(TextOrder {
         call: on_paper::started("api", Some(client), &business, &person, &snapshot, keys),

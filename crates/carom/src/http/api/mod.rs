@@ -10,13 +10,13 @@ mod counts;
 mod deflect;
 mod engagement;
 mod events;
-mod invites;
 mod messages;
 mod once;
 mod openapi;
 mod opt_outs;
 mod outcomes;
 mod routes;
+mod turns;
 mod voicemails;
 
 use axum::{
@@ -32,7 +32,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::Site;
 
-pub use self::invites::Invites;
+pub use self::turns::Turns;
 pub(super) use self::{
     call_back::call_back, compat::C2mError, engagement::Refused, openapi::document,
     routes::operations,

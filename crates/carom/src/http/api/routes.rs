@@ -299,7 +299,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
         )
         .like(Dialect::C2m)
         .takes::<C2mInvite>()
-        .tells::<compat::C2mInvited>(200, "It is sent"),
+        .tells::<compat::C2mInvited>(200, "It is sent, or may have been"),
         Op::post(
             "/api/account/{account}/external/engagement",
             Scope::Deflect,
@@ -317,6 +317,6 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
         )
         .like(Dialect::Flow)
         .takes::<Broadcast>()
-        .tells::<compat::BroadcastTold>(200, "It is sent"),
+        .tells::<compat::BroadcastTold>(200, "It is sent, or may have been"),
     ]
 }

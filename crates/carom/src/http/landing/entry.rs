@@ -33,7 +33,7 @@ pub(super) async fn enter(
     let Some(entry) = snapshot.config.entries.iter().find(|entry| entry.name == name) else {
         return html::refused(Refused::Unknown, &owner(&site));
     };
-    let mut by_person = people::is_person(&method, &headers);
+    let mut by_person = people::is_browser(&method, &headers);
     // Whoever comes all the time is no person, whatever it says, and fills no tables.
     let from = asker(&site, from.ip(), &headers);
     if by_person && site.landing.0.visits.is_too_many(from, VISITS, wall_ms()) {

@@ -108,11 +108,11 @@ async fn page(
         Err(refused) => return refused,
     };
     let Found { token, link, .. } = &found;
-    let by_person = people::is_person(&method, &headers);
+    let in_browser = people::is_browser(&method, &headers);
     if method == Method::GET {
-        let seen = LinkSeen { link_id: link.link_id.clone(), at_ms: wall_ms(), by_person };
+        let seen = LinkSeen { link_id: link.link_id.clone(), at_ms: wall_ms() };
         let _ = site.writer.try_write(Row::LinkSeen(seen));
-        let who = if by_person { "person" } else { "program" };
+        let who = if in_browser { "browser" } else { "program" };
         metrics::counter!("carom_link_fetches_total", "by" => who).increment(1);
     }
     let page = match usable(&site, &found) {
@@ -121,7 +121,7 @@ async fn page(
     };
     // Who comes back has been there: the moment to ask, and no text does so any more (EX-15).
     let ask = link.redeemed_ms.is_some() && found.is_mine() && is_unasked(&site, link).await;
-    if ask && by_person {
+    if ask && in_browser {
         if let Err(error) = site.store.asked_on_page(&link.link_id).await {
             tracing::warn!(%error, "that a page has asked how it went is not recorded");
         }

@@ -1,4 +1,5 @@
-//! Who fetches a page: a person, or a program that previews links (requirements §4.10).
+//! What fetches a page: a browser, or a program that previews links (requirements §4.10). Some of
+//! those have names like browsers: who opened a link is told by a button pressed, not by this.
 
 use axum::http::{HeaderMap, Method};
 
@@ -37,8 +38,8 @@ const PROGRAMS: [&str; 31] = [
     "iframely",
 ];
 
-/// Whether it is a person, as far as one can tell: a browser that was led there.
-pub(super) fn is_person(method: &Method, headers: &HeaderMap) -> bool {
+/// Whether it looks like a browser that somebody led there.
+pub(super) fn is_browser(method: &Method, headers: &HeaderMap) -> bool {
     if *method != Method::GET {
         return false;
     }
@@ -61,18 +62,18 @@ mod tests {
     const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) \
                           AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/604.1";
 
-    fn person(pairs: &[(&'static str, &str)]) -> bool {
+    fn browser(pairs: &[(&'static str, &str)]) -> bool {
         let headers = pairs.iter().map(|(name, value)| {
             (name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap())
         });
-        is_person(&Method::GET, &headers.collect())
+        is_browser(&Method::GET, &headers.collect())
     }
 
     #[test]
-    fn a_browser_that_was_led_there_is_a_person_and_previews_are_none() {
-        assert!(person(&[("user-agent", SAFARI)]));
-        assert!(person(&[("user-agent", SAFARI), ("sec-fetch-mode", "navigate")]));
-        assert!(!is_person(&Method::HEAD, &HeaderMap::new()));
+    fn a_browser_that_was_led_there_is_told_from_previews() {
+        assert!(browser(&[("user-agent", SAFARI)]));
+        assert!(browser(&[("user-agent", SAFARI), ("sec-fetch-mode", "navigate")]));
+        assert!(!is_browser(&Method::HEAD, &HeaderMap::new()));
         for agent in [
             "",
             "facebookexternalhit/1.1 Facebot Twitterbot/1.0",
@@ -82,10 +83,10 @@ mod tests {
             "curl/8.5.0",
             "Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/120.0",
         ] {
-            assert!(!person(&[("user-agent", agent)]), "{agent}");
+            assert!(!browser(&[("user-agent", agent)]), "{agent}");
         }
-        assert!(!person(&[("user-agent", SAFARI), ("sec-purpose", "prefetch;prerender")]));
-        assert!(!person(&[("user-agent", SAFARI), ("x-moz", "prefetch")]));
-        assert!(!person(&[("user-agent", SAFARI), ("sec-fetch-mode", "no-cors")]));
+        assert!(!browser(&[("user-agent", SAFARI), ("sec-purpose", "prefetch;prerender")]));
+        assert!(!browser(&[("user-agent", SAFARI), ("x-moz", "prefetch")]));
+        assert!(!browser(&[("user-agent", SAFARI), ("sec-fetch-mode", "no-cors")]));
     }
 }

@@ -185,6 +185,7 @@ async fn invite(site: &Site, found: &Found, page: &Page, button: &Button) -> boo
         topic: page.topic.clone(),
         path: page.path.clone(),
         wait_seconds: None,
+        handed: button.context.clone(),
     };
     let reference = button.reference.as_deref();
     match desk.destinations.invite(&destination, reference, &context, INVITE).await {

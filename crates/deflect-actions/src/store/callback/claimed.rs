@@ -130,14 +130,28 @@ impl Store {
         .await
     }
 
-    /// The caller was reached: it is done, whatever becomes of the conversation.
+    /// The caller was reached: it is done, whatever becomes of the conversation; one that was taken
+    /// back meanwhile stays so.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn callback_done(&self, id: &str) -> Result<(), StoreError> {
         let now = self.now_ms();
         let erase = now + self.raw_number_ms();
-        self.write(async |conn| over(conn, id, "done", now, erase).await).await
+        self.write(async |conn| {
+            sqlx::query(
+                "UPDATE callback SET state = 'done', done_ms = $2, erase_after_ms = $3, \
+                 claimed_by = NULL, lease_until_ms = NULL WHERE callback_id = $1 \
+                 AND state <> 'canceled'",
+            )
+            .bind(id.to_owned())
+            .bind(now)
+            .bind(erase)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// It was not reached: once more at `due_ms`, unless the tries are used up. Returns whether

@@ -82,8 +82,9 @@ fn a_bot_hands_back_the_caller_and_what_it_learned() {
     assert_eq!(phone.0.call.facts().field("amount"), Some("12.50"));
     assert!(phone.notes().contains(&"talked:30s"), "{:?}", phone.notes());
     phone.wait(3);
-    // A bot is no person, and what it did is for the flow to say.
-    assert_eq!(phone.end(), Some((EndReason::NoRoute, Handled::NoHuman)));
+    // A bot is no person, and whether it answered is not known: nothing counts as deflected.
+    assert_eq!(phone.end(), Some((EndReason::AnsweredInIvr, Handled::NoHuman)));
+    assert!(!phone.0.records().any(|record| matches!(record, Record::Outcome { .. })));
     assert!(!phone.0.records().any(|record| matches!(record, Record::ForwardStarted { .. })));
 }
 

@@ -51,57 +51,113 @@ fn ex_09_a_booked_callback_is_no_deflection() {
     assert!(phone.heard().contains(&"right-or-again"), "{:?}", phone.heard());
     phone.press('1').wait(1);
     let request = booked(&phone)[0];
-    assert_eq!((request.number.clone(), request.per_hour, request.tries), (None, Some(30), 3));
+    assert_eq!((request.booking, request.per_hour, request.tries), (1, Some(30), 3));
     assert!(phone.heard().contains(&"callback-booked"));
     phone.wait(60);
     assert_eq!(phone.end(), BOOKED);
 }
 
+/// Requirements §7.2: else a caller could have anybody rung.
 #[test]
-fn another_number_is_typed_and_read_back() {
-    let mut phone = Phone::call_with(booking(|_| {}), british(), Obedient::default());
-    phone.press('1').press('2').wait(1);
-    assert!(phone.0.call.collects(), "its digits are nobody else's");
-    for digit in "02079460018#".chars() {
-        phone.press_now(digit);
+fn ex_09_the_number_that_the_call_came_from_is_called_and_no_other() {
+    let own = Facts { caller: Some("+447700900123".into()), ..british() };
+    let typed = |digits: &str, tries: usize| {
+        let mut phone = Phone::call_with(booking(|_| {}), own.clone(), Obedient::default());
+        phone.press('1').press('2').wait(1);
+        assert!(phone.0.call.collects(), "its digits are nobody else's");
+        for _ in 0..tries {
+            for digit in digits.chars().chain(['#']) {
+                phone.press_now(digit);
+            }
+            phone.wait(1);
+        }
+        phone
+    };
+    for other in ["02079460018", "07700900124", "09098790000"] {
+        let phone = typed(other, 3);
+        assert!(booked(&phone).is_empty(), "{other}");
+        assert!(phone.heard().contains(&"callback-wrong"), "{other}: {:?}", phone.heard());
+        assert!(phone.heard().ends_with(&["box"]), "{other}: {:?}", phone.heard());
     }
-    phone.wait(1);
+    let mut phone = typed("07700900123", 1);
     assert!(booked(&phone).is_empty(), "not before the caller says that it is right");
     phone.press('1').wait(1);
-    let number = booked(&phone)[0].number.clone().map(|number| number.0);
-    assert_eq!(number.as_deref(), Some("+442079460018"));
+    assert_eq!(booked(&phone).len(), 1);
     // Neither the state nor a field keeps it longer than needed.
     assert_eq!(phone.0.call.facts().field("callback_number"), None);
 }
 
 #[test]
-fn a_withheld_number_is_typed_and_a_premium_one_is_none() {
+fn where_no_number_is_known_or_believed_a_callback_is_not_spoken_of() {
     let withheld = Facts { caller: None, withheld: true, ..british() };
-    let mut phone = Phone::call_with(booking(|_| {}), withheld, Obedient::default());
-    phone.press('1').wait(4);
-    assert_eq!(phone.heard(), ["callback", "callback-type"]);
-    for digit in "09098790000#".chars() {
-        phone.press_now(digit);
+    let forged = Facts { attestation: Some("failed".into()), ..british() };
+    for facts in [withheld, forged] {
+        let mut phone = Phone::call_with(booking(|_| {}), facts, Obedient::default());
+        phone.wait(1);
+        assert_eq!(phone.heard(), ["box"]);
+        assert!(booked(&phone).is_empty());
     }
-    phone.wait(1);
-    assert!(phone.heard().contains(&"callback-wrong"));
-    assert!(booked(&phone).is_empty());
 }
 
 #[test]
-fn a_number_that_may_not_be_called_is_asked_for_again_and_then_given_up() {
+fn a_number_that_may_not_be_called_leads_where_the_step_says() {
     let refused = CallbackOutcome::NotCallable { why: "country".into() };
     let mut phone = Phone::call_with(booking(|_| {}), british(), world(Some(refused)));
     phone.press('1').press('1').wait(1);
-    for _ in 0..2 {
-        assert!(phone.0.call.collects(), "{:?}", phone.heard());
-        for digit in "02079460018#".chars() {
-            phone.press_now(digit);
-        }
-        phone.wait(1).press('1').wait(1);
-    }
-    assert_eq!(booked(&phone).len(), 3);
+    assert_eq!(booked(&phone).len(), 1);
     assert!(phone.heard().ends_with(&["box"]), "{:?}", phone.heard());
+}
+
+/// A caller who books, is offered another callback that comes to nothing, and gets a person.
+#[test]
+fn ex_09_of_two_bookings_each_is_taken_back_for_itself() {
+    let draft = || {
+        booking(|callback| callback.confirm_number = ConfirmNumber::Never).step("bye", |draft| {
+            match booking(|_| {}).flow.steps.remove(0).does {
+                Does::Callback(mut second) => {
+                    second.confirm_number = ConfirmNumber::Never;
+                    (second.then, second.if_fails) = (draft.go("box"), Some(draft.go("box")));
+                    Does::Callback(second)
+                }
+                _ => unreachable!("it is a callback"),
+            }
+        })
+    };
+    let canceled = |phone: &Phone| {
+        let outputs = phone.0.outputs().iter();
+        let of = |output: &Output| match output {
+            Output::CancelCallback { booking } => Some(*booking),
+            _ => None,
+        };
+        outputs.filter_map(of).collect::<Vec<_>>()
+    };
+    let first = CallbackOutcome::Booked { day: None, time: Some("15:30".into()) };
+    let is_told = |phone: &mut Phone| {
+        phone.0.input(Input::Callback(first.clone()));
+        while phone.heard().iter().filter(|name| **name == "callback").count() < 2 {
+            phone.wait(1);
+        }
+    };
+    // The second is full: who is with a person then is not rung by the first.
+    let person = target_says(&[("agents", TargetOutcome::Answered { human: true })]);
+    let nobody_books = Obedient { callback: None, ..person };
+    let mut phone = Phone::call_with(draft(), british(), nobody_books);
+    phone.press('1').wait(1);
+    is_told(&mut phone);
+    phone.press('1').wait(1);
+    phone.0.input(Input::Callback(CallbackOutcome::Full));
+    assert!(canceled(&phone).is_empty(), "nobody is there yet: {:?}", phone.heard());
+    while phone.forwards().is_empty() {
+        phone.wait(1);
+    }
+    phone.wait(3);
+    assert_eq!(canceled(&phone), [1], "{:?} {:?}", phone.heard(), phone.forwards());
+    // Nothing is heard of the second: that one is taken back, and the first is made.
+    let mut phone = Phone::call_with(draft(), british(), world(None));
+    phone.press('1').wait(1);
+    is_told(&mut phone);
+    phone.press('1').wait(7);
+    assert_eq!(canceled(&phone), [2]);
 }
 
 #[test]
@@ -181,7 +237,8 @@ fn dp_06_full_hours_and_failures_lead_where_the_step_says() {
         assert!(phone.heard().ends_with(&["box"]), "{outcome:?}: {:?}", phone.heard());
         assert!(!phone.heard().contains(&"callback-booked"), "{outcome:?}");
         // Nobody said that it is booked: it must not be.
-        assert_eq!(phone.has(&Output::CancelCallback), outcome.is_none(), "{outcome:?}");
+        let canceled = phone.has(&Output::CancelCallback { booking: 1 });
+        assert_eq!(canceled, outcome.is_none(), "{outcome:?}");
     }
 }
 

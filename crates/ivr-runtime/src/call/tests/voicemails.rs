@@ -104,7 +104,8 @@ fn nothing_said_is_no_message() {
     let mut phone = Phone::call_with(leaving(), facts(), world(Some(VoiceOutcome::Nothing)));
     phone.wait(30);
     assert_eq!(phone.heard(), ["leave", "beep", "bye"]);
-    assert_eq!(phone.end(), Some((EndReason::NoRoute, Handled::NoHuman)));
+    // The flow had nothing more to say; it is no message, and nothing counts as deflected.
+    assert_eq!(phone.end(), Some((EndReason::AnsweredInIvr, Handled::NoHuman)));
 }
 
 #[test]

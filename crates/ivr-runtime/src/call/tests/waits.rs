@@ -395,7 +395,7 @@ fn ic_04_who_leaves_the_line_for_a_callback_gives_the_place_up_once_it_is_booked
     phone.wait(30);
     assert!(!phone.0.call.is_bridged());
     assert_eq!(phone.end(), Some((EndReason::CallbackBooked, Handled::NoHuman)));
-    assert!(!phone.has(&Output::CancelCallback));
+    assert!(!phone.has(&Output::CancelCallback { booking: 1 }));
 }
 
 #[test]
@@ -408,7 +408,10 @@ fn ic_04_a_person_who_answers_before_the_callback_is_booked_takes_its_place() {
         let booked = CallbackOutcome::Booked { day: None, time: Some("15:30".into()) };
         phone.0.input(Input::Callback(booked));
         phone.wait(10);
-        assert!(phone.has(&Output::CancelCallback), "the caller would be rung as well");
+        assert!(
+            phone.has(&Output::CancelCallback { booking: 1 }),
+            "the caller would be rung as well"
+        );
         assert!(phone.0.call.is_bridged() && !phone.has(&Output::StopForward));
         phone.hang_up();
         let handled = if lost { Handled::Unknown } else { Handled::Human };

@@ -58,6 +58,9 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
         hours: Vec::new(),
         after_call: Vec::new(),
         media_intents: media_intents(&table, &senders),
+        priority_intents: table
+            .texts("priority_intents")
+            .map_or_else(Vec::new, |intents| unique(&table, intents)),
         senders,
     };
     table.finish();
