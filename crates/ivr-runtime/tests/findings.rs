@@ -181,7 +181,7 @@ impl PromptIndex for Prompts {
             ("en-GB", "main") => "For orders press 1, for the rest press two or three.",
             ("en-GB", "apology") => "Press 2, or press 9 for the rest.",
             ("en-GB", "goodbye") => "Thank you for calling. Goodbye.",
-            ("en-GB", "on-its-way") => "The link is on its way to you.",
+            ("en-GB", "sent") => "The link is on its way to you.",
             ("es-ES", "main") => "Para pedidos pulse 1. Para repetir pulse asterisco.",
             _ => return None,
         };

@@ -184,7 +184,7 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         ),
         (
             "[media]|[limits]\ntexts_per_prefix = { per_hour = 9, prefix_digits = 9 }\n[media]",
-            "19:53 E00 `prefix_digits` is 9; it takes 1 to 8 | ",
+            "19:52 E00 `prefix_digits` is 9; it takes 1 to 8 | ",
         ),
         (
             "regions  = [\"GB\"]|regions  = [\"GB\"]\nchannel = \"whatsapp\"",
