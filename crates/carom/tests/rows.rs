@@ -27,7 +27,9 @@ fn a_call_is_written_with_the_date_and_time_of_its_line() {
     // The trunk is British, and one of its numbers is said to be Indian.
     let trunk = "country    = \"GB\"";
     let numbers = format!("{trunk}\nnumbers = {{ \"+442079460018\" = {{ country = \"IN\" }} }}");
-    let engine = Engine::start_with(BIN, &place, &CONFIG.replace(trunk, &numbers), FLOW);
+    let config = CONFIG.replace(trunk, &numbers);
+    let config = config.replace("regions  = [\"GB\"]", "regions  = [\"GB\", \"IN\"]");
+    let engine = Engine::start_with(BIN, &place, &config, FLOW);
     let lines = [
         ("100", "Europe/London"),
         ("+81312345678", "Asia/Tokyo"),

@@ -74,7 +74,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("carom_webhook_events_lost_total", Counter, "Events that no webhook took for 3 days"),
     ("carom_destination_checks_total", Counter, "Questions whether somebody is there, by result"),
     ("carom_entries_total", Counter, "Visits of entry points, by entry and who: person, program"),
-    ("carom_link_fetches_total", Counter, "Fetches of pages of links, by who: person, program"),
+    (
+        "carom_link_fetches_total",
+        Counter,
+        "Fetches of pages of links, by what: `browser`, `program`; who presses a button is a person, and nobody else",
+    ),
     ("carom_link_up", Gauge, "1: the checks of the link pass; by link"),
     ("carom_links_redeemed_total", Counter, "Links that led somebody on, by link"),
     ("carom_link_apps_total", Counter, "Apps opened beside a link, by link"),
