@@ -38,7 +38,7 @@ impl Store {
         let now = self.now_ms();
         let until = now + i64::try_from(good_for.as_millis()).unwrap_or(0);
         let sealed = self.keys().seal().close(offer_id, question)?;
-        self.write(async |conn| {
+        self.execute(async |conn| {
             sqlx::query(
                 "INSERT INTO remote_offer (offer_id, question_enc, created_ms, expires_ms) \
                  VALUES ($1, $2, $3, $4)",
@@ -61,41 +61,35 @@ impl Store {
     /// When the database fails.
     pub async fn claim_offer(&self, offer_id: &str, key: &str) -> Result<OfferClaim, StoreError> {
         let now = self.now_ms();
-        self.transaction(async |conn| {
-            let claimed = sqlx::query(
-                "UPDATE remote_offer SET taken_key = $2, taken_ms = $3 WHERE offer_id = $1 \
-                 AND expires_ms > $3 AND question_enc IS NOT NULL AND answer IS NULL \
-                 AND (taken_ms IS NULL OR (taken_ms < $4 \
-                   AND NOT EXISTS (SELECT 1 FROM message m WHERE m.call_id = $1)))",
-            )
-            .bind(offer_id.to_owned())
-            .bind(key.to_owned())
-            .bind(now)
-            .bind(now - STALE_MS)
-            .execute(&mut *conn)
-            .await?;
-            let row = sqlx::query(
-                "SELECT question_enc, taken_key, answer FROM remote_offer WHERE offer_id = $1",
-            )
-            .bind(offer_id.to_owned())
-            .fetch_optional(&mut *conn)
-            .await?;
-            let Some(row) = row else { return Ok(OfferClaim::Gone) };
-            if claimed.rows_affected() == 1 {
-                let sealed: String = row.try_get("question_enc")?;
-                let opened = self.keys().seal().open(offer_id, &sealed);
-                let question = opened.map_err(std::io::Error::other)?;
-                return Ok(OfferClaim::Ours(question));
-            }
-            let taken_key: Option<String> = row.try_get("taken_key")?;
-            let answer: Option<String> = row.try_get("answer")?;
-            Ok(match answer {
-                _ if taken_key.as_deref() != Some(key) => OfferClaim::Gone,
-                Some(answer) => OfferClaim::Answered(answer),
-                None => OfferClaim::UnderWay,
+        let claimed = self
+            .write(async |conn| {
+                let claimed = sqlx::query(
+                    "UPDATE remote_offer SET taken_key = $2, taken_ms = $3 WHERE offer_id = $1 \
+                     AND expires_ms > $3 AND question_enc IS NOT NULL AND answer IS NULL \
+                     AND (taken_ms IS NULL OR (taken_ms < $4 \
+                       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.call_id = $1))) \
+                     RETURNING question_enc",
+                )
+                .bind(offer_id.to_owned())
+                .bind(key.to_owned())
+                .bind(now)
+                .bind(now - STALE_MS)
+                .fetch_all(&mut *conn)
+                .await?;
+                Ok(claimed)
             })
-        })
-        .await
+            .await?;
+        if let Some(row) = claimed.first() {
+            let sealed: String = row.try_get("question_enc")?;
+            let opened = self.keys().seal().open(offer_id, &sealed);
+            return Ok(OfferClaim::Ours(opened.map_err(std::io::Error::other)?));
+        }
+        let sql = "SELECT answer FROM remote_offer WHERE offer_id = $1 AND taken_key = $2";
+        let taken = sqlx::query(sql).bind(offer_id.to_owned()).bind(key.to_owned());
+        let row = taken.fetch_optional(&mut *self.conn().await?).await?;
+        let Some(row) = row else { return Ok(OfferClaim::Gone) };
+        let answer: Option<String> = row.try_get("answer")?;
+        Ok(answer.map_or(OfferClaim::UnderWay, OfferClaim::Answered))
     }
 
     /// Keeps what came of a claimed offer; who it was for is forgotten.
@@ -104,7 +98,7 @@ impl Store {
     /// When the database fails.
     pub async fn answer_offer(&self, offer_id: &str, answer: &str) -> Result<(), StoreError> {
         let sql = "UPDATE remote_offer SET answer = $2, question_enc = NULL WHERE offer_id = $1";
-        self.write(async |conn| {
+        self.execute(async |conn| {
             let query = sqlx::query(sql).bind(offer_id.to_owned()).bind(answer.to_owned());
             query.execute(&mut *conn).await?;
             Ok(())
@@ -119,7 +113,7 @@ impl Store {
     pub async fn release_offer(&self, offer_id: &str) -> Result<(), StoreError> {
         let sql = "UPDATE remote_offer SET taken_key = NULL, taken_ms = NULL \
                    WHERE offer_id = $1 AND answer IS NULL";
-        self.write(async |conn| {
+        self.execute(async |conn| {
             sqlx::query(sql).bind(offer_id.to_owned()).execute(&mut *conn).await?;
             Ok(())
         })
