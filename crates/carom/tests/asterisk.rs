@@ -36,7 +36,7 @@ fn it_rings_answers_hears_keys_speaks_and_hangs_up_in_every_codec() {
         setup.variant(caller, &format!("disallow=all\nallow={codecs}"))
     });
     let pbx = setup.start(&place, TMP);
-    let engine = Engine::start_with(BIN, &place, &in_band(CONFIG), FLOW);
+    let engine = Engine::start_with(BIN, &place, &with_g722(CONFIG), FLOW);
     std::thread::scope(|scope| {
         for caller in &callers {
             scope.spawn(|| talks(&place, &engine, &pbx, caller));
@@ -71,8 +71,7 @@ fn talks_by(transport: &'static str) {
     pbx.idle();
 }
 
-/// With G.722 too.
-fn in_band(config: &str) -> String {
+fn with_g722(config: &str) -> String {
     config.replace("[media]", "[media]\ncodecs = [\"PCMA\", \"PCMU\", \"G722\"]")
 }
 
@@ -335,7 +334,7 @@ fn as_a_carrier_its_callers_keys_count_however_they_come() {
     let named = variants.iter().enumerate();
     let setup = named.fold(setup, |setup, (n, lines)| setup.variant(&number(n), lines));
     let carrier = setup.start(&place, TMP);
-    let engine = Engine::start_with(BIN, &place, &in_band(CONFIG), FLOW);
+    let engine = Engine::start_with(BIN, &place, &with_g722(CONFIG), FLOW);
     for n in 0..variants.len() {
         carrier.calls(&number(n), "100", "caller");
     }

@@ -1,7 +1,7 @@
 //! Targets that take a call without us: by 302, by REFER, and when the node stops.
 
 use carom_blackbox::{
-    Ask, CONFIG, Engine, FORWARD, Place, Scenario, Wire, eventually, header, respond,
+    Ask, CONFIG, Engine, FORWARD, Place, Scenario, Wire, eventually, go_on_for, header, respond,
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -218,6 +218,38 @@ fn at_a_stop_a_bridged_call_goes_on_between_carrier_and_target_alone() {
 }
 
 #[test]
+fn at_a_stop_the_target_is_kept_for_a_carrier_that_hangs_up_before_it_takes_our_place() {
+    let place = Place::new();
+    let mut engine = Engine::start_with(BIN, &place, &leaving(), ANSWERED);
+    let pbx = Wire::at(&place, place.pbx());
+    let hand = Hand::answered(&place);
+    let answer = respond(&pbx.receive_until("INVITE"), "200 OK");
+    pbx.send(&answer.replacen("\r\nContact:", "\r\nSupported: replaces\r\nContact:", 1));
+    let ack = pbx.receive_until("ACK");
+    engine.signal("TERM");
+    let refer = hand.wire.receive_until("REFER");
+    hand.wire.send(&respond(&refer, "202 Accepted"));
+    hand.hangs_up();
+    // The carrier's INVITE with Replaces comes now, and the target ends our side of it.
+    go_on_for(500);
+    assert!(pbx.is_silent() && engine.runs(), "the dialog is there to be replaced");
+    let of = |name| header(&ack, name);
+    let bye = format!(
+        "BYE sip:{engine}:5060 SIP/2.0\r\nVia: SIP/2.0/UDP {pbx}:5060;branch=z9hG4bKbye\r\n\
+         From: {to}\r\nTo: {from}\r\nCall-ID: {id}\r\nCSeq: 1 BYE\r\nMax-Forwards: 70\r\n\
+         Content-Length: 0\r\n\r\n",
+        engine = place.engine(),
+        pbx = place.pbx(),
+        to = of("To"),
+        from = of("From"),
+        id = of("Call-ID"),
+    );
+    pbx.send(&bye);
+    assert!(pbx.receive_until("SIP/2.0 200").contains("1 BYE"));
+    assert!(engine.ended().success(), "{}", engine.log());
+}
+
+#[test]
 fn at_a_stop_a_bridge_stays_whose_target_or_carrier_can_not_do_without_us() {
     for knows in [false, true] {
         let place = Place::new();
@@ -234,6 +266,7 @@ fn at_a_stop_a_bridge_stays_whose_target_or_carrier_can_not_do_without_us() {
             hand.wire.send(&respond(&refer, "405 Method Not Allowed"));
         }
         eventually("it is heard", || engine.log().contains("no new calls").then_some(()));
+        assert!(hand.wire.is_silent(), "knows: {knows}: nothing more is asked of the carrier");
         let options = hand.within("OPTIONS", 3);
         assert!(hand.wire.ask(&options).starts_with("SIP/2.0 200"), "the dialog stands");
         assert!(engine.runs() && pbx.is_silent(), "knows: {knows}");

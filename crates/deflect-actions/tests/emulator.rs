@@ -137,13 +137,7 @@ async fn what_befalls_a_text_at_any_provider_is_what_its_row_says_at_last() {
             Magic::FailedThenDelivered => row.starts_with("delivered"),
             _ => row == wanted,
         };
-        for _ in 0..200 {
-            if is_so(&row().await) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert!(is_so(&row().await), "{is:?} {magic:?}: {} and not {wanted}", row().await);
+        eventually(&format!("{is:?} {magic:?}: {wanted}"), async || is_so(&row().await)).await;
     }
     // Nobody is believed who signed with another key, or too long ago.
     let statuses = emulator.statuses();
@@ -192,6 +186,7 @@ async fn a_provider_that_is_busy_or_broken_for_a_while_gets_the_text_once_in_the
         order.via = vec![is.name().to_owned()];
         order.accept_within_ms = 1_000;
         assert_eq!(texts.send(order).await, TextOutcome::Queued, "{magic:?}");
+        let asked = || account.asked().iter().filter(|one| one.body["To"] == to.as_str()).count();
         let taken = || account.taken().iter().filter(|one| one.to == to.as_str()).count();
         for _ in 0..8 {
             if taken() > 0 {
@@ -201,8 +196,7 @@ async fn a_provider_that_is_busy_or_broken_for_a_while_gets_the_text_once_in_the
             tokio::time::sleep(Duration::from_millis(700)).await;
         }
         eventually("it is taken", async || taken() == 1).await;
-        let asked = account.asked().iter().filter(|one| one.body["To"] == to.as_str()).count();
-        assert!(asked > refused, "{magic:?}: asked {asked} times");
+        assert!(asked() > refused, "{magic:?}: asked {} times", asked());
     }
     working.abort();
 }

@@ -1,7 +1,7 @@
 //! The emulator as a program, for tries without an account at a provider.
 #![expect(clippy::disallowed_methods, reason = "it serves until it is ended")]
 
-use std::{net::SocketAddr, thread, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, thread, time::Duration};
 
 use clap::Parser;
 use provider_emulator::{Emulator, Magic, Personality, Says, Tell, config};
@@ -48,16 +48,24 @@ fn main() -> anyhow::Result<()> {
     println!("texts that came: curl {}/emulator/taken", emulator.url());
     let from = "provider=twilio&from=%2B447400110001&text=STOP";
     println!("a text to us:    curl -X POST '{}/emulator/texts?{from}'", emulator.url());
-    let mut seen = 0;
+    let (mut seen, mut seen_by_smpp) = (BTreeMap::<Personality, usize>::new(), 0);
     loop {
-        let taken: Vec<_> = Personality::HTTP
-            .into_iter()
-            .flat_map(|is| emulator.account(is).taken().into_iter().map(move |one| (is, one)))
-            .collect();
-        for (is, message) in taken.iter().skip(seen) {
-            println!("{} to {}: {}", is.name(), message.to, message.text);
+        for is in Personality::HTTP {
+            let (taken, seen) = (emulator.account(is).taken(), seen.entry(is).or_default());
+            for message in &taken[*seen..] {
+                println!("{} to {}: {}", is.name(), message.to, message.text);
+            }
+            *seen = taken.len();
         }
-        seen = taken.len();
+        let taken = emulator.centre().taken();
+        for message in &taken[seen_by_smpp..] {
+            let (to, octets) = (&message.destination.text, message.text().len());
+            println!(
+                "{} to {to}: a text, or a part of one, of {octets} octets",
+                Personality::Smpp.name()
+            );
+        }
+        seen_by_smpp = taken.len();
         thread::sleep(Duration::from_millis(200));
     }
 }

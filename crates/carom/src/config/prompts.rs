@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{LazyLock, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
 };
 
 use ivr_runtime::flow::tts_name;
@@ -36,8 +36,8 @@ struct Said {
 /// What a prompt sounds like, byte for byte.
 #[derive(Debug, Clone)]
 enum Content {
-    /// A WAV file that is part of the program.
-    BuiltIn(&'static [u8]),
+    /// A WAV file that is part of the program, and its SHA-256 once it was asked for.
+    BuiltIn(&'static [u8], Arc<OnceLock<[u8; 32]>>),
     /// SHA-256 of one that was read.
     Read([u8; 32]),
 }
@@ -50,7 +50,7 @@ impl Content {
     /// In hex.
     fn hash(&self) -> String {
         hex::encode(match self {
-            Self::BuiltIn(wav) => Sha256::digest(wav).into(),
+            Self::BuiltIn(wav, hash) => *hash.get_or_init(|| Sha256::digest(wav).into()),
             Self::Read(hash) => *hash,
         })
     }
@@ -69,7 +69,13 @@ impl Prompts {
         for (language, name, wav, transcript) in BUILT_IN.iter() {
             // A test loads them all; a sound that would not load is missing, never a panic.
             if prompts.set.insert_unmade(language, name, wav).is_ok() {
-                prompts.say(language, name, transcript.to_string(), None, Content::BuiltIn(wav));
+                prompts.say(
+                    language,
+                    name,
+                    transcript.to_string(),
+                    None,
+                    Content::BuiltIn(wav, Arc::default()),
+                );
             }
         }
         prompts
@@ -95,8 +101,8 @@ impl Prompts {
         (prompts, problems)
     }
 
-    /// Makes the forms in G.722 of the prompts that calls may need and that came from files; what is played before its turn, and texts
-    /// that were spoken, are heard in G.711's band. Takes seconds.
+    /// Makes the forms in G.722 of the prompts that calls may need and that came from files; what is
+    /// played before its turn, and texts that were spoken, are heard in G.711's band. Takes seconds.
     pub fn widen(&self) {
         let built_in = BUILT_IN.iter().map(|(language, name, wav, _)| ((*language, *name), *wav));
         let built_in: BTreeMap<_, _> = built_in.collect();

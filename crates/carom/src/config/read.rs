@@ -14,7 +14,7 @@ use ivr_runtime::diagnose::{self, Code, Notes, Span, Takes, Text, nearest};
 use message_text::is_region;
 use toml::de::DeTable;
 
-use super::secret::{Secret, SecretRef};
+use super::secret::{Secret, SecretError, SecretRef};
 
 /// A table being read; what it holds is asked for key by key, the rest is unknown.
 pub(super) struct Table<'a> {
@@ -148,7 +148,7 @@ impl<'a> Table<'a> {
         self.takes(key, Takes::SECRET);
         let text = self.text(key)?;
         let reference = SecretRef::parse(&text.value, self.base);
-        reference.map_err(|why| self.secret_problem(key, &why.to_string())).ok()
+        reference.map_err(|why| self.no_secret(key, &why)).ok()
     }
 
     /// A secret that is made on the first run where it is a file that is not there.
@@ -157,7 +157,7 @@ impl<'a> Table<'a> {
         if let SecretRef::Env(_) = &secret
             && let Err(why) = secret.resolve()
         {
-            self.secret_problem(key, &why.to_string());
+            self.no_secret(key, &why);
         }
         Some(secret)
     }
@@ -165,7 +165,7 @@ impl<'a> Table<'a> {
     /// The secret that a reference leads to.
     pub(super) fn secret_value(&self, key: &'a str) -> Option<Secret> {
         let secret = self.secret(key)?.resolve();
-        secret.map_err(|why| self.secret_problem(key, &why.to_string())).ok()
+        secret.map_err(|why| self.no_secret(key, &why)).ok()
     }
 
     /// The secrets that a list of references leads to, each with its place.
@@ -208,12 +208,18 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn secret_problem(&self, key: &str, why: &str) {
-        let help = if why.ends_with("is not set") {
-            "set it where `carom` is started, or write `\"file:PATH\"`"
-        } else {
-            "write `\"env:NAME\"` or `\"file:PATH\"`, and put the secret there"
-        };
+        let help = "write `\"env:NAME\"` or `\"file:PATH\"`, and put the secret there";
         self.note(Code::E13, key, format!("`{key}`: {why}"), help);
+    }
+
+    fn no_secret(&self, key: &str, why: &SecretError) {
+        match why {
+            SecretError::NotSet(_) => {
+                let help = "set it where `carom` is started, or write `\"file:PATH\"`";
+                self.note(Code::E13, key, format!("`{key}`: {why}"), help);
+            }
+            _ => self.secret_problem(key, &why.to_string()),
+        }
     }
 
     /// A database: a secret or `sqlite:PATH`, `postgres://…` without a password.

@@ -28,16 +28,18 @@ pub(super) async fn take(
     body: Bytes,
 ) -> Response {
     let of = |name| named.get(name).map_or("", String::as_str);
-    let snapshot = site.snapshot.load();
-    let from = origin(peer.ip(), &headers, &snapshot.config.http.proxies);
-    let provider = snapshot.config.providers.iter().find(|one| one.name == of("provider"));
-    let tail = match provider.map(|provider| &provider.entrance) {
-        Some(entrance) if !entrance.admits(from) => {
-            return strange(StatusCode::FORBIDDEN, &Refused::Untrusted);
+    let tail = {
+        let snapshot = site.snapshot.load();
+        let from = origin(peer.ip(), &headers, &snapshot.config.http.proxies);
+        let provider = snapshot.config.providers.iter().find(|one| one.name == of("provider"));
+        match provider.map(|provider| &provider.entrance) {
+            Some(entrance) if !entrance.admits(from) => {
+                return strange(StatusCode::FORBIDDEN, &Refused::Untrusted);
+            }
+            Some(entrance) => entrance.behind(of("tail")),
+            // Whom the service does not know either.
+            None => Some(of("tail")),
         }
-        Some(entrance) => entrance.behind(of("tail")),
-        // Whom the service does not know either.
-        None => Some(of("tail")),
     };
     let Some(what) = tail else { return strange(StatusCode::NOT_FOUND, &Refused::Nowhere) };
     let posted = Posted {

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// `--log-format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -25,10 +25,12 @@ pub fn start(format: Format, default: &str) {
     let chosen = std::env::var("CAROM_LOG").ok().filter(|chosen| !chosen.trim().is_empty());
     let chosen = chosen.unwrap_or_else(|| default.to_owned());
     // Each statement of the database, and each poll of a connection, are for who asks for them.
-    let others = QUIET.iter().filter(|name| !chosen.contains(**name));
+    let is_fine = EnvFilter::try_new(&chosen)
+        .is_ok_and(|filter| filter.max_level_hint().is_some_and(|level| level > LevelFilter::INFO));
+    let others = QUIET.iter().filter(|name| is_fine && !chosen.contains(**name));
     let quiet: String = others.map(|name| format!("{name}=info,")).collect();
     let filter = EnvFilter::try_new(format!("{quiet}{chosen},{SILENT}"))
-        .unwrap_or_else(|_| EnvFilter::new(format!("{quiet}{default},{SILENT}")));
+        .unwrap_or_else(|_| EnvFilter::new(format!("{default},{SILENT}")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // It would be told on standard error, which panics where the log goes to a full disk.
     let builder = builder.log_internal_errors(false);

@@ -27,7 +27,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
     (
         "carom_certificate_left_days",
         Gauge,
-        "Until the certificate of the TLS listener ends; below 0: since; by listener",
+        "Until a certificate of ours ends, of a TLS listener or of `[http]`; below 0: since; by listener",
     ),
     ("carom_target_up", Gauge, "1: the target's address answers OPTIONS; by address"),
     (

@@ -42,6 +42,9 @@ impl Switchboard {
         if call.closed_by.is_some_and(|at| at <= now) {
             return self.give_up_closing(no);
         }
+        if call.replaced_by.is_some_and(|at| at <= now) {
+            return self.not_replaced(no);
+        }
         if let Some(target) = call.target.as_mut()
             && target.hunt.poll_timeout().is_some_and(|at| at <= now)
         {

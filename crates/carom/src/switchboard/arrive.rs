@@ -119,6 +119,7 @@ impl Switchboard {
             over: false,
             closing: false,
             closed_by: None,
+            replaced_by: None,
             snapshot: Arc::clone(&snapshot),
         };
         match trunk.transport {

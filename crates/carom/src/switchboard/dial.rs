@@ -167,6 +167,7 @@ impl Switchboard {
             over: false,
             closing: false,
             closed_by: None,
+            replaced_by: None,
             snapshot: Arc::clone(snapshot),
         };
         self.calls.insert(no, call);

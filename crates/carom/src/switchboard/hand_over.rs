@@ -18,6 +18,9 @@ use super::{
 };
 use crate::node::clock::wall_ms;
 
+/// A target is kept so long for the carrier's INVITE in the place of ours, after its BYE.
+const REPLACED: Duration = Duration::from_secs(10);
+
 /// A REFER of ours to the carrier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Referring {
@@ -110,14 +113,32 @@ impl Switchboard {
         }
     }
 
-    /// A carrier that has taken our REFER may hang up before it says what came of it.
-    pub(super) fn left_by_refer(&mut self, no: CallNo) {
-        let Some(call) = self.calls.get_mut(&no) else { return };
-        if call.referring.take().is_some_and(|referring| referring.accepted) {
-            call.caller.state = CallerState::Gone;
-            count("refer", "taken");
-            self.tell(no, Input::Target(TargetOutcome::HandedOver { answered: false }));
+    /// A carrier that has taken our REFER may hang up before it says what came of it. `true`: its
+    /// INVITE in the place of ours may still come to the target, whose call waits for it.
+    pub(super) fn left_by_refer(&mut self, no: CallNo) -> bool {
+        let now = self.now();
+        let Some(call) = self.calls.get_mut(&no) else { return false };
+        let Some(referring) = call.referring.take().filter(|referring| referring.accepted) else {
+            return false;
+        };
+        call.caller.state = CallerState::Gone;
+        count("refer", "taken");
+        if referring.target.is_none() && call.target.is_some() {
+            call.replaced_by = Some(now + REPLACED);
+            self.reschedule(no);
+            return true;
         }
+        self.tell(no, Input::Target(TargetOutcome::HandedOver { answered: false }));
+        false
+    }
+
+    /// Nobody has come in our place.
+    pub(super) fn not_replaced(&mut self, no: CallNo) {
+        if let Some(call) = self.calls.get_mut(&no) {
+            call.replaced_by = None;
+        }
+        self.tell(no, Input::Target(TargetOutcome::HandedOver { answered: false }));
+        self.close_if_over(no);
     }
 
     /// The node stops: bridged calls of trunks that may leave go on between carrier and target

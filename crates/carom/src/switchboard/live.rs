@@ -83,6 +83,8 @@ pub struct Live {
     pub closing: bool,
     /// When they are no longer waited for.
     pub closed_by: Option<Duration>,
+    /// When nobody is waited for any more who would take our place at the target.
+    pub replaced_by: Option<Duration>,
 }
 
 /// The leg towards the trunk.
@@ -314,7 +316,11 @@ impl Live {
         let keys = self.target.as_ref().and_then(|target| target.pressed.poll_timeout());
         let target = self.target.as_ref().and_then(|target| target.media.reoffer_at);
         let offers = [self.caller.media.reoffer_at, target];
-        [machine, hunt, facts, keys, self.closed_by].into_iter().chain(offers).flatten().min()
+        [machine, hunt, facts, keys, self.closed_by, self.replaced_by]
+            .into_iter()
+            .chain(offers)
+            .flatten()
+            .min()
     }
 
     /// Whether the caller hears the target as soon as it is there to be heard.

@@ -112,8 +112,9 @@ impl Switchboard {
                 if by == EndedBy::NoAck {
                     self.tell(no, Input::AnswerFailed);
                 }
-                self.left_by_refer(no);
-                self.caller_ended(no);
+                if !self.left_by_refer(no) {
+                    self.caller_ended(no);
+                }
             }
             Side::Target if current => {
                 if let Some(bye) = bye {
@@ -135,6 +136,7 @@ impl Switchboard {
 
     fn target_ended(&mut self, no: CallNo, by: EndedBy, reason: Option<&str>) {
         let Some(call) = self.calls.get_mut(&no) else { return };
+        call.replaced_by = None;
         let reason = reason.map(str::to_owned);
         let heard = call.hears_target();
         if let Some(mut target) = call.target.take() {

@@ -204,19 +204,18 @@ impl Store {
     pub async fn stop_callback(&self, id: &str) -> Result<bool, StoreError> {
         let now = self.now_ms();
         let erase = now + self.raw_number_ms();
-        self.transaction(async |conn| {
-            let held = sqlx::query(
-                "SELECT callback_id FROM callback WHERE callback_id = $1 \
+        self.execute(async |conn| {
+            let stopped = sqlx::query(
+                "UPDATE callback SET state = 'canceled', done_ms = $2, erase_after_ms = $3, \
+                 claimed_by = NULL, lease_until_ms = NULL WHERE callback_id = $1 \
                  AND state IN ('booked','claimed','calling')",
             )
             .bind(id.to_owned())
-            .fetch_optional(&mut *conn)
+            .bind(now)
+            .bind(erase)
+            .execute(&mut *conn)
             .await?;
-            if held.is_none() {
-                return Ok(false);
-            }
-            over(conn, id, "canceled", now, erase).await?;
-            Ok(true)
+            Ok(stopped.rows_affected() > 0)
         })
         .await
     }

@@ -96,10 +96,19 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn answer_offer(&self, offer_id: &str, answer: &str) -> Result<(), StoreError> {
-        let sql = "UPDATE remote_offer SET answer = $2, question_enc = NULL WHERE offer_id = $1";
+    pub async fn answer_offer(
+        &self,
+        offer_id: &str,
+        key: &str,
+        answer: &str,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE remote_offer SET answer = $2, question_enc = NULL \
+                   WHERE offer_id = $1 AND taken_key = $3";
         self.execute(async |conn| {
-            let query = sqlx::query(sql).bind(offer_id.to_owned()).bind(answer.to_owned());
+            let query = sqlx::query(sql)
+                .bind(offer_id.to_owned())
+                .bind(answer.to_owned())
+                .bind(key.to_owned());
             query.execute(&mut *conn).await?;
             Ok(())
         })
@@ -110,11 +119,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn release_offer(&self, offer_id: &str) -> Result<(), StoreError> {
+    pub async fn release_offer(&self, offer_id: &str, key: &str) -> Result<(), StoreError> {
         let sql = "UPDATE remote_offer SET taken_key = NULL, taken_ms = NULL \
-                   WHERE offer_id = $1 AND answer IS NULL";
+                   WHERE offer_id = $1 AND taken_key = $2 AND answer IS NULL";
         self.execute(async |conn| {
-            sqlx::query(sql).bind(offer_id.to_owned()).execute(&mut *conn).await?;
+            let query = sqlx::query(sql).bind(offer_id.to_owned()).bind(key.to_owned());
+            query.execute(&mut *conn).await?;
             Ok(())
         })
         .await
@@ -135,7 +145,7 @@ impl Store {
     pub(super) async fn expire_offers(&self) -> Result<(), StoreError> {
         let now = self.now_ms();
         self.write(async |conn| {
-            for (sql, at_ms) in [(OVER, now), (OLD, now - KEPT_MS)] {
+            for (sql, at_ms) in [(UNTAKEN, now), (OVER, now), (OLD, now - KEPT_MS)] {
                 sqlx::query(sql).bind(at_ms).execute(&mut *conn).await?;
             }
             Ok(())
@@ -144,6 +154,8 @@ impl Store {
     }
 }
 
+const UNTAKEN: &str = "DELETE FROM remote_offer WHERE expires_ms <= $1 \
+     AND question_enc IS NOT NULL AND taken_ms IS NULL";
 const OVER: &str = "UPDATE remote_offer SET question_enc = NULL WHERE expires_ms <= $1 \
      AND question_enc IS NOT NULL";
 const OLD: &str = "DELETE FROM remote_offer WHERE created_ms <= $1";

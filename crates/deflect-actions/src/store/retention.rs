@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Row as _};
 
 use super::{Store, StoreError};
 
@@ -105,7 +105,9 @@ impl Store {
         let calls_before = now - i64::from(keep.call_months) * 31 * DAY_MS;
         let (steps, calls) = self
             .long_transaction(async |conn| {
-                self.sweep_alone(conn).await?;
+                if !self.sweeps_alone(conn).await? {
+                    return Ok((0, 0));
+                }
                 delete(conn, COUNTED, steps_before).await?;
                 let steps = delete(conn, STEPS, steps_before).await?;
                 delete(conn, INPUTS, steps_before).await?;
@@ -123,16 +125,14 @@ impl Store {
         Ok(Swept { erased, steps, calls })
     }
 
-    /// Nodes sweep one after the other: of two at once each would count the same steps.
-    async fn sweep_alone(&self, conn: &mut AnyConnection) -> Result<(), StoreError> {
+    /// Of nodes that sweep at once one does it, for each would count the same steps.
+    async fn sweeps_alone(&self, conn: &mut AnyConnection) -> Result<bool, StoreError> {
         // The file has one writer.
-        if !self.has_one_writer() {
-            sqlx::query("SELECT COUNT(*) FROM (SELECT pg_advisory_xact_lock($1)) AS l")
-                .bind(LOCK)
-                .execute(conn)
-                .await?;
+        if self.has_one_writer() {
+            return Ok(true);
         }
-        Ok(())
+        let lock = sqlx::query("SELECT pg_try_advisory_xact_lock($1) AS got").bind(LOCK);
+        Ok(lock.fetch_one(conn).await?.try_get("got")?)
     }
 }
 

@@ -68,6 +68,7 @@ impl TextService {
             self.take_pauses().await?;
         }
         if looks.is_multiple_of(PROMISES_EVERY) {
+            store.finish_imports().await?;
             self.keep_promises_of_the_dead().await?;
         }
         if looks % ERASE_EVERY == ERASE_EVERY - 1 {

@@ -5,7 +5,7 @@ use crate::{
     diagnose::Code,
     flow::{
         model::{Does, Flow, Go, PromptItem, Spoken, Step},
-        play::items,
+        play::items_with_languages,
     },
     step::text,
 };
@@ -69,7 +69,8 @@ fn says_something_else(lint: &Lint<'_>, step: &Step) -> bool {
         _ => None,
     };
     let is_else = |language: &String| {
-        let mut words = items(play).into_iter().filter_map(|item| said(item, language)).peekable();
+        let played = items_with_languages(play, std::slice::from_ref(language));
+        let mut words = played.iter().filter_map(|(item, _)| said(item, language)).peekable();
         let is_written = |words: &Option<String>| words.as_ref().is_some_and(|it| !it.is_empty());
         words.peek().is_some()
             && words.all(|words| is_written(&words) && words.is_some_and(|words| !tells(&words)))
@@ -82,6 +83,7 @@ fn names_a_text(play: &[PromptItem]) -> bool {
     let of_text = |field: &String| text::KNOWN.contains(&field.as_str());
     play.iter().any(|item| match item {
         PromptItem::Group { play, needs } => needs.iter().any(of_text) || names_a_text(play),
+        PromptItem::ByLanguage(lists) => lists.values().any(|list| names_a_text(list)),
         PromptItem::Say { value: Spoken::Field(field), .. } => of_text(field),
         _ => false,
     })

@@ -47,6 +47,7 @@ struct Connection {
 
 #[derive(Debug)]
 struct Silent {
+    path: Path,
     connection: Connection,
     until: Instant,
 }
@@ -135,6 +136,7 @@ impl Connections {
     /// Ends the connection of a path: its writer ends with the queue, the reader with the writer.
     pub(super) fn close(&self, path: &Path) {
         self.lock().remove(path);
+        self.silent().retain(|_, silent| silent.path != *path);
     }
 
     /// Takes this connection out of its place if nothing has come by it since, but, with
@@ -159,7 +161,7 @@ impl Connections {
         heard.is_silent.store(true, Ordering::Relaxed);
         let connection = open.remove(path)?;
         let (opened, until) = (connection.opened, Instant::now() + grace);
-        self.silent().insert(id, Silent { connection, until });
+        self.silent().insert(id, Silent { path: *path, connection, until });
         drop(open);
         let connections = self.clone();
         tokio::spawn(async move {

@@ -56,9 +56,9 @@ impl RemoteCalls {
         let noted = match &came {
             Ok(invited) => {
                 let answer = serde_json::to_string(invited).unwrap_or_default();
-                store.answer_offer(offer_id, &answer).await
+                store.answer_offer(offer_id, key, &answer).await
             }
-            Err(_) => store.release_offer(offer_id).await,
+            Err(_) => store.release_offer(offer_id, key).await,
         };
         if let Err(error) = noted {
             tracing::warn!(%error, call = offer_id, "what came of an invite is not kept");

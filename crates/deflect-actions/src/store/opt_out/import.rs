@@ -25,10 +25,15 @@ impl Store {
     ) -> Result<(), StoreError> {
         let id = Uuid::now_v7().to_string();
         if let Err(error) = self.decide_on(&id, orders, via, by).await {
-            if let Err(later) = self.discard_import(&id).await {
-                tracing::warn!(error = %later, "what was gathered of opt-outs is thrown away later");
+            match self.discard_import(&id).await {
+                Ok(true) => return Err(error),
+                // Its commit was there, and only the word of it was lost.
+                Ok(false) => {}
+                Err(later) => {
+                    tracing::warn!(error = %later, "what was gathered of opt-outs waits for the next sweep");
+                    return Err(StoreError::Unfinished(Box::new(error)));
+                }
             }
-            return Err(error);
         }
         self.finish_import(&id).await.map_err(|why| StoreError::Unfinished(Box::new(why)))
     }
@@ -122,7 +127,7 @@ impl Store {
     }
 
     /// Goes on with what was decided on before a crash. Until it is done, nobody is texted.
-    pub(in crate::store) async fn finish_imports(&self) -> Result<(), StoreError> {
+    pub(crate) async fn finish_imports(&self) -> Result<(), StoreError> {
         for id in self.imports("decided_ms IS NOT NULL AND begun_ms <= $1", self.now_ms()).await? {
             self.finish_import(&id).await?;
         }
@@ -145,12 +150,24 @@ impl Store {
         Ok(rows.iter().map(|row| row.try_get("import_id")).collect::<Result<_, _>>()?)
     }
 
-    async fn discard_import(&self, id: &str) -> Result<(), StoreError> {
+    /// Throws an import away unless it was decided on.
+    async fn discard_import(&self, id: &str) -> Result<bool, StoreError> {
+        let sql =
+            "UPDATE opt_out_import SET begun_ms = 0 WHERE import_id = $1 AND decided_ms IS NULL";
+        let open = self
+            .execute(async |conn| {
+                Ok(sqlx::query(sql).bind(id.to_owned()).execute(&mut *conn).await?.rows_affected())
+            })
+            .await?;
+        if open == 0 {
+            return Ok(false);
+        }
         let mut last = PIECE as i64;
         while self.write(async |conn| forget(conn, id, last).await).await? > 0 {
             last += PIECE as i64;
         }
-        self.forget_import(id).await
+        self.forget_import(id).await?;
+        Ok(true)
     }
 
     async fn forget_import(&self, id: &str) -> Result<(), StoreError> {

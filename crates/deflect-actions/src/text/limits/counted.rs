@@ -27,9 +27,10 @@ impl Counted {
         self.few.remove(&(person, id));
     }
 
-    /// How many there are under the hash of one person from an id on.
-    pub fn count(&self, person: u64, from: Id) -> usize {
-        self.few.range((person, from)..=(person, Id::MAX)).count()
+    /// How many there are under the hash of one person from an id on, as far as `most`: a number may
+    /// be many people's.
+    pub fn count(&self, person: u64, from: Id, most: usize) -> usize {
+        self.few.range((person, from)..=(person, Id::MAX)).take(most).count()
     }
 
     /// Puts an id under the hash of many. The newest come last, nearly always.
@@ -83,14 +84,14 @@ mod tests {
         assert_eq!(counted.ids_of_many(3, 0), [1, 5, 7, 9]);
         for (from, expected) in [(0, 4), (1, 4), (2, 3), (9, 1), (10, 0)] {
             assert_eq!(counted.count_of_many(3, from), expected, "from {from}");
-            assert_eq!(counted.count(3, from), expected, "from {from}");
+            assert_eq!(counted.count(3, from, 9), expected, "from {from}");
         }
-        assert_eq!((counted.count_of_many(4, 0), counted.count(4, 0)), (0, 0));
+        assert_eq!((counted.count_of_many(4, 0), counted.count(4, 0, 9)), (0, 0));
         for id in [1, 7, 8] {
             counted.remove_of_many(3, id);
             counted.remove(3, id);
         }
-        assert_eq!((counted.ids_of_many(3, 0), counted.count(3, 0)), (vec![5, 9], 2));
+        assert_eq!((counted.ids_of_many(3, 0), counted.count(3, 0, 9)), (vec![5, 9], 2));
         for id in [5, 9] {
             counted.remove_of_many(3, id);
         }

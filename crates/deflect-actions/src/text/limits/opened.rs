@@ -12,7 +12,7 @@ use super::texts::first_id_after;
 use crate::store::{Store, StoreError};
 
 /// Nothing is said of fewer texts.
-const TEXTS: usize = 30;
+pub(super) const TEXTS: usize = 30;
 /// So many of a hundred must be opened.
 const PERCENT: usize = 3;
 /// Texts of one prefix that are looked at, spread over the time looked back.
@@ -20,7 +20,7 @@ const SAMPLE: usize = 200;
 /// What was found holds for so long, ms.
 const FRESH_MS: i64 = 1_000;
 /// A text that nobody has opened counts when it is this old, ms: before, it says nothing.
-const RIPE_MS: i64 = 30 * 60_000;
+pub(super) const RIPE_MS: i64 = 30 * 60_000;
 
 /// What was found of each prefix, by its hash, and when.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ pub(super) struct Opened(Mutex<HashMap<u64, (i64, bool)>>);
 
 impl Opened {
     /// Whether the texts to numbers with this prefix are many and unopened. Texts without a page of
-    /// ours say nothing. `alike` lists them, oldest first.
+    /// ours say nothing. `alike` lists them, oldest first; none, where too few are old enough.
     pub async fn by_nobody(
         &self,
         store: &Store,

@@ -8,7 +8,11 @@ use std::{
 use message_text::E164;
 use uuid::Uuid;
 
-use super::{DAY_MS, Many, Rule, counted::Counted};
+use super::{
+    DAY_MS, Many, Rule,
+    counted::Counted,
+    opened::{RIPE_MS, TEXTS},
+};
 use crate::{
     store::{SentText, Store},
     text::TextConfig,
@@ -161,9 +165,13 @@ impl Texts {
         hash(By::Prefix, prefix(to.as_str(), config.limits.prefix_digits))
     }
 
-    /// Ids of texts to numbers with a prefix, oldest first, as far as the guard looks back.
+    /// Ids of texts to numbers with a prefix, oldest first, as far as the guard looks back; none
+    /// where too few are old enough for it to say anything.
     pub fn alike(&self, prefix: u64, now: i64) -> Vec<Id> {
-        self.counted.ids_of_many(prefix, first_id_after(now - OPEN_MS))
+        let first = first_id_after(now - OPEN_MS);
+        let since = |from| self.counted.count_of_many(prefix, from);
+        let ripe = since(first) - since(first_id_after(now - RIPE_MS));
+        if ripe > TEXTS { self.counted.ids_of_many(prefix, first) } else { Vec::new() }
     }
 
     fn bites(
@@ -184,17 +192,18 @@ impl Texts {
         // under the previous epoch's secret, is the earlier one's.
         let too_many = |by, key: &str, before: Option<&str>| {
             let before = before.filter(|before| *before != key);
-            let within = |age| {
-                let of = |key| self.counted.count(hash(by, key), first_id_after(now - age));
-                of(key) + before.map_or(0, of)
+            let reached = |age, most: u32| {
+                let most = most as usize;
+                let of = |key| self.counted.count(hash(by, key), first_id_after(now - age), most);
+                of(key) + before.map_or(0, of) >= most
             };
-            within(HOUR_MS) >= limits.caller_hour as usize
-                || within(DAY_MS) >= limits.caller_day as usize
+            reached(HOUR_MS, limits.caller_hour) || reached(DAY_MS, limits.caller_day)
         };
         // As many an hour as a line sends a minute.
         let joint = limits.line_minute as usize;
-        let of_many =
-            |key: &str| self.counted.count(hash(By::Caller, key), first_id_after(now - HOUR_MS));
+        let of_many = |key: &str| {
+            self.counted.count(hash(By::Caller, key), first_id_after(now - HOUR_MS), joint)
+        };
         let by_caller = |key: &&String| match before.many {
             Some(Many::Free) => false,
             Some(Many::Together) => of_many(key) >= joint,
