@@ -14,7 +14,7 @@ use carom_blackbox::{
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use crate::api::{OFFERS, Site};
+use crate::{api::Site, eligibility::OFFERS};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const OPERATIONS: &str = include_str!("../../../docs/operations.md");

@@ -9,7 +9,7 @@ use carom_blackbox::{
 };
 use serde_json::{Value, json};
 
-use super::api::{OFFERS, Site};
+use super::{api::Site, eligibility::OFFERS};
 
 #[test]
 fn kh_13_an_ivr_made_for_another_system_needs_only_our_address() {

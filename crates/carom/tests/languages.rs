@@ -7,7 +7,7 @@ use carom_blackbox::{
 };
 use rtp_media::Law;
 
-use crate::check::{FULL, FULL_CONFIG, loads_without_a_word};
+use crate::documented::{FULL, FULL_CONFIG, loads_without_a_word};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const LANGUAGES: [&str; 5] = ["en-GB", "en-US", "es-ES", "fr-FR", "de-DE"];

@@ -5,7 +5,7 @@ use std::{fs, thread};
 use carom_blackbox::{CONFIG, Database, Place, eventually};
 use serde_json::{Value, json};
 
-use super::api::{OFFERS, Site};
+use super::{api::Site, eligibility::OFFERS};
 
 /// Two nodes of one PostgreSQL database, with the same keys.
 struct Nodes {

@@ -5,7 +5,9 @@
 mod common;
 
 use common::{
-    Db, call, config, keys, mobile, number, order,
+    Db, call, config,
+    desk::{Desk, HOUR_MS, MINUTE_MS, accepted},
+    keys, mobile, number, order,
     ours::{Ours, account},
     twilio::FakeTwilio,
     wide,
@@ -21,7 +23,6 @@ on_both!(
     a_number_gets_so_many_texts_an_hour_and_a_day,
     x_01_a_caller_who_types_another_number_each_time_gets_so_many_texts,
     callers_who_cannot_be_told_apart_have_a_limit_together,
-    the_alarm_of_the_days_money_is_told_for_callers_of_a_shared_number_too,
     a_prefix_never_names_a_number_and_is_forgotten_with_it,
     numbers_that_begin_alike_get_so_many_texts_an_hour,
     a_line_sends_so_many_texts_a_minute,
@@ -30,17 +31,11 @@ on_both!(
     whatsapp_writes_freely_to_who_wrote_within_a_day_and_else_by_its_template,
     texts_of_another_node_and_of_an_earlier_start_count,
     a_rush_of_texts_to_one_number_passes_no_limit,
-    the_texts_of_a_day_cost_so_much_and_it_is_told_before,
-    what_a_provider_charged_counts_whatever_the_price_says,
-    what_a_text_of_our_own_cost_is_learnt_within_seconds,
     a_prefix_whose_texts_nobody_opens_is_paused,
     ex_28_what_leads_to_a_pause_is_counted_over_starts_and_nodes_for_an_hour,
     sms_pumping_from_one_prefix_gets_no_more_texts_than_its_limit,
     no_text_goes_to_premium_satellite_toll_free_or_short_numbers,
 );
-
-const MINUTE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 async fn a_number_gets_so_many_texts_an_hour_and_a_day(db: Db) {
     let limits = TextLimits { caller_hour: 2, caller_day: 4, ..wide() };
@@ -141,22 +136,6 @@ async fn callers_who_cannot_be_told_apart_have_a_limit_together(db: Db) {
         assert_eq!(desk.texts.send(order).await, accepted(), "{n}");
         desk.clock.advance(MINUTE_MS);
     }
-}
-
-async fn the_alarm_of_the_days_money_is_told_for_callers_of_a_shared_number_too(db: Db) {
-    let mut desk = Desk::priced(&db, 100_000, 40_000).await;
-    desk.config.limits.caller_hour = 1;
-    desk.config.shared_callers = vec!["+447700900777".to_owned()];
-    desk.texts.reconfigure(desk.config.clone());
-    for n in 1..=2 {
-        let mut order = desk.order(&mobile(n));
-        order.call = call(desk.clock.now_ms(), Some(&number("+447700900777")));
-        order.offer = None;
-        order.step.clone_from(&order.call.call_id);
-        assert_eq!(desk.texts.send(order).await, accepted());
-    }
-    let hits = db.hits().await;
-    assert!(hits.last().is_some_and(|hit| hit.ends_with("spend_per_day alarm 80")), "{hits:?}");
 }
 
 async fn a_prefix_never_names_a_number_and_is_forgotten_with_it(db: Db) {
@@ -364,50 +343,6 @@ async fn a_rush_of_texts_to_one_number_passes_no_limit(db: Db) {
     assert_eq!(desk.twilio.taken().len(), 2);
 }
 
-async fn the_texts_of_a_day_cost_so_much_and_it_is_told_before(db: Db) {
-    // Ten at four pence each.
-    let desk = Desk::priced(&db, 400_000, 40_000).await;
-    for n in 1..=10 {
-        desk.sends(&mobile(n)).await;
-    }
-    let call = desk.is_limited(&mobile(11), "spend_per_day").await;
-    let hits: Vec<String> = db.hits().await;
-    let after_call = |hit: &String| hit.split_once(' ').unwrap().1.to_owned();
-    let told: Vec<String> = hits.iter().map(after_call).collect();
-    assert_eq!(
-        told,
-        [
-            "spend_per_day alarm 50",
-            "spend_per_day alarm 80",
-            "spend_per_day alarm 100",
-            "spend_per_day all day"
-        ]
-    );
-    assert!(hits[3].starts_with(&call));
-    // A restart forgets nothing.
-    let again = Desk { texts: desk.again(&db, "b2").await, ..desk };
-    again.is_limited(&mobile(12), "spend_per_day").await;
-    again.clock.advance(24 * HOUR_MS);
-    again.sends(&mobile(12)).await;
-}
-
-async fn what_a_provider_charged_counts_whatever_the_price_says(db: Db) {
-    let desk = Desk::priced(&db, 1_000_000, 10_000).await;
-    desk.sends(&mobile(1)).await;
-    // As Twilio writes it.
-    db.execute("UPDATE message SET price_micros = -995000").await.unwrap();
-    let other = Desk { texts: desk.again(&db, "b2").await, ..desk };
-    other.is_limited(&mobile(2), "spend_per_day").await;
-}
-
-async fn what_a_text_of_our_own_cost_is_learnt_within_seconds(db: Db) {
-    let desk = Desk::priced(&db, 1_000_000, 10_000).await;
-    desk.sends(&mobile(1)).await;
-    db.execute("UPDATE message SET price_micros = -995000").await.unwrap();
-    desk.clock.advance(10_000);
-    desk.is_limited(&mobile(2), "spend_per_day").await;
-}
-
 async fn a_prefix_whose_texts_nobody_opens_is_paused(db: Db) {
     let desk = Desk::new(&db, wide()).await;
     for n in 1..=32 {
@@ -488,80 +423,4 @@ async fn no_text_goes_to_premium_satellite_toll_free_or_short_numbers(db: Db) {
     let outcome = desk.texts.send(short).await;
     assert_eq!(outcome, TextOutcome::NotTextable { reason: "short".to_owned() });
     assert!(desk.twilio.posted().is_empty());
-}
-
-/// A service with limits, and its provider.
-struct Desk {
-    texts: TextService,
-    twilio: FakeTwilio,
-    clock: Clock,
-    config: TextConfig,
-}
-
-impl Desk {
-    async fn new(db: &Db, limits: TextLimits) -> Self {
-        Self::of(db, "n1", "b1", limits).await
-    }
-
-    /// So much a day, at so much a part, in millionths.
-    async fn priced(db: &Db, day: i64, price: i64) -> Self {
-        let limits = TextLimits { spend_day: Some(day), ..wide() };
-        let (twilio, base) = FakeTwilio::start(&[]);
-        let mut config = config(&[base]);
-        config.limits = limits;
-        config.senders[0].price_micros = Some(price);
-        let clock = Clock::default();
-        let store = db.store_with("n1", "b1", clock.clone()).await;
-        let texts = TextService::new(store, config.clone());
-        Self { texts, twilio, clock, config }
-    }
-
-    /// The same node, started again.
-    async fn again(&self, db: &Db, boot: &str) -> TextService {
-        let store = db.store_with("n1", boot, self.clock.clone()).await;
-        TextService::new(store, self.config.clone())
-    }
-
-    async fn of(db: &Db, node: &str, boot: &str, limits: TextLimits) -> Self {
-        let (twilio, base) = FakeTwilio::start(&[]);
-        let mut config = config(&[base]);
-        config.limits = limits;
-        let clock = Clock::default();
-        let store = db.store_with(node, boot, clock.clone()).await;
-        let texts = TextService::new(store, config.clone());
-        Self { texts, twilio, clock, config }
-    }
-
-    /// A text of its own kind, so that none is another's duplicate.
-    fn order(&self, to: &E164) -> TextOrder {
-        let mut order = order(self.texts.store(), to);
-        order.step.clone_from(&order.call.call_id);
-        order
-    }
-
-    async fn sends(&self, to: &E164) {
-        assert_eq!(self.texts.send(self.order(to)).await, accepted());
-    }
-
-    /// Returns the id of the call.
-    async fn is_limited(&self, to: &E164, rule: &str) -> String {
-        let order = self.order(to);
-        let call = order.call.call_id.clone();
-        let limited = TextOutcome::Limited { rule: rule.to_owned() };
-        assert_eq!(self.texts.send(order).await, limited);
-        call
-    }
-}
-
-fn accepted() -> TextOutcome {
-    TextOutcome::Accepted { sender: "uk1".to_owned() }
-}
-
-impl Db {
-    /// What was written of limits that bit, in order.
-    async fn hits(&self) -> Vec<String> {
-        let sql = "SELECT call_id || ' ' || rule || ' ' || scope || ' ' || scope_key \
-                   FROM limit_hit ORDER BY hit_id";
-        self.texts(sql).await.into_iter().flatten().collect()
-    }
 }

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{
-    Db, PUBLIC_URL, TOKEN, config, eventually, keys, mobile, number, order, sandbox, service,
+    Db, TOKEN, config, eventually, keys, mobile, number, order, sandbox, service,
     twilio::{Does, FakeTwilio},
 };
 use deflect_actions::{
     Clock,
-    provider::twilio::signature,
     text::{TextOutcome, TextService},
 };
 use message_text::{E164, NumberProblem};
@@ -30,15 +29,6 @@ on_both!(
     x_03_a_provider_that_is_down_leaves_the_text_queued,
     x_03_a_refused_connection_is_definite_and_falls_over_to_the_next_sender,
     x_05_an_opted_out_number_gets_nothing,
-    x_06_an_answer_that_is_lost_sends_nothing_twice,
-    x_06_a_slow_answer_is_ambiguous_and_settled_by_asking,
-    x_06_one_that_never_arrived_is_sent_again_exactly_once,
-    x_06_garbage_instead_of_an_answer_is_ambiguous,
-    x_06_one_duplicate_where_it_is_allowed_and_no_second,
-    x_06_a_kill_before_the_first_byte_sends_it_later,
-    x_06_a_kill_after_the_first_byte_sends_nothing_twice,
-    x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease,
-    x_06_a_text_without_a_final_receipt_is_unknown_after_a_quarter_of_an_hour,
     ex_29_a_message_without_consent_cannot_be_stored,
     ex_29_the_row_is_committed_before_the_provider_sees_anything,
     a_second_text_within_the_window_is_a_duplicate,
@@ -253,196 +243,6 @@ async fn x_05_an_opted_out_number_gets_nothing(db: Db) {
     texts.reconfigure(config(&[base]));
     assert_eq!(texts.send(order(store, &mobile(3))).await, TextOutcome::OptedOut);
     assert!(store.is_opted_out("retail", &mobile(3), "").await.unwrap());
-}
-
-async fn x_06_an_answer_that_is_lost_sends_nothing_twice(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::TakeAndReset]);
-    let texts = service(&db, config(&[base])).await;
-    let outcome = texts.send(order(texts.store(), &mobile(1))).await;
-    // Asked within the budget, the provider has it.
-    assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
-    assert_eq!(twilio.taken().len(), 1);
-    let asked = &twilio.asked()[0];
-    assert_eq!(asked["To"], mobile(1).as_str());
-    assert!(asked.contains_key("DateSent>"));
-    let message = &texts.store().messages(1).await.unwrap()[0];
-    assert_eq!(message.state, "accepted");
-    assert!(message.provider_id.is_some());
-}
-
-async fn x_06_a_slow_answer_is_ambiguous_and_settled_by_asking(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Slow(Duration::from_millis(2_500))]);
-    twilio.hide_list(true);
-    let clock = Clock::default();
-    let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
-    let mut order = order(texts.store(), &mobile(1));
-    order.accept_within_ms = 1_500;
-    assert_eq!(texts.send(order.clone()).await, TextOutcome::Ambiguous);
-    let state = async || texts.store().messages(1).await.unwrap()[0].state.clone();
-    assert_eq!(state().await, "ambiguous");
-    // The same text again, in another call: nobody knows, so nothing is sent.
-    let again = common::order(texts.store(), &mobile(1));
-    assert_eq!(texts.send(again).await, TextOutcome::Ambiguous);
-    twilio.hide_list(false);
-    let worker = texts.start();
-    clock.advance(10_000);
-    eventually("settled", async || state().await == "accepted").await;
-    worker.abort();
-    assert_eq!(twilio.taken().len(), 1);
-}
-
-async fn x_06_one_that_never_arrived_is_sent_again_exactly_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Reset]);
-    let clock = Clock::default();
-    let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
-    let mut order = order(texts.store(), &mobile(1));
-    order.accept_within_ms = 1_200;
-    assert_eq!(texts.send(order).await, TextOutcome::Ambiguous);
-    assert!(twilio.taken().is_empty());
-    let worker = texts.start();
-    clock.advance(10_000);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert!(twilio.taken().is_empty(), "its list may be late");
-    clock.advance(90_000);
-    eventually("sent again", async || twilio.taken().len() == 1).await;
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    worker.abort();
-    assert_eq!(twilio.taken().len(), 1);
-    assert_eq!(texts.store().messages(1).await.unwrap()[0].state, "accepted");
-}
-
-async fn x_06_garbage_instead_of_an_answer_is_ambiguous(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Garbage]);
-    let texts = service(&db, config(&[base])).await;
-    let mut order = order(texts.store(), &mobile(1));
-    order.accept_within_ms = 1_200;
-    assert_eq!(texts.send(order).await, TextOutcome::Ambiguous);
-    assert_eq!(twilio.posted().len(), 1);
-}
-
-async fn x_06_one_duplicate_where_it_is_allowed_and_no_second(db: Db) {
-    let (first, one) = FakeTwilio::start(&[Does::TakeAndReset]);
-    let (second, two) = FakeTwilio::start(&[Does::TakeAndReset]);
-    let (third, three) = FakeTwilio::start(&[]);
-    for fake in [&first, &second] {
-        fake.hide_list(true);
-    }
-    let texts = service(&db, config(&[one, two, three])).await;
-    let mut order = order(texts.store(), &mobile(1));
-    order.allow_one_duplicate = true;
-    assert_eq!(texts.send(order).await, TextOutcome::Ambiguous);
-    assert_eq!((first.taken().len(), second.taken().len(), third.taken().len()), (1, 1, 0));
-}
-
-/// Leaves a claimed message as a killed process would, `written` or not.
-async fn killed(db: &Db, base: &str, written: bool) -> TextService {
-    let (hung, at) = FakeTwilio::start(&[Does::Slow(Duration::from_millis(60_000))]);
-    let dying = TextService::new(db.store_as("n1", "b1").await, config(&[at]));
-    let mut order = order(dying.store(), &mobile(1));
-    order.attempt_ms = 60_000;
-    order.accept_within_ms = 60_000;
-    let sending = tokio::spawn(async move { dying.send(order).await });
-    eventually("written", async || hung.posted().len() == 1).await;
-    if !written {
-        db.execute("UPDATE message SET write_ms = NULL").await.unwrap();
-    }
-    sending.abort();
-    TextService::new(db.store_as("n1", "b2").await, config(&[base.to_owned()]))
-}
-
-async fn x_06_a_kill_before_the_first_byte_sends_it_later(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
-    let texts = killed(&db, &base, false).await;
-    let worker = texts.start();
-    eventually("sent", async || twilio.taken().len() == 1).await;
-    eventually("accepted", async || {
-        texts.store().messages(1).await.unwrap()[0].state == "accepted"
-    })
-    .await;
-    worker.abort();
-}
-
-async fn x_06_a_kill_after_the_first_byte_sends_nothing_twice(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
-    twilio.hide_list(true);
-    let texts = killed(&db, &base, true).await;
-    let worker = texts.start();
-    eventually("known to be ambiguous", async || {
-        texts.store().messages(1).await.unwrap()[0].state == "ambiguous"
-    })
-    .await;
-    eventually("asked", async || !twilio.asked().is_empty()).await;
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert!(twilio.posted().is_empty());
-    worker.abort();
-}
-
-async fn x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
-    drop(killed(&db, &base, false).await);
-    let clock = Clock::default();
-    let other = TextService::new(db.store_with("n2", "b1", clock.clone()).await, config(&[base]));
-    let worker = other.start();
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
-    assert!(twilio.posted().is_empty(), "n1 may be alive");
-    clock.advance(100_000);
-    eventually("taken over", async || twilio.taken().len() == 1).await;
-    worker.abort();
-}
-
-async fn x_06_a_text_without_a_final_receipt_is_unknown_after_a_quarter_of_an_hour(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
-    let clock = Clock::default();
-    let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
-    let mut ids = Vec::new();
-    for (n, receipt) in [None, Some("sent"), Some("delivered")].into_iter().enumerate() {
-        let order = order(texts.store(), &mobile(u32::try_from(n).unwrap()));
-        let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
-        assert_eq!(texts.send(order).await, accepted);
-        ids.push(texts.store().messages(1).await.unwrap()[0].message_id.clone());
-        if let Some(status) = receipt {
-            receipt_comes(&texts, &ids[n], status).await;
-        }
-    }
-    let states = async || {
-        let mut states = Vec::new();
-        for id in &ids {
-            states.push(texts.store().message_with(id).await.unwrap().unwrap().state);
-        }
-        states
-    };
-    let worker = texts.start();
-    clock.advance(14 * 60_000);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert_eq!(states().await, ["accepted", "sent", "delivered"], "not before its time");
-    clock.advance(60_000);
-    let known = ["unknown", "unknown", "delivered"];
-    eventually("nothing is known", async || states().await == known).await;
-    let finals = "SELECT COUNT(*) FROM message WHERE state = 'unknown' AND final_ms IS NOT NULL \
-                  AND failed_ms IS NULL AND error_class IS NULL AND erase_after_ms > final_ms";
-    assert_eq!(db.number(finals).await, Some(2), "which is not that it failed");
-    // A receipt that comes late after all is believed.
-    receipt_comes(&texts, &ids[0], "delivered").await;
-    receipt_comes(&texts, &ids[1], "undelivered").await;
-    assert_eq!(states().await, ["delivered", "undelivered", "delivered"]);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert_eq!(states().await, ["delivered", "undelivered", "delivered"], "for good");
-    assert_eq!(twilio.posted().len(), 3, "none is sent again");
-    worker.abort();
-}
-
-/// The provider's callback about a message, signed.
-async fn receipt_comes(texts: &TextService, message_id: &str, status: &str) {
-    let message = texts.store().message_with(message_id).await.unwrap().unwrap();
-    let sid = message.provider_id.unwrap();
-    let path = format!("/webhooks/twilio/twilio1/status?message={message_id}");
-    let form = [("MessageSid", sid.as_str()), ("MessageStatus", status)]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let signature = signature(TOKEN, &format!("{PUBLIC_URL}{path}"), &form);
-    let body = format!("MessageSid={sid}&MessageStatus={status}");
-    let headers = common::headers(&[("X-Twilio-Signature", &signature)]);
-    let posted = common::posted("status", &path, &headers, body.as_bytes());
-    texts.webhook("twilio", "twilio1", posted).await.unwrap();
 }
 
 async fn ex_29_a_message_without_consent_cannot_be_stored(db: Db) {

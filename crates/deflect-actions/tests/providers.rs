@@ -1,5 +1,5 @@
-//! Every provider: requests and answers on the wire, errors told apart, receipts and texts by
-//! signed webhook, a text that fails late and goes to the next sender.
+//! Every provider: requests and answers on the wire, errors told apart, a text that fails late and
+//! goes to the next sender.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 mod common;
@@ -7,17 +7,15 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    Db, eventually, headers, mobile, number, order,
-    ours::{Ours, account},
-    posted, wide,
+    Db, eventually, mobile, number, order,
+    ours::{Ours, accepted, account, hears, set_up},
 };
 use deflect_actions::{
-    provider::{Checked, Posted},
-    store::Subscription,
-    text::{TextConfig, TextOutcome, TextService, WebhookAnswer},
+    provider::Checked,
+    text::{TextConfig, TextOutcome, TextService},
 };
 use message_text::E164;
-use provider_emulator::{Account, Event, Hook, Magic, Personality, Says, VERIFY_TOKEN};
+use provider_emulator::{Event, Magic, Personality, Says};
 use serde_json::json;
 
 on_both!(
@@ -29,51 +27,11 @@ on_both!(
     ic_10_what_fell_over_has_a_quarter_of_an_hour_of_its_own_for_its_receipt,
     ex_28_a_sender_whose_texts_are_taken_for_spam_is_paused,
     a_provider_that_hangs_is_left_alone_after_five_texts_and_tried_by_one,
-    e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders,
-    what_somebody_wrote_and_no_webhook_has_taken_yet_is_erased_with_them,
-    receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only,
 );
-
-/// Providers and senders of these personalities, in order.
-async fn set_up(db: &Db, personalities: &[Personality]) -> (TextService, Vec<Account>) {
-    let mut config = TextConfig {
-        limits: wide(),
-        public_url: Some(common::PUBLIC_URL.to_owned()),
-        ..TextConfig::default()
-    };
-    let mut emulators = Vec::new();
-    for is in personalities {
-        let emulator = account(*is);
-        config.providers.insert(is.name().to_owned(), is.provider(&emulator.base));
-        config.senders.push(is.sender());
-        emulators.push(emulator);
-    }
-    (TextService::new(db.store().await, config), emulators)
-}
-
-fn accepted(is: Personality) -> TextOutcome {
-    TextOutcome::Accepted { sender: is.name().to_owned() }
-}
 
 /// A number that this befalls.
 fn magic(magic: Magic) -> E164 {
     number(&format!("+447400111{}", magic.end()))
-}
-
-async fn hears(texts: &TextService, is: Personality, hook: &Hook) -> u16 {
-    match texts.webhook(is.kind(), is.name(), hook.posted()).await {
-        Ok(_) => 200,
-        Err(error) => error.status(),
-    }
-}
-
-impl Db {
-    /// State, channel and error class of the only message.
-    async fn message(&self) -> String {
-        let sql =
-            "SELECT state || ' ' || channel || ' ' || COALESCE(error_class, '-') FROM message";
-        self.texts(sql).await.pop().flatten().unwrap()
-    }
 }
 
 async fn kh_19_a_whatsapp_template_is_sent_and_the_row_tells_the_channel(db: Db) {
@@ -364,103 +322,6 @@ async fn credentials_are_checked_without_a_text() {
     }
 }
 
-async fn e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders(db: Db) {
-    let is = Personality::Telnyx;
-    let emulator = account(is);
-    for (n, (currency, then, told)) in (1..).zip([("GBP", 40_000, 40_000), ("USD", 40_000, 5_100)])
-    {
-        let mut config = TextConfig { limits: wide(), ..TextConfig::default() };
-        config.currency = Some(currency.to_owned());
-        config.public_url = Some(common::PUBLIC_URL.to_owned());
-        config.providers.insert(is.name().to_owned(), is.provider(&emulator.base));
-        let sender = deflect_actions::text::Sender { price_micros: Some(40_000), ..is.sender() };
-        config.senders.push(sender);
-        let texts = TextService::new(db.store().await, config);
-        assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, accepted(is));
-        let id = texts.store().messages(1).await.unwrap()[0].message_id.clone();
-        let price = async || {
-            let sql = format!("SELECT price_micros FROM message WHERE message_id = '{id}'");
-            db.number(&sql).await
-        };
-        assert_eq!(price().await, Some(then), "until it is told");
-        let at_ms = texts.store().clock().now_ms();
-        let (reference, number) = (format!("{id}.1"), mobile(n));
-        let event = Event {
-            id: &is.id(n as usize),
-            reference: Some(&reference),
-            number: number.as_str(),
-            says: Says::Delivered,
-            at_ms,
-        };
-        assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200);
-        assert_eq!(price().await, Some(told), "{currency}");
-    }
-}
-
-async fn what_somebody_wrote_and_no_webhook_has_taken_yet_is_erased_with_them(db: Db) {
-    let is = Personality::Telnyx;
-    let (texts, _emulators) = set_up(&db, &[is]).await;
-    let all = Subscription::of("https://crm.example/hook", &["*".to_owned()]);
-    texts.store().subscribe(vec![all]);
-    let at_ms = texts.store().clock().now_ms();
-    // One was texted before, the others are strangers.
-    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(is));
-    for n in 1..=3 {
-        let (id, number) = (format!("in-{n}"), mobile(n));
-        let says = Says::Text("where is my parcel?");
-        let hook =
-            is.hook(&[Event { id: &id, reference: None, number: number.as_str(), says, at_ms }]);
-        assert_eq!(hears(&texts, is, &hook).await, 200);
-    }
-    let words = "SELECT COUNT(*) FROM event WHERE type = 'message.received'";
-    assert_eq!(db.number(words).await, Some(3));
-    for (n, left) in [(1, 2), (2, 1)] {
-        let erased = texts.store().erase_number("retail", &mobile(n)).await.unwrap();
-        assert_eq!((erased.events, db.number(words).await), (1, Some(left)));
-    }
-}
-
-async fn receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only(db: Db) {
-    for is in Personality::HTTP {
-        let (texts, emulators) = set_up(&db, &[is]).await;
-        let id = emulators[0].is.id(1);
-        let at_ms = texts.store().clock().now_ms();
-        let tells = async |id: &str, says| {
-            let number = "+447400110001";
-            let hook = is.hook(&[Event { id, reference: None, number, says, at_ms }]);
-            assert_eq!(hears(&texts, is, &hook).await, 200, "{is:?} {says:?}");
-        };
-        tells("nobody-knows", Says::Delivered).await;
-        // Before the answer that tells which message it is.
-        tells(&id, Says::Sent).await;
-        assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(is));
-        let bill = "SELECT segments * 100000 + price_micros FROM message";
-        if is == Personality::Telnyx {
-            assert_eq!(db.number(bill).await, Some(205_100), "of the receipt that came too early");
-        }
-        let read = if is == Personality::Vonage { "delivered" } else { "read" };
-        let state = async || db.message().await.split(' ').next().unwrap().to_owned();
-        assert_eq!(state().await, "sent", "{is:?}");
-        for (says, expected) in [
-            (Says::Delivered, "delivered"),
-            (Says::Sent, "delivered"),
-            (Says::Delivered, "delivered"),
-            (Says::Failed(Magic::Blocked), "delivered"),
-            (Says::Read, read),
-            (Says::Delivered, read),
-        ] {
-            tells(&id, says).await;
-            assert_eq!(state().await, expected, "{is:?} {says:?}");
-        }
-        if is == Personality::Telnyx {
-            assert_eq!(db.number(bill).await, Some(205_100), "parts and price are kept");
-        }
-        for table in ["message", "receipt"] {
-            db.execute(&format!("DELETE FROM {table}")).await.unwrap();
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_error_of_every_provider_is_told_apart() {
     let each = Personality::HTTP.map(|is| tokio::spawn(tells_apart(is)));
@@ -502,141 +363,4 @@ async fn tells_apart(is: Personality) {
         let expected = if is.refuses_at_once(what) { expected } else { accepted(is) };
         assert_eq!(outcome, expected, "{is:?} {what:?}");
     }
-}
-
-#[tokio::test]
-async fn a_webhook_is_believed_only_with_a_fresh_signature_over_its_bytes() {
-    for is in Personality::HTTP {
-        let db = Db::sqlite();
-        let (texts, emulators) = set_up(&db, &[is]).await;
-        assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(is));
-        let (id, now) = (emulators[0].is.id(1), texts.store().clock().now_ms());
-        let event = |at_ms| Event {
-            id: &id,
-            reference: None,
-            number: "+447400110001",
-            says: Says::Delivered,
-            at_ms,
-        };
-        let good = is.hook(&[event(now)]);
-        let mut forged = good.clone();
-        let id_at = forged.body.windows(id.len()).position(|part| part == id.as_bytes()).unwrap();
-        forged.body[id_at] ^= 1;
-        let mut bare = Hook { headers: headers(&[]), ..good.clone() };
-        let refused = if is.signs_webhooks() { 403 } else { 401 };
-        if is == Personality::Vonage {
-            bare.body = br#"{"messageId":"1","status":"failed","timestamp":"1"}"#.to_vec();
-        }
-        assert_eq!(hears(&texts, is, &bare).await, refused, "{is:?}: no signature");
-        if is.signs_webhooks() {
-            assert_eq!(hears(&texts, is, &forged).await, refused, "{is:?}: another body");
-        }
-        if is.dates_webhooks() {
-            for at_ms in [now - 6 * 60_000, now + 6 * 60_000] {
-                assert_eq!(hears(&texts, is, &is.hook(&[event(at_ms)])).await, 403, "{is:?}");
-            }
-        }
-        assert_eq!(db.message().await.split(' ').next(), Some("accepted"));
-        let nonsense = hears(&texts, is, &is.signed(b"[1]".to_vec(), now)).await;
-        // There is no signature over what has no parameters.
-        assert_eq!(nonsense, if is == Personality::Vonage { 403 } else { 400 }, "{is:?}");
-        assert_eq!(hears(&texts, is, &good).await, 200);
-        assert_eq!(db.message().await.split(' ').next(), Some("delivered"));
-        let kind = if is == Personality::Twilio { "telnyx" } else { "twilio" };
-        let other = texts.webhook(kind, is.name(), good.posted()).await.unwrap_err();
-        assert_eq!(other.status(), 404, "a provider of that name is of another kind");
-    }
-}
-
-#[tokio::test]
-async fn many_events_of_one_webhook_are_all_taken() {
-    for is in Personality::HTTP.into_iter().filter(|is| is.batches()) {
-        let db = Db::sqlite();
-        let (texts, emulators) = set_up(&db, &[is]).await;
-        let at_ms = texts.store().clock().now_ms();
-        for n in 1..=3 {
-            assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, accepted(is));
-        }
-        let ids: Vec<_> = (1..=3).map(|n| emulators[0].is.id(n)).collect();
-        let event = |id, says| Event { id, reference: None, number: "+447400110001", says, at_ms };
-        let events = [
-            event(&ids[0], Says::Read),
-            event(&ids[1], Says::Delivered),
-            event(&ids[2], Says::Failed(Magic::Blocked)),
-            event(&ids[0], Says::Delivered),
-        ];
-        assert_eq!(hears(&texts, is, &is.hook(&events)).await, 200);
-        let states = db.texts("SELECT state FROM message ORDER BY message_id").await;
-        let states: Vec<_> = states.into_iter().flatten().collect();
-        assert_eq!(states[..2], ["read", "delivered"], "{is:?}");
-        assert!(["failed", "undelivered"].contains(&states[2].as_str()), "{is:?} {states:?}");
-    }
-}
-
-#[tokio::test]
-async fn x_05_stop_by_any_provider_holds_at_once_and_is_confirmed_where_we_are_to() {
-    for is in Personality::HTTP {
-        let db = Db::sqlite();
-        let (texts, emulators) = set_up(&db, &[is]).await;
-        let at_ms = texts.store().clock().now_ms();
-        let from = mobile(1);
-        let text = |text, at_ms| {
-            is.hook(&[Event {
-                id: "in1",
-                reference: None,
-                number: from.as_str(),
-                says: Says::Text(text),
-                at_ms,
-            }])
-        };
-        emulators[0].wrote(from.as_str(), at_ms);
-        assert_eq!(hears(&texts, is, &text("please do not stop", at_ms)).await, 200);
-        assert_eq!(hears(&texts, is, &text(" Stop. ", at_ms)).await, 200);
-        let outcome = texts.send(order(texts.store(), &from)).await;
-        assert_eq!(outcome, TextOutcome::OptedOut, "{is:?}");
-        if !matches!(is, Personality::Telnyx | Personality::Twilio) {
-            eventually("it is confirmed", async || !emulators[0].taken().is_empty()).await;
-        }
-        let answers = emulators[0].taken();
-        match is {
-            // They answer by themselves.
-            Personality::Telnyx | Personality::Twilio => assert!(answers.is_empty(), "{answers:?}"),
-            _ => {
-                assert_eq!(answers.len(), 1, "{is:?}");
-                let said = &answers[0].text;
-                assert!(said.contains("START"), "{said}");
-            }
-        }
-        match is {
-            Personality::WhatsApp => {
-                assert_eq!(answers[0].posted["type"], json!("text"));
-                // The window for free text is closed a day later.
-                assert_eq!(hears(&texts, is, &text("HELP", at_ms - 25 * 3_600_000)).await, 200);
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                assert_eq!(emulators[0].taken().len(), 1);
-            }
-            _ => assert_eq!(hears(&texts, is, &text("what?", at_ms)).await, 200),
-        }
-        assert_eq!(hears(&texts, is, &text("START", at_ms)).await, 200);
-        assert_eq!(texts.send(order(texts.store(), &from)).await, accepted(is), "{is:?}");
-    }
-}
-
-#[tokio::test]
-async fn whatsapp_is_shown_once_that_the_address_is_ours() {
-    let db = Db::sqlite();
-    let (texts, _emulators) = set_up(&db, &[Personality::WhatsApp]).await;
-    let none = headers(&[]);
-    let asks = async |query: &str| {
-        let path = format!("/webhooks/whatsapp-cloud/whatsapp-cloud?{query}");
-        let posted = Posted { asks: true, ..posted("", &path, &none, b"") };
-        let answer = texts.webhook("whatsapp-cloud", "whatsapp-cloud", posted).await;
-        answer.map_err(|error| error.status())
-    };
-    let query =
-        format!("hub.mode=subscribe&hub.verify_token={VERIFY_TOKEN}&hub.challenge=1158201444");
-    assert_eq!(asks(&query).await.unwrap(), WebhookAnswer::Text("1158201444".to_owned()));
-    assert_eq!(asks("hub.mode=subscribe&hub.verify_token=x&hub.challenge=1").await, Err(403));
-    let script = query.replace("1158201444", "%3Cscript%3E");
-    assert_eq!(asks(&script).await, Err(403), "nothing but a plain word is given back");
 }

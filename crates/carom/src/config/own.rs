@@ -9,7 +9,7 @@ use ivr_runtime::{
 };
 use toml::de::DeTable;
 
-use super::{Config, Source, load, read::Table, sender, source};
+use super::{Config, Source, read::Table, sender, shared, source};
 
 /// `sender` or `source`, and its name.
 type Named = (&'static str, String);
@@ -89,7 +89,7 @@ impl<'a> Own<'a> {
             let read = read.filter(|_| !is_taken);
             sources.extend(read.map(|read| Source { flow: Some(flow.clone()), ..read }));
         }
-        shared.senders.splice(0..0, senders.iter().map(load::of_texts));
+        shared.senders.splice(0..0, senders.iter().map(shared::of_texts));
         shared.sources.splice(0..0, sources.iter().map(|source| source.name.clone()));
         shared.signals.extend(sources.iter().filter_map(|source| source.kind.signal()));
         self.senders.extend(senders);

@@ -13,9 +13,9 @@ use ivr_runtime::{
 
 use super::{
     Config, Control, Http, Limits, Listener, Media, Privacy, ProviderKind, Transport, Trunk,
-    TrunkTransport, Tts, business, control, costs, countries, entry, http,
+    TrunkTransport, Tts, business, control, costs, countries, entry, flow_files, http,
     limits::{self, Knowing},
-    listener, load, media, privacy, provider,
+    listener, media, privacy, provider,
     read::Table,
     sender, source, store, system, trunk,
 };
@@ -82,7 +82,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         fallback.finish();
         target
     });
-    let holiday_file = |name: &str| load::holiday_file(&base.join(name));
+    let holiday_file = |name: &str| flow_files::holiday_file(&base.join(name));
     let hours = root
         .tables("hours")
         .into_iter()

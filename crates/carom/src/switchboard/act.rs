@@ -317,8 +317,8 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&no) else { return };
         let mut rows = call.ledger.take(&record, &call.snapshot.prompts);
         rows.extend(super::told::event(&call.ledger, &record, &call.snapshot.config.http));
-        if let Some(text) = super::record::in_words(&record) {
-            call.line.note(wall_ms(), super::record::kind(&record), text);
+        if let Some(text) = super::in_words::in_words(&record) {
+            call.line.note(wall_ms(), super::in_words::kind(&record), text);
         }
         let dialled = match record {
             Record::End { .. } => {

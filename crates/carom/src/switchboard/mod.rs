@@ -20,6 +20,7 @@ mod frame;
 mod hand_over;
 mod health;
 mod hunt;
+mod in_words;
 mod known;
 mod links;
 mod live;
@@ -65,10 +66,10 @@ pub use self::{
     dial::{DialOrder, Dialled},
     facts::{known_fields, one_off, one_offs},
     feature::LinkOrder,
+    in_words::in_words,
     known::Known,
     local_time::local_time,
     media::{StreamRules, stream_config},
-    record::in_words,
     remote::{Invited, NoOffer, OfferedLink, Overrides, Question, RemoteCalls},
     tasks::{Marks, Services, start_seed},
     timeline::{CallSummary, Entry, TimeLine},

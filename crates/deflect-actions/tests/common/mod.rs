@@ -2,6 +2,7 @@
 //! `CAROM_TEST_POSTGRES_URL`, which `tests/with-postgres` sets; without it the tests fail.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod desk;
 pub mod judges;
 pub mod ours;
 pub mod twilio;

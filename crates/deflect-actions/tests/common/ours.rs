@@ -13,10 +13,10 @@ use deflect_actions::{
         vonage::{SignatureMethod, Vonage},
         whatsapp::WhatsApp,
     },
-    text::Sender,
+    text::{Sender, TextConfig, TextOutcome, TextService},
 };
 use provider_emulator::{
-    ACCOUNT, BANDWIDTH_ACCOUNT, Emulator, HOOK_SECRET, OURS, PHONE_ID, PLIVO_ACCOUNT,
+    ACCOUNT, BANDWIDTH_ACCOUNT, Emulator, HOOK_SECRET, Hook, OURS, PHONE_ID, PLIVO_ACCOUNT,
     Personality::{self, Bandwidth as B, Gateway as G, Plivo as P, Telnyx as T, Vonage as V},
     TOKEN, VERIFY_TOKEN,
     personality::telnyx_pair,
@@ -24,11 +24,51 @@ use provider_emulator::{
 use ring::signature::KeyPair;
 use serde_json::json;
 
-use super::{PUBLIC_URL, sender};
+use super::{Db, PUBLIC_URL, sender, wide};
 
 /// An account of its own at an emulator of its own.
 pub fn account(is: Personality) -> provider_emulator::Account {
     Emulator::start(Ipv4Addr::LOCALHOST).unwrap().account(is)
+}
+
+/// Providers and senders of these personalities, in order.
+pub async fn set_up(
+    db: &Db,
+    personalities: &[Personality],
+) -> (TextService, Vec<provider_emulator::Account>) {
+    let mut config = TextConfig {
+        limits: wide(),
+        public_url: Some(PUBLIC_URL.to_owned()),
+        ..TextConfig::default()
+    };
+    let mut emulators = Vec::new();
+    for is in personalities {
+        let emulator = account(*is);
+        config.providers.insert(is.name().to_owned(), is.provider(&emulator.base));
+        config.senders.push(is.sender());
+        emulators.push(emulator);
+    }
+    (TextService::new(db.store().await, config), emulators)
+}
+
+pub fn accepted(is: Personality) -> TextOutcome {
+    TextOutcome::Accepted { sender: is.name().to_owned() }
+}
+
+pub async fn hears(texts: &TextService, is: Personality, hook: &Hook) -> u16 {
+    match texts.webhook(is.kind(), is.name(), hook.posted()).await {
+        Ok(_) => 200,
+        Err(error) => error.status(),
+    }
+}
+
+impl Db {
+    /// State, channel and error class of the only message.
+    pub async fn message(&self) -> String {
+        let sql =
+            "SELECT state || ' ' || channel || ' ' || COALESCE(error_class, '-') FROM message";
+        self.texts(sql).await.pop().flatten().unwrap()
+    }
 }
 
 /// What we make of a personality.

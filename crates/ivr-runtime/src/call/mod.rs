@@ -20,6 +20,7 @@ mod records;
 pub(crate) mod route;
 mod send_link;
 pub(crate) mod speak;
+mod state;
 pub(crate) mod targets;
 #[cfg(test)]
 mod tests;
@@ -36,18 +37,17 @@ pub use io::{
 };
 pub use records::{EndReason, Handled, OfferResponse, Record};
 pub use send_link::AGENT_INITIATED;
+pub use state::{CallState, OtherRevision};
 
 use std::{sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
 use self::{
     comfort::Comfort,
-    desk::{Context, Desk, Playback, Progress},
+    desk::{Context, Desk, Progress},
     keys::KeyBuffer,
     route::{Route, Way},
+    state::{Aloud, Phase, Visit},
     targets::{Failure, Forwarding, Stage},
-    wait::{Place, Waiting},
 };
 use crate::{
     flow::{
@@ -65,70 +65,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(35);
 pub struct Call {
     flow: Arc<Flow>,
     state: CallState,
-}
-
-/// All that a call remembers; plain data, a few KiB at most.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallState {
-    flow_rev: String,
-    facts: Facts,
-    progress: Progress,
-    keys: KeyBuffer,
-    /// What was pressed lately, where an emergency number may be among it.
-    dialled: emergency::Dialled,
-    desk: Desk,
-    route: Route,
-    /// The caller's place in line, kept through what the caller does meanwhile.
-    place: Option<Place>,
-    /// What the caller hears who waits for somebody else.
-    comfort: Comfort,
-    phase: Phase,
-}
-
-/// A saved call belongs to another revision of its flow.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the call runs flow revision {saved}, not {given}")]
-pub struct OtherRevision {
-    /// The revision the call began with.
-    pub saved: String,
-    /// The revision it was to be resumed with.
-    pub given: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum Phase {
-    /// Our 200 is on its way; nothing may be played yet.
-    Answering { then: Aloud, until: Duration },
-    /// A step plays, listens or waits.
-    InStep { visit: Visit, running: Running },
-    /// The caller is in line at a target.
-    Waiting(Waiting),
-    /// A target is called or bridged.
-    Forwarding(Forwarding),
-    /// The caller is told what to do in an emergency.
-    Saying(emergency::Saying),
-    /// Nobody can be reached; the caller is told so.
-    Apologising(Playback),
-    /// The caller left in the middle of a message, which is being kept.
-    Parting { visit: Visit, until: Duration },
-    /// Nothing follows.
-    Over,
-}
-
-/// What the answered call begins with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum Aloud {
-    Step(Visit),
-    Direct,
-    Apology,
-}
-
-/// One stay in one step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Visit {
-    step: StepId,
-    seq: u32,
-    first_key_ms: Option<i64>,
 }
 
 impl Call {
@@ -178,20 +114,6 @@ impl Call {
         let mut call = Self::waiting_to_begin(now, flow, facts);
         call.end_at_once(now);
         call
-    }
-
-    /// All that [`Call::resume`] needs. What was collected as a secret is in it: it may be handed
-    /// over, and is not to be stored.
-    pub fn state(&self) -> &CallState {
-        &self.state
-    }
-
-    /// Goes on with a saved call.
-    pub fn resume(flow: Arc<Flow>, state: CallState) -> Result<Self, OtherRevision> {
-        if flow.rev != state.flow_rev {
-            return Err(OtherRevision { saved: state.flow_rev, given: flow.rev.clone() });
-        }
-        Ok(Self { flow, state })
     }
 
     /// The next thing to do; `None`: nothing until the next input or time-out.

@@ -14,6 +14,7 @@ mod menus;
 mod numbers;
 mod offers;
 mod send_link;
+mod shares;
 mod spoken;
 mod statuses;
 mod steps;

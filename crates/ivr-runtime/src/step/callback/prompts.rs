@@ -1,6 +1,6 @@
 //! What is said beside what the flow names.
 
-use super::{DAY, NUMBER, TIME};
+use super::{DAY, TIME, number::NUMBER};
 use crate::{
     flow::model::{PromptItem, PromptList, Spoken},
     speech::Way,

@@ -1,0 +1,115 @@
+//! What the texts of a day may cost, on both databases.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod common;
+
+use common::{
+    Db, PUBLIC_URL, call,
+    desk::{Desk, HOUR_MS, accepted},
+    mobile, number, order,
+    ours::{self, Ours, account, hears},
+    wide,
+};
+use deflect_actions::text::{TextConfig, TextService};
+use provider_emulator::{Event, Personality, Says};
+
+on_both!(
+    the_alarm_of_the_days_money_is_told_for_callers_of_a_shared_number_too,
+    the_texts_of_a_day_cost_so_much_and_it_is_told_before,
+    what_a_provider_charged_counts_whatever_the_price_says,
+    what_a_text_of_our_own_cost_is_learnt_within_seconds,
+    e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders,
+);
+
+async fn the_alarm_of_the_days_money_is_told_for_callers_of_a_shared_number_too(db: Db) {
+    let mut desk = Desk::priced(&db, 100_000, 40_000).await;
+    desk.config.limits.caller_hour = 1;
+    desk.config.shared_callers = vec!["+447700900777".to_owned()];
+    desk.texts.reconfigure(desk.config.clone());
+    for n in 1..=2 {
+        let mut order = desk.order(&mobile(n));
+        order.call = call(desk.clock.now_ms(), Some(&number("+447700900777")));
+        order.offer = None;
+        order.step.clone_from(&order.call.call_id);
+        assert_eq!(desk.texts.send(order).await, accepted());
+    }
+    let hits = db.hits().await;
+    assert!(hits.last().is_some_and(|hit| hit.ends_with("spend_per_day alarm 80")), "{hits:?}");
+}
+
+async fn the_texts_of_a_day_cost_so_much_and_it_is_told_before(db: Db) {
+    // Ten at four pence each.
+    let desk = Desk::priced(&db, 400_000, 40_000).await;
+    for n in 1..=10 {
+        desk.sends(&mobile(n)).await;
+    }
+    let call = desk.is_limited(&mobile(11), "spend_per_day").await;
+    let hits: Vec<String> = db.hits().await;
+    let after_call = |hit: &String| hit.split_once(' ').unwrap().1.to_owned();
+    let told: Vec<String> = hits.iter().map(after_call).collect();
+    assert_eq!(
+        told,
+        [
+            "spend_per_day alarm 50",
+            "spend_per_day alarm 80",
+            "spend_per_day alarm 100",
+            "spend_per_day all day"
+        ]
+    );
+    assert!(hits[3].starts_with(&call));
+    // A restart forgets nothing.
+    let again = Desk { texts: desk.again(&db, "b2").await, ..desk };
+    again.is_limited(&mobile(12), "spend_per_day").await;
+    again.clock.advance(24 * HOUR_MS);
+    again.sends(&mobile(12)).await;
+}
+
+async fn what_a_provider_charged_counts_whatever_the_price_says(db: Db) {
+    let desk = Desk::priced(&db, 1_000_000, 10_000).await;
+    desk.sends(&mobile(1)).await;
+    // As Twilio writes it.
+    db.execute("UPDATE message SET price_micros = -995000").await.unwrap();
+    let other = Desk { texts: desk.again(&db, "b2").await, ..desk };
+    other.is_limited(&mobile(2), "spend_per_day").await;
+}
+
+async fn what_a_text_of_our_own_cost_is_learnt_within_seconds(db: Db) {
+    let desk = Desk::priced(&db, 1_000_000, 10_000).await;
+    desk.sends(&mobile(1)).await;
+    db.execute("UPDATE message SET price_micros = -995000").await.unwrap();
+    desk.clock.advance(10_000);
+    desk.is_limited(&mobile(2), "spend_per_day").await;
+}
+
+async fn e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders(db: Db) {
+    let is = Personality::Telnyx;
+    let emulator = account(is);
+    for (n, (currency, then, told)) in (1..).zip([("GBP", 40_000, 40_000), ("USD", 40_000, 5_100)])
+    {
+        let mut config = TextConfig { limits: wide(), ..TextConfig::default() };
+        config.currency = Some(currency.to_owned());
+        config.public_url = Some(PUBLIC_URL.to_owned());
+        config.providers.insert(is.name().to_owned(), is.provider(&emulator.base));
+        let sender = deflect_actions::text::Sender { price_micros: Some(40_000), ..is.sender() };
+        config.senders.push(sender);
+        let texts = TextService::new(db.store().await, config);
+        assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, ours::accepted(is));
+        let id = texts.store().messages(1).await.unwrap()[0].message_id.clone();
+        let price = async || {
+            let sql = format!("SELECT price_micros FROM message WHERE message_id = '{id}'");
+            db.number(&sql).await
+        };
+        assert_eq!(price().await, Some(then), "until it is told");
+        let at_ms = texts.store().clock().now_ms();
+        let (reference, number) = (format!("{id}.1"), mobile(n));
+        let event = Event {
+            id: &is.id(n as usize),
+            reference: Some(&reference),
+            number: number.as_str(),
+            says: Says::Delivered,
+            at_ms,
+        };
+        assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200);
+        assert_eq!(price().await, Some(told), "{currency}");
+    }
+}
