@@ -30,44 +30,31 @@ pub struct Booking {
 }
 
 impl Switchboard {
-    /// Whether there is room for one, before it is spoken of.
+    /// Whether this caller may have one and there is room for it, before it is spoken of.
     pub(super) fn find_slot(&mut self, no: CallNo, request: &CallbackRequest) {
         let Some(call) = self.calls.get(&no) else { return };
-        let Some(calendar) = Calendar::of(call, request) else {
-            return self.tell(no, Input::Callback(CallbackOutcome::Full));
+        let (order, calendar) = match order(call, request) {
+            Ok(order) => order,
+            Err(outcome) => return self.tell(no, Input::Callback(outcome)),
         };
         let (store, done) = (self.services.store.clone(), self.done.clone());
-        let (call_id, marks) = (call.call_id.clone(), self.services.marks());
+        let marks = self.services.marks();
         tokio::spawn(async move {
-            let outcome = calendar.free(&store, marks.as_deref()).await;
-            let outcome = outcome.unwrap_or_else(|error| not_in_store(&call_id, &error));
+            let outcome = match store.has_callbacks_enough(&order).await {
+                Ok(true) => Ok(limited()),
+                Ok(false) => calendar.free(&store, marks.as_deref()).await,
+                Err(error) => Err(error),
+            };
+            let outcome = outcome.unwrap_or_else(|error| not_in_store(&order.call_id, &error));
             let _ = done.send(Done::Input(no, Input::Callback(outcome)));
         });
     }
 
     pub(super) fn book_callback(&mut self, no: CallNo, request: CallbackRequest) {
         let Some(call) = self.calls.get(&no) else { return };
-        let number = call.ledger.caller.clone().filter(|_| !call.withheld);
-        let refused = match &number {
-            None => Some("unknown"),
-            Some(number) => refused(&call.snapshot, number),
-        };
-        let calendar = Calendar::of(call, &request);
-        let (Some(number), Some(calendar), None) = (number, calendar, refused) else {
-            let why = refused.unwrap_or("target").to_owned();
-            return self.tell(no, Input::Callback(CallbackOutcome::NotCallable { why }));
-        };
-        let mut order = CallbackOrder {
-            callback_id: Uuid::now_v7().to_string(),
-            call_id: call.call_id.clone(),
-            business: call.ledger.business.clone(),
-            flow: call.flow.name.clone(),
-            called: call.ledger.called.clone(),
-            step: request.step,
-            number,
-            max_tries: request.tries,
-            per_caller: callbacks_per_caller(&call.snapshot),
-            room: calendar.room(wall_ms(), None),
+        let (mut order, calendar) = match order(call, &request) {
+            Ok(order) => order,
+            Err(outcome) => return self.tell(no, Input::Callback(outcome)),
         };
         let (store, done) = (self.services.store.clone(), self.done.clone());
         let marks = self.services.marks();
@@ -84,9 +71,7 @@ impl Switchboard {
                     let (day, time) = calendar.told(now, due);
                     Ok(CallbackOutcome::Booked { day, time })
                 }
-                Ok(CallbackBooked::Limited) => {
-                    Ok(CallbackOutcome::NotCallable { why: "limited".to_owned() })
-                }
+                Ok(CallbackBooked::Limited) => Ok(limited()),
                 // Somebody else has it; there may be another.
                 Ok(CallbackBooked::Full) => calendar.free(&store, marks.as_deref()).await,
                 Err(error) => Err(error),
@@ -136,6 +121,37 @@ impl Switchboard {
             });
         }
     }
+}
+
+/// What is asked of the store, and when it can be; `Err`: the caller is not called back.
+fn order(
+    call: &Live,
+    request: &CallbackRequest,
+) -> Result<(CallbackOrder, Calendar), CallbackOutcome> {
+    let refuse = |why: &str| CallbackOutcome::NotCallable { why: why.to_owned() };
+    let number = call.ledger.caller.clone().filter(|_| !call.withheld);
+    let number = number.ok_or_else(|| refuse("unknown"))?;
+    if let Some(why) = refused(&call.snapshot, &number) {
+        return Err(refuse(why));
+    }
+    let calendar = Calendar::of(call, request).ok_or_else(|| refuse("target"))?;
+    let order = CallbackOrder {
+        callback_id: Uuid::now_v7().to_string(),
+        call_id: call.call_id.clone(),
+        business: call.ledger.business.clone(),
+        flow: call.flow.name.clone(),
+        called: call.ledger.called.clone(),
+        step: request.step.clone(),
+        number,
+        max_tries: request.tries,
+        per_caller: callbacks_per_caller(&call.snapshot),
+        room: calendar.room(wall_ms(), None),
+    };
+    Ok((order, calendar))
+}
+
+fn limited() -> CallbackOutcome {
+    CallbackOutcome::NotCallable { why: "limited".to_owned() }
 }
 
 /// When a step's callbacks can be made.

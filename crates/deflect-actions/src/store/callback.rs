@@ -190,10 +190,30 @@ impl Store {
         });
         let booked = booked.await?;
         if booked == CallbackBooked::Limited {
-            let call = Some(order.call_id.as_str());
-            self.limit_hit(call, "callbacks_per_caller", "caller", &keys.0).await?;
+            self.callbacks_limited(&order.call_id, &keys.0).await?;
         }
         Ok(booked)
+    }
+
+    /// Whether a number has its callbacks of the hour or of the day, so that none is to be offered; then
+    /// the limit is recorded as one that bit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_callbacks_enough(&self, order: &CallbackOrder) -> Result<bool, StoreError> {
+        let now = self.now_ms();
+        let keys = self.keys().caller_keys(&order.business, &order.number, now);
+        let per_caller = order.per_caller;
+        let enough =
+            self.execute(async |conn| Ok(is_limited(conn, per_caller, &keys, now).await?)).await?;
+        if enough {
+            self.callbacks_limited(&order.call_id, &keys.0).await?;
+        }
+        Ok(enough)
+    }
+
+    async fn callbacks_limited(&self, call_id: &str, caller_key: &str) -> Result<(), StoreError> {
+        self.limit_hit(Some(call_id), "callbacks_per_caller", "caller", caller_key).await
     }
 
     /// Takes a callback back, though it is being made: `false` where it is over, or was none. Who

@@ -63,7 +63,6 @@ impl Call {
         match running {
             Running::Collect(_) => true,
             Running::Text(sending) => sending.asks(),
-            Running::Callback(booking) => booking.collects(),
             _ => false,
         }
     }
@@ -75,7 +74,6 @@ impl Call {
             _ if self.collects() => true,
             Phase::InStep { running, .. } if running.awaits_key() => false,
             Phase::InStep { .. } | Phase::Answering { .. } => {
-                // A callback forgets what was typed before it asks for a number.
                 self.flow.steps.iter().any(|step| match &step.does {
                     Does::Collect(_) => true,
                     Does::Text(text) => text.ask.is_some(),

@@ -106,7 +106,7 @@ pub enum CallbackOutcome {
     },
     /// The next hours are full.
     Full,
-    /// The number is none that we call.
+    /// The number is none that we call, or have called back often enough.
     NotCallable {
         /// Why.
         why: String,

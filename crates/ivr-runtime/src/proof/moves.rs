@@ -313,13 +313,13 @@ impl From<'_> {
         }
     }
 
-    /// Yes, no, or to a person. A number that is typed is the caller's affair, too.
+    /// Yes, no, or to a person.
     fn asking_to_be_called(&mut self, id: StepId, step: &Step, callback: &Callback, n: u8) {
         let Ok(yes) = Key::try_from('1') else { return };
         let numbers = self.lengths.of(&callback::own_prompts());
         let doing = self.plain(Cause::Key(yes), Place::Doing(id, n));
-        // The number is typed and read back once.
-        self.push(Move { ms: KEY_MS * 14 + numbers, keys: 14, ..doing });
+        // The number is read back, and confirmed.
+        self.push(Move { ms: KEY_MS * 2 + numbers, keys: 2, ..doing });
         for key in &self.flow.operator_keys {
             self.pressed(*key, Place::Target(self.flow.human), self.state.asked);
         }

@@ -279,6 +279,7 @@ impl Random {
         let outcome = match (failed, self.rng.within(0..6)) {
             (true, _) => CallbackOutcome::Failed { why: "store".into() },
             (false, 0) => CallbackOutcome::Full,
+            (false, 1) => CallbackOutcome::NotCallable { why: "limited".into() },
             (false, _) => self.free(),
         };
         plan.at(now + self.rng.ms(1..1_400), Topic::Callback, Input::Callback(outcome));

@@ -18,7 +18,6 @@ use crate::{
     call::{
         CallbackOutcome, CallbackRequest, FreeSlot, Input, Output,
         desk::{Context, Playback, Played},
-        keys::Gather,
     },
     flow::model::{Callback, ConfirmNumber, Go, PromptList},
     key::Key,
@@ -54,12 +53,8 @@ enum Stage {
     },
     /// "To be called back, press 1."
     Offering(Asking),
-    /// "… If that is right, press 1. To type it again, press 2."
+    /// "… If we should call you on this number, press 1. If not, press 2."
     Confirming(Asking),
-    Typing {
-        prompt: Option<Playback>,
-        gather: Gather,
-    },
     Booking {
         until: Duration,
     },
@@ -110,7 +105,8 @@ impl Asking {
 }
 
 impl Booking {
-    /// DP-06: what there is no room for is not spoken of, nor is it where we call nobody; `Err`: why.
+    /// DP-06: what there is no room for is not spoken of, nor is it where we call nobody, or call this
+    /// number no more; `Err`: why.
     pub fn find(step: &str, callback: &Callback, context: &mut Context<'_>) -> Result<Self, Leave> {
         if let Err(why) = own_number(context) {
             return Err(failed(callback, why));
@@ -170,36 +166,17 @@ impl Booking {
                     Err(()) => Turn::Leave(failed(callback, "prompt_failed")),
                 }
             }
-            (Stage::Typing { prompt, gather }, Input::KeyDown(_) | Input::Key(_)) => {
-                if prompt.take().is_some() {
-                    context.desk.push(Output::StopPlay);
-                    gather.listen(context.now);
-                }
-                match input {
-                    Input::Key(key) => self.digit(callback, context, *key),
-                    _ => Turn::Stay,
-                }
-            }
-            (Stage::Typing { prompt, gather }, _) => {
-                match prompt.as_ref().and_then(|prompt| prompt.input(input)) {
-                    Some(Played::Failed) => Turn::Leave(failed(callback, "prompt_failed")),
-                    Some(Played::ToTheEnd | Played::Stopped) => {
-                        *prompt = None;
-                        gather.listen(context.now);
-                        Turn::Stay
-                    }
-                    None => Turn::Stay,
-                }
-            }
             (Stage::Finding { .. }, Input::Callback(outcome)) => match outcome {
                 CallbackOutcome::Free(free) => {
                     context.progress.slot = Some(free.clone());
                     Turn::Aloud
                 }
-                CallbackOutcome::Booked { .. }
-                | CallbackOutcome::Full
-                | CallbackOutcome::NotCallable { .. } => Turn::Leave(failed(callback, "full")),
-                CallbackOutcome::Failed { why } => Turn::Leave(failed(callback, why)),
+                CallbackOutcome::Booked { .. } | CallbackOutcome::Full => {
+                    Turn::Leave(failed(callback, "full"))
+                }
+                CallbackOutcome::NotCallable { why } | CallbackOutcome::Failed { why } => {
+                    Turn::Leave(failed(callback, why))
+                }
             },
             (Stage::Finding { .. }, _) => Turn::Stay,
             (Stage::Booking { .. }, Input::Callback(outcome)) => {
@@ -235,15 +212,6 @@ impl Booking {
                     false => Turn::Stay,
                 }
             }
-            Stage::Typing { prompt, gather } => {
-                if prompt.as_ref().is_some_and(|prompt| prompt.timeout(now).is_some()) {
-                    return Turn::Leave(failed(callback, "prompt_failed"));
-                }
-                match gather.handle_timeout(now) {
-                    Some(gathered) => self.typed(callback, context, gathered),
-                    None => Turn::Stay,
-                }
-            }
             Stage::Booking { until } if *until <= now => {
                 // Who is told of none gets none.
                 context.progress.callbacks_due.retain(|due| *due != self.booking);
@@ -261,11 +229,6 @@ impl Booking {
     pub fn poll_timeout(&self) -> Duration {
         match &self.stage {
             Stage::Offering(asking) | Stage::Confirming(asking) => asking.poll_timeout(),
-            Stage::Typing { prompt, gather } => {
-                let playing = prompt.as_ref().map(Playback::poll_timeout);
-                let times = [playing, gather.poll_timeout()];
-                times.into_iter().flatten().min().unwrap_or(Duration::MAX)
-            }
             Stage::Finding { until } | Stage::Booking { until } => *until,
             Stage::Telling(prompt) => prompt.poll_timeout(),
         }
@@ -287,14 +250,9 @@ impl Booking {
 
     pub fn awaits_key(&self) -> bool {
         match self.stage {
-            Stage::Offering(_) | Stage::Confirming(_) | Stage::Typing { .. } => true,
+            Stage::Offering(_) | Stage::Confirming(_) => true,
             Stage::Finding { .. } | Stage::Booking { .. } | Stage::Telling(_) => false,
         }
-    }
-
-    /// The keys that come now are those of a number.
-    pub fn collects(&self) -> bool {
-        matches!(self.stage, Stage::Typing { .. })
     }
 
     fn offered(

@@ -1,4 +1,4 @@
-//! Callbacks: the number confirmed or typed, and only what is booked is promised.
+//! Callbacks: the number confirmed, and only what is booked is promised.
 
 use super::*;
 use crate::flow::model::{Callback, ConfirmNumber};
@@ -48,7 +48,7 @@ const BOOKED: Option<(EndReason, Handled)> = Some((EndReason::CallbackBooked, Ha
 fn ex_09_a_booked_callback_is_no_deflection() {
     let mut phone = Phone::call_with(booking(|_| {}), british(), Obedient::default());
     phone.press('1');
-    assert!(phone.heard().contains(&"right-or-again"), "{:?}", phone.heard());
+    assert!(phone.heard().contains(&"callback-right"), "{:?}", phone.heard());
     phone.press('1').wait(1);
     let request = booked(&phone)[0];
     assert_eq!((request.booking, request.per_hour, request.tries), (1, Some(30), 3));
@@ -59,32 +59,38 @@ fn ex_09_a_booked_callback_is_no_deflection() {
 
 /// Requirements §7.2: else a caller could have anybody rung.
 #[test]
-fn ex_09_the_number_that_the_call_came_from_is_called_and_no_other() {
-    let own = Facts { caller: Some("+447700900123".into()), ..british() };
-    let typed = |digits: &str, tries: usize| {
-        let mut phone = Phone::call_with(booking(|_| {}), own.clone(), Obedient::default());
-        phone.press('1').press('2').wait(1);
-        assert!(phone.0.call.collects(), "its digits are nobody else's");
-        for _ in 0..tries {
-            for digit in digits.chars().chain(['#']) {
-                phone.press_now(digit);
-            }
-            phone.wait(1);
-        }
-        phone
-    };
-    for other in ["02079460018", "07700900124", "09098790000"] {
-        let phone = typed(other, 3);
-        assert!(booked(&phone).is_empty(), "{other}");
-        assert!(phone.heard().contains(&"callback-wrong"), "{other}: {:?}", phone.heard());
-        assert!(phone.heard().ends_with(&["box"]), "{other}: {:?}", phone.heard());
+fn ex_09_the_number_that_the_call_came_from_is_read_back_and_no_other_can_be_typed() {
+    let mut phone = Phone::call_with(booking(|_| {}), british(), Obedient::default());
+    phone.press('1').press('2');
+    for digit in "07700900124#1".chars() {
+        phone.press_now(digit);
     }
-    let mut phone = typed("07700900123", 1);
-    assert!(booked(&phone).is_empty(), "not before the caller says that it is right");
-    phone.press('1').wait(1);
-    assert_eq!(booked(&phone).len(), 1);
+    phone.wait(1);
+    assert!(booked(&phone).is_empty(), "2 is a no: {:?}", phone.heard());
+    assert!(phone.heard().ends_with(&["callback-right", "box"]), "{:?}", phone.heard());
     // Neither the state nor a field keeps it longer than needed.
     assert_eq!(phone.0.call.facts().field("callback_number"), None);
+    // No key, or one that means nothing there: asked again, three times in all.
+    let mut phone = Phone::call_with(booking(|_| {}), british(), Obedient::default());
+    phone.press('1').press('7').wait(150);
+    let asked = phone.heard().into_iter().filter(|name| *name == "callback-right").count();
+    assert_eq!((asked, booked(&phone).len()), (3, 0));
+    assert!(phone.heard().ends_with(&["box"]), "{:?}", phone.heard());
+}
+
+/// Who has had the callbacks of the hour or the day hears of none.
+#[test]
+fn ex_09_who_is_called_back_no_more_is_not_offered_it_and_goes_on_by_if_fails() {
+    for why in ["limited", "country"] {
+        let refused = CallbackOutcome::NotCallable { why: why.into() };
+        let world = Obedient { slot: Some(refused), ..Obedient::default() };
+        let mut phone = Phone::call_with(booking(|_| {}), british(), world);
+        phone.wait_ms(20);
+        assert!(!phone.has(&Output::Answer), "{why}");
+        phone.wait(1);
+        assert_eq!(phone.heard(), ["box"], "{why}");
+        assert!(phone.notes().contains(&why), "{:?}", phone.notes());
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
 
 /// All of it, for the linter.
 pub(crate) fn own_prompts() -> PromptList {
-    [next_slot(), read_back(), typing(), wrong(), booked()].concat()
+    [next_slot(), read_back(), booked()].concat()
 }
 
 fn sound(name: &str) -> PromptItem {
@@ -17,15 +17,7 @@ fn sound(name: &str) -> PromptItem {
 
 pub(super) fn read_back() -> PromptList {
     let value = Spoken::Field(NUMBER.to_owned());
-    vec![PromptItem::Say { way: Way::Phone, value }, sound("right-or-again")]
-}
-
-pub(super) fn typing() -> PromptList {
-    vec![sound("callback-type")]
-}
-
-pub(super) fn wrong() -> PromptList {
-    vec![sound("callback-wrong"), sound("callback-type")]
+    vec![PromptItem::Say { way: Way::Phone, value }, sound("callback-right")]
 }
 
 /// Before the offer, where what is free is not the first that there would be.
