@@ -4,10 +4,10 @@ use super::facts::Facts;
 use crate::{
     flow::{
         model::{PromptItem, Spoken},
-        play::in_language,
+        play::{counts, in_language},
         tts_name,
     },
-    speech::{self, Language},
+    speech::{self, Language, Way},
 };
 
 /// An item of a list, as it is played.
@@ -27,18 +27,43 @@ pub(crate) fn for_record(prompts: &[PromptItem], facts: &Facts) -> String {
 /// Nothing of a group is heard unless all of it can be: never half a sentence.
 pub(crate) fn heard(prompts: &[PromptItem], facts: &Facts) -> Vec<Heard> {
     let mut all = Vec::new();
-    for prompt in in_language(prompts, &facts.language) {
-        match prompt {
-            PromptItem::Group { play, needs } => {
+    for run in phrases(&in_language(prompts, &facts.language)) {
+        match run {
+            [PromptItem::Group { play, needs }] => {
                 let known = needs.iter().all(|field| facts.field(field).is_some());
-                let play = in_language(play, &facts.language).into_iter();
-                let whole: Option<Vec<_>> = play.map(|item| one(item, facts)).collect();
-                all.extend(whole.filter(|_| known).into_iter().flatten());
+                let play = in_language(play, &facts.language);
+                let whole: Option<Vec<_>> =
+                    phrases(&play).into_iter().map(|phrase| said(phrase, facts)).collect();
+                all.extend(whole.filter(|_| known).into_iter().flatten().flatten());
             }
-            _ => all.extend(one(prompt, facts)),
+            phrase => all.extend(said(phrase, facts).into_iter().flatten()),
         }
     }
     all
+}
+
+/// Items one by one, but a number with the noun after it.
+fn phrases<'a, 'i>(items: &'a [&'i PromptItem]) -> Vec<&'a [&'i PromptItem]> {
+    items.chunk_by(|item, next| counts(item, next)).collect()
+}
+
+/// A number and `minutes` agree: "one minute", "veintiún minutos". `None`: it can't all be said.
+fn said(phrase: &[&PromptItem], facts: &Facts) -> Option<Vec<Heard>> {
+    if let [number @ PromptItem::Say { value, .. }, noun] = phrase
+        && let Some(names) = spoken(Way::Minutes, value, facts)
+    {
+        let label = format!("{}+{}", number.written(), noun.written());
+        return Some(vec![Heard { label, names }]);
+    }
+    phrase.iter().map(|item| one(item, facts)).collect()
+}
+
+fn spoken(way: Way, value: &Spoken, facts: &Facts) -> Option<Vec<String>> {
+    let value = match value {
+        Spoken::Field(field) => facts.field(field)?,
+        Spoken::Text(text) => text,
+    };
+    speech::say(Language::parse(&facts.language)?, way, value)
 }
 
 /// `None`: the field is unknown, or its value has no words.
@@ -50,12 +75,7 @@ fn one(item: &PromptItem, facts: &Facts) -> Option<Heard> {
             Some(Heard { label: name.clone(), names: vec![name] })
         }
         PromptItem::Say { way, value } => {
-            let value = match value {
-                Spoken::Field(field) => facts.field(field)?,
-                Spoken::Text(text) => text,
-            };
-            let names = speech::say(Language::parse(&facts.language)?, *way, value)?;
-            Some(Heard { label: item.written(), names })
+            Some(Heard { label: item.written(), names: spoken(*way, value, facts)? })
         }
         PromptItem::Clip(clip) => {
             let sound = clip.sound(&facts.language, facts.field(&clip.field)?)?;

@@ -138,6 +138,15 @@ pub(crate) fn in_language<'a>(play: &'a [PromptItem], language: &str) -> Vec<&'a
     each.collect()
 }
 
+/// The noun that is spoken with the number before it, by fragments, so that both agree.
+const NOUN: &str = "minutes";
+
+/// Whether `number` counts what `noun` names, the sound right after it.
+pub(crate) fn counts(number: &PromptItem, noun: &PromptItem) -> bool {
+    let is_number = matches!(number, PromptItem::Say { way: Way::Plain | Way::Number, .. });
+    is_number && matches!(noun, PromptItem::Sound(name) if name == NOUN)
+}
+
 /// What is played at the `n`th try, counted from 1: first `play`, then one of `again` after the
 /// other, and the last of them from then on.
 pub(super) fn of_try<'a>(play: &'a PromptList, again: &'a [PromptList], n: u8) -> &'a PromptList {

@@ -11,7 +11,7 @@ use crate::{
     flow::{
         PromptFacts,
         model::{Does, Offer, PromptItem, PromptList, Spoken, Step},
-        play::items_with_languages,
+        play::{counts, items_with_languages},
     },
     speech::Way,
     step::{callback, voicemail},
@@ -29,7 +29,16 @@ pub(super) fn check(lint: &Lint<'_>) {
         let named = lists(step).into_iter().chain([("do", own.as_slice())]);
         for (key, play) in named {
             by_language(lint, play, &|| lint.step_place(step, key));
-            for (item, languages) in items_with_languages(play, languages) {
+            let items = items_with_languages(play, languages);
+            for pair in items.windows(2) {
+                if let [(number @ PromptItem::Say { value, .. }, languages), (noun, _)] = pair
+                    && counts(number, noun)
+                {
+                    let place = || place(lint, step, key, &number.written());
+                    spoken::say(lint, languages, Way::Minutes, value, &mut told, place);
+                }
+            }
+            for (item, languages) in items {
                 let place = || place(lint, step, key, &item.written());
                 let told = &mut told;
                 match item {

@@ -9,8 +9,33 @@ fn kh_02_the_wait_is_spoken_with_its_number_and_skipped_whole_when_it_is_unknown
     let wait = [sound("wait-time"), say(Way::Plain, "wait"), sound("minutes")].concat();
     let draft = || playing([group(&wait, &["wait"]), sound("offer-text")].concat(), &["en-GB"]);
     let phone = Phone::call_with(draft(), known(&[("wait", "7")]), Obedient::default());
-    assert_eq!(phone.heard(), ["wait-time", "f-7", "minutes", "offer-text"]);
+    assert_eq!(phone.heard(), ["wait-time", "f-7", "f-minute-many", "offer-text"]);
     assert_eq!(Phone::call(draft()).heard(), ["offer-text"]);
+}
+
+/// As the documented flow has it: a number, then the sound `minutes`.
+#[test]
+fn kh_02_the_minutes_of_a_wait_agree_with_their_number_in_each_language() {
+    let wait = [sound("wait-time"), say(Way::Plain, "wait"), sound("minutes")].concat();
+    for (language, minutes, spoken) in [
+        ("en-GB", "1", "f-1 f-minute-one"),
+        ("en-GB", "7", "f-7 f-minute-many"),
+        ("en-US", "1", "f-1 f-minute-one"),
+        ("es-ES", "1", "f-1m f-minute-one"),
+        ("es-ES", "21", "f-21m f-minute-many"),
+        ("fr-FR", "1", "f-1f f-minute-one"),
+        ("fr-FR", "21", "f-21f f-minute-many"),
+        ("de-DE", "1", "f-1f f-minute-one"),
+        ("de-DE", "21", "f-21 f-minute-many"),
+        ("en-GB", "61", "f-1 f-hour-one f-and f-1 f-minute-one"),
+        // What is no whole number of minutes is spoken as it stands.
+        ("en-GB", "1.5", "f-1 f-point f-5 minutes"),
+    ] {
+        let draft = || playing(group(&wait, &["wait"]), &[language]);
+        let facts = Facts { language: language.into(), ..known(&[("wait", minutes)]) };
+        let phone = Phone::call_with(draft(), facts, Obedient::default());
+        assert_eq!(phone.heard().join(" "), format!("wait-time {spoken}"), "{language} {minutes}");
+    }
 }
 
 #[test]
