@@ -118,8 +118,11 @@ fn print_proofs(snapshot: &Snapshot) -> anyhow::Result<()> {
 
 fn summary(report: &CheckReport, snapshot: Option<&Snapshot>) -> String {
     let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let found =
+    let mut found =
         format!("{}, {}", plural(report.errors(), "error"), plural(report.warnings(), "warning"));
+    if report.notes() > 0 {
+        found = format!("{found}, {}", plural(report.notes(), "note"));
+    }
     let Some(snapshot) = snapshot else { return format!("{found}\n") };
     let names: Vec<&str> = snapshot.flows.iter().map(|flow| flow.name.as_str()).collect();
     format!(

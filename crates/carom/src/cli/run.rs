@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use ivr_runtime::diagnose::{Finding, Severity};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::ConfigArg;
@@ -26,14 +27,13 @@ impl RunArgs {
         log::start(self.log_format, "info");
         raise_file_limit();
         let snapshot = super::load(self.config.config.as_deref())?;
-        for finding in &snapshot.report.findings {
-            tracing::warn!(
-                "{}:{}: {} {}",
-                finding.file,
-                finding.line,
-                finding.code,
-                finding.message
-            );
+        for Finding { code, severity, file, line, message, .. } in &snapshot.report.findings {
+            match severity {
+                Severity::Note => tracing::info!("{file}:{line}: {code} {message}"),
+                Severity::Warning | Severity::Error => {
+                    tracing::warn!("{file}:{line}: {code} {message}");
+                }
+            }
         }
         runtime()?.block_on(async {
             let scheme = if snapshot.config.http.identity.is_some() { "https" } else { "http" };

@@ -20,12 +20,9 @@ pub(super) fn settle(limits: &mut Limits, trunks: &[(Trunk, Span)]) {
     }
 }
 
-/// Numbers of a country that is texted, and that no sender serves, would get no text.
-pub(super) fn refuse_without_sender(
-    root: &Table<'_>,
-    senders: &[Sender],
-    trunks: &[(Trunk, Span)],
-) {
+/// Numbers of a country that is texted, and that no sender serves, would get no text. `trunks` are
+/// all those of the file.
+pub(super) fn refuse_without_sender(root: &Table<'_>, senders: &[Sender], trunks: &[Trunk]) {
     let served = |country: &String| senders.iter().any(|sender| sender.regions.contains(country));
     if senders.is_empty() {
         return;
@@ -43,14 +40,15 @@ pub(super) fn refuse_without_sender(
         return;
     }
     let mut told = BTreeSet::new();
-    for (trunk, place) in trunks {
+    let places = root.array_of_tables("trunk");
+    for (trunk, table) in trunks.iter().zip(&places) {
         for country in of(trunk).filter(|country| !served(country)) {
             if told.insert(country) {
                 let message =
                     format!("callers of `{}` are in {country}, which no sender serves", trunk.name);
                 let help = "add it to the `regions` of a sender, or name the countries that are \
                             texted: `[limits] countries = […]`";
-                root.notes().note(Code::E10, place.clone(), message, help);
+                root.notes().note(Code::E10, table.span(), message, help);
             }
         }
     }

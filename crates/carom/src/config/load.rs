@@ -20,11 +20,12 @@ use ivr_runtime::{
 };
 
 use super::{
-    CheckReport, Config, Control, FlowSource, Prompts, Secret, SecretRef, Source,
+    CheckReport, Config, Control, FlowSource, Prompts, Secret, SecretRef, Source, costs, countries,
     flow_files::{Served, load_files, load_folder},
     index::Index,
     own::Own,
     parse,
+    read::Table,
     shared::shared,
     texts,
     voice::Voice,
@@ -135,7 +136,10 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
         [] => load_folder(config.flows_dir.as_deref(), &shared, &index, &mut own, &mut report),
         files => load_files(files, &shared, &index, &mut own, &mut report),
     };
-    let Own { senders, sources, .. } = own;
+    let Own { senders, sources, is_without_some, .. } = own;
+    if !is_without_some {
+        report.findings.extend(of_all_senders(&config, &senders, &name, &text));
+    }
     for (language, text, wav) in index.voice.into_spoken() {
         prompts.add_spoken(&language, &text, &wav);
     }
@@ -159,6 +163,31 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
     let snapshot =
         Snapshot { config, flows, no_flow, sources, prompts, texts, secrets, report: report_kept };
     (Some(snapshot), report)
+}
+
+/// What only all senders together tell: those of `carom.toml`, and what flows bring.
+pub(super) fn of_all_senders(
+    config: &Config,
+    own: &[Sender],
+    name: &str,
+    text: &str,
+) -> Vec<Finding> {
+    let notes = Notes::default();
+    let tree = diagnose::tree(text, &notes);
+    let root = Table::root(&notes, tree.get_ref(), config.base());
+    let senders: Vec<Sender> = config.senders.iter().chain(own).cloned().collect();
+    // One that could not be read is told of already, and may be what is missed.
+    if root.names_under("sender").len() == config.senders.len() {
+        countries::refuse_without_sender(&root, &senders, &config.trunks);
+    }
+    costs::warn(&root, &senders, &config.providers, &config.limits);
+    for (name, table) in root.tables("sender") {
+        if let Some(sender) = config.senders.iter().find(|sender| sender.name == name.value) {
+            costs::advise(&table, sender, &config.providers, &config.limits);
+        }
+    }
+    drop(root);
+    diagnose::findings(notes.into_problems(), name, text)
 }
 
 /// What flows bring stands behind what all of them have.

@@ -9,7 +9,7 @@ use ivr_runtime::{
 };
 use toml::de::DeTable;
 
-use super::{Config, Source, read::Table, sender, shared, source};
+use super::{Config, Source, costs, read::Table, sender, shared, source};
 
 /// `sender` or `source`, and its name.
 type Named = (&'static str, String);
@@ -23,6 +23,8 @@ pub(super) struct Own<'a> {
     pub senders: Vec<Sender>,
     /// The sources of all flows.
     pub sources: Vec<Source>,
+    /// A sender could not be read.
+    pub is_without_some: bool,
 }
 
 impl<'a> Own<'a> {
@@ -37,7 +39,8 @@ impl<'a> Own<'a> {
                 taken.insert(named, place(file, text, &name.span()));
             }
         }
-        Self { config, taken, senders: Vec::new(), sources: Vec::new() }
+        let (senders, sources) = (Vec::new(), Vec::new());
+        Self { config, taken, senders, sources, is_without_some: false }
     }
 
     /// Reads what a flow file brings, which `shared` then has before what all flows have; returns
@@ -72,7 +75,11 @@ impl<'a> Own<'a> {
         for (name, table) in root.tables("sender") {
             let is_taken = taken("sender", &name);
             let read = sender::read(name.value, &table, &providers, &config.providers, &businesses);
+            if let Some(sender) = &read {
+                costs::advise(&table, sender, &config.providers, &config.limits);
+            }
             table.finish();
+            self.is_without_some |= read.is_none();
             senders.extend(read.filter(|_| !is_taken).map(|read| Sender {
                 flow: Some(flow.clone()),
                 business: read.business.or_else(|| business.clone()),

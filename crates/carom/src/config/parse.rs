@@ -13,7 +13,7 @@ use ivr_runtime::{
 
 use super::{
     Config, Control, Http, Limits, Listener, Media, Privacy, ProviderKind, Transport, Trunk,
-    TrunkTransport, Tts, business, control, costs, countries, entry, flow_files, http,
+    TrunkTransport, Tts, business, control, countries, entry, flow_files, http,
     limits::{self, Knowing},
     listener, media, privacy, provider,
     read::Table,
@@ -138,8 +138,6 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let mut limits = section(root, "limits", read_limits).unwrap_or_else(Limits::default);
     let privacy = section(root, "privacy", privacy::read).unwrap_or_else(Privacy::default);
     countries::settle(&mut limits, &trunks);
-    countries::refuse_without_sender(root, &senders, &trunks);
-    costs::warn(root, &senders, &providers, &limits);
     let sockets: Vec<_> = listeners.iter().map(Listener::socket).collect();
     for (target, place) in &drafts {
         tables::refuse_numbers(target, place, &limits.countries, root.notes());

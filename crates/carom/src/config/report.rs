@@ -71,6 +71,11 @@ impl CheckReport {
         self.count(Severity::Warning)
     }
 
+    /// How many pieces of advice there are.
+    pub fn notes(&self) -> usize {
+        self.count(Severity::Note)
+    }
+
     fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }

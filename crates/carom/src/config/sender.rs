@@ -49,12 +49,10 @@ pub(super) fn read(
         refuse_wrong_channel(table, found, channel);
     }
     let (from, regions) = (from?, regions?);
-    let is_sandbox =
-        providers.iter().any(|p| p.name == provider && p.kind == ProviderKind::Sandbox);
     let is_twilio = |p: &Provider| matches!(p.kind, ProviderKind::Twilio { .. });
     let is_service = twilio::is_service(&from.value)
         && providers.iter().any(|p| p.name == provider && is_twilio(p));
-    if channel == Channel::Sms && !is_sandbox && !is_service {
+    if channel == Channel::Sms && !is_service {
         refuse_unfit_from(table, &from, &regions);
     }
     Some(Sender {

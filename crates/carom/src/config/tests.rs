@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::parse;
+use ivr_runtime::diagnose;
+
+use super::{load::of_all_senders, parse};
 
 const BUILT_IN: &str = include_str!("builtin.toml");
 
@@ -262,7 +264,7 @@ fn e11_texts_that_cost_what_nobody_counts_are_told_of() {
                      amount = 250, currency = \"GBP\" }` to `[limits]`, with your figures";
     assert_eq!(told(TWILIO, "[media]", ""), [unbounded]);
     assert_eq!(told("kind = \"sandbox\"", "[media]", ""), [] as [&str; 0], "costs nothing");
-    let uncounted = "W15 `spend_per_day` counts nothing for texts by `sandbox`: it has no `price`, \
+    let uncounted = "A01 `spend_per_day` counts nothing for texts by `sandbox`: it has no `price`, \
                      and its provider tells none in time | give the sender `price = 0.04`, the \
                      price of one SMS";
     assert_eq!(told(TWILIO, CAP, ""), [uncounted]);
@@ -292,12 +294,12 @@ fn all_errors_of_a_file_are_told_at_once() {
 
 /// Each problem as `line:column code message | help`.
 fn problems_of(text: &str) -> Vec<String> {
-    let (_, problems) = parse::text(text, None, Path::new(""));
-    let told = problems.into_iter().map(|problem| {
-        let before = &text[..problem.span.start];
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        format!("{line}:{column} {} {} | {}", problem.code, problem.message, problem.help)
+    let (config, problems) = parse::text(text, None, Path::new(""));
+    let mut found = diagnose::findings(problems, "", text);
+    found.extend(config.iter().flat_map(|config| of_all_senders(config, &[], "", text)));
+    let told = found.iter().map(|found| {
+        let (line, column, code) = (found.line, found.column, found.code);
+        format!("{line}:{column} {code} {} | {}", found.message, found.help)
     });
     told.collect()
 }

@@ -25,14 +25,14 @@ impl Words {
         of(table).or_else(|| of("every step")).map(String::as_str)
     }
 
-    /// Reads the table of keys: `| of | key | type, unit | default | now |`.
+    /// Reads the table of keys: `| of | key | type, unit | default |`, and maybe more.
     fn read(document: &str) -> Self {
         let rows = document.lines().skip_while(|line| !line.starts_with("| of | key |")).skip(2);
         let mut of = String::new();
         let mut words = BTreeMap::new();
         for row in rows.take_while(|line| line.starts_with('|')) {
             let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-            let [table, keys, what, default, _] = cells[..] else { continue };
+            let [table, keys, what, default, ..] = cells[..] else { continue };
             if !table.is_empty() {
                 of = table.replace(['*', '`'], "");
             }

@@ -12,11 +12,17 @@ pub enum Severity {
     Error,
     /// It is served.
     Warning,
+    /// It is served, and nothing is wrong with it: advice.
+    Note,
 }
 
 /// Which rule of the linter was broken; the numbers are those of docs/flow-language.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Code {
+    /// A sender whose texts the cap on spending does not count.
+    A01,
+    /// Account data that a link of a lower level names, and never gets.
+    A02,
     /// Not TOML, an unknown key, a missing key, or a value of the wrong kind.
     E00,
     /// A name that leads nowhere, or to two things.
@@ -83,16 +89,17 @@ pub enum Code {
     W13,
     /// A target's `mode` that no call of the flow can have.
     W14,
-    /// Texts that cost what nobody counts.
+    /// Texts whose cost nothing bounds.
     W15,
     /// A text that callers of a trunk are never sent.
     W16,
 }
 
 impl Code {
-    /// Errors begin with E or N, warnings with W.
+    /// Errors begin with E or N, warnings with W, advice with A.
     pub fn severity(self) -> Severity {
         match self {
+            Self::A01 | Self::A02 => Severity::Note,
             Self::W01
             | Self::W02
             | Self::W03
@@ -136,6 +143,8 @@ impl Code {
     /// What is wrong where it is told, in a line.
     pub fn what(self) -> &'static str {
         match self {
+            Self::A01 => "a sender whose texts `spend_per_day` does not count",
+            Self::A02 => "account data that a link below level L2 never gets",
             Self::E00 => "not TOML, an unknown key, a missing key, or a value of the wrong kind",
             Self::E01 => "a name that leads nowhere, or to two things; a target out of reach",
             Self::E02 => "a step that reaches no end",
@@ -169,7 +178,7 @@ impl Code {
             Self::W12 => "a destination whose certificate ends within 14 days",
             Self::W13 => "a certificate of a listener that ends within 21 days, or has ended",
             Self::W14 => "a `mode` of a target that no call of the flow can have",
-            Self::W15 => "texts that cost what nobody counts",
+            Self::W15 => "texts whose cost nothing bounds",
             Self::W16 => "a text that callers of a trunk are never sent",
         }
     }

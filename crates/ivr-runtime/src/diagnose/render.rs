@@ -10,6 +10,7 @@ pub fn render(finding: &Finding, source: &str) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let code = finding.code.to_string();
     // The line alone is handed over, so that a long file costs nothing.

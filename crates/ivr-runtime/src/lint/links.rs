@@ -75,7 +75,7 @@ fn provider(lint: &Lint<'_>, link: &Link) {
     lint.note(Code::E01, lint.place("link", &link.name, "provider"), message, help);
 }
 
-/// E11: what a system told of a caller is for links of level L2.
+/// A02: what a system told of a caller is for links of level L2; nothing of it leaves with another.
 fn account_data(lint: &Lint<'_>, link: &Link) {
     if link.context_level == Level::L2 {
         return;
@@ -87,9 +87,10 @@ fn account_data(lint: &Lint<'_>, link: &Link) {
         let message = format!(
             "`{name}` of level {level} never gets `{field}`: a system told it of the caller"
         );
-        let help = "write `context_level = \"L2\"`, for callers who proved who they are, or leave \
-                    the field out";
-        lint.note(Code::E11, lint.place("link", name, key), message, help);
+        let help = "write `context_level = \"L2\"`, for callers who proved who they are, leave the \
+                    field out, or list it in `public` of its lookup where it tells nothing of an \
+                    account";
+        lint.note(Code::A02, lint.place("link", name, key), message, help);
     }
 }
 

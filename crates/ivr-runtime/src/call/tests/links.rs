@@ -416,3 +416,52 @@ fn ex_03_a_link_without_its_field_is_replaced_by_the_one_declared_for_that() {
     phone.wait(1).press('2').wait(5).press('1').wait(10);
     assert_eq!(phone.texts()[0].links[0].name, "pages");
 }
+
+/// `public` of a lookup: what it names is no account data, and nothing else that it saves leaves.
+#[test]
+fn ic_03_a_field_that_its_lookup_calls_public_goes_along_below_level_2_and_no_other_does() {
+    let public = FLOW
+        .replace("\"order_ref\"]\nauth", "\"order_ref\"]\npublic = [\"order_ref\"]\nauth")
+        .replace("[\"customer_id\", \"path\"", "[\"customer_id\", \"order_ref\", \"path\"");
+    let values = [("customer_id", "c7"), ("order_ref", "o 9"), ("verified", "false")];
+    let values: BTreeMap<_, _> = values.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let sent = |flow: &str| {
+        let world = Obedient {
+            fetched: BTreeMap::from([("who".to_owned(), FetchOutcome::Values(values.clone()))]),
+            ..chat_is(LinkIs::NotAvailable)
+        };
+        let mut phone = phone(flow, facts(), world);
+        phone.wait(1).press('2').wait(5).press('1').wait(10);
+        let notes: Vec<String> = phone.notes().into_iter().map(str::to_owned).collect();
+        (phone.texts().first().map(|text| (*text).clone()), notes)
+    };
+    let handed = |flow: &str| {
+        let link = sent(flow).0.unwrap().links[0].clone();
+        let context = link.context.into_iter().map(|(field, value)| format!("{field}={}", value.0));
+        (link.url, context.collect::<Vec<_>>())
+    };
+    let of_all = public.replace("context_level = \"L2\"", "context_level = \"L0\"");
+    let order = "https://shop.example.com/orders/o%209".to_owned();
+    let path = "path=hello offer menu who choose status".to_owned();
+    let along = vec!["language=en-GB".to_owned(), "order_ref=o 9".to_owned(), path];
+    assert_eq!(handed(&of_all), (order.clone(), along), "the customer's id stays here");
+    // A link of level L2 hands over nothing to who proved nothing, public or not.
+    assert_eq!(handed(&public), (order, Vec::new()));
+    // In the words of a text.
+    let says = |field: &str| {
+        let link = "link     = \"status\"\nmessage  = \"Example: ";
+        of_all.replace(link, &format!("{link}{{{field}}} "))
+    };
+    assert_eq!(sent(&says("order_ref")).0.unwrap().message, "Example: o 9 {link}");
+    let (text, notes) = sent(&says("customer_id"));
+    assert!(text.is_none() && notes.contains(&"not_proved".to_owned()), "{notes:?}");
+    // Another step that saves the field and does not call it public keeps it here.
+    let twice = of_all.replace(
+        "[step.choose]",
+        "[step.again]\ndo = \"lookup\"\nurl = \"https://crm.example.net/orders\"\nsave = [\"order_ref\"]\n\
+         then = \"choose\"\nif_fails = \"choose\"\n[step.choose]",
+    );
+    let twice = twice.replace("then       = \"choose\"", "then       = \"again\"");
+    let (url, context) = handed(&twice);
+    assert_eq!((url.as_str(), context.len()), ("https://help.example.com/pages", 0));
+}

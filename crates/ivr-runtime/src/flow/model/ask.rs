@@ -101,13 +101,15 @@ pub struct Save {
     pub pointer: String,
     /// What it must be, else it is unknown; `None`: whatever it is.
     pub is: Option<FieldType>,
+    /// It tells nothing of the caller's account, and may go along with any link and text.
+    pub public: bool,
 }
 
 impl Save {
     /// The member of an answer that has the field's name, or stands at `pointer`.
     #[must_use]
     pub fn untyped(field: &str, pointer: &str) -> Self {
-        Self { field: field.to_owned(), pointer: pointer.to_owned(), is: None }
+        Self { field: field.to_owned(), pointer: pointer.to_owned(), is: None, public: false }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     steps::key_of,
 };
 use crate::{
-    diagnose::{Code, Table, Takes, Text},
+    diagnose::{Code, Table, Takes, Text, nearest},
     flow::model::{
         Action, Check, Collect, FieldType, Level, Lookup, Method, PromptItem, PromptList, Request,
         Save, Spoken,
@@ -236,8 +236,15 @@ fn pointer<'a>(pointers: &Table<'a>, name: &'a str) -> Option<(Text, Option<Fiel
     Some((pointer?, is))
 }
 
-/// A list of fields, each the member of that name; or a table of fields and JSON pointers.
+/// What is read out of an answer, and which of it is no account data.
 fn saves(table: &Table<'_>) -> Vec<Save> {
+    let mut saves = fields_of(table);
+    call_public(table, &mut saves);
+    saves
+}
+
+/// A list of fields, each the member of that name; or a table of fields and JSON pointers.
+fn fields_of(table: &Table<'_>) -> Vec<Save> {
     let Some(value) = table.value("save") else { return Vec::new() };
     if let DeValue::Table(_) = value.get_ref() {
         let Some(pointers) = table.table("save", "`save`") else { return Vec::new() };
@@ -250,7 +257,7 @@ fn saves(table: &Table<'_>) -> Vec<Save> {
                 let message = format!("`{}` is no JSON pointer", pointer.value);
                 table.notes().note(Code::E00, pointer.span, message, "such as `/customer/id`");
             }
-            saves.push(Save { field: name.to_owned(), pointer: pointer.value, is });
+            saves.push(Save { is, ..Save::untyped(name, &pointer.value) });
         }
         return saves;
     }
@@ -264,6 +271,22 @@ fn saves(table: &Table<'_>) -> Vec<Save> {
         saves.push(Save::untyped(&name.value, &format!("/{}", name.value)));
     }
     saves
+}
+
+/// `public`: which of what is saved is no account data.
+fn call_public(table: &Table<'_>, saves: &mut [Save]) {
+    for name in table.texts("public").unwrap_or_default() {
+        if let Some(save) = saves.iter_mut().find(|save| save.field == name.value) {
+            save.public = true;
+            continue;
+        }
+        let message = format!("`public`: `save` names no field `{}`", name.value);
+        let help = match nearest(&name.value, saves.iter().map(|save| save.field.as_str())) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "it is a list of fields that `save` names".to_owned(),
+        };
+        table.notes().note(Code::E00, name.span, message, help);
+    }
 }
 
 fn field<'a>(table: &Table<'a>, key: &'a str) -> Option<String> {
