@@ -238,7 +238,8 @@ impl Does {
             Self::Text(text) => {
                 let own = [&mut text.wait_prompt, &mut text.sent_prompt, &mut text.failed_prompt];
                 let ask = text.ask.iter_mut().flat_map(|ask| {
-                    [&mut ask.own, &mut ask.other, &mut ask.refused, &mut ask.read_back]
+                    let (own, other) = (&mut ask.own, &mut ask.other);
+                    [own, other, &mut ask.refused, &mut ask.read_back, &mut ask.elsewhere]
                 });
                 let own = own.into_iter().flatten().chain([&mut text.unsure_prompt]);
                 own.chain(ask).collect()
@@ -353,6 +354,8 @@ pub struct AskNumber {
     pub refused: PromptList,
     /// Reads the typed number back.
     pub read_back: PromptList,
+    /// Said where the number has the text already: a key has it sent to another. Empty: it is not said.
+    pub elsewhere: PromptList,
     /// `confirm_number` is written in the step: an offer that leads there is also made to callers
     /// whose own number takes no texts.
     pub written: bool,

@@ -80,6 +80,7 @@ pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {
             ("confirm_number", text.ask.as_ref().map(|ask| &ask.other)),
             ("confirm_number", text.ask.as_ref().map(|ask| &ask.refused)),
             ("confirm_number", text.ask.as_ref().map(|ask| &ask.read_back)),
+            ("confirm_number", text.ask.as_ref().map(|ask| &ask.elsewhere)),
         ],
         Does::Wait(wait) => vec![("music", Some(&wait.music))],
         Does::Voicemail(voicemail) => vec![("play", Some(&voicemail.play))],

@@ -46,6 +46,8 @@ pub(crate) enum Wanted {
 pub(crate) enum Asking {
     /// Whether the known number is right.
     Own { prompt: Option<Playback>, until: Option<Duration>, again: bool },
+    /// Whether another is to have the text that this one has already.
+    Elsewhere { prompt: Option<Playback>, until: Option<Duration> },
     /// Which other one.
     Other(Collecting),
 }
@@ -56,6 +58,8 @@ pub(crate) enum Answer {
     Asking,
     /// The number is known now.
     Number,
+    /// The number that has the text already is enough.
+    Content,
     /// The step is left: to a person, or because there is no number.
     Leave(Leave),
 }
@@ -102,6 +106,17 @@ impl Asking {
         Collecting::begin(&question, context).ok().map(Self::Other)
     }
 
+    /// Says that the text was sent and asks whether another number is to have it too. `None`: nobody
+    /// can be asked, or enough numbers were typed.
+    pub fn elsewhere(text: &Text, ask: &AskNumber, context: &mut Context<'_>) -> Option<Self> {
+        if context.progress.numbers_typed >= TYPED || ask.elsewhere.is_empty() {
+            return None;
+        }
+        let told = text.sent_prompt.iter().flatten().chain(&ask.elsewhere).cloned();
+        let prompt = context.play(&told.collect::<PromptList>(), true)?;
+        Some(Self::Elsewhere { prompt: Some(prompt), until: None })
+    }
+
     pub fn handle_input(
         &mut self,
         text: &Text,
@@ -110,6 +125,25 @@ impl Asking {
         input: &Input,
     ) -> Answer {
         match self {
+            Self::Elsewhere { prompt, until } => match input {
+                Input::KeyDown(_) => {
+                    hush(prompt, until, context);
+                    Answer::Asking
+                }
+                Input::Key(key) => {
+                    hush(prompt, until, context);
+                    self.wanted_elsewhere(*key, ask, context)
+                }
+                _ => match prompt.as_ref().and_then(|prompt| prompt.input(input)) {
+                    // Whether it was heard or not: the text is there.
+                    Some(Played::Failed) => Answer::Content,
+                    Some(Played::ToTheEnd | Played::Stopped) => {
+                        hush(prompt, until, context);
+                        Answer::Asking
+                    }
+                    None => Answer::Asking,
+                },
+            },
             Self::Other(collecting) => {
                 let turn = collecting.handle_input(&question(ask, false), context, input);
                 typed(turn, text, context)
@@ -149,6 +183,12 @@ impl Asking {
                 Some(_) => none(text, "prompt_failed", context),
                 None => Answer::Asking,
             },
+            Self::Elsewhere { prompt: Some(prompt), .. } => match prompt.timeout(context.now) {
+                Some(_) => Answer::Content,
+                None => Answer::Asking,
+            },
+            Self::Elsewhere { until: Some(until), .. } if *until <= context.now => Answer::Content,
+            Self::Elsewhere { .. } => Answer::Asking,
             Self::Own { until: Some(until), again, .. } if *until <= context.now => {
                 if *again {
                     return none(text, NOT_CONFIRMED, context);
@@ -162,10 +202,28 @@ impl Asking {
     pub fn poll_timeout(&self) -> Duration {
         match self {
             Self::Other(collecting) => collecting.poll_timeout(),
-            Self::Own { prompt: Some(prompt), .. } => prompt.poll_timeout(),
+            Self::Own { prompt: Some(prompt), .. }
+            | Self::Elsewhere { prompt: Some(prompt), .. } => prompt.poll_timeout(),
             // One of them is always there.
-            Self::Own { until, .. } => until.unwrap_or(Duration::MAX),
+            Self::Own { until, .. } | Self::Elsewhere { until, .. } => {
+                until.unwrap_or(Duration::MAX)
+            }
         }
+    }
+
+    /// 1 asks for the other number; a key that says nothing here is for the step that follows.
+    fn wanted_elsewhere(&mut self, key: Key, ask: &AskNumber, context: &mut Context<'_>) -> Answer {
+        if context.flow.operator_keys.contains(&key) {
+            return Answer::Leave(Leave::by(Exit::Key(key), Next::Human));
+        }
+        if key.label() == '1'
+            && let Some(other) = Self::other(ask, false, context)
+        {
+            *self = other;
+            return Answer::Asking;
+        }
+        context.keys.push(key);
+        Answer::Content
     }
 
     fn read(&mut self, ask: &AskNumber, context: &mut Context<'_>) {

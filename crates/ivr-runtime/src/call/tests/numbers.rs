@@ -58,6 +58,59 @@ fn x_02_a_number_that_the_provider_refuses_is_asked_for_again_while_the_caller_l
 }
 
 #[test]
+fn x_02_a_number_that_has_the_text_already_may_be_followed_by_another() {
+    let mut phone = Phone::call_with(repeating("hangup"), british(), duplicate());
+    phone.press('1').wait(7);
+    assert_eq!(phone.heard()[1..], ["one-moment", "sent", "another-mobile"]);
+    phone.press('1').wait(4);
+    assert_eq!(phone.heard().last(), Some(&"type-mobile"));
+    type_in(&mut phone, MOBILE);
+    assert_eq!(phone.texts().len(), 1, "not before it was read back");
+    phone.press('1').wait(20);
+    let texts = phone.texts();
+    let to: Vec<_> = texts.iter().map(|text| text.to.as_ref().map(|to| to.0.as_str())).collect();
+    assert_eq!(to, [None, Some("+447700900123")]);
+    assert_eq!(phone.offers().len(), 1, "it stays one offer");
+    assert_eq!(phone.end(), Some((EndReason::Deflected, Handled::NoHuman)));
+}
+
+#[test]
+fn x_02_who_wants_no_other_number_goes_on_as_after_any_text_that_was_sent() {
+    let mut silent = Phone::call_with(repeating("hangup"), british(), duplicate());
+    silent.press('1').wait(40);
+    assert_eq!(silent.notes(), ["duplicate"]);
+    assert_eq!(silent.end(), Some((EndReason::Deflected, Handled::NoHuman)));
+    let mut gone = Phone::call_with(repeating("hangup"), british(), duplicate());
+    gone.press('1').wait(7).hang_up();
+    assert_eq!(gone.end(), Some((EndReason::Deflected, Handled::NoHuman)), "it was sent");
+    // A key of the menu that follows, typed ahead.
+    let mut ahead = Phone::call_with(repeating("more"), british(), duplicate());
+    ahead.press('1').wait(7).press('2').wait(3);
+    assert_eq!(ahead.path()[1..], ["text_me next", "more 2"]);
+    let mut operator = Phone::call_with(repeating("hangup"), british(), duplicate());
+    operator.press('1').wait(7).press('0').wait(3);
+    assert_eq!(operator.forwards(), ["agents"]);
+}
+
+#[test]
+fn x_02_no_more_numbers_are_taken_than_three_and_none_where_the_step_asks_for_none() {
+    let mut phone = Phone::call_with(repeating("hangup"), british(), duplicate());
+    phone.press('1').wait(7);
+    for _ in 0..3 {
+        phone.press('1').wait(4);
+        type_in(&mut phone, MOBILE);
+        phone.press('1').wait(7);
+    }
+    phone.wait(20);
+    assert_eq!(phone.texts().len(), 4);
+    assert_eq!(phone.heard().iter().filter(|name| **name == "another-mobile").count(), 3);
+    assert_eq!(phone.end(), Some((EndReason::Deflected, Handled::NoHuman)));
+    let mut never = Phone::call_with(asking(ConfirmNumber::Never), british(), duplicate());
+    never.press('1').wait(20);
+    assert_eq!(never.heard()[1..], ["one-moment", "sent"]);
+}
+
+#[test]
 fn x_01_two_asks_again_and_after_three_tries_there_is_a_person() {
     let draft = || asking(ConfirmNumber::IfNotMobile);
     let mut wrong = Phone::call_with(draft(), anonymous(), world());
@@ -213,6 +266,20 @@ fn ask(draft: &mut Draft, confirm: ConfirmNumber, written: bool) {
             text.ask = Some(AskNumber { written, ..numbers::prompts() });
         }
     }
+}
+
+/// The text leads on to `then`: the end, or a menu.
+fn repeating(then: &str) -> Draft {
+    let mut draft = Draft::new(&["welcome", "text_me", "more"], &["agents"])
+        .step("welcome", |draft| Does::Menu(draft.menu("welcome", &[('1', "text_me")], "agents")))
+        .step("text_me", |draft| Does::Text(draft.text(then)))
+        .step("more", |draft| Does::Menu(draft.menu("more", &[('2', "agents")], "agents")));
+    ask(&mut draft, ConfirmNumber::IfNotMobile, true);
+    draft
+}
+
+fn duplicate() -> Obedient {
+    Obedient { text: Some(TextOutcome::Duplicate), ..world() }
 }
 
 fn british() -> Facts {

@@ -299,8 +299,8 @@ fn ex_16_who_was_sent_a_text_hears_from_whom_and_for_how_long_as_far_as_that_is_
         (page(24), "wa", [named(), valid(&["sent-one-day"])].concat()),
         (page(3), "wa", [named(), valid(&["sent-valid", "f-3", "f-hour-many"])].concat()),
         // It went out a moment ago, by whichever sender, and its link is as old as that.
-        (page(71), "", vec![]),
-        (page(24), "", vec![]),
+        (page(71), "", valid(&["another-mobile"])),
+        (page(24), "", valid(&["another-mobile"])),
         // A service picks one of many numbers.
         (FLOW.to_owned(), "pool", vec![]),
     ] {

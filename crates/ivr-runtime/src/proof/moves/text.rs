@@ -23,11 +23,14 @@ impl From<'_> {
         let budget = checked + u64::from(text.accept_within_ms) + ms(text::GRACE);
         let waited = asked_ms + budget.max(said(&text.wait_prompt));
         let from = self.moves.len();
-        if text.ask.is_some() {
+        let mut sent = waited + said(&text.sent_prompt);
+        if let Some(ask) = &text.ask {
+            // Whether another number is to have it too.
+            sent += lengths.of(&ask.elsewhere) + ms(number::CONFIRM);
             let human = Place::Target(self.flow.human);
-            self.to(Cause::So("a person is asked for"), asked_ms, human);
+            self.to(Cause::So("a person is asked for"), sent, human);
         }
-        self.go(Cause::So("text sent"), waited + said(&text.sent_prompt), step, text.then);
+        self.go(Cause::So("text sent"), sent, step, text.then);
         for (why, told, own) in [
             ("text fails", said(&text.failed_prompt), text.if_fails),
             (
