@@ -113,6 +113,24 @@ fn ex_30_a_client_sends_the_link_mid_call_within_the_rules_of_all_texts() {
     assert_eq!(Database::of(&place).number(texts), 1);
 }
 
+#[test]
+fn ex_30_a_number_to_be_confirmed_is_confirmed_to_the_agent_who_says_so() {
+    let place = Place::new();
+    let config = CONFIG.replace("trusted    = true", "trusted = true\ncaller_id = \"confirm\"");
+    let engine = Engine::start_with(BIN, &place, &config, FLOW);
+    let (caller, agent) = (Ear::at(place.carrier()), Ear::at(place.pbx()));
+    let (carrier, pbx) = bridge(&place, &caller, &agent, 1_500, "+447700900123");
+    agent.meets();
+    let path = format!("/v1/calls/{}/send-link", running(&engine));
+    let (status, body) = post(&place, &path, "");
+    assert!(status == 409 && body.contains("number_not_confirmed"), "{body}");
+    assert_eq!(post(&place, &format!("{path}?number_confirmed=maybe"), "").0, 400);
+    assert_eq!(post(&place, &format!("{path}?number_confirmed=true"), "").0, 202);
+    sent(&place, &engine);
+    carrier.succeeds();
+    pbx.succeeds();
+}
+
 /// Offer, consent and text of the one link that was sent.
 fn sent(place: &Place, engine: &Engine) {
     let rows = "SELECT stage || ' ' || response || ' ' || reason FROM offer";

@@ -135,13 +135,19 @@ impl Switchboard {
     }
 
     /// A client of the API wants a link sent.
-    pub(super) fn order_link(&mut self, call_id: &str, reply: oneshot::Sender<LinkOrder>) {
+    pub(super) fn order_link(
+        &mut self,
+        call_id: &str,
+        confirmed: bool,
+        reply: oneshot::Sender<LinkOrder>,
+    ) {
         let found = self.calls.iter().find(|(_, call)| call.call_id == call_id);
         let Some(no) = found.map(|(no, _)| *no) else {
             let _ = reply.send(LinkOrder::NoCall);
             return;
         };
-        self.tell(no, Input::SendLink);
+        let input = if confirmed { Input::SendLinkConfirmed } else { Input::SendLink };
+        self.tell(no, input);
         self.reschedule(no);
         let told = self.calls.get_mut(&no).and_then(|call| call.link_order.take());
         let _ = reply.send(told.unwrap_or(LinkOrder::NoCall));

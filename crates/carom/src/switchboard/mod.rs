@@ -101,8 +101,9 @@ pub enum Ask {
     Answered(Answered),
     /// Persons who take calls that wait for this signal are not told of, or were not for a while.
     SignalLost(HumanSignal),
-    /// A person on the call of this id wants its link sent.
-    SendLink(String, oneshot::Sender<LinkOrder>),
+    /// A person on the call of this id wants its link sent, and may have heard from the caller that
+    /// the number is right.
+    SendLink(String, bool, oneshot::Sender<LinkOrder>),
     /// Gauges.
     Gauges(oneshot::Sender<Gauges>),
 }
@@ -377,7 +378,9 @@ impl Switchboard {
             Ask::StopDial(callback_id) => self.stop_dial(&callback_id),
             Ask::Answered(answered) => self.on_answered(answered),
             Ask::SignalLost(by) => self.on_signal_lost(&by),
-            Ask::SendLink(call_id, reply) => self.order_link(&call_id, reply),
+            Ask::SendLink(call_id, confirmed, reply) => {
+                self.order_link(&call_id, confirmed, reply);
+            }
             Ask::Gauges(reply) => {
                 let _ = reply.send(Gauges {
                     calls: self.calls.len(),

@@ -57,6 +57,8 @@ pub enum Input {
     AgentSaid(BTreeMap<String, String>),
     /// A person who talks with the caller wants a link sent: by the feature code, or by the API.
     SendLink,
+    /// The same, and the person was told by the caller that the number is right.
+    SendLinkConfirmed,
     /// The caller is gone: BYE, CANCEL, media time-out.
     HungUp,
     /// The node drains: bridge to the human target now, whatever the flow does.

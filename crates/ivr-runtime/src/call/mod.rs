@@ -179,7 +179,8 @@ impl Call {
             (Phase::Over, _) | (Phase::Parting { .. }, Input::HungUp) => {}
             (_, Input::HungUp) => self.hung_up(now),
             (_, Input::OperatorBridge) => self.operator_bridge(now),
-            (_, Input::SendLink) => self.send_link(now),
+            (_, Input::SendLink) => self.send_link(now, false),
+            (_, Input::SendLinkConfirmed) => self.send_link(now, true),
             (Phase::Answering { .. }, Input::Answered) => self.answered(now),
             (Phase::Answering { .. }, Input::AnswerFailed) => self.answer_failed(now),
             (Phase::Answering { .. } | Phase::Saying(_), Input::Key(key)) => {

@@ -20,13 +20,14 @@ pub const AGENT_INITIATED: &str = "agent_initiated";
 const STAGE: &str = "agent";
 
 impl Call {
-    /// A link is to be sent now; what comes of it is recorded.
-    pub(super) fn send_link(&mut self, now: Duration) {
+    /// A link is to be sent now; what comes of it is recorded. `confirmed`: the caller has told the
+    /// person that the number is right.
+    pub(super) fn send_link(&mut self, now: Duration, confirmed: bool) {
         let flow = Arc::clone(&self.flow);
         let why_not = match self.agents_text(&flow) {
             Ok((step, text)) => {
                 let name = &flow.steps[usize::from(step.0)].name;
-                let asked = request(name, text, &mut self.context(now));
+                let asked = request(name, text, confirmed, &mut self.context(now));
                 asked.map(|request| self.state.desk.push(Output::SendText(request))).err()
             }
             Err(why) => Some(why),
@@ -58,6 +59,7 @@ impl Call {
 fn request(
     step: &str,
     text: &Text,
+    confirmed: bool,
     context: &mut Context<'_>,
 ) -> Result<TextRequest, &'static str> {
     let (facts, typed) = (&*context.facts, context.progress.typed.clone());
@@ -77,9 +79,10 @@ fn request(
             (Some(_), false, Some(false)) => return Err("not_textable"),
             (Some(_), false, Some(true) | None) => {}
         }
-        // Nobody reads it back over a conversation: it is sent where the caller has said in the call
-        // that the number is right, as with follow-ups.
-        if facts.to_confirm && !context.progress.text_sent {
+        // Nothing is played over a conversation, and no key of it is heard (decisions §3): it is sent
+        // where the caller has said that the number is right, to the flow as with follow-ups, or to
+        // the person who talks with them.
+        if facts.to_confirm && !confirmed && !context.progress.text_sent {
             return Err("number_not_confirmed");
         }
     }

@@ -323,7 +323,9 @@ fn topic(input: &Input) -> Topic {
         Input::Fetched { .. } => Topic::Fetch,
         Input::Callback(_) => Topic::Callback,
         Input::VoiceOver | Input::Voice(_) => Topic::Voice,
-        Input::Target(_) | Input::AgentSaid(_) | Input::SendLink => Topic::Target,
+        Input::Target(_) | Input::AgentSaid(_) | Input::SendLink | Input::SendLinkConfirmed => {
+            Topic::Target
+        }
     }
 }
 

@@ -399,7 +399,10 @@ impl World for Random {
                 self.ring(now, signals, plan);
                 // Whoever is there has the link sent at any time, once the call is there or not.
                 if target.is_some_and(|target| target.send_link.is_some()) && self.rng.percent(30) {
-                    plan.at(now + self.rng.ms(0..90_000), Topic::Target, Input::SendLink);
+                    plan.at(now + self.rng.ms(0..90_000), Topic::Target, {
+                        let plain = Input::SendLink;
+                        self.rng.pick(plain, &[Input::SendLinkConfirmed])
+                    });
                 }
             }
             Output::CallAgent(request) => {

@@ -2,11 +2,12 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
 };
 use deflect_actions::queue::Taken;
 use ivr_runtime::flow::model::HumanSignal;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -15,6 +16,15 @@ use crate::{
     http::Site,
     switchboard::{Answered, Ask, LinkOrder},
 };
+
+/// What the person knows who wants a link sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkOrdered {
+    /// The caller has said that their number is right.
+    #[serde(default)]
+    number_confirmed: bool,
+}
 
 /// `POST /v1/calls/{call_id}/human`: a person has taken the call. 204 also where that was known.
 pub(crate) async fn human(
@@ -37,9 +47,11 @@ pub(crate) async fn human(
 pub(crate) async fn send_link(
     State(site): State<Site>,
     Path(call): Path<String>,
+    Query(ordered): Query<LinkOrdered>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (reply, told) = oneshot::channel();
-    match ask(&site, Ask::SendLink(call.clone(), reply), told).await? {
+    let order = Ask::SendLink(call.clone(), ordered.number_confirmed, reply);
+    match ask(&site, order, told).await? {
         LinkOrder::Sent => Ok((StatusCode::ACCEPTED, Json(json!({ "call_id": call })))),
         LinkOrder::Refused(why) => Err(Problem::refused(why)),
         LinkOrder::NoCall => Err(Problem::unknown("no such call is running here")),

@@ -264,7 +264,8 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
         Op::post(
             "/v1/calls/{call}/send-link",
             Scope::Agents,
-            "Has the link of a call's target sent to its caller",
+            "Has the link of a call's target sent to its caller; number_confirmed=true: who has said \
+             that the number is right",
             post(calls::send_link),
         )
         .says(202, "It is on its way"),

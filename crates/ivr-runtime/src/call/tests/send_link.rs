@@ -65,6 +65,21 @@ fn ex_30_what_holds_for_every_text_holds_for_it_too() {
 }
 
 #[test]
+fn ex_30_a_number_that_its_trunk_wants_confirmed_may_be_confirmed_to_the_agent() {
+    let mut doubted = facts();
+    doubted.to_confirm = true;
+    let mut phone = bridged(helped(), doubted.clone());
+    phone.0.input(Input::SendLink);
+    phone.0.input(Input::SendLinkConfirmed);
+    assert_eq!(refused(&phone), [Some("number_not_confirmed"), None]);
+    assert!(phone.texts().len() == 1 && phone.texts()[0].to.is_none());
+    // A number that there is not is confirmed by nobody.
+    let mut phone = bridged(helped(), Facts { withheld: true, ..doubted });
+    phone.0.input(Input::SendLinkConfirmed);
+    assert_eq!(refused(&phone), [Some("withheld")]);
+}
+
+#[test]
 fn ex_30_without_a_bridge_or_a_text_nothing_is_sent() {
     let mut phone = Phone::call(helped());
     phone.wait(1);
