@@ -75,7 +75,9 @@ def by_telnyx():
 
     made = client(token).messages.send(to=asked["to"], from_=ours, text="hello").data
     seen = client(token).messages.retrieve(made.id).data
+    line = client(token).number_lookup.retrieve(asked["landline"], type="carrier").data
     return {
+        "looked_up": [line.phone_number, line.carrier.type, line.carrier.error_code],
         "made": [made.to[0].status, made.parts, made.to[0].phone_number, made.to[0].line_type],
         "seen": [seen.id == made.id, seen.direction],
         "wrong": error(asked["to"], "wrong"),

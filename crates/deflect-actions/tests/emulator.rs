@@ -188,17 +188,62 @@ async fn a_provider_that_is_busy_or_broken_for_a_while_gets_the_text_once_in_the
         assert_eq!(texts.send(order).await, TextOutcome::Queued, "{magic:?}");
         let asked = || account.asked().iter().filter(|one| one.body["To"] == to.as_str()).count();
         let taken = || account.taken().iter().filter(|one| one.to == to.as_str()).count();
-        for _ in 0..8 {
-            if taken() > 0 {
-                break;
-            }
-            texts.store().clock().advance(31_000);
-            tokio::time::sleep(Duration::from_millis(700)).await;
+        let waits = "SELECT MAX(next_try_ms) FROM message WHERE state = 'queued'";
+        while taken() == 0 {
+            // Until the next try is written down, and then until it is due.
+            let mut due_ms = None;
+            eventually("it is tried again later", async || {
+                due_ms = db.number(waits).await;
+                due_ms.is_some() || taken() == 1
+            })
+            .await;
+            let Some(due_ms) = due_ms else { break };
+            let clock = texts.store().clock();
+            let before = asked();
+            clock.advance((due_ms - clock.now_ms()).max(0));
+            eventually("it is tried again", async || asked() > before).await;
         }
         eventually("it is taken", async || taken() == 1).await;
         assert!(asked() > refused, "{magic:?}: asked {} times", asked());
     }
     working.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_02_every_provider_that_knows_landlines_is_understood() {
+    use Personality::{Gateway, Telnyx, Twilio};
+    let emulator = Emulator::start(Ipv4Addr::LOCALHOST).unwrap();
+    for (is, unsaid) in [(Twilio, "fixedVoip"), (Telnyx, "fixed line or mobile"), (Gateway, "X")] {
+        let (db, account) = (Db::sqlite(), emulator.account(is));
+        let name = is.name().to_owned();
+        let mut sender = is.sender();
+        sender.regions = vec!["US".to_owned()];
+        let texts = TextService::new(
+            db.store().await,
+            TextConfig {
+                providers: [(name.clone(), is.provider(&emulator.url()))].into(),
+                senders: vec![sender],
+                limits: wide(),
+                line_types: Some(name.clone()),
+                ..TextConfig::default()
+            },
+        );
+        let own = if is == Telnyx { "fixed line" } else { "landline" };
+        let lines = [Some("mobile"), Some(own), Some("toll free"), Some(unsaid), None];
+        for (n, line) in lines.into_iter().enumerate() {
+            let to: E164 = format!("+1415555{}10{n}", 1 + is as u8).parse().unwrap();
+            if let Some(line) = line {
+                account.line(to.as_str(), line, Duration::ZERO);
+            }
+            let sent = texts.send(common::order(texts.store(), &to)).await;
+            let expected = match n {
+                1 | 2 => TextOutcome::NotTextable { reason: "landline".to_owned() },
+                _ => TextOutcome::Accepted { sender: name.clone() },
+            };
+            assert_eq!(sent, expected, "{is:?} {line:?}");
+        }
+        assert_eq!(account.looked_up(), lines.len(), "{is:?}");
+    }
 }
 
 /// Meta's rules: free text only to who wrote within a day, templates as they were approved.
@@ -264,7 +309,9 @@ async fn the_providers_own_clients_write_to_the_emulator_and_read_its_errors() {
     let question = json!({
         "url": emulator.url(), "account": ACCOUNT, "token": TOKEN, "plivo": PLIVO_ACCOUNT,
         "ours": OURS, "to": "+447400110001", "other": "+447400110002", "errors": errors,
+        "landline": "+14155550101",
     });
+    emulator.account(Personality::Telnyx).line("+14155550101", "fixed line", Duration::ZERO);
     let told =
         tokio::task::spawn_blocking(move || judges::python("clients.py", &question)).await.unwrap();
     assert_eq!(
@@ -286,6 +333,7 @@ async fn the_providers_own_clients_write_to_the_emulator_and_read_its_errors() {
         told["telnyx"],
         json!({
             "made": ["queued", 1, "+447400110001", "Wireless"], "seen": [true, "outbound"],
+            "looked_up": ["+14155550101", "fixed line", null],
             "wrong": ["AuthenticationError", 401, "10009"],
             "errors": {
                 "invalid": ["BadRequestError", 400, "10002"],

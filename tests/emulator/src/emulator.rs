@@ -20,6 +20,14 @@ use crate::{
     smpp::Centre,
 };
 
+/// Where numbers are looked up, and who says what.
+const LOOKUPS: [(&str, LookUp); 3] = [
+    ("/v2/PhoneNumbers/", looked_up_by_twilio),
+    ("/v2/number_lookup/", looked_up_by_telnyx),
+    ("/lines/", looked_up_by_gateway),
+];
+type LookUp = fn(&Account, &Request, &str) -> (u16, Value);
+
 /// Longest that a request waits which is never answered.
 const HANGS: Duration = Duration::from_secs(20);
 
@@ -223,8 +231,10 @@ fn done(
 
 /// What it says to a question.
 fn told(account: &Account, request: &Request) -> (u16, Value) {
-    if let Some(number) = request.path().strip_prefix("/v2/PhoneNumbers/") {
-        return looked_up(account, request, &number.replace("%2B", "+"));
+    for (path, looked_up) in LOOKUPS {
+        if let Some(number) = request.path().strip_prefix(path) {
+            return looked_up(account, request, &number.replace("%2B", "+"));
+        }
     }
     let (is, book) = (account.is, account.book());
     if book.hides && request.path().ends_with("/Messages.json") {
@@ -234,25 +244,59 @@ fn told(account: &Account, request: &Request) -> (u16, Value) {
     is.tells(request, &book.taken).unwrap_or_else(|| is.has_no_such())
 }
 
-/// What its lookups say of a number.
-fn looked_up(account: &Account, request: &Request, number: &str) -> (u16, Value) {
-    let field = request.asks("Fields").unwrap_or_default();
-    let (score, line) = {
+/// What Telnyx says of the line of a number: of one that it does not know it does not say it.
+fn looked_up_by_telnyx(account: &Account, request: &Request, number: &str) -> (u16, Value) {
+    if request.asks("type").as_deref() != Some("carrier") {
+        return (200, json!({ "data": { "phone_number": number, "carrier": null } }));
+    }
+    let carrier = match kind_of_line(account, number) {
+        Some(kind) => json!({ "name": "x", "type": kind, "error_code": null }),
+        None => json!({ "name": null, "type": null, "error_code": "10005" }),
+    };
+    (
+        200,
+        json!({ "data": { "record_type": "number_lookup", "phone_number": number, "carrier": carrier } }),
+    )
+}
+
+/// What the gateway says, in words of its own: `M`, `F`, or whatever the kind is.
+fn looked_up_by_gateway(account: &Account, _: &Request, number: &str) -> (u16, Value) {
+    match kind_of_line(account, &format!("+{number}")) {
+        Some("mobile") => (200, json!({ "number": { "line": "M" } })),
+        Some("landline") => (200, json!({ "number": { "line": "F" } })),
+        Some(kind) => (200, json!({ "number": { "line": kind } })),
+        None => account.is.has_no_such(),
+    }
+}
+
+/// What was told of the line of a number, after the time that it takes.
+fn kind_of_line(account: &Account, number: &str) -> Option<&'static str> {
+    let (kind, after) = {
         let mut book = account.book();
         book.looked_up += 1;
-        (book.scores.get(number).copied(), book.lines.get(number).copied())
+        book.lines.get(number).copied()?
     };
-    let told = match (field.as_str(), score, line) {
-        ("sms_pumping_risk", Some(score), _) => {
-            json!({ "number_blocked": false, "sms_pumping_risk_score": score })
+    thread::sleep(after);
+    Some(kind)
+}
+
+/// What Twilio's lookups say of a number.
+fn looked_up_by_twilio(account: &Account, request: &Request, number: &str) -> (u16, Value) {
+    let field = request.asks("Fields").unwrap_or_default();
+    let told = match field.as_str() {
+        "sms_pumping_risk" => {
+            let mut book = account.book();
+            book.looked_up += 1;
+            let score = book.scores.get(number);
+            score.map(|score| json!({ "number_blocked": false, "sms_pumping_risk_score": score }))
         }
-        ("line_type_intelligence", _, Some((kind, after))) => {
-            thread::sleep(after);
-            json!({ "type": kind, "carrier_name": "x" })
+        "line_type_intelligence" => {
+            let kind = kind_of_line(account, number);
+            kind.map(|kind| json!({ "type": kind, "carrier_name": "x" }))
         }
-        ("sms_pumping_risk" | "line_type_intelligence", _, _) => return account.is.has_no_such(),
         _ => return (400, json!({ "code": 60_616 })),
     };
+    let Some(told) = told else { return account.is.has_no_such() };
     let mut answer = json!({ "phone_number": number });
     answer[field] = told;
     (200, answer)

@@ -179,7 +179,7 @@ pub(super) fn read(table: &Table<'_>, knowing: &Knowing<'_>) -> Limits {
             limits.line_types = Some(named.value);
         } else {
             let message = format!("`[provider.{}]` knows no kinds of lines", named.value);
-            let help = "one of kind `twilio` or `telnyx` does";
+            let help = "one of kind `twilio` or `telnyx` does, and `http` with a `line_url`";
             table.note(Code::E00, "line_types", message, help);
         }
     }

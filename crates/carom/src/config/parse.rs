@@ -130,8 +130,10 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let knowing = Knowing {
         names: provider_names.clone(),
         scorers: of_kind(|kind| matches!(kind, ProviderKind::Twilio { .. })),
-        lines: of_kind(|kind| {
-            matches!(kind, ProviderKind::Twilio { .. } | ProviderKind::Telnyx { .. })
+        lines: of_kind(|kind| match kind {
+            ProviderKind::Twilio { .. } | ProviderKind::Telnyx { .. } => true,
+            ProviderKind::Http(gateway) => gateway.lines.is_some(),
+            _ => false,
         }),
     };
     let read_limits = |table: &Table<'_>| limits::read(table, &knowing);

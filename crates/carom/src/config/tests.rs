@@ -161,7 +161,7 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
         ),
         (
             "[media]|[limits]\nline_types = \"sandbox\"\n[media]",
-            "19:14 E00 `[provider.sandbox]` knows no kinds of lines | one of kind `twilio` or `telnyx` does",
+            "19:14 E00 `[provider.sandbox]` knows no kinds of lines | one of kind `twilio` or `telnyx` does, and `http` with a `line_url`",
         ),
         (
             "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"sandbox\"\nwebhook_from = [\"10.0.0.0/8\"]",

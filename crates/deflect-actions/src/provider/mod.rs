@@ -167,12 +167,12 @@ impl Provider {
         match self {
             Self::Twilio(twilio) => twilio.takes_texts(number, limit).await,
             Self::Telnyx(telnyx) => telnyx.takes_texts(number, limit).await,
+            Self::Gateway(gateway) => gateway.takes_texts(number, limit).await,
             Self::Sandbox
             | Self::WhatsApp(_)
             | Self::Bandwidth(_)
             | Self::Vonage(_)
-            | Self::Smpp(_)
-            | Self::Gateway(_) => None,
+            | Self::Smpp(_) => None,
         }
     }
 

@@ -7,7 +7,7 @@ use deflect_actions::{
     provider::{
         Channel, Class, Provider, State, Template,
         bandwidth::{Account, Bandwidth},
-        gateway::{Algorithm, Description, Gateway, Hooks, Signing, plivo::Version},
+        gateway::{Algorithm, Description, Gateway, Hooks, Lines, Signing, plivo::Version},
         telnyx::{PublicKey, Telnyx},
         twilio::Twilio,
         vonage::{SignatureMethod, Vonage},
@@ -182,6 +182,11 @@ fn gateway(base: &str) -> Description {
             to_at: place("/to"),
             text_at: place("/text"),
         }),
+        lines: Some(Lines {
+            url: format!("{base}/lines/{{to_digits}}"),
+            kind_at: "/number/line".to_owned(),
+            kinds: [("M".to_owned(), true), ("F".to_owned(), false)].into(),
+        }),
     }
 }
 
@@ -232,5 +237,6 @@ fn plivo(base: &str, public: &str) -> Description {
             to_at: place("/To"),
             text_at: place("/Text"),
         }),
+        lines: None,
     }
 }

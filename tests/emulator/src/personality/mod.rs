@@ -28,7 +28,7 @@ use crate::{ACCOUNT, BANDWIDTH_ACCOUNT, Message, PLIVO_ACCOUNT, Request, TOKEN};
 pub enum Personality {
     /// Twilio's Messaging API, its list of messages and its lookups.
     Twilio,
-    /// Telnyx's Messaging API.
+    /// Telnyx's Messaging API and its number lookup.
     Telnyx,
     /// WhatsApp's Cloud API.
     WhatsApp,
@@ -84,7 +84,7 @@ impl Personality {
             B
         } else if path == "/sms/json" || path == "/account/get-balance" {
             V
-        } else if begins("/send/") {
+        } else if begins("/send/") || begins("/lines/") {
             G
         } else if begins("/v1/Account/") {
             P

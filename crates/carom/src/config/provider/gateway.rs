@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, str::FromStr as _};
 
 use deflect_actions::provider::{
     Class, State,
-    gateway::{Algorithm, Description, FIELDS, Hooks, Signing, Style, plivo::Version},
+    gateway::{Algorithm, Description, FIELDS, Hooks, Lines, Signing, Style, plivo::Version},
 };
 use ivr_runtime::diagnose::Code;
 
@@ -38,6 +38,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<ProviderKind> {
     let id_at = pointer(table, "id");
     let errors = words(table, "errors", Class::parse);
     let hooks = hooks(table);
+    let lines = lines(table);
     let url = url?;
     check_fields(table, &url, &body);
     let errors = errors.into_iter().filter_map(|(status, class)| {
@@ -61,6 +62,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<ProviderKind> {
         id_at,
         errors: errors.collect(),
         hooks,
+        lines,
     })))
 }
 
@@ -85,6 +87,33 @@ fn check_fields(table: &Table<'_>, url: &str, body: &str) {
             table.note(Code::E00, "body", format!("`body` is no JSON: {why}"), "");
         }
     }
+}
+
+/// What it is asked of a number, where it knows kinds of lines.
+fn lines(table: &Table<'_>) -> Option<Lines> {
+    if !table.has("line_url") {
+        table.value("line_url");
+        for key in ["line_at", "line_kinds"] {
+            if table.value(key).is_some() {
+                let message = format!("`{key}` is for kinds of lines, and there is no `line_url`");
+                table.note(Code::E00, key, message, "say where they are asked for");
+            }
+        }
+        return None;
+    }
+    let url = table.web_address("line_url");
+    if url.as_ref().is_some_and(|url| !["{to}", "{to_digits}"].iter().any(|to| url.contains(to))) {
+        let message = "`line_url` does not hold the number";
+        table.note(Code::E00, "line_url", message, "write `{to}` where it belongs");
+    }
+    let kind_at = table.required("line_at", |t| pointer(t, "line_at"));
+    let takes_texts = |word: &str| match word {
+        "textable" => Some(true),
+        "not_textable" => Some(false),
+        _ => None,
+    };
+    let kinds = words(table, "line_kinds", takes_texts);
+    Some(Lines { url: url?, kind_at: kind_at?, kinds })
 }
 
 fn hooks<'a>(table: &Table<'a>) -> Option<Hooks> {

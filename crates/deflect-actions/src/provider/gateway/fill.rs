@@ -1,12 +1,13 @@
 //! Fields of a request's URL, headers and body.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use message_text::E164;
 
 use crate::provider::OutboundMessage;
 
-/// The names of the fields.
+/// The names of the fields of a message.
 pub const FIELDS: [&str; 9] =
     ["to", "to_digits", "from", "text", "reference", "valid_seconds", "secret", "account", "basic"];
 
@@ -55,22 +56,28 @@ impl Style {
 }
 
 /// What the fields stand for.
-pub(super) struct Filled<'a>([(&'static str, std::borrow::Cow<'a, str>); FIELDS.len()]);
+pub(super) struct Filled<'a>(Vec<(&'static str, Cow<'a, str>)>);
 
 impl<'a> Filled<'a> {
     pub fn of(message: &OutboundMessage<'a>, secret: &'a str, account: &'a str) -> Self {
-        let [to, to_digits, from, text, reference, valid, secret_name, account_name, basic] =
-            FIELDS;
-        Self([
-            (to, message.to.as_str().into()),
-            (to_digits, message.to.as_str().trim_start_matches('+').into()),
-            (from, message.from.into()),
-            (text, message.text.into()),
-            (reference, message.reference.to_string().into()),
-            (valid, message.valid_for.as_secs().to_string().into()),
-            (secret_name, secret.into()),
-            (account_name, account.into()),
-            (basic, STANDARD.encode(format!("{account}:{secret}")).into()),
+        let mut filled = Self::of_number(message.to, secret, account);
+        filled.0.extend([
+            ("from", message.from.into()),
+            ("text", message.text.into()),
+            ("reference", message.reference.to_string().into()),
+            ("valid_seconds", message.valid_for.as_secs().to_string().into()),
+        ]);
+        filled
+    }
+
+    /// Where there is a number, and no message to it.
+    pub fn of_number(to: &'a E164, secret: &'a str, account: &'a str) -> Self {
+        Self(vec![
+            ("to", to.as_str().into()),
+            ("to_digits", to.as_str().trim_start_matches('+').into()),
+            ("secret", secret.into()),
+            ("account", account.into()),
+            ("basic", STANDARD.encode(format!("{account}:{secret}")).into()),
         ])
     }
 

@@ -2,6 +2,7 @@
 //! the configuration.
 
 mod fill;
+mod line;
 pub mod plivo;
 mod webhook;
 
@@ -14,6 +15,7 @@ use reqwest::{
 use serde_json::Value;
 
 pub use fill::{FIELDS, Style};
+pub use line::Lines;
 pub use webhook::{Algorithm, Hooks, Signing};
 
 use self::fill::Filled;
@@ -41,6 +43,8 @@ pub struct Description {
     pub errors: BTreeMap<u16, Class>,
     /// How it tells of messages; `None`: not at all.
     pub hooks: Option<Hooks>,
+    /// How it is asked what kind of line a number is; `None`: it knows none.
+    pub lines: Option<Lines>,
 }
 
 /// A gateway.
