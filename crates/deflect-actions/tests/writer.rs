@@ -6,14 +6,16 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Db, call, ended, eventually, info, keys, mobile};
+use common::{Db, call, ended, eventually, info, keys, mobile, order, sandbox};
 use deflect_actions::{
     Clock,
     store::{OutcomeRow, Row, StepRow, Store, StoreError, Writer},
+    text::{TextOrder, TextOutcome, TextService},
 };
 use sqlx::{AnyConnection, Executor};
 
 on_both!(
+    x_08_a_limit_that_bites_while_the_database_is_busy_is_recorded_and_nobody_waits_for_that,
     when_room_runs_out_steps_make_room_for_how_calls_ended,
     x_08_rows_wait_for_a_locked_database_up_to_a_bound_and_are_then_written,
     a_row_that_the_database_refuses_costs_no_other_row,
@@ -71,6 +73,41 @@ async fn locked(db: &Db) -> AnyConnection {
     };
     conn.execute(sqlx::raw_sql(lock)).await.unwrap();
     conn
+}
+
+async fn x_08_a_limit_that_bites_while_the_database_is_busy_is_recorded_and_nobody_waits_for_that(
+    db: Db,
+) {
+    let store = db.store().await;
+    let writer = Writer::start(store.clone());
+    let mut config = sandbox();
+    config.limits.caller_hour = 1;
+    let texts = TextService::new(store, config);
+    let send = async || {
+        let order = order(texts.store(), &mobile(1));
+        let call = order.call.clone();
+        writer.try_write(Row::CallStarted(call)).unwrap();
+        texts.send(TextOrder { repeat_after_minutes: 0, ..order }).await
+    };
+    assert!(matches!(send().await, TextOutcome::Accepted { .. }));
+    assert!(writer.flush(Duration::from_secs(10)).await);
+    let mut conn = db.raw().await;
+    let lock = match db.url.starts_with("sqlite") {
+        true => "BEGIN EXCLUSIVE",
+        false => "BEGIN; LOCK TABLE limit_hit IN ACCESS EXCLUSIVE MODE",
+    };
+    conn.execute(sqlx::raw_sql(lock)).await.unwrap();
+    for _ in 0..18 {
+        let told = tokio::time::timeout(Duration::from_secs(1), send()).await;
+        let limited = TextOutcome::Limited { rule: "texts_per_caller".to_owned() };
+        assert_eq!(told.expect("at once"), limited);
+    }
+    assert!(!writer.flush(Duration::from_millis(200)).await, "nothing can be written yet");
+    conn.execute(sqlx::raw_sql("ROLLBACK")).await.unwrap();
+    assert!(writer.flush(Duration::from_secs(30)).await);
+    assert_eq!(db.number("SELECT COUNT(*) FROM limit_hit").await, Some(18));
+    assert_eq!(db.number("SELECT COUNT(DISTINCT call_id) FROM limit_hit").await, Some(18));
+    assert_eq!((writer.figures().lost, writer.figures().refused), (0, 0));
 }
 
 async fn when_room_runs_out_steps_make_room_for_how_calls_ended(db: Db) {

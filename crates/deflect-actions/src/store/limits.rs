@@ -101,35 +101,6 @@ impl Store {
         };
         Ok((count("tracked")?, count("opened")?))
     }
-
-    /// Records that a limit bit; `None`: no call was about it.
-    pub(crate) async fn limit_hit(
-        &self,
-        call_id: Option<&str>,
-        rule: &str,
-        scope: &str,
-        scope_key: &str,
-    ) -> Result<(), StoreError> {
-        if scope != "alarm" {
-            metrics::counter!("carom_limit_hits_total", "rule" => rule.to_owned()).increment(1);
-        }
-        self.write(async |conn| {
-            sqlx::query(
-                "INSERT INTO limit_hit (hit_id, at_ms, call_id, rule, scope, scope_key) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            )
-            .bind(Uuid::now_v7().to_string())
-            .bind(self.now_ms())
-            .bind(call_id.map(str::to_owned))
-            .bind(rule.to_owned())
-            .bind(scope.to_owned())
-            .bind(scope_key.to_owned())
-            .execute(&mut *conn)
-            .await?;
-            Ok(())
-        })
-        .await
-    }
 }
 
 /// The smallest UUIDv7 of a moment.

@@ -17,6 +17,7 @@ mod group;
 mod handle;
 mod history;
 mod hours;
+mod limit_hit;
 mod limits;
 mod link;
 pub(crate) mod message;
@@ -41,7 +42,7 @@ mod write;
 mod writer;
 
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -67,8 +68,8 @@ pub use reseal::Resealed;
 pub use retention::{Retention, Swept};
 pub use revision::{FlowServed, Revision};
 pub use rows::{
-    CallEnded, CallInput, CallProgress, CallStarted, ConsentRow, ContactRow, LocalTime, OfferRow,
-    OutcomeRow, Row, StepRow,
+    CallEnded, CallInput, CallProgress, CallStarted, ConsentRow, ContactRow, LimitHit, LocalTime,
+    OfferRow, OutcomeRow, Row, StepRow,
 };
 pub use told::ExternalCount;
 pub use voicemail::{VoicemailLeft, VoicemailView};
@@ -121,6 +122,8 @@ struct Inner {
     subscriptions: std::sync::RwLock<Arc<Vec<Subscription>>>,
     /// This start has kept a receipt of which nobody knew whose it is.
     strays: AtomicBool,
+    /// The writer that was started last.
+    spool: std::sync::RwLock<Option<writer::Spool>>,
 }
 
 impl Store {
@@ -151,7 +154,7 @@ impl Store {
         let (pool, dialect) = db::pool(url)?;
         let ready = tokio::sync::Mutex::new(false);
         let group = (dialect == db::Dialect::Sqlite).then(Group::default);
-        let (retention, subscriptions, strays) = Default::default();
+        let (retention, subscriptions, strays, spool) = Default::default();
         let inner = Inner {
             pool,
             dialect,
@@ -163,6 +166,7 @@ impl Store {
             retention,
             subscriptions,
             strays,
+            spool,
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -213,6 +217,18 @@ impl Store {
     #[must_use]
     pub fn node(&self) -> &NodeInfo {
         &self.0.node
+    }
+
+    /// The writer of this store; `None`: there is none, or it has ended.
+    fn writer(&self) -> Option<Writer> {
+        let spool = self.0.spool.read().unwrap_or_else(PoisonError::into_inner);
+        spool.as_ref().and_then(writer::Spool::writer)
+    }
+
+    /// What is written by the way goes there from now on.
+    fn spool_to(&self, writer: &Writer) {
+        let spool = Some(writer.spool());
+        *self.0.spool.write().unwrap_or_else(PoisonError::into_inner) = spool;
     }
 
     pub(crate) fn now_ms(&self) -> i64 {

@@ -27,6 +27,25 @@ pub enum Row {
     Event(super::Event),
     /// A text that is to follow a call.
     FollowUp(super::FollowUpRow),
+    /// A limit bit.
+    LimitHit(LimitHit),
+}
+
+/// A limit that bit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitHit {
+    /// UUIDv7.
+    pub hit_id: String,
+    /// When, milliseconds UTC.
+    pub at_ms: i64,
+    /// The call that it was about; `None`: none was.
+    pub call_id: Option<String>,
+    /// Its name, as in `[limits]`.
+    pub rule: String,
+    /// What it counts by: `caller`, `prefix`, `line`, …
+    pub scope: String,
+    /// Which of these.
+    pub scope_key: String,
 }
 
 /// A person at an entry point, before any call: who it is, is not known.

@@ -10,8 +10,8 @@ use sqlx::AnyConnection;
 use super::{
     FollowUpRow, LinkSeen, NodeInfo, StoreError,
     rows::{
-        CallEnded, CallInput, CallProgress, CallStarted, ContactRow, OfferRow, OutcomeRow, Row,
-        StepRow,
+        CallEnded, CallInput, CallProgress, CallStarted, ContactRow, LimitHit, OfferRow,
+        OutcomeRow, Row, StepRow,
     },
     together::{Together, Value, bind, number, text},
 };
@@ -67,6 +67,11 @@ static CONTACT: Bulk = Bulk::new(
     "INSERT INTO precall_contact (contact_id, entry_point, business, at_ms) VALUES ",
     "(?,?,?,?)",
     " ON CONFLICT (contact_id) DO NOTHING",
+);
+static LIMIT_HIT: Bulk = Bulk::new(
+    "INSERT INTO limit_hit (hit_id, at_ms, call_id, rule, scope, scope_key) VALUES ",
+    "(?,?,?,?,?,?)",
+    " ON CONFLICT (hit_id) DO NOTHING",
 );
 static FOLLOW_UP: Bulk = Bulk::new(
     "INSERT INTO follow_up (call_id, step, node_id, node_boot, dest_key, order_enc, at_ms) VALUES ",
@@ -138,6 +143,7 @@ pub(super) fn parts(node: &NodeInfo, rows: &[Row]) -> [Part; 4] {
         (&CONSENT, pick(|_, row| consent(row))),
         (&INPUT, pick(|_, row| input(row))),
         (&CONTACT, pick(|_, row| contact(row))),
+        (&LIMIT_HIT, pick(|_, row| limit_hit_of(row).map(limit_hit))),
         (&LINK_SEEN, merged_visits(rows)),
         (&PROGRESS, merged_progress(rows, &ends).iter().map(progress).collect()),
     ];
@@ -187,6 +193,14 @@ pub(super) async fn outcome_row(
     row: &OutcomeRow,
 ) -> Result<(), StoreError> {
     write(conn, &OUTCOME, vec![outcome(row)]).await
+}
+
+/// Writes that a limit bit, once.
+pub(super) async fn limit_hit_row(
+    conn: &mut AnyConnection,
+    row: &LimitHit,
+) -> Result<(), StoreError> {
+    write(conn, &LIMIT_HIT, vec![limit_hit(row)]).await
 }
 
 async fn write(
@@ -372,6 +386,19 @@ fn contact(row: &Row) -> Option<Vec<Value>> {
     let Row::Contact(row) = row else { return None };
     let ContactRow { contact_id, entry_point, business, at_ms } = row;
     Some(vec![text(contact_id), text(entry_point), text(business), number(*at_ms)])
+}
+
+fn limit_hit_of(row: &Row) -> Option<&LimitHit> {
+    match row {
+        Row::LimitHit(row) => Some(row),
+        _ => None,
+    }
+}
+
+fn limit_hit(row: &LimitHit) -> Vec<Value> {
+    let LimitHit { hit_id, at_ms, call_id, rule, scope, scope_key } = row;
+    let call_id = Value::Text(call_id.clone());
+    vec![text(hit_id), number(*at_ms), call_id, text(rule), text(scope), text(scope_key)]
 }
 
 /// The first fetch of each page.

@@ -44,6 +44,13 @@ pub struct Writer {
     figures: Arc<Figures>,
 }
 
+/// A way to a writer that does not keep it.
+#[derive(Debug)]
+pub(super) struct Spool {
+    rows: mpsc::WeakSender<Job>,
+    figures: Arc<Figures>,
+}
+
 #[derive(Debug)]
 enum Job {
     Row(Box<Row>),
@@ -84,8 +91,15 @@ impl Writer {
     pub fn start(store: Store) -> Self {
         let (rows, jobs) = mpsc::channel(QUEUE);
         let figures = Arc::new(Figures::default());
-        tokio::spawn(run(store, jobs, Arc::clone(&figures)));
-        Self { rows, figures }
+        let writer = Self { rows, figures };
+        store.spool_to(&writer);
+        tokio::spawn(run(store, jobs, Arc::clone(&writer.figures)));
+        writer
+    }
+
+    /// The same, which does not keep its task alive.
+    pub(super) fn spool(&self) -> Spool {
+        Spool { rows: self.rows.downgrade(), figures: Arc::clone(&self.figures) }
     }
 
     /// Hands a row over; never waits.
@@ -97,7 +111,11 @@ impl Writer {
         // belongs to a call that is not there is refused by the database.
         let matters = matches!(
             row,
-            Row::CallStarted(_) | Row::CallEnded(_) | Row::Outcome(_) | Row::FollowUp(_)
+            Row::CallStarted(_)
+                | Row::CallEnded(_)
+                | Row::Outcome(_)
+                | Row::FollowUp(_)
+                | Row::LimitHit(_)
         );
         if !matters && self.rows.capacity() < SPARED {
             return self.lose();
@@ -132,6 +150,13 @@ impl Writer {
             retries: of(&self.figures.retries),
             waiting: self.rows.max_capacity() - self.rows.capacity(),
         }
+    }
+}
+
+impl Spool {
+    /// The writer, as long as anybody else has it.
+    pub fn writer(&self) -> Option<Writer> {
+        Some(Writer { rows: self.rows.upgrade()?, figures: Arc::clone(&self.figures) })
     }
 }
 
