@@ -3,16 +3,27 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use common::{
-    Db, PUBLIC_URL, TOKEN, config, eventually, mobile, order, service,
+    Db, PUBLIC_URL, TOKEN, config, eventually, info, keys, mobile, order, service,
     twilio::{Does, FakeTwilio},
 };
 use deflect_actions::{
     Clock,
     provider::twilio::signature,
+    store::Store,
     text::{TextOutcome, TextService},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
 };
 
 on_both!(
@@ -215,4 +226,140 @@ async fn receipt_comes(texts: &TextService, message_id: &str, status: &str) {
     let headers = common::headers(&[("X-Twilio-Signature", &signature)]);
     let posted = common::posted("status", &path, &headers, body.as_bytes());
     texts.webhook("twilio", "twilio1", posted).await.unwrap();
+}
+
+/// What PostgreSQL says when it is ready for the next question, outside a transaction.
+const READY: &[u8] = b"Z\0\0\0\x05I";
+
+/// A way to the database that is cut, once, under a statement that says when a request is written.
+#[derive(Clone)]
+struct Cut {
+    /// The next such statement is the one.
+    armed: Arc<AtomicBool>,
+    /// Answers that still come through: that it was read, then that it is done.
+    lets_through: usize,
+    /// Connections that were cut.
+    cut: Arc<AtomicUsize>,
+}
+
+impl Cut {
+    /// Returns the address of the database by this way.
+    async fn start(db: &Db, lets_through: usize) -> (Self, String) {
+        let (server, name) = db.url.rsplit_once('/').unwrap();
+        let target = server.rsplit_once('@').unwrap().1.to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://carom@{}/{name}", listener.local_addr().unwrap());
+        let cut = Self { armed: Arc::default(), lets_through, cut: Arc::default() };
+        let way = cut.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(&target).await.unwrap();
+                tokio::spawn(way.clone().joins(client, server));
+            }
+        });
+        (cut, url)
+    }
+
+    async fn joins(self, mut client: TcpStream, mut server: TcpStream) {
+        let (mut asked, mut told) = (vec![0; 65_536], vec![0; 65_536]);
+        // Of the connection that is to be cut: how many answers still come through.
+        let mut left = None;
+        loop {
+            tokio::select! {
+                read = client.read(&mut asked) => {
+                    let Ok(n @ 1..) = read else { return };
+                    let writes = asked[..n].windows(8).any(|part| part == b"write_ms");
+                    if writes && self.armed.swap(false, Ordering::SeqCst) {
+                        left = Some(self.lets_through);
+                    }
+                    if server.write_all(&asked[..n]).await.is_err() {
+                        return;
+                    }
+                }
+                read = server.read(&mut told) => {
+                    let Ok(n @ 1..) = read else { return };
+                    if left == Some(0) {
+                        // Done, and nobody hears of it.
+                        if told[..n].ends_with(READY) {
+                            self.cut.fetch_add(1, Ordering::SeqCst);
+                            return;
+                        }
+                        continue;
+                    }
+                    if client.write_all(&told[..n]).await.is_err() {
+                        return;
+                    }
+                    if told[..n].ends_with(READY) {
+                        left = left.map(|left| left - 1);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_06_a_connection_lost_before_or_after_the_commit_of_the_first_byte_sends_the_text_once() {
+    for lets_through in [0, 1] {
+        let db = Db::postgres().await;
+        let (cut, url) = Cut::start(&db, lets_through).await;
+        let (twilio, base) = FakeTwilio::start(&[]);
+        let clock = Clock::default();
+        let store = Store::connect(&url, keys(), info("n1", "b1"), clock.clone()).unwrap();
+        store.prepare().await.unwrap();
+        let texts = TextService::new(store, config(&[base]));
+        let order = order(texts.store(), &mobile(1));
+        cut.armed.store(true, Ordering::SeqCst);
+        let outcome = texts.send(order).await;
+        assert_eq!(cut.cut.load(Ordering::SeqCst), 1, "{outcome:?}");
+        sent_once(&texts, &twilio, &clock, &outcome).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_06_a_backend_that_is_killed_while_it_commits_the_first_byte_sends_the_text_once() {
+    let db = Db::postgres().await;
+    let (twilio, base) = FakeTwilio::start(&[]);
+    let clock = Clock::default();
+    let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
+    // Who says that a request is written takes its time over it.
+    db.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$; \
+         CREATE TRIGGER slow BEFORE UPDATE ON message FOR EACH ROW \
+         WHEN (OLD.write_ms IS NULL AND NEW.write_ms IS NOT NULL) EXECUTE FUNCTION slow()",
+    )
+    .await
+    .unwrap();
+    let order = order(texts.store(), &mobile(1));
+    let sending = texts.clone();
+    let sending = tokio::spawn(async move { sending.send(order).await });
+    let kill = "SELECT COUNT(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                WHERE datname = current_database() AND wait_event = 'PgSleep') AS killed";
+    eventually("it is killed", async || db.number(kill).await != Some(0)).await;
+    assert!(twilio.posted().is_empty(), "not before it is committed");
+    db.execute("DROP TRIGGER slow ON message").await.unwrap();
+    let outcome = sending.await.unwrap();
+    sent_once(&texts, &twilio, &clock, &outcome).await;
+}
+
+/// The caller was told the truth, and the provider has it once, however long one waits.
+async fn sent_once(texts: &TextService, twilio: &FakeTwilio, clock: &Clock, told: &TextOutcome) {
+    let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
+    if *told == accepted {
+        assert_eq!(twilio.taken().len(), 1);
+    } else {
+        assert!(matches!(told, TextOutcome::Queued | TextOutcome::Ambiguous), "{told:?}");
+    }
+    let worker = texts.start();
+    clock.advance(60_000);
+    eventually("it is sent", async || {
+        let message = texts.store().messages(1).await.unwrap().remove(0);
+        twilio.taken().len() == 1 && message.state == "accepted"
+    })
+    .await;
+    clock.advance(120_000);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    worker.abort();
+    assert_eq!(twilio.posted().len(), 1, "asked for it once");
 }

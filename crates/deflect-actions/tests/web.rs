@@ -12,7 +12,10 @@ use axum::{
     extract::State,
     http::{HeaderMap, Method, StatusCode, Uri},
 };
-use deflect_actions::web::{Answer, Ask, Web};
+use deflect_actions::{
+    destination::{Availability, Base, Context, Destination, Destinations, Keys, Liveperson},
+    web::{Answer, Ask, Web},
+};
 use tokio::time::{Instant, sleep};
 
 /// What a system does, question by question; the last holds for all that follow.
@@ -186,5 +189,79 @@ async fn ex_10_nothing_is_asked_again_past_its_time_and_the_answer_comes_within_
         assert!(took < within + Duration::from_millis(300), "{does:?}: {took:?}");
         sleep(Duration::from_millis(100)).await;
         assert_eq!(crm.asked().len(), times, "{does:?}");
+    }
+}
+
+/// LivePerson with its Domain API, all at one address; `knows`: whose hosts it tells.
+async fn liveperson(knows: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (base, seen) = (host.clone(), Arc::clone(&asked));
+    let router = Router::new().fallback(move |method: Method, uri: Uri| {
+        let path = uri.path_and_query().unwrap().to_string();
+        seen.lock().unwrap().push(format!("{method} {path}"));
+        let told = match path.rsplit('/').next().unwrap() {
+            "baseURI.json?version=1.0" if path.contains(knows) => {
+                Some(format!("{{\"service\":\"s\",\"account\":\"a\",\"baseURI\":\"{base}\"}}"))
+            }
+            "engagement?v=1.0" => Some(
+                "{\"status\":\"Available\",\"engagementDetails\":{\"urlToChat\":\"https://c.example/1\",\
+                 \"validForSeconds\":60}}"
+                    .to_owned(),
+            ),
+            "eligibility?v=2.0" => {
+                Some("{\"eligible\":true,\"availableChannels\":[\"sms\"],\"callId\":\"c\"}".to_owned())
+            }
+            _ => None,
+        };
+        async move { told.ok_or(StatusCode::NOT_FOUND) }
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (format!("http://{host}"), asked)
+}
+
+#[tokio::test]
+async fn lp_01_an_account_s_hosts_are_looked_up_by_service_and_known_from_then_on() {
+    let (directory, asked) = liveperson("/77001/").await;
+    let key = || "key".to_owned();
+    let keys =
+        Keys { consumer_key: key(), consumer_secret: key(), token: key(), token_secret: key() };
+    let account = |number: &str| Liveperson {
+        account: number.to_owned(),
+        keys: keys.clone(),
+        base: Base::Directory(directory.clone()),
+    };
+    let caller = Some("+447700900123".to_owned());
+    let context = Context { caller, ..Context::default() };
+    let destinations = Destinations::default();
+    let check = async |of: &Destination| {
+        destinations.check("chat", of, "", &context, Duration::from_secs(5)).await
+    };
+    let c2m = |number| Destination::LivepersonC2m {
+        account: account(number),
+        skill: "sales".to_owned(),
+        handoff: "h".to_owned(),
+    };
+    for of in [Destination::LivepersonIvr(account("77001")), c2m("77001")] {
+        for _ in 0..2 {
+            let told = check(&of).await;
+            assert!(matches!(told, Availability::Available(_)), "{told:?}");
+        }
+    }
+    let lookup =
+        |service| format!("GET /api/account/77001/service/{service}/baseURI.json?version=1.0");
+    let (engagement, eligibility) = (
+        "POST /api/account/77001/external/engagement?v=1.0".to_owned(),
+        "POST /api/account/77001/eligibility?v=2.0".to_owned(),
+    );
+    let (smt, c2m_domain) = (lookup("smt"), lookup("connectToMessagingDomain"));
+    let expected =
+        [smt, engagement.clone(), engagement, c2m_domain, eligibility.clone(), eligibility];
+    assert_eq!(*asked.lock().unwrap(), expected);
+    // Of an account that it does not know nothing is known, and it is asked again.
+    for asked_so_far in 1..=2 {
+        assert_eq!(check(&c2m("77002")).await, Availability::Unknown("status_404".to_owned()));
+        assert_eq!(asked.lock().unwrap().len(), expected.len() + asked_so_far);
     }
 }

@@ -1,6 +1,6 @@
 //! From links to the services behind them.
 
-use deflect_actions::destination::{Base, Destination, Khoros, Liveperson, Pointers};
+use deflect_actions::destination::{Base, DIRECTORY, Destination, Khoros, Liveperson, Pointers};
 use ivr_runtime::flow::model::{Account, Link, LinkKind};
 
 use super::{Config, ProviderKind, Snapshot};
@@ -57,7 +57,7 @@ fn liveperson(config: &Config, of: &Account) -> Option<Liveperson> {
     Some(Liveperson {
         account: own.unwrap_or_else(|| account.reveal().to_owned()),
         keys: keys.keys(),
-        base: url.clone().map_or(Base::Directory, Base::At),
+        base: url.clone().map_or_else(|| Base::Directory(DIRECTORY.to_owned()), Base::At),
     })
 }
 

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use super::{Availability, Context, Offer, address, json as send, oauth1::Keys, seconds};
 use crate::{clock::Clock, http};
 
-/// Tells which host serves an account.
-const DIRECTORY: &str = "https://api.liveperson.net";
+/// Tells which host serves an account (LivePerson's Domain API).
+pub const DIRECTORY: &str = "https://api.liveperson.net";
 /// Hosts are looked up so often.
 const HOSTS_FOR: Duration = Duration::from_secs(3_600);
 /// The longest that Connect To Messaging takes.
@@ -35,8 +35,8 @@ pub struct Liveperson {
 /// Where the APIs of an account are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    /// Looked up by the account.
-    Directory,
+    /// Looked up by the account in the directory at this address: [`DIRECTORY`].
+    Directory(String),
     /// At this address.
     At(String),
 }
@@ -138,9 +138,10 @@ impl Liveperson {
 
     /// The address of a service of the account.
     async fn base(&self, service: &'static str) -> Result<String, String> {
-        if let Base::At(base) = &self.base {
-            return Ok(base.clone());
-        }
+        let directory = match &self.base {
+            Base::At(base) => return Ok(base.clone()),
+            Base::Directory(directory) => directory,
+        };
         let key = (self.account.clone(), service);
         let known = {
             let hosts = HOSTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,10 +153,12 @@ impl Liveperson {
         let client = http::client().ok_or("not_ready")?;
         let account = &self.account;
         let url =
-            format!("{DIRECTORY}/api/account/{account}/service/{service}/baseURI.json?version=1.0");
+            format!("{directory}/api/account/{account}/service/{service}/baseURI.json?version=1.0");
         let answer = send(client.get(url)).await?;
         let host = answer.get("baseURI").and_then(Value::as_str).ok_or("garbage")?;
-        let base = format!("https://{host}");
+        // It names a host; a directory of this machine means one of this machine.
+        let scheme = if directory.starts_with("http://") { "http" } else { "https" };
+        let base = format!("{scheme}://{host}");
         let mut hosts = HOSTS.lock().unwrap_or_else(PoisonError::into_inner);
         hosts.insert(key, (Instant::now() + HOSTS_FOR, base.clone()));
         Ok(base)

@@ -20,7 +20,7 @@ pub use self::{
     health::{CERTIFICATE_MS, Probe, certificate_ends_ms, probe},
     http::Pointers,
     khoros::Khoros,
-    liveperson::{Base, Liveperson},
+    liveperson::{Base, DIRECTORY, Liveperson},
     oauth1::{Claim, Keys},
 };
 use crate::web::Circuits;
