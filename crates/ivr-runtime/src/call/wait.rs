@@ -256,9 +256,12 @@ impl Call {
     /// The caller hears the target, and nothing else any more.
     fn give_way(&mut self, now: Duration, stage: Stage, why: &str) {
         let listening = !matches!(self.state.phase, Phase::Waiting(_));
-        if matches!(&self.state.phase, Phase::InStep { running: Running::Callback(booking), .. } if booking.is_booking())
+        if let Phase::InStep { running: Running::Callback(booking), .. } = &self.state.phase
+            && let Some(booking) = booking.is_booking()
         {
-            self.cancel_callbacks();
+            // Whoever is told of none gets none; what was booked before holds.
+            self.state.progress.callbacks_due.retain(|due| *due != booking);
+            self.state.desk.push(Output::CancelCallback { booking });
         }
         self.close_step(now, Exit::Next, OfferResponse::Timeout, Some(why));
         if listening {

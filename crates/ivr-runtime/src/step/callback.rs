@@ -238,9 +238,9 @@ impl Booking {
         self.tries
     }
 
-    /// It is being booked.
-    pub fn is_booking(&self) -> bool {
-        matches!(self.stage, Stage::Booking { .. })
+    /// The number of the booking that is under way.
+    pub fn is_booking(&self) -> Option<u32> {
+        matches!(self.stage, Stage::Booking { .. }).then_some(self.booking)
     }
 
     /// For the store.

@@ -420,6 +420,19 @@ fn ic_04_a_person_who_answers_before_the_callback_is_booked_takes_its_place() {
 }
 
 #[test]
+fn ic_04_a_callback_that_was_booked_before_is_made_though_the_signal_is_lost() {
+    let mut phone = in_line_for_a_callback(Obedient { callback: None, ..Obedient::default() });
+    let mut state = serde_json::to_value(phone.0.call.state()).expect("JSON");
+    state["progress"]["callbacks_due"].as_array_mut().expect("a list").insert(0, 9.into());
+    let state = serde_json::from_value(state).expect("a state");
+    let flow = Arc::clone(phone.0.call.flow());
+    phone.0.call = Call::resume(flow, state).expect("resumed");
+    phone.0.input(Input::Target(TargetOutcome::SignalLost));
+    assert!(phone.has(&Output::CancelCallback { booking: 1 }), "of this one nobody is told");
+    assert!(!phone.has(&Output::CancelCallback { booking: 9 }));
+}
+
+#[test]
 fn ic_04_the_place_is_kept_where_no_callback_can_be_booked() {
     let full = Obedient { callback: Some(CallbackOutcome::Full), ..Obedient::default() };
     let mut phone = in_line_for_a_callback(full);
