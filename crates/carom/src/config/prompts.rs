@@ -85,16 +85,16 @@ impl Prompts {
     pub fn load(dir: Option<&Path>) -> (Self, Vec<PromptProblem>) {
         let mut prompts = Self::built_in();
         let Some(dir) = dir else { return (prompts, Vec::new()) };
-        let (own, problems) = PromptSet::load_what_works(dir);
+        let (own, problems) = PromptSet::load_and_show(dir, |read| {
+            let transcript = transcript_beside(read.path).unwrap_or_default();
+            // Of what is played, not of what stands in the file by now.
+            let sound = Content::of(read.wav);
+            prompts.say(read.language, read.name, transcript, Some(read.path.to_owned()), sound);
+        });
         let languages: Vec<String> = own.languages().map(str::to_owned).collect();
         for language in &languages {
             for prompt in own.prompts(language) {
-                let file = dir.join(language).join(format!("{}.wav", prompt.name));
-                let transcript = transcript_beside(&file).unwrap_or_default();
                 let rate_hz = own.rate_hz(language, &prompt.name).unwrap_or_default();
-                // A file that is gone by now was loaded before.
-                let sound = Content::of(&fs::read(&file).unwrap_or_default());
-                prompts.say(language, &prompt.name, transcript, Some(file), sound);
                 prompts.set.insert(language, prompt.clone(), rate_hz);
             }
         }

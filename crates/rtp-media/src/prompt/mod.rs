@@ -8,7 +8,7 @@ mod resample;
 mod set;
 mod wav;
 
-pub use set::{PromptError, PromptProblem, PromptSet};
+pub use set::{LoadedFile, PromptError, PromptProblem, PromptSet};
 pub use wav::{Sound, WavError, read_wav};
 
 use std::sync::OnceLock;

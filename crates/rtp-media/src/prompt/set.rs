@@ -61,6 +61,19 @@ pub enum PromptError {
     TooLong(u64),
 }
 
+/// A file that became a prompt.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadedFile<'a> {
+    /// Of which language it is.
+    pub language: &'a str,
+    /// The prompt's name: the path below its language's folder, without the ending.
+    pub name: &'a str,
+    /// Where it is.
+    pub path: &'a Path,
+    /// What was read.
+    pub wav: &'a [u8],
+}
+
 impl PromptSet {
     /// Loads every `*.wav` of every language folder of `dir`.
     ///
@@ -74,10 +87,18 @@ impl PromptSet {
 
     /// Loads what can be served, and tells what cannot.
     pub fn load_what_works(dir: &Path) -> (Self, Vec<PromptProblem>) {
+        Self::load_and_show(dir, |_| {})
+    }
+
+    /// The same, and shows each file that it loads: the octets that the prompt was made of.
+    pub fn load_and_show(
+        dir: &Path,
+        mut show: impl FnMut(&LoadedFile<'_>),
+    ) -> (Self, Vec<PromptProblem>) {
         let (mut set, mut problems) = (Self::default(), Vec::new());
         for folder in entries(dir, &mut problems).into_iter().filter(|path| path.is_dir()) {
             let language = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            set.load_folder(&language, &folder, "", &mut problems);
+            set.load_folder(&language, &folder, "", &mut problems, &mut show);
         }
         (set, problems)
     }
@@ -178,15 +199,20 @@ impl PromptSet {
         folder: &Path,
         prefix: &str,
         problems: &mut Vec<PromptProblem>,
+        show: &mut dyn FnMut(&LoadedFile<'_>),
     ) {
         for path in entries(folder, problems) {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             let name = format!("{prefix}{stem}");
             if path.is_dir() {
-                self.load_folder(language, &path, &format!("{name}/"), problems);
+                self.load_folder(language, &path, &format!("{name}/"), problems, show);
             } else if path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("wav")) {
-                match load_file(&path, &name) {
-                    Ok((prompt, rate_hz)) => self.insert(language, Arc::new(prompt), rate_hz),
+                let read = fs::read(&path).map_err(PromptError::from);
+                match read.and_then(|wav| decode(&wav, &name).map(|made| (wav, made))) {
+                    Ok((wav, (prompt, rate_hz))) => {
+                        show(&LoadedFile { language, name: &name, path: &path, wav: &wav });
+                        self.insert(language, Arc::new(prompt), rate_hz);
+                    }
                     Err(cause) => problems.push(PromptProblem { path, cause }),
                 }
             }
@@ -207,10 +233,6 @@ fn entries(dir: &Path, problems: &mut Vec<PromptProblem>) -> Vec<PathBuf> {
             Vec::new()
         }
     }
-}
-
-fn load_file(path: &Path, name: &str) -> Result<(Prompt, u32), PromptError> {
-    decode(&fs::read(path)?, name)
 }
 
 fn decode(wav: &[u8], name: &str) -> Result<(Prompt, u32), PromptError> {
