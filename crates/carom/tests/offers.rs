@@ -1,8 +1,12 @@
 //! Offers to callers of other IVRs, over nodes of one database and their restarts.
 
-use std::{fs, thread};
+use std::{fs, thread, time::Duration};
 
-use carom_blackbox::{CONFIG, Database, Place, eventually};
+use carom_blackbox::{
+    CONFIG, Database, Place, eventually,
+    twilio::{Does, Twilio},
+    web,
+};
 use serde_json::{Value, json};
 
 use super::{api::Site, eligibility::OFFERS};
@@ -109,6 +113,39 @@ fn kh_13_of_invites_at_once_that_want_another_matter_one_sends() {
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 404).count(), 5, "{statuses:?}");
     assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM message"), 1);
+}
+
+#[test]
+fn kh_13_an_invite_about_another_matter_goes_out_once_though_its_node_dies_of_it() {
+    let place = Place::new();
+    let twilio = Twilio::start(&place);
+    let flow = offers()
+        .replace("intents  = [\"orders\"]", "intents  = [\"orders\", \"bills\"]")
+        .replace("do       = \"text\"", "do       = \"text\"\nrepeat_after_minutes = 0");
+    assert!(flow.contains("repeat_after_minutes"));
+    let config = twilio.engine_config(&place);
+    let mut site = Site::at(place, &flow, &config);
+    twilio.always(Does::Slow(Duration::from_secs(8)));
+    let offer = offered(&site, 5);
+    let bills = || json!({"intent": "bills"});
+    let headers =
+        format!("{}Authorization: Bearer deflect-token\r\nIdempotency-Key: k\r\n", web::JSON);
+    let body = json!({"offer_id": offer, "intent": "bills"}).to_string();
+    let asked = web::begin(&site.place, "POST", "/v1/invite", &headers, &body).unwrap();
+    eventually("it is sent", || (twilio.posted().len() == 1).then_some(()));
+    site.engine.kill();
+    drop(asked);
+    twilio.always(Does::Accept);
+    site.engine.restart();
+    let database = Database::of(&site.place);
+    // Whoever claimed it is taken for dead.
+    database.execute("UPDATE remote_offer SET taken_ms = taken_ms - 120000");
+    let (status, told) = invite_as(&site, &offer, "k", bills());
+    assert!((200..203).contains(&status), "{status} {told}");
+    let message = database.texts("SELECT message_id FROM message");
+    assert_eq!(message.len(), 1, "{message:?}");
+    assert_eq!(told["message_id"], json!(message[0]), "it is told of the one there is");
+    assert_eq!(twilio.posted().len(), 1);
 }
 
 #[test]

@@ -54,12 +54,18 @@ impl Store {
         .await
     }
 
-    /// Takes an offer up by a key, over all nodes once. One that was claimed by a node that died
-    /// before anything was sent may be claimed again.
+    /// Takes an offer up by a key, over all nodes once, as the call `call_id`: its own, or that of
+    /// another matter. One that was claimed by a node that died before anything was sent may be
+    /// claimed again.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn claim_offer(&self, offer_id: &str, key: &str) -> Result<OfferClaim, StoreError> {
+    pub async fn claim_offer(
+        &self,
+        offer_id: &str,
+        key: &str,
+        call_id: &str,
+    ) -> Result<OfferClaim, StoreError> {
         let now = self.now_ms();
         let claimed = self
             .write(async |conn| {
@@ -67,13 +73,14 @@ impl Store {
                     "UPDATE remote_offer SET taken_key = $2, taken_ms = $3 WHERE offer_id = $1 \
                      AND expires_ms > $3 AND question_enc IS NOT NULL AND answer IS NULL \
                      AND (taken_ms IS NULL OR (taken_ms < $4 \
-                       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.call_id = $1))) \
+                       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.call_id IN ($1, $5)))) \
                      RETURNING question_enc",
                 )
                 .bind(offer_id.to_owned())
                 .bind(key.to_owned())
                 .bind(now)
                 .bind(now - STALE_MS)
+                .bind(call_id.to_owned())
                 .fetch_all(&mut *conn)
                 .await?;
                 Ok(claimed)

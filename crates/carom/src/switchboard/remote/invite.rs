@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use deflect_actions::store::{OfferClaim, StoreError};
 use ivr_runtime::{call::TextOutcome, key::Key};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::{
     GOOD_FOR, Invited, NoOffer, OfferedLink, Overrides, Question, RemoteCalls,
@@ -44,12 +46,13 @@ impl RemoteCalls {
         wanted: &Overrides,
     ) -> Result<Invited, NoOffer> {
         let store = &self.services.store;
-        let question = match self.claim(offer_id, key).await? {
+        let call_id = call_of(offer_id, wanted);
+        let question = match self.claim(offer_id, key, &call_id).await? {
             OfferClaim::Ours(question) => question,
             OfferClaim::Answered(answer) => {
                 return serde_json::from_str(&answer).map_err(|_| NoOffer::Gone);
             }
-            OfferClaim::UnderWay => return self.by_its_message(offer_id).await,
+            OfferClaim::UnderWay => return self.by_its_message(&[offer_id, &call_id]).await,
             OfferClaim::Gone => return Err(NoOffer::Gone),
         };
         let came = self.take_up(snapshot, offer_id, &question, wanted).await;
@@ -105,10 +108,10 @@ impl RemoteCalls {
     }
 
     /// Claims an offer in the store, where only one of all nodes gets it.
-    async fn claim(&self, offer_id: &str, key: &str) -> Result<OfferClaim, NoOffer> {
+    async fn claim(&self, offer_id: &str, key: &str, call_id: &str) -> Result<OfferClaim, NoOffer> {
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let claim = self.services.store.claim_offer(offer_id, key).await;
+            let claim = self.services.store.claim_offer(offer_id, key, call_id).await;
             let claim = claim.map_err(|error| {
                 tracing::warn!(%error, "an offer cannot be looked up");
                 NoOffer::Store
@@ -120,10 +123,15 @@ impl RemoteCalls {
         }
     }
 
-    /// What a text says of an invite whose node has not answered it.
-    async fn by_its_message(&self, call_id: &str) -> Result<Invited, NoOffer> {
-        let found = self.services.store.messages_of(call_id).await.map_err(|_| NoOffer::Store)?;
-        let message = found.into_iter().next_back().ok_or(NoOffer::UnderWay)?;
+    /// What a text of one of these calls says of an invite whose node has not answered it.
+    async fn by_its_message(&self, calls: &[&str]) -> Result<Invited, NoOffer> {
+        let mut newest = None;
+        for call_id in calls {
+            let found = self.services.store.messages_of(call_id).await;
+            let found = found.map_err(|_| NoOffer::Store)?.into_iter().next_back();
+            newest = found.map(|message| ((*call_id).to_owned(), message)).or(newest);
+        }
+        let (call_id, message) = newest.ok_or(NoOffer::UnderWay)?;
         let outcome = match message.state.as_str() {
             "queued" | "claimed" => TextOutcome::Queued,
             "ambiguous" | "unknown" => TextOutcome::Ambiguous,
@@ -133,7 +141,7 @@ impl RemoteCalls {
             _ => TextOutcome::Accepted { sender: message.sender.unwrap_or_default() },
         };
         let message_id = Some(message.message_id);
-        Ok(Invited { call_id: call_id.to_owned(), outcome, message_id })
+        Ok(Invited { call_id, outcome, message_id })
     }
 
     async fn take_up(
@@ -209,7 +217,8 @@ impl RemoteCalls {
     /// Asks anew about something else than was asked about; `Err`: why there is no offer.
     async fn about(&self, intent: &str, offered: &Waiting) -> Result<Waiting, String> {
         let question = Question { intent: Some(intent.to_owned()), ..offered.question.clone() };
-        self.begin(&offered.call.snapshot, question, None).await.1
+        let call_id = other_matter(&offered.call.ledger.call_id, intent);
+        self.begin(&offered.call.snapshot, question, Some(&call_id)).await.1
     }
 
     fn give_up(&self, offer_id: &str) {
@@ -219,10 +228,47 @@ impl RemoteCalls {
     }
 }
 
+/// The call that an invite of an offer counts as; of its own matter, that of the offer.
+fn call_of(offer_id: &str, wanted: &Overrides) -> String {
+    match &wanted.intent {
+        Some(intent) => other_matter(offer_id, intent),
+        None => offer_id.to_owned(),
+    }
+}
+
+/// The call about another matter than an offer's: the same whoever makes it again after a crash, so
+/// that its text is the same one and goes out once.
+fn other_matter(offer_id: &str, intent: &str) -> String {
+    let hash = Sha256::digest(format!("{offer_id}|{intent}"));
+    let mut random = [0; 10];
+    random.copy_from_slice(&hash[..10]);
+    let of_offer = Uuid::parse_str(offer_id).ok().and_then(|id| id.get_timestamp());
+    let (seconds, nanos) = of_offer.map_or((0, 0), |at| at.to_unix());
+    let at_ms = seconds * 1_000 + u64::from(nanos) / 1_000_000;
+    uuid::Builder::from_unix_timestamp_millis(at_ms, &random).into_uuid().to_string()
+}
+
 /// The words and the keys by which an offer is had as wanted.
 fn fitting(offered: &Waiting, wanted: &Overrides) -> Result<(Option<Words>, Vec<Key>), NoOffer> {
     let way = offered.ways.iter().find(|way| wanted.fits(way)).ok_or(NoOffer::OtherChannel)?;
     let (flow, brand) = (offered.call.machine.flow(), &offered.call.ledger.brand);
     let words = wanted.words(flow, brand, way).map_err(NoOffer::OtherText)?;
     Ok((words, way.keys.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_matter_of_an_offer_is_one_call_and_each_its_own() {
+        let offer = Uuid::now_v7().to_string();
+        let bills = other_matter(&offer, "bills");
+        assert_eq!(other_matter(&offer, "bills"), bills);
+        assert_ne!(other_matter(&offer, "orders"), bills);
+        let id = Uuid::parse_str(&bills).unwrap();
+        assert_eq!(id.get_version_num(), 7);
+        assert_eq!(bills[..13], offer[..13], "of the same moment");
+        assert_eq!(call_of(&offer, &Overrides::default()), offer);
+    }
 }
