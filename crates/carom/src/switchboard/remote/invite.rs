@@ -15,8 +15,9 @@ use super::{
 };
 use crate::config::Snapshot;
 
-/// An invite that another node works on is waited for so long, looking so often.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// An invite that another node works on is waited for so long, looking so often: the connection of who
+/// asks is kept open for 10 s.
+const PATIENCE: Duration = Duration::from_secs(8);
 const LOOK: Duration = Duration::from_millis(200);
 
 impl RemoteCalls {
