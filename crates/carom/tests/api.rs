@@ -1,8 +1,6 @@
 //! `/v1` as other systems use it: real requests, real rows.
 
-use std::{io::Read as _, io::Write as _, net::TcpStream};
-
-use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, call, eventually};
+use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, call, eventually, web};
 use serde_json::{Value, json};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -97,17 +95,9 @@ impl Site {
         header: &str,
         body: &str,
     ) -> (u16, Value) {
-        let mut stream = TcpStream::connect((self.place.engine(), 8080)).unwrap();
-        let len = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Authorization: {authorization}\r\n{header}Content-Length: {len}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = format!("{}Authorization: {authorization}\r\n{header}", web::JSON);
+        let answer = web::ask(&self.place, method, path, &headers, body);
+        let status = web::status(&answer);
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
     }

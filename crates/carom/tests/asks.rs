@@ -1,13 +1,8 @@
 //! Digits, lookups and actions: real keys, a system of the business on loopback, a real PBX.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-};
-
 use carom_blackbox::{
     CONFIG, Database, Engine, Place, Run, Scenario, call, eventually, get,
-    web::{Crm, Says},
+    web::{self, Crm, Says},
 };
 
 use crate::privacy::{is_nowhere, look, look_into_files};
@@ -341,17 +336,7 @@ impl<'a> Site<'a> {
 
     /// Posts JSON to the engine; returns its answer.
     pub fn tell(&self, path: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect((self.place.engine(), 8080)).unwrap();
-        let len = body.len();
-        write!(
-            stream,
-            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {len}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut page = String::new();
-        stream.read_to_string(&mut page).unwrap();
-        page
+        web::ask(self.place, "POST", path, web::JSON, body)
     }
 
     /// Which address is rung.

@@ -1,15 +1,12 @@
 //! What the digital side tells and orders: events before a call, callbacks, texts of the business's
 //! own, the links of another IVR; and the document that says so.
 
-use std::{
-    collections::BTreeSet,
-    io::{Read as _, Write as _},
-    net::TcpStream,
-};
+use std::collections::BTreeSet;
 
 use carom_blackbox::{
     CONFIG, Database, Ear, Engine, FLOW, Place, Scenario, call, eventually, get,
     judges::{self, Judges},
+    web,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
@@ -343,12 +340,7 @@ fn the_openapi_document_is_valid_and_names_each_route_that_the_manual_names() {
 
 /// A request without a token and a body.
 fn ask(place: &Place, method: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
-    write!(stream, "{head}Content-Length: 0\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    web::ask(place, method, path, "", "")
 }
 
 fn message(number: &str, agreed_ms: i64) -> Value {

@@ -1,8 +1,6 @@
 //! Whom other IVRs may offer a text, and how they have it sent (`/v1/eligibility`, `/v1/invite`).
 
-use std::{io::Read as _, io::Write as _, net::TcpStream};
-
-use carom_blackbox::{Database, eventually};
+use carom_blackbox::{Database, eventually, web};
 use serde_json::{Value, json};
 
 use super::api::Site;
@@ -125,18 +123,8 @@ fn kh_02_a_wait_told_by_an_old_ivr_is_rounded_as_the_flow_says() {
 
 /// A form, or nothing, with `Accept: text/xml`; the whole answer.
 fn asks_for_xml(site: &Site, token: &str, method: &str, path: &str, form: &str) -> String {
-    let mut stream = TcpStream::connect((site.place.engine(), 8080)).unwrap();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: text/xml\r\n\
-         Authorization: Bearer {token}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         Content-Length: {}\r\n\r\n{form}",
-        form.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    let headers = format!("Accept: text/xml\r\nAuthorization: Bearer {token}\r\n{}", web::FORM);
+    web::ask(&site.place, method, path, &headers, form)
 }
 
 /// What stands in an element.

@@ -1,15 +1,11 @@
 //! Tracked places that lead people on before they call: real requests, real rows.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    path::Path,
-};
+use std::path::Path;
 
 use carom_blackbox::{
     CONFIG, Database, Engine, FLOW, Place, eventually,
     judges::{self, Judges},
-    web::SAFARI,
+    web::{self, SAFARI},
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -25,12 +21,8 @@ business = "example"
 
 /// Status and `Location`.
 fn comes(place: &Place, method: &str, path: &str, agent: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{agent}\r\n")
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let answer = web::ask(place, method, path, agent, "");
+    let status = web::status(&answer);
     let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
     (status, location.unwrap_or_default().to_owned())
 }

@@ -1,16 +1,11 @@
 //! What personal data is nowhere to be found (decisions §1).
 
-use std::{
-    fs,
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use carom_blackbox::{
     Answer, CONFIG, Engine, Place, Scenario, call, eventually, get,
     twilio::{ACCOUNT, TOKEN, Twilio, post},
-    web::SAFARI,
+    web::{self, SAFARI},
 };
 use deflect_actions::provider::twilio::signature;
 
@@ -141,18 +136,7 @@ fn no_number_text_digit_or_token_is_in_logs_of_any_level_time_lines_metrics_or_t
 /// A person opens the link and presses its button; returns the value of the cookie that they got.
 fn follows(place: &Place, link: &str) -> String {
     let asks = |method: &str, cookie: &str, body: &str| {
-        let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-        let form = "Content-Type: application/x-www-form-urlencoded";
-        write!(
-            stream,
-            "{method} {link} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{SAFARI}{cookie}{form}\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        web::ask(place, method, link, &format!("{SAFARI}{cookie}{}", web::FORM), body)
     };
     let page = asks("GET", "", "");
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");

@@ -1,17 +1,11 @@
 //! Queues of a PBX: what Asterisk's manager and FreeSWITCH's event socket tell of them, and the
 //! person who takes a call, whom the SIP leg says nothing of.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    process::Command,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::TcpListener, process::Command, sync::Arc, time::Duration};
 
 use carom_blackbox::{
     Asterisk, CONFIG, Database, Ear, Engine, Freeswitch, Place, Run, Scenario, call, eventually,
-    eventually_within, go_on_for,
+    eventually_within, go_on_for, web,
 };
 use rustls::{
     ServerConfig,
@@ -465,13 +459,5 @@ fn goes_to(place: &Place, engine: &Engine) -> String {
 }
 
 fn post(place: &Place, path: &str) -> u16 {
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    web::status(&web::ask(place, "POST", path, "", ""))
 }

@@ -1,14 +1,9 @@
 //! EX-15: who used a link is asked once how it went, on its page or by a text.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-};
-
 use carom_blackbox::{
     Database, Engine, Place, call, eventually, go_on_for,
     twilio::{TOKEN, Twilio, post},
-    web::SAFARI,
+    web::{self, SAFARI},
 };
 use deflect_actions::provider::twilio::signature;
 
@@ -269,16 +264,6 @@ impl Site {
     }
 
     fn http(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect((self.place.engine(), 8080)).unwrap();
-        let len = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\
-             Content-Length: {len}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        web::ask(&self.place, method, path, headers, body)
     }
 }

@@ -1,15 +1,11 @@
 //! What a provider tells afterwards: receipts in any order, refusals learned late, STOP by key.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use carom_blackbox::{
     Database, Engine, FLOW, Place, Run, Scenario, call, eventually,
     twilio::{Does, TOKEN, Twilio, post},
+    web,
 };
 use deflect_actions::provider::twilio::signature;
 use serde_json::Value;
@@ -233,15 +229,5 @@ impl<'a> Site<'a> {
 
 /// Posts a receipt without the header.
 fn unsigned(place: &Place, path: &str) -> String {
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    let body = "MessageSid=SM1&MessageStatus=failed";
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    web::ask(place, "POST", path, "", "MessageSid=SM1&MessageStatus=failed")
 }

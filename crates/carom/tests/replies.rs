@@ -1,14 +1,9 @@
 //! What people write to our senders, and who is told.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-};
-
 use carom_blackbox::{
     Database, Engine, FLOW, Place, call, eventually,
     twilio::{TOKEN, Twilio, post},
-    web::{Crm, Says},
+    web::{self, Crm, Says},
 };
 use deflect_actions::provider::twilio::signature;
 use serde_json::{Value, json};
@@ -142,18 +137,9 @@ fn ex_25_a_stranger_who_writes_can_be_answered_by_who_never_learns_the_number() 
         });
         body.as_object_mut().unwrap().extend(whom.as_object().unwrap().clone());
         let body = body.to_string();
-        let mut stream = TcpStream::connect((site.place.engine(), 8080)).unwrap();
-        write!(
-            stream,
-            "POST /v1/messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: \
-             application/json\r\nAuthorization: Bearer desk-token\r\nIdempotency-Key: {key}\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let who = "Authorization: Bearer desk-token\r\n";
+        let headers = format!("{}{who}Idempotency-Key: {key}\r\n", web::JSON);
+        web::ask(&site.place, "POST", "/v1/messages", &headers, &body)
     };
     for (whom, error) in [
         (json!({"reply_to": format!("{handle}0")}), "invalid_reply_to"),

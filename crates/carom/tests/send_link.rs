@@ -1,8 +1,8 @@
 //! EX-30: whoever talks with the caller has a link sent, by a feature code or by the API.
 
-use std::{io::Read as _, io::Write as _, net::TcpStream};
-
-use carom_blackbox::{CONFIG, Database, Ear, Engine, Place, Run, Scenario, eventually, go_on_for};
+use carom_blackbox::{
+    CONFIG, Database, Ear, Engine, Place, Run, Scenario, eventually, go_on_for, web,
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -162,15 +162,6 @@ fn running(engine: &Engine) -> String {
 }
 
 fn post(place: &Place, path: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    let len = body.len();
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {len}\r\n\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
+    let answer = web::ask(place, "POST", path, web::JSON, body);
+    (web::status(&answer), answer)
 }

@@ -2,15 +2,14 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
+    io::{BufRead as _, BufReader},
     process::{Command, Stdio},
     time::Duration,
 };
 
 use carom::config::check;
 use carom_blackbox::{
-    CONFIG, Database, Engine, FLOW, Place, eventually, judges::Judges, twilio::Twilio,
+    CONFIG, Database, Engine, FLOW, Place, eventually, judges::Judges, twilio::Twilio, web::ask,
 };
 use provider_emulator::{Emulator, Personality, Says, Tell, config};
 
@@ -344,20 +343,6 @@ fn smpp_binds_by_tls_to_a_centre_of_others_and_to_none_that_the_system_does_not_
     assert!(!well && told.contains("auth"), "{told}");
     centre.kill().unwrap();
     centre.wait().unwrap();
-}
-
-pub(crate) fn ask(place: &Place, method: &str, path: &str, headers: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 #[test]

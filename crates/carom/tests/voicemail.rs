@@ -1,17 +1,10 @@
 //! What callers leave: on the disk, in the store, fetched, and gone when its time is over.
 
-use std::{
-    fs,
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
-    process::Command,
-};
+use std::{fs, io::Read as _, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
 
 use carom_blackbox::{
     CONFIG, Database, Ear, Engine, PCMA, Place, Run, Scenario, eventually,
-    web::{Crm, Says},
+    web::{self, Crm, Says},
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -209,10 +202,8 @@ fn the_webhook_tells_where_the_sound_is_and_a_token_of_scope_read_fetches_it() {
 
 /// Status and body.
 fn fetch(place: &Place, path: &str, headers: &str) -> (u16, Vec<u8>) {
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n").unwrap();
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
+    web::begin(place, "GET", path, headers, "").unwrap().read_to_end(&mut answer).unwrap();
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), answer.split_off(end + 4))

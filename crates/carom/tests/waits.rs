@@ -1,13 +1,10 @@
 //! In line: the PBX's own queue and ours, the one offer in it, and the person who ends it.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    thread,
-};
+use std::thread;
 
 use carom_blackbox::{
-    CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, call, eventually, get, web::SAFARI,
+    CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, call, eventually, get,
+    web::{self, SAFARI},
 };
 use serde_json::json;
 
@@ -199,14 +196,6 @@ fn ring(place: &Place, from: &str, args: &[&str]) {
 
 /// A person opens a page.
 fn opens(place: &Place, path: &str) {
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{SAFARI}Content-Type: \
-         application/x-www-form-urlencoded\r\nContent-Length: 4\r\n\r\nto=0"
-    )
-    .unwrap();
-    let mut page = String::new();
-    stream.read_to_string(&mut page).unwrap();
+    let page = web::ask(place, "POST", path, &format!("{SAFARI}{}", web::FORM), "to=0");
     assert!(page.starts_with("HTTP/1.1 303"), "{page}");
 }

@@ -4,11 +4,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use carom_blackbox::{
     Database, Engine, FLOW, Place,
     twilio::{TOKEN, Twilio},
+    web::ask,
 };
 use deflect_actions::provider::twilio::signature;
 use sha2::{Digest, Sha256};
-
-use crate::senders::ask;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const SECRET: &str = "b7c1d2e3f4a5968778695a4b3c2d1e0f";

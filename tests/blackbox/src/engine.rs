@@ -2,8 +2,6 @@
 
 use std::{
     fs::File,
-    io::{Read as _, Write as _},
-    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
@@ -11,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Place, eventually, eventually_within};
+use crate::{Place, eventually, eventually_within, web};
 
 /// `config/carom.toml` of most tests; `{engine}`, `{pbx}`, `{carrier}` are filled in.
 pub const CONFIG: &str = include_str!("carom.toml");
@@ -277,11 +275,7 @@ pub fn call(bin: &str, place: &Place, uri: &str, args: &[&str]) -> Answer {
 /// The body of a page of the engine.
 #[must_use]
 pub fn get(place: &Place, path: &str) -> String {
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut page = String::new();
-    stream.read_to_string(&mut page).unwrap();
-    page
+    web::ask(place, "GET", path, "", "")
 }
 
 fn answer(output: &Output) -> Answer {

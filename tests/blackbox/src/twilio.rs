@@ -1,16 +1,15 @@
 //! A provider on loopback that speaks Twilio's REST form, and misbehaves as told.
 
-use std::{
-    collections::HashMap,
-    io::{Read as _, Write as _},
-    net::{Ipv4Addr, TcpStream},
-};
+use std::{collections::HashMap, net::Ipv4Addr};
 
 pub use provider_emulator::{ACCOUNT, Does, TOKEN};
 use provider_emulator::{Account, Emulator, Personality};
 use serde_json::{Value, json};
 
-use crate::{CONFIG, Place, web::Form};
+use crate::{
+    CONFIG, Place,
+    web::{self, Form},
+};
 
 /// The provider; clones are the same. It serves until the test ends.
 #[derive(Clone)]
@@ -133,16 +132,8 @@ pub fn try_post(
     let pairs: Vec<_> =
         form.iter().map(|(k, v)| format!("{}={}", encoded(k), encoded(v))).collect();
     let body = pairs.join("&");
-    let mut stream = TcpStream::connect((place.engine(), 8080))?;
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Twilio-Signature: {signature}\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )?;
-    let mut page = String::new();
-    stream.read_to_string(&mut page)?;
-    Ok(page)
+    let headers = format!("X-Twilio-Signature: {signature}\r\n{}", web::FORM);
+    web::try_ask(place, "POST", path, &headers, &body)
 }
 
 fn encoded(text: &str) -> String {

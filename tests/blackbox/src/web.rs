@@ -2,17 +2,72 @@
 
 use std::{
     collections::HashMap,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
 };
 
-use crate::go_on_for;
+use crate::{Place, go_on_for};
 
 /// The header by which a person's browser is known.
 pub const SAFARI: &str = "User-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) \
                           AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/604.1\r\n";
+
+/// The header of a body in JSON.
+pub const JSON: &str = "Content-Type: application/json\r\n";
+/// The header of a form.
+pub const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+/// Asks the engine, over a connection of its own, and reads all of the answer: status line, headers
+/// and body. Each of `headers` ends in CRLF.
+#[must_use]
+pub fn ask(place: &Place, method: &str, path: &str, headers: &str, body: &str) -> String {
+    try_ask(place, method, path, headers, body).unwrap()
+}
+
+/// The same of an engine that may be dead, or die meanwhile.
+///
+/// # Errors
+/// The connection is refused or breaks.
+pub fn try_ask(
+    place: &Place,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> io::Result<String> {
+    let mut answer = String::new();
+    begin(place, method, path, headers, body)?.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// Asks, and leaves the answer to be read.
+///
+/// # Errors
+/// The connection is refused or breaks.
+pub fn begin(
+    place: &Place,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect((place.engine(), 8080))?;
+    let len = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\
+         Content-Length: {len}\r\n\r\n{body}"
+    )?;
+    Ok(stream)
+}
+
+/// The status of an answer.
+#[must_use]
+pub fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
 
 /// A form's fields.
 pub type Form = HashMap<String, String>;

@@ -6,14 +6,9 @@ mod hand_over;
 mod health;
 mod pages;
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-};
-
 use carom_blackbox::{
     CONFIG, Database, Engine, Place, call, eventually,
-    web::{Crm, Says},
+    web::{self, Crm, Says},
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -284,18 +279,10 @@ impl Site {
     }
 
     fn asks(&self, method: &str, path: &str, headers: &str, body: &str) -> Page {
-        let mut stream = TcpStream::connect((self.place.engine(), 8080)).unwrap();
-        let len = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: \
-             application/x-www-form-urlencoded\r\n{headers}Content-Length: {len}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let headers = format!("{}{headers}", web::FORM);
+        let answer = web::ask(&self.place, method, path, &headers, body);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let status = web::status(head);
         Page { status, head: head.to_owned(), body: body.to_owned() }
     }
 
