@@ -51,6 +51,9 @@ pub enum StoreError {
     /// What was written is not committed, nor what others wrote with it.
     #[error("database: {0}")]
     Commit(Arc<sqlx::Error>),
+    /// What was asked for together with others, by one statement.
+    #[error("{0}")]
+    Shared(Arc<Self>),
     /// Others write, and had not done when its turn was to come: nothing of it was begun.
     #[error("database: busy with what others write")]
     Busy,
@@ -71,6 +74,7 @@ impl StoreError {
                     && error.code().is_none_or(|code| !code.starts_with("22"))
             }
             Self::Database(sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. }) => false,
+            Self::Shared(error) => error.may_pass(),
             Self::Database(_) | Self::Commit(_) | Self::Busy => true,
             Self::Unfinished(why) => why.may_pass(),
         }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use message_text::E164;
 use sqlx::Row;
 
-use super::{Store, StoreError, queries};
+use super::{
+    Store, StoreError, queries,
+    together::{number, text},
+};
 
 /// Broken promises are remembered this long.
 const PROMISE_MS: i64 = 24 * 3_600_000;
@@ -71,21 +74,20 @@ impl Store {
     ) -> Result<History, StoreError> {
         let now = self.now_ms();
         let (key, previous) = self.keys().caller_keys(business, caller, now);
-        let mut conn = self.conn().await?;
-        let rows = sqlx::query(&**queries::HISTORY)
-            .bind(key)
-            .bind(previous)
-            .bind(now - PROMISE_MS)
-            .bind(business.to_owned())
-            .bind(call_id.to_owned())
-            .bind(since_ms)
-            .bind(self.keys().opt_key(business, caller))
-            .bind(self.keys().brand(business).to_owned())
-            .bind(now - LINE_MS)
-            .bind(now - VISITS_MS)
-            .bind(now)
-            .fetch_all(&mut *conn)
-            .await?;
+        let values = vec![
+            text(key),
+            text(previous),
+            number(now - PROMISE_MS),
+            text(business),
+            text(call_id),
+            number(since_ms),
+            text(self.keys().opt_key(business, caller)),
+            text(self.keys().brand(business)),
+            number(now - LINE_MS),
+            number(now - VISITS_MS),
+            number(now),
+        ];
+        let rows = self.ask(|lanes| &lanes.histories, &queries::HISTORY, values).await?;
         let mut history = History::default();
         for row in &rows {
             let value: i64 = row.try_get("value")?;

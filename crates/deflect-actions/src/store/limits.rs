@@ -1,7 +1,7 @@
 //! What limits count: texts of the last day, as the outbox has them, so that a restart and
 //! another node change nothing.
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 use uuid::Uuid;
 
 use super::{Store, StoreError};
@@ -9,7 +9,7 @@ use super::{Store, StoreError};
 /// A text that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SentText {
-    pub message_id: String,
+    pub charge: Charge,
     /// Who called; `None`: no number came with the call.
     pub caller_key: Option<String>,
     pub dest_key: String,
@@ -20,6 +20,12 @@ pub(crate) struct SentText {
     pub region: String,
     /// Name of the token that ordered it; `None`: a caller did.
     pub client: Option<String>,
+}
+
+/// What a text costs, as far as is known; that may change after it was counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Charge {
+    pub message_id: String,
     /// Name of the sender that has or had it.
     pub sender: Option<String>,
     pub segments: i64,
@@ -34,6 +40,14 @@ impl SentText {
     }
 }
 
+/// Ids of one statement.
+const IDS: usize = 64;
+const SENT: &str = "SELECT m.message_id, c.caller_key, m.dest_key, m.dest_enc, m.sender, \
+    m.price_micros, CAST(COALESCE(m.segments, 1) AS BIGINT) AS segments, \
+    COALESCE(c.did, '') AS line, COALESCE(m.dest_region, '') AS region, \
+    CASE WHEN c.origin = 'api' THEN c.trunk END AS client \
+    FROM message m JOIN call c ON c.call_id = m.call_id";
+
 impl Store {
     /// Texts whose ids were made at `since_ms` or later, but for those of this
     /// start of the node, unless they are wanted too.
@@ -44,35 +58,50 @@ impl Store {
     ) -> Result<Vec<SentText>, StoreError> {
         let mut conn = self.conn().await?;
         // The ids are in order of time, and the primary key is an index.
+        let sql = format!(
+            "{SENT} WHERE m.message_id >= $1 \
+             AND ($2 = 1 OR c.node_id <> $3 OR c.node_boot <> $4)"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(first_id_of(since_ms))
+            .bind(i64::from(ours_too))
+            .bind(self.node().node_id.clone())
+            .bind(self.node().node_boot.clone())
+            .fetch_all(&mut *conn)
+            .await?;
+        rows.iter().map(sent).collect()
+    }
+
+    /// Those of these ids.
+    pub(crate) async fn texts_named(&self, ids: &[String]) -> Result<Vec<SentText>, StoreError> {
+        let mut texts = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(IDS) {
+            let Some(last) = ids.last() else { break };
+            // One statement, whatever their number: the last one fills it up.
+            let sql = format!("{SENT} WHERE m.message_id IN ({})", places(IDS));
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for id in ids.iter().chain(std::iter::repeat(last)).take(IDS) {
+                query = query.bind(id.clone());
+            }
+            let rows = query.fetch_all(&mut *self.conn().await?).await?;
+            for row in &rows {
+                texts.push(sent(row)?);
+            }
+        }
+        Ok(texts)
+    }
+
+    /// All texts whose ids were made at `since_ms` or later, with what they cost.
+    pub(crate) async fn charges_since(&self, since_ms: i64) -> Result<Vec<Charge>, StoreError> {
         let rows = sqlx::query(
-            "SELECT m.message_id, c.caller_key, m.dest_key, m.dest_enc, m.sender, m.price_micros, \
-             CAST(COALESCE(m.segments, 1) AS BIGINT) AS segments, COALESCE(c.did, '') AS line, \
-             COALESCE(m.dest_region, '') AS region, \
-             CASE WHEN c.origin = 'api' THEN c.trunk END AS client \
-             FROM message m JOIN call c ON c.call_id = m.call_id WHERE m.message_id >= $1 \
-             AND ($2 = 1 OR c.node_id <> $3 OR c.node_boot <> $4)",
+            "SELECT message_id, sender, price_micros, \
+             CAST(COALESCE(segments, 1) AS BIGINT) AS segments FROM message \
+             WHERE message_id >= $1",
         )
         .bind(first_id_of(since_ms))
-        .bind(i64::from(ours_too))
-        .bind(self.node().node_id.clone())
-        .bind(self.node().node_boot.clone())
-        .fetch_all(&mut *conn)
+        .fetch_all(&mut *self.conn().await?)
         .await?;
-        let text = |row: &sqlx::any::AnyRow| {
-            Ok(SentText {
-                message_id: row.try_get("message_id")?,
-                caller_key: row.try_get("caller_key")?,
-                dest_key: row.try_get("dest_key")?,
-                dest_enc: row.try_get("dest_enc")?,
-                line: row.try_get("line")?,
-                region: row.try_get("region")?,
-                client: row.try_get("client")?,
-                sender: row.try_get("sender")?,
-                segments: row.try_get("segments")?,
-                price_micros: row.try_get("price_micros")?,
-            })
-        };
-        rows.iter().map(text).collect()
+        rows.iter().map(charge).collect()
     }
 
     /// How many of at most `N` texts lead over pages of ours, and of how many of those a person
@@ -83,12 +112,11 @@ impl Store {
     ) -> Result<(usize, usize), StoreError> {
         let Some(last) = messages.last().cloned() else { return Ok((0, 0)) };
         // One statement, whatever their number: the last one fills it up.
-        let places: Vec<String> = (1..=N).map(|n| format!("${n}")).collect();
         let sql = format!(
             "SELECT COUNT(*) AS tracked, COALESCE(SUM(opened), 0) AS opened FROM (SELECT \
              MAX(CASE WHEN first_human_ms IS NULL THEN 0 ELSE 1 END) AS opened FROM link \
              WHERE message_id IN ({}) GROUP BY message_id) AS texts",
-            places.join(",")
+            places(N)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for message in messages.into_iter().chain(std::iter::repeat(last)).take(N) {
@@ -101,6 +129,33 @@ impl Store {
         };
         Ok((count("tracked")?, count("opened")?))
     }
+}
+
+fn sent(row: &AnyRow) -> Result<SentText, StoreError> {
+    Ok(SentText {
+        charge: charge(row)?,
+        caller_key: row.try_get("caller_key")?,
+        dest_key: row.try_get("dest_key")?,
+        dest_enc: row.try_get("dest_enc")?,
+        line: row.try_get("line")?,
+        region: row.try_get("region")?,
+        client: row.try_get("client")?,
+    })
+}
+
+fn charge(row: &AnyRow) -> Result<Charge, StoreError> {
+    Ok(Charge {
+        message_id: row.try_get("message_id")?,
+        sender: row.try_get("sender")?,
+        segments: row.try_get("segments")?,
+        price_micros: row.try_get("price_micros")?,
+    })
+}
+
+/// The places of so many values.
+fn places(count: usize) -> String {
+    let places: Vec<String> = (1..=count).map(|n| format!("${n}")).collect();
+    places.join(",")
 }
 
 /// The smallest UUIDv7 of a moment.

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{
     Store, StoreError,
-    together::{Together, Value, number, text},
+    bulk::Bulk,
+    together::{Value, number, text},
 };
 use crate::link::{NewPage, Page, Token};
 
@@ -42,33 +43,35 @@ pub struct LinkSeen {
     pub at_ms: i64,
 }
 
+pub(super) static LINK: Bulk = Bulk::new(
+    "INSERT INTO link (link_id, message_id, call_id, destination, token_hash, level, \
+     context_ref, created_ms, expires_ms) VALUES ",
+    "(?,?,?,?,?,?,?,?,?)",
+    "",
+);
+
 /// A page, with its message where that is ours.
-pub(in crate::store) fn insert(
-    together: &mut Together,
+pub(super) fn row(
     store: &Store,
     (message_id, call_id): (Option<&str>, &str),
     new: &NewPage,
     now_ms: i64,
-) -> Result<(), StoreError> {
+) -> Result<(&'static Bulk, Vec<Value>), StoreError> {
     let link_id = Uuid::now_v7().to_string();
     let page = serde_json::to_string(&new.page).map_err(std::io::Error::other)?;
     let sealed = store.keys().seal().close(&link_id, &page)?;
-    together.and(
-        "INSERT INTO link (link_id, message_id, call_id, destination, token_hash, level, \
-         context_ref, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        vec![
-            text(link_id),
-            Value::Text(message_id.map(str::to_owned)),
-            text(call_id),
-            text(new.page.destination()),
-            text(new.token.hash()),
-            text(new.page.level()),
-            text(sealed),
-            number(now_ms),
-            number(new.expires_ms),
-        ],
-    );
-    Ok(())
+    let values = vec![
+        text(link_id),
+        Value::Text(message_id.map(str::to_owned)),
+        text(call_id),
+        text(new.page.destination()),
+        text(new.token.hash()),
+        text(new.page.level()),
+        text(sealed),
+        number(now_ms),
+        number(new.expires_ms),
+    ];
+    Ok((&LINK, values))
 }
 
 impl Store {
@@ -77,10 +80,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn keep_page(&self, call_id: &str, page: &NewPage) -> Result<(), StoreError> {
-        let mut together = Together::default();
-        insert(&mut together, self, (None, call_id), page, self.now_ms())?;
-        self.write_together(together).await?;
-        Ok(())
+        let (link, values) = row(self, (None, call_id), page, self.now_ms())?;
+        self.execute(async |conn| link.write(conn, vec![values]).await).await
     }
 
     /// The page of a token.

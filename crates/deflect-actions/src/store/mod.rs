@@ -4,6 +4,7 @@
 //! what must be committed before the world sees it is written at once by [`crate::text`].
 
 mod audit;
+mod bulk;
 mod callback;
 mod calls;
 mod checks;
@@ -17,6 +18,8 @@ mod group;
 mod handle;
 mod history;
 mod hours;
+mod lane;
+mod lanes;
 mod limit_hit;
 mod limits;
 mod link;
@@ -77,13 +80,14 @@ pub use writer::{QueueFull, Writer, WriterFigures};
 
 pub(crate) use event::Waiting;
 pub(crate) use history::LINE_MS;
-pub(crate) use limits::SentText;
+pub(crate) use limits::{Charge, SentText};
 pub(crate) use message::LastText;
 pub(crate) use protection::{LINE_TYPE, Protection};
 pub(crate) use rating::RATING;
 
 use self::{
     group::{Group, Pending, Unit},
+    lanes::Lanes,
     together::Together,
 };
 use crate::{Clock, keys::Keys};
@@ -112,8 +116,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     pool: AnyPool,
     dialect: db::Dialect,
-    /// Of an SQLite file.
-    group: Option<Group>,
+    sharing: Sharing,
     keys: Keys,
     node: NodeInfo,
     clock: Clock,
@@ -124,6 +127,15 @@ struct Inner {
     strays: AtomicBool,
     /// The writer that was started last.
     spool: std::sync::RwLock<Option<writer::Spool>>,
+}
+
+/// How those who write at once share commits.
+#[derive(Debug)]
+enum Sharing {
+    /// Of an SQLite file: one after the other.
+    Turns(Group),
+    /// Of PostgreSQL: by one statement for all.
+    Lanes(Box<Lanes>),
 }
 
 impl Store {
@@ -153,12 +165,15 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let (pool, dialect) = db::pool(url)?;
         let ready = tokio::sync::Mutex::new(false);
-        let group = (dialect == db::Dialect::Sqlite).then(Group::default);
+        let sharing = match dialect {
+            db::Dialect::Sqlite => Sharing::Turns(Group::default()),
+            db::Dialect::Postgres => Sharing::Lanes(Box::default()),
+        };
         let (retention, subscriptions, strays, spool) = Default::default();
         let inner = Inner {
             pool,
             dialect,
-            group,
+            sharing,
             keys,
             node,
             clock,
@@ -238,7 +253,7 @@ impl Store {
     /// Closes the connections that nobody uses, and with them their page caches and prepared
     /// statements: for the quiet after a busy time. The next that is needed is opened again.
     pub async fn rest(&self) {
-        if let Some(group) = &self.0.group {
+        if let Some(group) = self.group() {
             group.rest().await;
         }
         let pool = &self.0.pool;
@@ -277,7 +292,7 @@ impl Store {
         unit: Unit,
         work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if let Some(group) = &self.0.group {
+        if let Some(group) = self.group() {
             return group.write(&self.0.pool, unit, work).await;
         }
         let mut conn = self.conn().await?;
@@ -294,7 +309,7 @@ impl Store {
         unit: Unit,
         work: impl AsyncFnOnce(&mut AnyConnection) -> Result<(), StoreError>,
     ) -> Result<Option<Pending>, StoreError> {
-        match &self.0.group {
+        match self.group() {
             None if unit == Unit::Statement => self.write(work).await.map(|()| None),
             None => self.transaction(work).await.map(|()| None),
             Some(group) => {
@@ -305,15 +320,9 @@ impl Store {
     }
 
     /// Runs statements as one transaction; whether each changed a row.
-    async fn write_together(&self, together: Together) -> Result<bool, StoreError> {
-        let dialect = self.0.dialect;
-        match &self.0.group {
-            None => together.run(&mut *self.conn().await?, dialect).await,
-            Some(group) => {
-                let run = async |conn: &mut AnyConnection| together.run(conn, dialect).await;
-                group.write(&self.0.pool, Unit::Together, run).await
-            }
-        }
+    async fn write_together(&self, group: &Group, all: Together) -> Result<bool, StoreError> {
+        let run = async |conn: &mut AnyConnection| all.run(conn).await;
+        group.write(&self.0.pool, Unit::Together, run).await
     }
 
     /// Runs `work`, which writes by one statement, or by several that may be committed one by one.
@@ -338,7 +347,7 @@ impl Store {
         unit: Unit,
         work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match &self.0.group {
+        match self.group() {
             None => work(&mut *self.conn().await?).await,
             Some(group) => group.write(&self.0.pool, unit, work).await,
         }
@@ -346,7 +355,14 @@ impl Store {
 
     /// Whether all writes of the database go one after the other.
     fn has_one_writer(&self) -> bool {
-        self.0.group.is_some()
+        self.group().is_some()
+    }
+
+    fn group(&self) -> Option<&Group> {
+        match &self.0.sharing {
+            Sharing::Turns(group) => Some(group),
+            Sharing::Lanes(_) => None,
+        }
     }
 
     /// Claims of messages carry who claims.

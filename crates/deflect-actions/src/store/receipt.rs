@@ -12,16 +12,19 @@ use super::{
 };
 use crate::provider::{Class, Receipt, Reference, State};
 
-/// The message of a provider's id; `$of` is the provider, and after it come a message's id and the
-/// number of an attempt: the message whose last attempt that is, where the provider's id of it is
-/// not known yet.
-pub(super) fn message_of(id: &str, of: usize) -> String {
-    let (message, attempt) = (of + 1, of + 2);
+/// The message of a provider's id; or that of an id, where `attempt` is its last and the provider's
+/// id of that is not known yet.
+pub(super) fn message_of(id: &str, [provider, message, attempt]: [&str; 3]) -> String {
     format!(
-        "(SELECT message_id FROM message WHERE provider = ${of} AND provider_id = {id} \
-         UNION ALL SELECT message_id FROM message WHERE message_id = ${message} \
-         AND provider = ${of} AND try_no = ${attempt} AND provider_id IS NULL LIMIT 1)"
+        "(SELECT message_id FROM message WHERE provider = {provider} AND provider_id = {id} \
+         UNION ALL SELECT message_id FROM message WHERE message_id = {message} \
+         AND provider = {provider} AND try_no = {attempt} AND provider_id IS NULL LIMIT 1)"
     )
+}
+
+/// The same for the same receipt.
+pub(super) fn dedup_key(provider: &str, receipt: &Receipt) -> String {
+    format!("{provider}|{}|{}", receipt.provider_id, receipt.state.as_str())
 }
 
 /// The statement that keeps a receipt, once; `$3` is the provider's id, `$4` the message.
@@ -31,13 +34,12 @@ pub(super) fn row(
     message_id: Option<&str>,
     receipt: &Receipt,
 ) -> (&'static str, Vec<Value>) {
-    let key = format!("{provider}|{}|{}", receipt.provider_id, receipt.state.as_str());
     let values = vec![
         text(Uuid::now_v7().to_string()),
         text(provider),
         text(&receipt.provider_id),
         Value::Text(message_id.map(str::to_owned)),
-        text(key),
+        text(dedup_key(provider, receipt)),
         text(receipt.state.as_str()),
         Value::Text(receipt.class.map(|class| class.as_str().to_owned())),
         Value::Text(receipt.code.clone()),

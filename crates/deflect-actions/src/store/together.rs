@@ -1,16 +1,12 @@
 //! Several statements as one: what is committed together crosses to the database once.
 
-use std::fmt::Write as _;
-
 use futures_util::TryStreamExt as _;
-use sqlx::{
-    AnyConnection, AssertSqlSafe, Executor as _, Row as _, any::AnyArguments, query::Query,
-};
+use sqlx::{AnyConnection, AssertSqlSafe, Executor as _, any::AnyArguments, query::Query};
 
-use super::{StoreError, db::Dialect};
+use super::StoreError;
 
 /// A value to bind.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Value {
     Text(Option<String>),
     Number(Option<i64>),
@@ -27,54 +23,41 @@ pub(super) struct Together {
 impl Together {
     /// Adds a statement; `$1` is the first of its own values.
     pub fn and(&mut self, sql: &str, values: Vec<Value>) {
-        let mut text = String::with_capacity(sql.len() + values.len());
-        let mut parts = sql.split('$');
-        text.push_str(parts.next().unwrap_or_default());
-        for part in parts {
-            let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let (number, rest) = part.split_at(digits);
-            // No more digits than values have been counted in.
-            let number: usize = number.parse().unwrap_or_default();
-            let _ = write!(text, "${}{rest}", number + self.values.len());
-        }
+        let before = self.values.len();
+        let text = renamed(sql, |number| format!("${}", number + before));
         self.statements.push(text);
         self.values.extend(values);
     }
 
-    /// Runs all or none of them; whether each changed a row.
-    pub async fn run(self, conn: &mut AnyConnection, dialect: Dialect) -> Result<bool, StoreError> {
+    /// Runs all or none of them in one turn of an SQLite file; whether each changed a row.
+    pub async fn run(self, conn: &mut AnyConnection) -> Result<bool, StoreError> {
         let count = self.statements.len();
-        let sql = match dialect {
-            Dialect::Sqlite => {
-                format!("SAVEPOINT one; {}; RELEASE one", self.statements.join("; "))
-            }
-            Dialect::Postgres => {
-                let mut sql = String::new();
-                for (n, statement) in self.statements.iter().enumerate() {
-                    let with = if n == 0 { "WITH" } else { "," };
-                    let _ = write!(sql, "{with} s{n} AS ({statement} RETURNING 1)");
-                }
-                let changed = (0..count).map(|n| format!("EXISTS (SELECT 1 FROM s{n})"));
-                let changed = changed.collect::<Vec<_>>().join(" AND ");
-                let _ = write!(sql, " SELECT CASE WHEN {changed} THEN 1 ELSE 0 END AS changed");
-                sql
-            }
-        };
+        let sql = format!("SAVEPOINT one; {}; RELEASE one", self.statements.join("; "));
         let query = sqlx::query(AssertSqlSafe(sql));
         let query = self.values.into_iter().fold(query, bind);
-        Ok(match dialect {
-            Dialect::Sqlite => {
-                // One answer a statement; the savepoint's repeat what was before them.
-                let mut answers = conn.fetch_many(query);
-                let mut changed = Vec::with_capacity(count + 2);
-                while let Some(answer) = answers.try_next().await? {
-                    changed.extend(answer.left().map(|done| done.rows_affected()));
-                }
-                changed.iter().skip(1).take(count).all(|rows| *rows > 0)
-            }
-            Dialect::Postgres => query.fetch_one(conn).await?.try_get::<i32, _>("changed")? == 1,
-        })
+        // One answer a statement; the savepoint's repeat what was before them.
+        let mut answers = conn.fetch_many(query);
+        let mut changed = Vec::with_capacity(count + 2);
+        while let Some(answer) = answers.try_next().await? {
+            changed.extend(answer.left().map(|done| done.rows_affected()));
+        }
+        Ok(changed.iter().skip(1).take(count).all(|rows| *rows > 0))
     }
+}
+
+/// A statement with another name for each of its values, of which `$1` is the first.
+pub(super) fn renamed(sql: &str, name: impl Fn(usize) -> String) -> String {
+    let mut text = String::with_capacity(2 * sql.len());
+    let mut parts = sql.split('$');
+    text.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, rest) = part.split_at(digits);
+        // No more digits than values have been counted in.
+        text.push_str(&name(number.parse().unwrap_or_default()));
+        text.push_str(rest);
+    }
+    text
 }
 
 pub(super) fn bind<'q>(

@@ -1,35 +1,20 @@
 //! Rows as SQL, many a statement: what crosses to the database is few statements, not many rows.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::OnceLock,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::AnyConnection;
 
 use super::{
     FollowUpRow, LinkSeen, NodeInfo, StoreError,
+    bulk::{Bulk, SIZES},
     rows::{
         CallEnded, CallInput, CallProgress, CallStarted, ContactRow, LimitHit, OfferRow,
         OutcomeRow, Row, StepRow,
     },
-    together::{Together, Value, bind, number, text},
+    together::{Value, number, text},
 };
 
-/// Rows of one statement: few sizes, so that prepared statements are found again.
-const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
-
-/// A statement for many rows: text, the rows' values, text.
-struct Bulk {
-    before: &'static str,
-    /// One row; each `?` is a value.
-    row: &'static str,
-    after: &'static str,
-    /// The whole, by size.
-    texts: [OnceLock<String>; SIZES.len()],
-}
-
-static CALL: Bulk = Bulk::new(
+pub(super) static CALL: Bulk = Bulk::new(
     "INSERT INTO call (call_id, node_id, node_boot, origin, trunk, did, business, flow, flow_rev, \
      sip_call_id_a, started_ms, local_date, local_dow, local_hour, local_quarter, caller_key, \
      caller_key_prev, caller_region, caller_line_type, language) VALUES ",
@@ -43,7 +28,7 @@ static STEP: Bulk = Bulk::new(
     "(?,?,?,?,?,?,?,?,?,?)",
     " ON CONFLICT (call_id, seq) DO NOTHING",
 );
-static OFFER: Bulk = Bulk::new(
+pub(super) static OFFER: Bulk = Bulk::new(
     "INSERT INTO offer (offer_id, call_id, step, stage, intent, offered_ms, response, pressed, \
      reason, channel) VALUES ",
     "(?,?,?,?,?,?,?,?,?,?)",
@@ -57,7 +42,7 @@ static OUTCOME: Bulk = Bulk::new(
     "(?,?,?,?,?,?)",
     " ON CONFLICT (outcome_id) DO NOTHING",
 );
-static CONSENT: Bulk = Bulk::new(
+pub(super) static CONSENT: Bulk = Bulk::new(
     "INSERT INTO consent (consent_id, call_id, step, prompt_id, prompt_hash, language, pressed, \
      purpose, dest_key, dest_key_prev, at_ms) VALUES ",
     "(?,?,?,?,?,?,?,?,?,?,?)",
@@ -127,15 +112,20 @@ static LINK_SEEN: Bulk = Bulk::new(
 pub(super) struct Part(Vec<(&'static Bulk, Vec<Vec<Value>>)>);
 
 /// Rows as they are written: a call's start before what refers to it, its end after; within one
-/// kind the order is kept.
+/// kind the order is kept, or is that of ids.
 pub(super) fn parts(node: &NodeInfo, rows: &[Row]) -> [Part; 4] {
     let pick = |values: fn(&NodeInfo, &Row) -> Option<Vec<Value>>| {
         rows.iter().filter_map(move |row| values(node, row)).collect::<Vec<_>>()
     };
-    let calls = pick(|node, row| started_of(row).map(|row| started(node, row)));
+    // By id, as a text's commit takes them: two that wait for each other's rows would wait long.
+    let by_id = |mut rows: Vec<Vec<Value>>| {
+        rows.sort_unstable_by(|one, other| one.first().cmp(&other.first()));
+        rows
+    };
+    let calls = by_id(pick(|node, row| started_of(row).map(|row| started(node, row))));
     // A statement may not change one row twice: of an offer only the newest state, of a call
     // all that was learned, unless it has ended and its end tells the same.
-    let offers = newest_offers(rows).into_iter().map(offer).collect();
+    let offers = by_id(newest_offers(rows).into_iter().map(offer).collect());
     let ends = ends(rows);
     let rest = vec![
         (&STEP, pick(|_, row| step(row))),
@@ -171,20 +161,20 @@ impl Part {
     /// In a transaction of the caller's.
     pub async fn write(self, conn: &mut AnyConnection) -> Result<(), StoreError> {
         for (bulk, rows) in self.0 {
-            write(conn, bulk, rows).await?;
+            bulk.write(conn, rows).await?;
         }
         Ok(())
     }
 }
 
 /// A call's start, unless it is there.
-pub(super) fn call(together: &mut Together, node: &NodeInfo, row: &CallStarted) {
-    together.and(CALL.one(), started(node, row));
+pub(super) fn call(node: &NodeInfo, row: &CallStarted) -> (&'static Bulk, Vec<Value>) {
+    (&CALL, started(node, row))
 }
 
 /// An offer, or its newer state.
-pub(super) fn offer_row(together: &mut Together, row: &OfferRow) {
-    together.and(OFFER.one(), offer(row));
+pub(super) fn offer_row(row: &OfferRow) -> (&'static Bulk, Vec<Value>) {
+    (&OFFER, offer(row))
 }
 
 /// Writes an outcome, once.
@@ -192,7 +182,7 @@ pub(super) async fn outcome_row(
     conn: &mut AnyConnection,
     row: &OutcomeRow,
 ) -> Result<(), StoreError> {
-    write(conn, &OUTCOME, vec![outcome(row)]).await
+    OUTCOME.write(conn, vec![outcome(row)]).await
 }
 
 /// Writes that a limit bit, once.
@@ -200,55 +190,7 @@ pub(super) async fn limit_hit_row(
     conn: &mut AnyConnection,
     row: &LimitHit,
 ) -> Result<(), StoreError> {
-    write(conn, &LIMIT_HIT, vec![limit_hit(row)]).await
-}
-
-async fn write(
-    conn: &mut AnyConnection,
-    bulk: &'static Bulk,
-    mut rows: Vec<Vec<Value>>,
-) -> Result<(), StoreError> {
-    let mut rows = rows.drain(..);
-    for (size, text) in SIZES.into_iter().zip(&bulk.texts) {
-        while rows.len() >= size {
-            let sql: &'static str = text.get_or_init(|| bulk.text(size));
-            let mut query = sqlx::query(sql);
-            for value in rows.by_ref().take(size).flatten() {
-                query = bind(query, value);
-            }
-            query.execute(&mut *conn).await?;
-        }
-    }
-    Ok(())
-}
-
-impl Bulk {
-    const fn new(before: &'static str, row: &'static str, after: &'static str) -> Self {
-        Self { before, row, after, texts: [const { OnceLock::new() }; SIZES.len()] }
-    }
-
-    /// For one row.
-    fn one(&'static self) -> &'static str {
-        self.texts[SIZES.len() - 1].get_or_init(|| self.text(1))
-    }
-
-    fn text(&self, rows: usize) -> String {
-        let mut text = self.before.to_owned();
-        let mut value = 0;
-        for row in 0..rows {
-            text.push_str(if row == 0 { "" } else { "," });
-            for part in self.row.split_inclusive('?') {
-                let end = part.strip_suffix('?');
-                text.push_str(end.unwrap_or(part));
-                if end.is_some() {
-                    value += 1;
-                    text.push_str(&format!("${value}"));
-                }
-            }
-        }
-        text.push_str(self.after);
-        text
-    }
+    LIMIT_HIT.write(conn, vec![limit_hit(row)]).await
 }
 
 fn started_of(row: &Row) -> Option<&CallStarted> {

@@ -91,26 +91,13 @@ impl TextService {
                 return TextOutcome::failed("store");
             }
         };
-        let lease_until_ms = now + lease_ms(&order);
-        let when = When::Now { lease_until_ms, until_ms: valid_until(&order, now) };
-        let commit = self.commit(&order, config, &cleared, when, now);
-        match tokio::time::timeout(budget.min(COMMIT), commit).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "text not sent, it cannot be committed");
-                self.0.window.release(&message_id);
-                return TextOutcome::failed("store");
-            }
-            // Committed or not: if it was, it is sent when its lease has ended.
-            Err(_) => return TextOutcome::Ambiguous,
-        }
         let mut outgoing = Outgoing {
             call_id: order.call.call_id.clone(),
             message_id,
             business: order.call.business.clone(),
             purpose: order.purpose.clone(),
             topic: order.topic.clone(),
-            to: cleared.to,
+            to: cleared.to.clone(),
             letter: letter(&order),
             sender: None,
             attempt: 1,
@@ -119,7 +106,28 @@ impl TextService {
             created_ms: now,
             valid_until_ms: valid_until(&order, now),
         };
-        let tried = self.try_until(&mut outgoing, config, until).await;
+        let first = self.first_turn(&outgoing, config.senders_of(&outgoing).first(), until);
+        let by = first.filter(|(turn, _)| turn.written).map(|(_, by)| by);
+        outgoing.try_no = i64::from(by.is_some());
+        let lease_until_ms = now + lease_ms(&order);
+        let when = When::Now { lease_until_ms, until_ms: outgoing.valid_until_ms, by };
+        let commit = self.commit(&order, config, &cleared, when, now);
+        let committed = tokio::time::timeout(budget.min(COMMIT), commit).await;
+        if by.is_some() && !matches!(committed, Ok(Ok(()))) {
+            self.unwrite_if_committed(outgoing.message_id.clone(), outgoing.try_no);
+        }
+        match committed {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "text not sent, it cannot be committed");
+                self.0.window.release(&outgoing.message_id);
+                return TextOutcome::failed("store");
+            }
+            // Committed or not: if it was, it is sent when its lease has ended.
+            Err(_) => return TextOutcome::Ambiguous,
+        }
+        let turn = first.map(|(turn, _)| turn);
+        let tried = self.try_until(&mut outgoing, config, until, turn).await;
         self.conclude(&outgoing, tried).await
     }
 
@@ -128,7 +136,7 @@ impl TextService {
         order: &TextOrder,
         config: &TextConfig,
         cleared: &Cleared,
-        when: When,
+        when: When<'_>,
         now: i64,
     ) -> Result<(), StoreError> {
         let store = &self.0.store;

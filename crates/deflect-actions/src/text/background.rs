@@ -117,7 +117,7 @@ impl TextService {
             return Ok(());
         }
         let until = Instant::now() + lease() - LEASE_SLACK;
-        let tried = self.try_once(&mut message, &config, until).await;
+        let tried = self.try_once(&mut message, &config, until, None).await;
         self.conclude(&message, tried).await;
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::RiskCheck;
 use crate::{
     hooks::Hook,
     provider::{Channel, Provider, Template},
-    store::SentText,
+    store::Charge,
 };
 
 /// What a service sends by.
@@ -168,7 +168,7 @@ impl TextConfig {
     }
 
     /// What a stored text cost: as its provider says, else by its sender's price.
-    pub(super) fn cost(&self, text: &SentText) -> i64 {
+    pub(super) fn cost(&self, text: &Charge) -> i64 {
         let by = |name: &String| self.senders.iter().find(|sender| sender.name == *name);
         let price = || text.sender.as_ref().and_then(by)?.price_of(text.segments);
         text.price_micros.map(i64::abs).or_else(price).unwrap_or(0)

@@ -37,7 +37,7 @@ impl TextService {
         &self,
         config: &TextConfig,
         order: &TextOrder,
-        when: When,
+        when: When<'_>,
     ) -> Option<TextOutcome> {
         let now = self.0.store.now_ms();
         let message_id = attempt::new_id(now);

@@ -10,6 +10,7 @@ mod attempt;
 mod background;
 mod check;
 mod config;
+mod first;
 mod follow_up;
 mod health;
 mod inbound;

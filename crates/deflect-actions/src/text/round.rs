@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Sender, TextConfig, TextService, attempt::Tried, inbound::WINDOW_MS};
+use super::{Sender, TextConfig, TextService, attempt::Tried, first::Turned, inbound::WINDOW_MS};
 use crate::{
     provider::{
         Accepted, Channel, Class, Failure, Fill, OutboundMessage, Provider, Reference, SendError,
@@ -59,16 +59,18 @@ struct Round {
 }
 
 impl TextService {
-    /// Rounds over the senders until one accepts, or the time is over.
+    /// Rounds over the senders until one accepts, or the time is over; `first`: the turn of the first
+    /// of them is taken.
     pub(super) async fn try_until(
         &self,
         message: &mut Outgoing,
         config: &TextConfig,
         until: Instant,
+        mut first: Option<Turned>,
     ) -> Tried {
         let mut pause = ROUND;
         loop {
-            let tried = self.try_once(message, config, until).await;
+            let tried = self.try_once(message, config, until, first.take()).await;
             let Tried::Later { after, .. } = &tried else { return tried };
             let wait = after.unwrap_or_else(|| super::attempt::jittered(pause));
             if Instant::now() + wait + SHORTEST > until {
@@ -79,20 +81,20 @@ impl TextService {
         }
     }
 
-    /// Each sender once.
+    /// Each sender once; `first`: the turn of the first of them is taken.
     pub(super) async fn try_once(
         &self,
         message: &mut Outgoing,
         config: &TextConfig,
         until: Instant,
+        mut first: Option<Turned>,
     ) -> Tried {
         let mut round = Round::default();
-        let via = message.letter.via.clone();
-        for (sender, provider) in config.senders_for(&message.business, message.to.region(), &via) {
+        for (sender, provider) in config.senders_of(message) {
             if round.closed.contains(&sender.channel) {
                 continue;
             }
-            match self.turn(message, (sender, provider), config, until).await {
+            match self.turn(message, (sender, provider), config, until, first.take()).await {
                 Turn::Over(tried) => return tried,
                 Turn::Doubles => {}
                 Turn::Passes => round.later.push((sender.channel, None)),
@@ -123,35 +125,46 @@ impl TextService {
         (sender, provider): (&Sender, &Provider),
         config: &TextConfig,
         until: Instant,
+        taken: Option<Turned>,
     ) -> Turn {
         let left = until.saturating_duration_since(Instant::now());
         let limit = super::attempt::ms(message.letter.attempt_ms).min(left);
+        let written = taken.is_some_and(|turn| turn.written);
         if limit < SHORTEST {
-            return Turn::NoMore;
+            return match written {
+                true => self.unwrite(message).await.into(),
+                false => Turn::NoMore,
+            };
         }
-        let now = self.0.store.now_ms();
-        if now >= message.valid_until_ms {
-            return Turn::Failed(Failure::of(Class::Expired));
-        }
-        if let Some((why, left)) = self.0.health.rests(&sender.name, now) {
-            return Turn::Rests(why, left);
-        }
-        let weight = provider.weight(&message.letter.text);
-        let turn = self.0.throttle.turn(&sender.name, sender.per_second, weight, now, limit);
-        let Some(turn) = turn else { return Turn::Passes };
+        let wait = match taken {
+            Some(Turned { at, .. }) => at.saturating_duration_since(Instant::now()),
+            None => {
+                let now = self.0.store.now_ms();
+                if now >= message.valid_until_ms {
+                    return Turn::Failed(Failure::of(Class::Expired));
+                }
+                if let Some((why, left)) = self.0.health.rests(&sender.name, now) {
+                    return Turn::Rests(why, left);
+                }
+                let Some(wait) = self.wait(sender, provider, message, limit) else {
+                    return Turn::Passes;
+                };
+                wait
+            }
+        };
         // A sleep of no time lasts until the clock's next millisecond.
-        if !turn.is_zero() {
-            tokio::time::sleep(turn).await;
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
         }
-        match self.write(message, sender, provider, limit - turn).await {
+        let limit = limit.saturating_sub(wait);
+        match self.write(message, sender, provider, limit, written).await {
             Ok(accepted) => {
                 self.note_health(&sender.name, &message.message_id, None).await;
                 let early = !provider.receipts_name_messages() || self.0.store.has_strays();
                 self.note_accepted(message, sender, config, accepted, early).await;
                 Turn::Over(Tried::Accepted { sender: sender.name.clone() })
             }
-            Err(Unsent::Lost) => Turn::Over(Tried::Lost),
-            Err(Unsent::Store) => Turn::NoMore,
+            Err(Unsent::Unwritten(why)) => why.into(),
             Err(Unsent::Send(SendError::Definite(failure))) => {
                 self.note_definite(message, &sender.name, &failure).await;
                 Turn::Failed(failure)
@@ -176,32 +189,35 @@ impl TextService {
         }
     }
 
-    /// Commits that bytes may be written, then writes them.
+    /// Commits that bytes may be written, unless that is `written` already, then writes them.
     async fn write(
         &self,
         message: &mut Outgoing,
         sender: &Sender,
         provider: &Provider,
         limit: Duration,
+        written: bool,
     ) -> Result<Accepted, Unsent> {
         let until = Instant::now() + limit;
-        // Asked before the commit: nothing lies between that and the first byte.
-        let freely = sender.template.is_some()
-            && tokio::time::timeout(limit, self.may_write_freely(message, &sender.provider))
-                .await
-                .unwrap_or(false);
-        let by =
-            Writes { sender: &sender.name, provider: &sender.provider, channel: sender.channel };
-        let writing = self.0.store.writing(&message.message_id, message.try_no, by);
-        match tokio::time::timeout_at(until, writing).await {
-            Ok(Ok(Some(try_no))) => message.try_no = try_no,
-            Ok(Ok(None)) => return Err(Unsent::Lost),
-            Ok(Err(error)) => {
-                // Its connection may have been lost after the commit.
-                tracing::warn!(%error, message = message.message_id, "write not committed");
-                return Err(self.unwrite(message).await);
+        let mut freely = false;
+        if !written {
+            // Asked before the commit: nothing lies between that and the first byte.
+            freely = sender.template.is_some()
+                && tokio::time::timeout(limit, self.may_write_freely(message, &sender.provider))
+                    .await
+                    .unwrap_or(false);
+            let (id, by) = (&message.message_id, Writes::by(sender));
+            let writing = self.0.store.writing(id, message.try_no, by);
+            match tokio::time::timeout_at(until, writing).await {
+                Ok(Ok(Some(try_no))) => message.try_no = try_no,
+                Ok(Ok(None)) => return Err(Unsent::Unwritten(Unwritten::Lost)),
+                Ok(Err(error)) => {
+                    // Its connection may have been lost after the commit.
+                    tracing::warn!(%error, message = message.message_id, "write not committed");
+                    return Err(Unsent::Unwritten(self.unwrite(message).await));
+                }
+                Err(_) => return Err(Unsent::Unwritten(self.unwrite(message).await)),
             }
-            Err(_) => return Err(self.unwrite(message).await),
         }
         let mut outbound = outbound(message, sender, self.0.store.now_ms());
         if freely {
@@ -215,15 +231,15 @@ impl TextService {
 
     /// The store was too slow, or failed: it may have committed that bytes were written, or may yet,
     /// and none was.
-    async fn unwrite(&self, message: &mut Outgoing) -> Unsent {
+    async fn unwrite(&self, message: &mut Outgoing) -> Unwritten {
         let (id, try_no) = (&message.message_id, message.try_no);
         match tokio::time::timeout(UNWRITE, self.0.store.never_wrote(id, try_no)).await {
             Ok(Ok(Some(try_no))) => {
                 message.try_no = try_no;
-                Unsent::Store
+                Unwritten::Store
             }
             // Its lease ends, and whoever finds it asks the provider.
-            Ok(Ok(None) | Err(_)) | Err(_) => Unsent::Lost,
+            Ok(Ok(None) | Err(_)) | Err(_) => Unwritten::Lost,
         }
     }
 
@@ -385,9 +401,25 @@ fn parts(text: &str) -> Option<i64> {
 
 /// Why an attempt has no answer.
 enum Unsent {
+    Unwritten(Unwritten),
+    Send(SendError),
+}
+
+/// Why nothing was written.
+#[derive(Debug, Clone, Copy)]
+enum Unwritten {
+    /// The message is not ours any more, or may not be.
     Lost,
     Store,
-    Send(SendError),
+}
+
+impl From<Unwritten> for Turn {
+    fn from(why: Unwritten) -> Self {
+        match why {
+            Unwritten::Lost => Self::Over(Tried::Lost),
+            Unwritten::Store => Self::NoMore,
+        }
+    }
 }
 
 /// A message as `sender` gives it to its provider.

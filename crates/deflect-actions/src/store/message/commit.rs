@@ -1,15 +1,19 @@
 //! A new message: committed with its call, offer and consent before a provider sees it.
 
 use message_text::E164;
+use sqlx::AssertSqlSafe;
 
-use super::Letter;
+use super::{Letter, Writes};
 use crate::{
     link::NewPage,
     provider::{Channel, State},
     store::{
-        CallStarted, OfferRow, Store, StoreError, link,
-        together::{Together, Value, number, text},
-        write,
+        CallStarted, OfferRow, Sharing, Store, StoreError,
+        bulk::{Arrays, Bulk},
+        lane::Work,
+        link,
+        together::{Together, Value, bind, number, text},
+        write::{self, CONSENT},
     },
 };
 
@@ -40,14 +44,16 @@ pub(crate) struct NewMessage<'a> {
     pub now_ms: i64,
     /// When it was agreed to.
     pub agreed_ms: i64,
-    pub when: When,
+    pub when: When<'a>,
 }
 
 /// When a new message is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum When {
-    /// By us, at once: it is ours until `lease_until_ms`, and worth sending until `until_ms`.
-    Now { lease_until_ms: i64, until_ms: i64 },
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum When<'a> {
+    /// By us, at once: it is ours until `lease_until_ms`, and worth sending until `until_ms`. `by`:
+    /// who is about to write it as its first attempt; nothing else is committed before the first
+    /// byte.
+    Now { lease_until_ms: i64, until_ms: i64, by: Option<Writes<'a>> },
     /// By whoever claims it from `due_ms` on, and not from `until_ms` on.
     Due { due_ms: i64, until_ms: i64 },
 }
@@ -60,85 +66,132 @@ impl Store {
         let letter = serde_json::to_string(&new.letter).map_err(std::io::Error::other)?;
         let body_enc = seal.close(&new.message_id, &letter)?;
         let keys = self.keys().caller_keys(&new.call.business, new.to, new.now_ms);
-        let mut together = Together::default();
-        write::call(&mut together, self.node(), new.call);
-        if let Some(offer) = new.offer {
-            write::offer_row(&mut together, offer);
-        }
-        consent(&mut together, new, &keys);
-        message(&mut together, new, keys, (dest_enc, body_enc), self.claimer());
+        let mut rows = vec![write::call(self.node(), new.call)];
+        rows.extend(new.offer.map(write::offer_row));
+        rows.push((&CONSENT, consent(new, &keys)));
+        rows.push((&MESSAGE, message(new, keys, (dest_enc, body_enc), self.claimer())));
         if let Some(page) = new.page {
             let of = (Some(new.message_id.as_str()), new.call.call_id.as_str());
-            link::insert(&mut together, self, of, page, new.now_ms)?;
+            rows.push(link::row(self, of, page, new.now_ms)?);
         }
-        self.write_together(together).await?;
-        Ok(())
+        match &self.0.sharing {
+            Sharing::Lanes(lanes) => lanes.commits.run(self, Commit(rows)).await,
+            Sharing::Turns(group) => {
+                let mut together = Together::default();
+                for (bulk, values) in rows {
+                    together.and(bulk.one(), values);
+                }
+                self.write_together(group, together).await.map(|_| ())
+            }
+        }
     }
 }
 
-fn consent(together: &mut Together, new: &NewMessage<'_>, keys: &(String, String)) {
-    together.and(
-        "INSERT INTO consent (consent_id, call_id, step, prompt_id, prompt_hash, language, \
-         pressed, purpose, dest_key, dest_key_prev, at_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        vec![
-            // One consent per message: they share the id.
-            text(&new.message_id),
-            text(&new.call.call_id),
-            text(new.asked_in),
-            text(new.prompt_id),
-            text(new.prompt_hash),
-            text(new.language),
-            Value::Text(new.pressed.map(str::to_owned)),
-            text(new.purpose),
-            text(&keys.0),
-            text(&keys.1),
-            number(new.agreed_ms),
-        ],
-    );
+/// A new message with all that is committed with it, the call's row first.
+#[derive(Debug)]
+pub(in crate::store) struct Commit(Vec<(&'static Bulk, Vec<Value>)>);
+
+impl Work for Commit {
+    type Done = ();
+
+    /// The call's id.
+    fn key(&self) -> Option<&str> {
+        match self.0.first().and_then(|(_, values)| values.first()) {
+            Some(Value::Text(id)) => id.as_deref(),
+            _ => None,
+        }
+    }
+
+    async fn do_all(store: &Store, all: &[Self]) -> Result<Vec<()>, StoreError> {
+        let (mut inserts, mut arrays) = (Vec::new(), Arrays::default());
+        // What is referred to first; each table's rows in the order of their ids, as the writer's.
+        for bulk in [&write::CALL, &write::OFFER, &CONSENT, &MESSAGE, &link::LINK] {
+            let rows = all.iter().flat_map(|commit| &commit.0);
+            let mut rows: Vec<&[Value]> = rows
+                .filter(|(of, _)| std::ptr::eq(*of, bulk))
+                .map(|(_, values)| &values[..])
+                .collect();
+            if !rows.is_empty() {
+                rows.sort_unstable_by_key(|row| row.first());
+                let insert = bulk.of_arrays(&mut arrays, &rows);
+                inserts.push(format!("s{} AS ({insert})", inserts.len()));
+            }
+        }
+        let sql = format!("WITH {} SELECT 1", inserts.join(", "));
+        let query = sqlx::query(AssertSqlSafe(sql));
+        let query = arrays.values().into_iter().fold(query, bind);
+        query.execute(&mut *store.conn().await?).await?;
+        Ok(vec![(); all.len()])
+    }
+}
+
+static MESSAGE: Bulk = Bulk::new(
+    "INSERT INTO message (message_id, call_id, offer_id, consent_id, idem_key, purpose, \
+     channel, dest_key, dest_key_prev, dest_region, dest_enc, body_enc, template, encoding, \
+     segments, state, attempt, claimed_by, lease_until_ms, created_ms, valid_until_ms, \
+     next_try_ms, sender, provider, write_ms, try_no) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "",
+);
+
+fn consent(new: &NewMessage<'_>, keys: &(String, String)) -> Vec<Value> {
+    vec![
+        // One consent per message: they share the id.
+        text(&new.message_id),
+        text(&new.call.call_id),
+        text(new.asked_in),
+        text(new.prompt_id),
+        text(new.prompt_hash),
+        text(new.language),
+        Value::Text(new.pressed.map(str::to_owned)),
+        text(new.purpose),
+        text(&keys.0),
+        text(&keys.1),
+        number(new.agreed_ms),
+    ]
 }
 
 fn message(
-    together: &mut Together,
     new: &NewMessage<'_>,
     keys: (String, String),
     (dest_enc, body_enc): (String, String),
     claimer: String,
-) {
-    let (state, attempt, claimed_by, lease_until_ms, due_ms, until_ms) = match new.when {
-        When::Now { lease_until_ms, until_ms } => {
-            (State::Claimed, 1, Some(claimer), Some(lease_until_ms), None, until_ms)
+) -> Vec<Value> {
+    let (state, attempt, claimed_by, lease_until_ms, due_ms, until_ms, by) = match new.when {
+        When::Now { lease_until_ms, until_ms, by } => {
+            (State::Claimed, 1, Some(claimer), Some(lease_until_ms), None, until_ms, by)
         }
-        When::Due { due_ms, until_ms } => (State::Queued, 0, None, None, Some(due_ms), until_ms),
+        When::Due { due_ms, until_ms } => {
+            (State::Queued, 0, None, None, Some(due_ms), until_ms, None)
+        }
     };
-    together.and(
-        "INSERT INTO message (message_id, call_id, offer_id, consent_id, idem_key, purpose, \
-         channel, dest_key, dest_key_prev, dest_region, dest_enc, body_enc, template, encoding, \
-         segments, state, attempt, claimed_by, lease_until_ms, created_ms, valid_until_ms, \
-         next_try_ms) VALUES ($1, $2, $3, $1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-         $15, $16, $17, $18, $19, $20, $21)",
-        vec![
-            text(&new.message_id),
-            text(&new.call.call_id),
-            Value::Text(new.offer.map(|offer| offer.offer_id.clone())),
-            text(&new.idem_key),
-            text(new.purpose),
-            text(new.channel.as_str()),
-            text(keys.0),
-            text(keys.1),
-            text(new.to.region()),
-            text(dest_enc),
-            text(body_enc),
-            text(new.step),
-            text(new.encoding),
-            number(new.segments),
-            text(state.as_str()),
-            number(attempt),
-            Value::Text(claimed_by),
-            Value::Number(lease_until_ms),
-            number(new.now_ms),
-            number(until_ms),
-            Value::Number(due_ms),
-        ],
-    );
+    let channel = by.map_or(new.channel, |by| by.channel);
+    vec![
+        text(&new.message_id),
+        text(&new.call.call_id),
+        Value::Text(new.offer.map(|offer| offer.offer_id.clone())),
+        text(&new.message_id),
+        text(&new.idem_key),
+        text(new.purpose),
+        text(channel.as_str()),
+        text(keys.0),
+        text(keys.1),
+        text(new.to.region()),
+        text(dest_enc),
+        text(body_enc),
+        text(new.step),
+        text(new.encoding),
+        number(new.segments),
+        text(state.as_str()),
+        number(attempt),
+        Value::Text(claimed_by),
+        Value::Number(lease_until_ms),
+        number(new.now_ms),
+        number(until_ms),
+        Value::Number(due_ms),
+        Value::Text(by.map(|by| by.sender.to_owned())),
+        Value::Text(by.map(|by| by.provider.to_owned())),
+        Value::Number(by.map(|_| new.now_ms)),
+        number(i64::from(by.is_some())),
+    ]
 }

@@ -2,6 +2,7 @@
 
 mod again;
 mod commit;
+mod many;
 mod progress;
 mod queue;
 mod read;
@@ -9,6 +10,10 @@ mod read;
 use message_text::E164;
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::{
+    commit::Commit,
+    many::{Learned, Settle},
+};
 pub(crate) use self::{
     commit::{NewMessage, When},
     progress::{News, Writes},

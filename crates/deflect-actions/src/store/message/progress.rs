@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use super::Letter;
+use super::{Learned, Letter, Settle};
 use crate::{
     provider::{Channel, Class, Receipt, Reference, State},
     store::{
-        Store, StoreError,
+        Sharing, Store, StoreError,
         event::MESSAGE_STATE,
         receipt::{self, message_of},
         together::{Together, Value, bind, number, text},
     },
+    text::Sender,
 };
 
 /// Something learned about a message.
@@ -34,6 +35,12 @@ pub(crate) struct Writes<'a> {
     pub sender: &'a str,
     pub provider: &'a str,
     pub channel: Channel,
+}
+
+impl<'a> Writes<'a> {
+    pub fn by(sender: &'a Sender) -> Self {
+        Writes { sender: &sender.name, provider: &sender.provider, channel: sender.channel }
+    }
 }
 
 impl<'a> News<'a> {
@@ -149,7 +156,11 @@ impl Store {
         message_id: &str,
         news: &News<'_>,
     ) -> Result<bool, StoreError> {
-        let (sql, values) = self.update(news, message_id, "$1");
+        let values = self.values(news, message_id);
+        if let (Sharing::Lanes(lanes), false) = (&self.0.sharing, self.is_wanted(MESSAGE_STATE)) {
+            return lanes.news.run(self, Learned::of(message_id, news, values)).await;
+        }
+        let sql = update(news.state, "$1");
         let work = async |conn: &mut AnyConnection| {
             let query = sqlx::query(AssertSqlSafe(sql));
             let done = values.into_iter().fold(query, bind).execute(&mut *conn).await?;
@@ -191,6 +202,15 @@ impl Store {
         if self.is_wanted(MESSAGE_STATE) {
             return Ok(false);
         }
+        let group = match &self.0.sharing {
+            Sharing::Turns(group) => group,
+            Sharing::Lanes(lanes) => {
+                let now = self.now_ms();
+                let times = (now, now + self.raw_number_ms());
+                let settle = Settle::of(provider, receipt, reference, times);
+                return lanes.receipts.run(self, settle).await;
+            }
+        };
         let which = [
             text(provider),
             Value::Text(reference.map(|reference| reference.message_id.to_owned())),
@@ -200,42 +220,19 @@ impl Store {
         let (sql, mut values) = receipt::row(self.now_ms(), provider, None, receipt);
         // Its message comes of the same question; the id is `$3`, of the provider `$12`.
         values.extend(which.clone());
-        together.and(&sql.replace("$4", &message_of("$3", 12)), values);
-        let (sql, mut values) =
-            self.update(&News::from(receipt), &receipt.provider_id, &message_of("$1", 11));
+        together.and(&sql.replace("$4", &message_of("$3", ["$12", "$13", "$14"])), values);
+        let mut values = self.values(&News::from(receipt), &receipt.provider_id);
         values.extend(which);
+        let sql = update(receipt.state, &message_of("$1", ["$11", "$12", "$13"]));
         together.and(&sql, values);
-        self.write_together(together).await
+        self.write_together(group, together).await
     }
 
-    /// The statement that takes news of a message in, where they are further than what is known;
-    /// `which` is the message's id, for `$1` is `value`.
-    fn update(&self, news: &News<'_>, value: &str, which: &str) -> (String, Vec<Value>) {
-        let mut sql = "UPDATE message SET state = $2, error_class = COALESCE($3, error_class), \
-             error_code = COALESCE($4, error_code), provider_id = COALESCE($5, provider_id), \
-             segments = COALESCE($6, segments), price_micros = COALESCE($7, price_micros)"
-            .to_owned();
-        if news.state.proves_acceptance() {
-            sql.push_str(", accepted_ms = COALESCE(accepted_ms, $8)");
-        }
-        if let Some(column) = news.state.column() {
-            let _ = write!(sql, ", {column} = COALESCE({column}, $8)");
-        }
-        if news.state.is_final() {
-            sql.push_str(
-                ", final_ms = COALESCE(final_ms, $8), erase_after_ms = COALESCE(erase_after_ms, $9)",
-            );
-        }
-        // Both are always bound, so both are always named.
-        let _ = write!(
-            sql,
-            " WHERE message_id = {which} AND $8 <= $9 AND COALESCE($10, try_no) = try_no \
-             AND state IN ({})",
-            states(news.state.follows())
-        );
+    /// The values of [`update`].
+    fn values(&self, news: &News<'_>, id: &str) -> Vec<Value> {
         let now = self.now_ms();
-        let values = vec![
-            text(value),
+        vec![
+            text(id),
             text(news.state.as_str()),
             Value::Text(news.class.map(|class| class.as_str().to_owned())),
             Value::Text(news.code.map(str::to_owned)),
@@ -245,8 +242,7 @@ impl Store {
             number(now),
             number(now + self.raw_number_ms()),
             Value::Number(news.try_no),
-        ];
-        (sql, values)
+        ]
     }
 
     /// Written and unanswered; asked about at `next_ms`.
@@ -346,6 +342,34 @@ impl Store {
         })
         .await
     }
+}
+
+/// The statement that takes news of a message in, where they are further than what is known;
+/// `which` is the message's id.
+pub(super) fn update(state: State, which: &str) -> String {
+    let mut sql = "UPDATE message SET state = $2, error_class = COALESCE($3, error_class), \
+         error_code = COALESCE($4, error_code), provider_id = COALESCE($5, provider_id), \
+         segments = COALESCE($6, segments), price_micros = COALESCE($7, price_micros)"
+        .to_owned();
+    if state.proves_acceptance() {
+        sql.push_str(", accepted_ms = COALESCE(accepted_ms, $8)");
+    }
+    if let Some(column) = state.column() {
+        let _ = write!(sql, ", {column} = COALESCE({column}, $8)");
+    }
+    if state.is_final() {
+        sql.push_str(
+            ", final_ms = COALESCE(final_ms, $8), erase_after_ms = COALESCE(erase_after_ms, $9)",
+        );
+    }
+    // Both are always bound, so both are always named.
+    let _ = write!(
+        sql,
+        " WHERE message_id = {which} AND $8 <= $9 AND COALESCE($10, try_no) = try_no \
+         AND state IN ({})",
+        states(state.follows())
+    );
+    sql
 }
 
 fn states(list: &[State]) -> String {

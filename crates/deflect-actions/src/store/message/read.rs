@@ -8,7 +8,11 @@ use sqlx::{Row, any::AnyRow};
 use super::{Letter, Outgoing};
 use crate::{
     provider::{Class, State},
-    store::{LINE_MS, LINE_TYPE, Store, StoreError, queries::UNTEXTABLE},
+    store::{
+        LINE_MS, LINE_TYPE, Store, StoreError,
+        queries::UNTEXTABLE,
+        together::{number, text},
+    },
 };
 
 /// A text that somebody may be answering.
@@ -142,22 +146,21 @@ impl Store {
 
     /// What earlier messages and opt-outs say of a new text; one question, for a caller waits.
     pub(crate) async fn past(&self, new: &NewText<'_>) -> Result<Past, StoreError> {
-        let mut conn = self.conn().await?;
-        let rows = sqlx::query(&**PAST)
-            .bind(self.keys().opt_key(new.business, new.to))
-            .bind(self.keys().brand(new.business).to_owned())
-            .bind(new.topic.to_owned())
-            .bind(new.dest.0.to_owned())
-            .bind(new.dest.1.to_owned())
-            .bind(self.now_ms() - LINE_MS)
-            .bind(new.same_since_ms)
-            .bind(new.purpose.to_owned())
-            .bind(new.step.to_owned())
-            .bind(new.business.to_owned())
-            .bind(new.call_id.to_owned())
-            .bind(self.now_ms())
-            .fetch_all(&mut *conn)
-            .await?;
+        let values = vec![
+            text(self.keys().opt_key(new.business, new.to)),
+            text(self.keys().brand(new.business)),
+            text(new.topic),
+            text(new.dest.0),
+            text(new.dest.1),
+            number(self.now_ms() - LINE_MS),
+            number(new.same_since_ms),
+            text(new.purpose),
+            text(new.step),
+            text(new.business),
+            text(new.call_id),
+            number(self.now_ms()),
+        ];
+        let rows = self.ask(|lanes| &lanes.pasts, &PAST, values).await?;
         let mut past = Past::default();
         let mut newest = i64::MIN;
         for row in &rows {

@@ -19,7 +19,7 @@ use self::{
     texts::{Before, Texts},
 };
 use super::{TextConfig, TextOrder};
-use crate::store::{SentText, Store, StoreError};
+use crate::store::{Charge, SentText, Store, StoreError};
 
 const DAY_MS: i64 = 86_400_000;
 /// What other nodes wrote is read so often, ms …
@@ -89,16 +89,18 @@ impl Window {
         let segments = message_text::segments(&order.text).count;
         let micros = config.price(&order.call.business, to.region(), &order.via, segments);
         let text = SentText {
-            message_id: message_id.to_owned(),
+            charge: Charge {
+                message_id: message_id.to_owned(),
+                sender: None,
+                segments: i64::try_from(segments).unwrap_or(1),
+                price_micros: Some(micros),
+            },
             caller_key: order.call.caller_key.clone(),
             dest_key: keys.0.clone(),
             dest_enc: None,
             line: order.call.did.clone().unwrap_or_default(),
             region: to.region().to_owned(),
             client: order.call.trunk.clone().filter(|_| order.call.origin == "api"),
-            sender: None,
-            segments: i64::try_from(segments).unwrap_or(1),
-            price_micros: Some(micros),
         };
         let caller = order.call.caller_key_prev.as_deref();
         let before = Before { caller, number: &keys.1, many: None };
@@ -166,7 +168,12 @@ impl Window {
         };
         // What this node wrote is counted already; now and then it is looked at for prices, and for
         // what was in doubt.
-        let news = match store.texts_since(since.max(now - DAY_MS), whole).await {
+        let since = since.max(now - DAY_MS);
+        let news = match (*read, whole) {
+            (Some(_), true) => self.unknown_since(store, config, since).await,
+            _ => store.texts_since(since, whole).await,
+        };
+        let news = match news {
             Ok(news) => news,
             Err(error) => {
                 if doubts {
@@ -180,6 +187,18 @@ impl Window {
         *read = Some(Read { at_ms: now, whole_ms });
         self.read_ms.store(now, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Learns what the texts since then cost; those that are not counted yet.
+    async fn unknown_since(
+        &self,
+        store: &Store,
+        config: &TextConfig,
+        since_ms: i64,
+    ) -> Result<Vec<SentText>, StoreError> {
+        let charges = store.charges_since(since_ms).await?;
+        let unknown = self.lock().take_charges(charges, config);
+        store.texts_named(&unknown).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Texts> {

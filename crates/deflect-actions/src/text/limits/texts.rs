@@ -14,7 +14,7 @@ use super::{
     opened::{RIPE_MS, TEXTS},
 };
 use crate::{
-    store::{SentText, Store},
+    store::{Charge, SentText, Store},
     text::TextConfig,
 };
 
@@ -84,21 +84,40 @@ impl Texts {
     pub fn take_in(&mut self, news: &[SentText], store: &Store, config: &TextConfig, now: i64) {
         self.count_by(config.limits.prefix_digits);
         for text in news {
-            let Some(id) = id_of(&text.message_id) else { continue };
+            let Some(id) = id_of(&text.charge.message_id) else { continue };
             if self.by_id.contains_key(&id) {
-                // Its sender may be another than was thought, and its price told by now.
-                if text.sender.is_some() || text.price_micros.is_some() {
-                    self.costs(id, config.cost(text));
-                }
+                self.take_charge(id, &text.charge, config);
                 continue;
             }
             let sealed = text.dest_enc.as_ref();
-            let to = sealed.and_then(|it| store.keys().seal().open(&text.message_id, it).ok());
+            let to =
+                sealed.and_then(|it| store.keys().seal().open(&text.charge.message_id, it).ok());
             self.insert(id, text, to, config);
         }
         let old = last_id_of(now - DAY_MS);
         while let Some((&id, _)) = self.by_id.first_key_value().filter(|(id, _)| **id <= old) {
             self.remove(id);
+        }
+    }
+
+    /// Learns what texts cost; the ids of those that are not counted yet.
+    pub fn take_charges(&mut self, charges: Vec<Charge>, config: &TextConfig) -> Vec<String> {
+        let mut unknown = Vec::new();
+        for charge in charges {
+            let Some(id) = id_of(&charge.message_id) else { continue };
+            if self.by_id.contains_key(&id) {
+                self.take_charge(id, &charge, config);
+            } else {
+                unknown.push(charge.message_id);
+            }
+        }
+        unknown
+    }
+
+    /// A text's sender may be another than was thought, and its price told by now.
+    fn take_charge(&mut self, id: Id, charge: &Charge, config: &TextConfig) {
+        if charge.sender.is_some() || charge.price_micros.is_some() {
+            self.costs(id, config.cost(charge));
         }
     }
 
@@ -114,11 +133,11 @@ impl Texts {
     ) -> (Option<Rule>, Option<u8>) {
         self.count_by(config.limits.prefix_digits);
         let mut bites = self.bites(text, config, to, before, now);
-        let cost = self.spent + config.cost(text);
+        let cost = self.spent + config.cost(&text.charge);
         if bites.is_none() && config.limits.spend_day.is_some_and(|most| cost > most) {
             bites = Some(Rule { rule: "spend_per_day", scope: "all", key: "day".to_owned() });
         }
-        if let (None, Some(id)) = (&bites, id_of(&text.message_id)) {
+        if let (None, Some(id)) = (&bites, id_of(&text.charge.message_id)) {
             self.insert(id, text, Some(to.as_str().to_owned()), config);
         }
         (bites, self.alarm(config, cost))
@@ -255,7 +274,7 @@ impl Texts {
             persons: persons.into_iter().chain(caller).collect(),
             groups: groups.into_iter().chain(client).chain(nobody).collect(),
             to: to.map(String::into_boxed_str),
-            cost: config.cost(text),
+            cost: config.cost(&text.charge),
         };
         text.persons.iter().for_each(|person| self.counted.insert(*person, id));
         for group in text.groups.iter().copied().chain(of_prefix(&text, self.digits)) {

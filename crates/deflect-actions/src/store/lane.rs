@@ -1,0 +1,215 @@
+//! Work of one kind on PostgreSQL, done for all who ask for it while the database is busy with the
+//! work of others before them: they share one statement, and one commit.
+//!
+//! Who comes alone waits for nobody. It is what [`super::group`] is for a file.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{Store, StoreError};
+
+/// Done by one statement at most.
+const MOST: usize = 64;
+/// A statement that takes longer is not waited for by who comes after it …
+const SLOW: Duration = Duration::from_millis(100);
+/// … as long as there are fewer of them at once.
+const AT_ONCE: usize = 3;
+
+/// What can be done for many at once.
+pub(super) trait Work: Send + Sync + Sized + 'static {
+    /// What came of it.
+    type Done: Send + 'static;
+
+    /// Two that have this in common are not done by one statement; statements go through their
+    /// work in its order, so that two of them never wait for each other.
+    fn key(&self) -> Option<&str>;
+
+    /// Does all of it by one statement, or nothing.
+    fn do_all(
+        store: &Store,
+        all: &[Self],
+    ) -> impl Future<Output = Result<Vec<Self::Done>, StoreError>> + Send;
+}
+
+/// Where work of one kind waits. Clones share it.
+pub(super) struct Lane<W: Work>(Arc<Mutex<Queue<W>>>);
+
+struct Queue<W: Work> {
+    waiting: VecDeque<Waiting<W>>,
+    /// How many statements are under way, and when the last of them began.
+    running: usize,
+    began: Option<Instant>,
+    linger: Duration,
+}
+
+struct Waiting<W: Work> {
+    work: W,
+    told: oneshot::Sender<Result<W::Done, StoreError>>,
+}
+
+impl<W: Work> Clone for Lane<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<W: Work> fmt::Debug for Lane<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queue = self.lock();
+        write!(f, "Lane({} wait, {} under way)", queue.waiting.len(), queue.running)
+    }
+}
+
+impl<W: Work> Lane<W> {
+    /// `linger`: who comes first waits so long for others.
+    pub fn new(linger: Duration) -> Self {
+        let queue = Queue { waiting: VecDeque::new(), running: 0, began: None, linger };
+        Self(Arc::new(Mutex::new(queue)))
+    }
+
+    /// Waits until it is done, with the work of others. Who stops waiting before it was begun has
+    /// it not done.
+    pub async fn run(&self, store: &Store, work: W) -> Result<W::Done, StoreError> {
+        let (told, done) = oneshot::channel();
+        if self.lock().takes(Waiting { work, told }) {
+            let running = Running { lane: self.clone(), is_over: false };
+            tokio::spawn(running.run(store.clone()));
+        }
+        done.await.unwrap_or_else(|_| Err(sqlx::Error::PoolClosed.into()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue<W>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W: Work> Queue<W> {
+    /// Whether one more is to see to what waits.
+    fn takes(&mut self, waiting: Waiting<W>) -> bool {
+        self.waiting.push_back(waiting);
+        let slow = || self.began.is_some_and(|began| began.elapsed() > SLOW);
+        let more = self.running == 0 || (self.running < AT_ONCE && slow());
+        if more {
+            self.running += 1;
+            self.began = Some(Instant::now());
+        }
+        more
+    }
+
+    /// What the next statement does, in the order of its keys.
+    fn next(&mut self) -> Vec<Waiting<W>> {
+        let mut keys = HashSet::new();
+        let (mut batch, mut later) = (Vec::new(), VecDeque::new());
+        while let Some(waiting) = self.waiting.pop_front() {
+            if waiting.told.is_closed() {
+                continue;
+            }
+            let key = waiting.work.key();
+            if key.is_none_or(|key| keys.insert(key.to_owned())) {
+                batch.push(waiting);
+            } else {
+                later.push_back(waiting);
+            }
+            if batch.len() == MOST {
+                break;
+            }
+        }
+        later.append(&mut self.waiting);
+        self.waiting = later;
+        batch.sort_unstable_by(|one, other| one.work.key().cmp(&other.work.key()));
+        self.began = Some(Instant::now());
+        batch
+    }
+}
+
+/// One that sees to what waits until nothing does.
+struct Running<W: Work> {
+    lane: Lane<W>,
+    is_over: bool,
+}
+
+impl<W: Work> Drop for Running<W> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.lane.lock().running -= 1;
+        }
+    }
+}
+
+impl<W: Work> Running<W> {
+    async fn run(mut self, store: Store) {
+        let linger = self.lane.lock().linger;
+        loop {
+            if !linger.is_zero() {
+                tokio::time::sleep(linger).await;
+            }
+            let batch = {
+                let mut queue = self.lane.lock();
+                let batch = queue.next();
+                if batch.is_empty() {
+                    // Nobody comes between the look and the end.
+                    queue.running -= 1;
+                    self.is_over = true;
+                    return;
+                }
+                batch
+            };
+            do_batch(&store, batch).await;
+        }
+    }
+}
+
+async fn do_batch<W: Work>(store: &Store, batch: Vec<Waiting<W>>) {
+    let (all, waiting): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|waiting| (waiting.work, waiting.told)).unzip();
+    match W::do_all(store, &all).await {
+        // Who waits no more is told nothing.
+        Ok(done) => waiting.into_iter().zip(done).for_each(|(told, done)| {
+            let _ = told.send(Ok(done));
+        }),
+        Err(error) if all.len() == 1 => {
+            waiting.into_iter().zip([error]).for_each(|(told, error)| {
+                let _ = told.send(Err(error));
+            })
+        }
+        Err(error) if !is_of_one(&error) => {
+            let error = Arc::new(error);
+            for told in waiting {
+                let _ = told.send(Err(StoreError::Shared(Arc::clone(&error))));
+            }
+        }
+        Err(error) => {
+            tracing::debug!(%error, work = all.len(), "store: one by one, for one is refused");
+            for (work, told) in all.into_iter().zip(waiting) {
+                let done = W::do_all(store, std::slice::from_ref(&work)).await;
+                let _ = told.send(done.and_then(|mut done| done.pop().ok_or_else(none)));
+            }
+        }
+    }
+}
+
+/// Whether the database refused it for one of the batch, or for how two batches met: nothing was
+/// done, and each by itself may be.
+fn is_of_one(error: &StoreError) -> bool {
+    const MET: [&str; 3] = ["40P01", "40001", "21000"];
+    match error {
+        StoreError::Database(sqlx::Error::Database(refused)) => {
+            !error.may_pass() || refused.code().is_some_and(|code| MET.contains(&&*code))
+        }
+        _ => false,
+    }
+}
+
+fn none() -> StoreError {
+    sqlx::Error::RowNotFound.into()
+}
+
+#[cfg(test)]
+mod tests;

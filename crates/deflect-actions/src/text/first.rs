@@ -1,0 +1,84 @@
+//! The turn of the first sender, taken before a text is committed: where it is now, the row and that
+//! its request is about to be written are one commit.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Sender, TextConfig, TextService};
+use crate::{
+    provider::Provider,
+    store::message::{Outgoing, Writes},
+};
+
+/// A turn within this time is now: a commit takes as long.
+const NOW: Duration = Duration::from_millis(5);
+/// A commit of which nobody knows whether it took place is looked for so often, after so long.
+const LOOKS: [Duration; 4] =
+    [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
+
+/// A turn that was taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turned {
+    /// When it is.
+    pub at: Instant,
+    /// That its request may be written is committed with the row.
+    pub written: bool,
+}
+
+impl TextService {
+    /// Takes the turn of the sender that is asked first; `None`: it rests, or its turn is too late,
+    /// as will be found again.
+    pub(super) fn first_turn<'a>(
+        &self,
+        message: &Outgoing,
+        first: Option<&(&'a Sender, &'a Provider)>,
+        until: Instant,
+    ) -> Option<(Turned, Writes<'a>)> {
+        let (sender, provider) = first?;
+        let begun = Instant::now();
+        let limit = super::attempt::ms(message.letter.attempt_ms).min(until - begun);
+        let now = self.0.store.now_ms();
+        if now >= message.valid_until_ms || self.0.health.rests(&sender.name, now).is_some() {
+            return None;
+        }
+        let wait = self.wait(sender, provider, message, limit)?;
+        // Whether a template is needed is asked before anything is said to be written.
+        let written = wait <= NOW && sender.template.is_none();
+        Some((Turned { at: begun + wait, written }, Writes::by(sender)))
+    }
+
+    /// How long until the sender's next turn, which is taken; `None`: it is beyond `limit`.
+    pub(super) fn wait(
+        &self,
+        sender: &Sender,
+        provider: &Provider,
+        message: &Outgoing,
+        limit: Duration,
+    ) -> Option<Duration> {
+        let weight = provider.weight(&message.letter.text);
+        let now = self.0.store.now_ms();
+        self.0.throttle.turn(&sender.name, sender.per_second, weight, now, limit)
+    }
+
+    /// Whether a row that says its request was about to be written was committed, nobody knows; no
+    /// byte was, and the row is not to say so.
+    pub(super) fn unwrite_if_committed(&self, message_id: String, try_no: i64) {
+        let store = self.0.store.clone();
+        tokio::spawn(async move {
+            for look in LOOKS {
+                tokio::time::sleep(look).await;
+                if let Ok(Some(_)) = store.never_wrote(&message_id, try_no).await {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+impl TextConfig {
+    /// Who is asked for a message, one after the other.
+    pub(super) fn senders_of(&self, message: &Outgoing) -> Vec<(&Sender, &Provider)> {
+        self.senders_for(&message.business, message.to.region(), &message.letter.via)
+    }
+}
