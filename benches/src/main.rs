@@ -37,9 +37,6 @@ struct Args {
     /// The generator's core.
     #[arg(long, default_value_t = 1)]
     own_core: usize,
-    /// Texts: ask within the measured time, too, whether each may be offered.
-    #[arg(long)]
-    questions: bool,
     /// Leave the engine's folder, with its log and database.
     #[arg(long)]
     keep: bool,
@@ -98,7 +95,6 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         own_core: args.own_core,
         measured: Duration::from_secs(args.seconds),
         calls: args.calls,
-        questions: args.questions,
         keep: args.keep,
     };
     let all = [

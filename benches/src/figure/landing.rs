@@ -32,7 +32,7 @@ pub fn landing(options: &Options) -> anyhow::Result<Vec<Figure>> {
     let provider = Provider::start()?;
     let engine =
         Engine::start(&Setup { provider: Some(provider.at()), ..options.setup() }, NOBODY)?;
-    ask_for(&[engine.http()], 0, LINKS, 100.0, None)?;
+    ask_for(&[engine.http()], 0, LINKS, 100.0)?;
     let texts = provider.taken();
     let paths = texts.iter().map(|text| text.text.find("/l/").map(|at| &text.text[at..]));
     let paths = paths.collect::<Option<Vec<&str>>>().context("a text without a link")?;

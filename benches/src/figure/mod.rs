@@ -52,8 +52,6 @@ pub struct Options {
     pub measured: Duration,
     /// Calls at once; `None`: as the figure says.
     pub calls: Option<u64>,
-    /// It is asked within the measured time whether texts may be offered, too.
-    pub questions: bool,
     /// Leave the engine's folder.
     pub keep: bool,
 }

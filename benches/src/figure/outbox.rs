@@ -1,7 +1,6 @@
 //! How many texts a second go out, each with its receipt.
 //!
-//! They are asked for as an old IVR does: whether a caller may be offered one, which is no part of
-//! the text and is asked before it is measured unless wanted otherwise, and then the text.
+//! They are asked for as an old IVR does: whether a caller may be offered one, and then the text.
 
 use std::{
     collections::BTreeMap,
@@ -28,12 +27,8 @@ const ON_POSTGRES: f64 = 800.0;
 const NODES: usize = 4;
 /// More than is to be reached is asked for, by this factor.
 const MORE: f64 = 1.1;
-/// Connections of those who ask.
-const CLIENTS: usize = 64;
-/// Connections of those who ask an engine whether texts may be offered, before.
-const QUESTIONERS: usize = 4;
-/// What the questions left is written within this time.
-const WRITTEN: Duration = Duration::from_secs(1);
+/// Connections of those who ask: callers do not wait for each other.
+const CLIENTS: usize = 512;
 /// Receipts of what was taken are given so long.
 const RECEIPTS: Duration = Duration::from_secs(30);
 
@@ -83,14 +78,9 @@ fn run(
     let rate = goal * MORE;
     let count = (rate * options.measured.as_secs_f64()) as u64;
     let at: Vec<SocketAddr> = engines.iter().map(Engine::http).collect();
-    let offers = match options.questions {
-        true => None,
-        false => Some(offers(&at, 0, count)?),
-    };
-    thread::sleep(WRITTEN);
     let before = accounts(engines)?;
     let began = Instant::now();
-    let asked = ask_for(&at, 0, count, rate, offers.as_deref())?;
+    let asked = ask_for(&at, 0, count, rate)?;
     let all_told = |receipts: &BTreeMap<u16, u64>| receipts.values().sum::<u64>() >= count;
     let give_up = Instant::now() + RECEIPTS;
     while !all_told(&provider.receipts()) && Instant::now() < give_up {
@@ -112,7 +102,7 @@ fn run(
     let ms = |share| f64::from(quantile(&asked.times_us, share)) / 1_000.0;
     let engines = before.iter().zip(&after).map(|(before, after)| told(&after.since(before)));
     let details = json!({
-        "asked_per_second": rate, "questions_within": options.questions, "texts": count, "seconds": seconds, "lost": 0, "doubled": doubled,
+        "asked_per_second": rate, "texts": count, "seconds": seconds, "lost": 0, "doubled": doubled,
         "receipts": count, "answered_ms": { "p50": ms(0.5), "p99": ms(0.99), "max": ms(1.0) },
         "engines": engines.collect::<Vec<_>>(),
     });
@@ -131,89 +121,51 @@ pub(super) struct Asked {
     pub times_us: Vec<u32>,
 }
 
-/// Asks for texts to the callers from `first` on, `rate` of them a second, each of the engine whose
-/// turn it is; `offers`: what each takes up, else it is asked for first.
+/// Asks for texts to the callers from `first` on, `rate` of them a second.
 pub(super) fn ask_for(
     engines: &[SocketAddr],
     first: u32,
     count: u64,
     rate: f64,
-    offers: Option<&[String]>,
 ) -> anyhow::Result<Asked> {
-    let next: Vec<AtomicU64> = engines.iter().map(|_| AtomicU64::new(0)).collect();
+    let next = AtomicU64::new(0);
     let began = Instant::now();
     let one = |client: usize| -> anyhow::Result<Asked> {
-        let engine = client % engines.len();
-        let mut connection = Client::connect(engines[engine])?;
+        let mut connection = Client::connect(engines[client % engines.len()])?;
         let mut asked = Asked { messages: Vec::new(), times_us: Vec::new() };
         loop {
-            let turn = next[engine].fetch_add(1, Ordering::Relaxed);
-            let n = turn * engines.len() as u64 + engine as u64;
+            let n = next.fetch_add(1, Ordering::Relaxed);
             if n >= count {
                 return Ok(asked);
             }
             let due = began + Duration::from_secs_f64(n as f64 / rate);
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            let message = match offers {
-                Some(offers) => text(&mut connection, &offers[n as usize])?,
-                None => {
-                    let offer = offer(&mut connection, first + n as u32)?;
-                    text(&mut connection, &offer)?
-                }
-            };
+            let message = text(&mut connection, &number_of(first + n as u32))?;
             asked.messages.push(message);
             asked.times_us.push(due.elapsed().as_micros() as u32);
         }
     };
     let mut all = Asked { messages: Vec::new(), times_us: Vec::new() };
-    for asked in at_once(CLIENTS, one)? {
-        all.messages.extend(asked.messages);
-        all.times_us.extend(asked.times_us);
-    }
+    thread::scope(|scope| {
+        let one = &one;
+        let clients: Vec<_> = (0..CLIENTS).map(|n| scope.spawn(move || one(n))).collect();
+        for client in clients {
+            let asked = client.join().map_err(|_| anyhow::anyhow!("a client ended"))??;
+            all.messages.extend(asked.messages);
+            all.times_us.extend(asked.times_us);
+        }
+        anyhow::Ok(())
+    })?;
     all.times_us.sort_unstable();
     Ok(all)
 }
 
-/// Asks the engines in turn whether the callers from `first` on may be offered a text; the offers.
-fn offers(engines: &[SocketAddr], first: u32, count: u64) -> anyhow::Result<Vec<String>> {
-    let askers = QUESTIONERS * engines.len();
-    let one = |asker: usize| {
-        let mut connection = Client::connect(engines[asker % engines.len()])?;
-        let own = (asker as u64..count).step_by(askers);
-        own.map(|n| offer(&mut connection, first + n as u32)).collect::<anyhow::Result<Vec<_>>>()
-    };
-    let by_asker = at_once(askers, one)?;
-    let mut by_asker: Vec<_> = by_asker.into_iter().map(Vec::into_iter).collect();
-    (0..count as usize).map(|n| by_asker[n % askers].next().context("no offer")).collect()
-}
-
-/// Runs so many at once.
-fn at_once<T: Send>(
-    count: usize,
-    one: impl Fn(usize) -> anyhow::Result<T> + Sync,
-) -> anyhow::Result<Vec<T>> {
-    thread::scope(|scope| {
-        let one = &one;
-        let all: Vec<_> = (0..count).map(|n| scope.spawn(move || one(n))).collect();
-        let joined = all.into_iter().map(|one| match one.join() {
-            Ok(done) => done,
-            Err(_) => Err(anyhow::anyhow!("a client ended")),
-        });
-        joined.collect()
-    })
-}
-
-/// Asks whether a caller may be offered a text; the offer.
-fn offer(client: &mut Client, caller: u32) -> anyhow::Result<String> {
-    let asked = json!({ "number": number_of(caller), "called": TEXT });
-    let offer = post(client, "/v1/eligibility", &asked)?;
-    let id = offer["offer_id"].as_str().with_context(|| format!("no offer: {offer}"))?;
-    Ok(id.to_owned())
-}
-
 /// Asks for one text; its id.
-fn text(client: &mut Client, offer: &str) -> anyhow::Result<String> {
-    let sent = post(client, "/v1/invite", &json!({ "offer_id": offer }))?;
+fn text(client: &mut Client, number: &str) -> anyhow::Result<String> {
+    let asked = json!({ "number": number, "called": TEXT });
+    let offer = post(client, "/v1/eligibility", &asked)?;
+    let wanted = json!({ "offer_id": offer["offer_id"] });
+    let sent = post(client, "/v1/invite", &wanted)?;
     let id = sent["message_id"].as_str().with_context(|| format!("no text: {sent}"))?;
     Ok(id.to_owned())
 }

@@ -15,8 +15,8 @@ use crate::{
     now_ms,
 };
 
-/// Threads that post.
-const POSTERS: usize = 8;
+/// Threads that post at most; each waits for its answer.
+const POSTERS: usize = 64;
 /// How old a receipt is that is too old to be believed, ms.
 const STALE_MS: i64 = 6 * 60_000;
 
@@ -41,25 +41,26 @@ struct Queue {
     usually: Option<Vec<Tell>>,
     webhooks: Option<String>,
     statuses: BTreeMap<u16, u64>,
+    posters: usize,
+    idle: usize,
+    /// One of the idle waits for the time of the earliest; the others for its end.
+    is_watched: bool,
 }
 
 /// Posts what is due.
 #[derive(Default)]
 pub(crate) struct Poster {
     queue: Mutex<Queue>,
-    more: Condvar,
+    /// Another is the earliest.
+    sooner: Condvar,
+    /// Nobody watches.
+    unwatched: Condvar,
 }
 
 impl Poster {
     /// From now on this is told of each message, and what numbers choose.
-    pub fn tells(self: &Arc<Self>, usually: Vec<Tell>) {
-        if self.queue().usually.replace(usually).is_some() {
-            return;
-        }
-        for _ in 0..POSTERS {
-            let poster = Arc::clone(self);
-            thread::spawn(move || poster.post_all());
-        }
+    pub fn tells(&self, usually: Vec<Tell>) {
+        self.queue().usually = Some(usually);
     }
 
     pub fn usually(&self) -> Vec<Tell> {
@@ -81,7 +82,7 @@ impl Poster {
     }
 
     /// Tells it when it is due; at once where it comes before the answer.
-    pub fn take(&self, job: Job) {
+    pub fn take(self: &Arc<Self>, job: Job) {
         if self.queue().usually.is_none() {
             return;
         }
@@ -91,27 +92,47 @@ impl Poster {
         let mut queue = self.queue();
         queue.number += 1;
         let due = Due { at: Instant::now() + job.tell.after, number: queue.number, job };
+        let earliest = queue.due.peek().is_none_or(|first| due > *first);
         queue.due.push(due);
-        drop(queue);
-        self.more.notify_one();
+        self.see_to(&mut queue);
+        if earliest {
+            self.sooner.notify_one();
+        }
+    }
+
+    /// One is idle whenever something is due, as far as there may be more of them.
+    fn see_to(self: &Arc<Self>, queue: &mut Queue) {
+        if queue.idle == 0 && queue.posters < POSTERS && !queue.due.is_empty() {
+            queue.posters += 1;
+            // It is idle from now on.
+            queue.idle += 1;
+            let poster = Arc::clone(self);
+            thread::spawn(move || poster.post_all());
+        }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn post_all(&self) {
+    fn post_all(self: &Arc<Self>) {
         let mut clients = BTreeMap::new();
         loop {
             let job = self.next();
             self.post(&job, &mut clients);
+            self.queue().idle += 1;
         }
     }
 
     /// Waits for what is due next.
-    fn next(&self) -> Job {
+    fn next(self: &Arc<Self>) -> Job {
         let mut queue = self.queue();
         loop {
+            if queue.is_watched {
+                let waited = self.unwatched.wait(queue);
+                queue = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
             let wait = match queue.due.peek() {
                 Some(due) => due.at.saturating_duration_since(Instant::now()),
                 None => Duration::from_secs(3_600),
@@ -119,10 +140,15 @@ impl Poster {
             if wait.is_zero()
                 && let Some(due) = queue.due.pop()
             {
+                queue.idle -= 1;
+                self.see_to(&mut queue);
+                self.unwatched.notify_one();
                 return due.job;
             }
-            let waited = self.more.wait_timeout(queue, wait);
+            queue.is_watched = true;
+            let waited = self.sooner.wait_timeout(queue, wait);
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+            queue.is_watched = false;
         }
     }
 

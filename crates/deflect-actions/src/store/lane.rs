@@ -1,7 +1,8 @@
 //! Work of one kind on PostgreSQL, done for all who ask for it while the database is busy with the
 //! work of others before them: they share one statement, and one commit.
 //!
-//! Who comes alone waits for nobody. It is what [`super::group`] is for a file.
+//! Who comes alone waits for nobody; only where so many come that sharing counts, each statement
+//! waits for more. It is what [`super::group`] is for a file.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -17,6 +18,11 @@ use super::{Store, StoreError};
 
 /// Done by one statement at most.
 const MOST: usize = 64;
+/// Where at least [`BUSY`] came within this time, or within the one before …
+const WINDOW: Duration = Duration::from_millis(200);
+const BUSY: u32 = 20;
+/// … a statement begins so long after the one before.
+const REST: Duration = Duration::from_millis(40);
 /// A statement that takes longer is not waited for by who comes after it …
 const SLOW: Duration = Duration::from_millis(100);
 /// … as long as there are fewer of them at once.
@@ -46,7 +52,16 @@ struct Queue<W: Work> {
     /// How many statements are under way, and when the last of them began.
     running: usize,
     began: Option<Instant>,
-    linger: Duration,
+    rate: Rate,
+}
+
+/// How many come.
+#[derive(Debug)]
+struct Rate {
+    since: Instant,
+    count: u32,
+    /// In the time before.
+    before: u32,
 }
 
 struct Waiting<W: Work> {
@@ -60,6 +75,14 @@ impl<W: Work> Clone for Lane<W> {
     }
 }
 
+impl<W: Work> Default for Lane<W> {
+    fn default() -> Self {
+        let rate = Rate { since: Instant::now(), count: 0, before: 0 };
+        let queue = Queue { waiting: VecDeque::new(), running: 0, began: None, rate };
+        Self(Arc::new(Mutex::new(queue)))
+    }
+}
+
 impl<W: Work> fmt::Debug for Lane<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queue = self.lock();
@@ -68,12 +91,6 @@ impl<W: Work> fmt::Debug for Lane<W> {
 }
 
 impl<W: Work> Lane<W> {
-    /// `linger`: who comes first waits so long for others.
-    pub fn new(linger: Duration) -> Self {
-        let queue = Queue { waiting: VecDeque::new(), running: 0, began: None, linger };
-        Self(Arc::new(Mutex::new(queue)))
-    }
-
     /// Waits until it is done, with the work of others. Who stops waiting before it was begun has
     /// it not done.
     pub async fn run(&self, store: &Store, work: W) -> Result<W::Done, StoreError> {
@@ -93,14 +110,20 @@ impl<W: Work> Lane<W> {
 impl<W: Work> Queue<W> {
     /// Whether one more is to see to what waits.
     fn takes(&mut self, waiting: Waiting<W>) -> bool {
+        self.rate.one_more(Instant::now());
         self.waiting.push_back(waiting);
         let slow = || self.began.is_some_and(|began| began.elapsed() > SLOW);
         let more = self.running == 0 || (self.running < AT_ONCE && slow());
-        if more {
-            self.running += 1;
-            self.began = Some(Instant::now());
-        }
+        self.running += usize::from(more);
         more
+    }
+
+    /// How long the next statement waits for more.
+    fn rest(&self, now: Instant) -> Duration {
+        match self.began {
+            Some(began) if self.rate.is_busy() => REST.saturating_sub(now - began),
+            _ => Duration::ZERO,
+        }
     }
 
     /// What the next statement does, in the order of its keys.
@@ -129,6 +152,21 @@ impl<W: Work> Queue<W> {
     }
 }
 
+impl Rate {
+    fn one_more(&mut self, now: Instant) {
+        let over = now - self.since;
+        if over >= WINDOW {
+            self.before = if over < 2 * WINDOW { self.count } else { 0 };
+            (self.since, self.count) = (now, 0);
+        }
+        self.count += 1;
+    }
+
+    fn is_busy(&self) -> bool {
+        self.count.max(self.before) >= BUSY
+    }
+}
+
 /// One that sees to what waits until nothing does.
 struct Running<W: Work> {
     lane: Lane<W>,
@@ -145,10 +183,10 @@ impl<W: Work> Drop for Running<W> {
 
 impl<W: Work> Running<W> {
     async fn run(mut self, store: Store) {
-        let linger = self.lane.lock().linger;
         loop {
-            if !linger.is_zero() {
-                tokio::time::sleep(linger).await;
+            let rest = self.lane.lock().rest(Instant::now());
+            if !rest.is_zero() {
+                tokio::time::sleep(rest).await;
             }
             let batch = {
                 let mut queue = self.lane.lock();

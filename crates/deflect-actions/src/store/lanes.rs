@@ -1,39 +1,54 @@
 //! What is done for many at once on PostgreSQL.
 
-use std::time::Duration;
-
 use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
 
 use super::{
     Sharing, Store, StoreError,
-    bulk::Arrays,
+    bulk::{Arrays, Bulk},
     lane::{Lane, Work},
     message::{Commit, Learned, Settle},
+    remote_offer::Claim,
     together::{Value, bind, number, renamed},
 };
 
-/// A receipt waits so long for others: its provider has time.
-const RECEIPTS: Duration = Duration::from_millis(5);
-
 /// A lane for each kind of work that a text needs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lanes {
     pub commits: Lane<Commit>,
     pub news: Lane<Learned>,
     pub receipts: Lane<Settle>,
     pub pasts: Lane<Ask>,
     pub histories: Lane<Ask>,
+    pub offers: Lane<Insert>,
+    pub claims: Lane<Claim>,
 }
 
-impl Default for Lanes {
-    fn default() -> Self {
-        Self {
-            commits: Lane::new(Duration::ZERO),
-            news: Lane::new(Duration::ZERO),
-            receipts: Lane::new(RECEIPTS),
-            pasts: Lane::new(Duration::ZERO),
-            histories: Lane::new(Duration::ZERO),
-        }
+/// A row of the one table of its lane.
+#[derive(Debug)]
+pub(super) struct Insert(&'static Bulk, Vec<Value>);
+
+impl Insert {
+    pub fn of(table: &'static Bulk, values: Vec<Value>) -> Self {
+        Self(table, values)
+    }
+}
+
+impl Work for Insert {
+    type Done = ();
+
+    fn key(&self) -> Option<&str> {
+        None
+    }
+
+    async fn do_all(store: &Store, all: &[Self]) -> Result<Vec<()>, StoreError> {
+        let Some(Self(table, _)) = all.first() else { return Ok(Vec::new()) };
+        let rows: Vec<&[Value]> = all.iter().map(|insert| &insert.1[..]).collect();
+        let mut arrays = Arrays::default();
+        let sql = table.of_arrays(&mut arrays, &rows);
+        let query = sqlx::query(AssertSqlSafe(sql));
+        let query = arrays.values().into_iter().fold(query, bind);
+        query.execute(&mut *store.conn().await?).await?;
+        Ok(vec![(); all.len()])
     }
 }
 

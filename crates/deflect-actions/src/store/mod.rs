@@ -66,7 +66,7 @@ pub use opt_out::{OptOutOrder, OptOutView};
 pub use queries::{Cell, Report, UnknownQuery};
 pub use rating::{Question, rating_rows};
 pub use reach::Reach;
-pub use remote_offer::OfferClaim;
+pub use remote_offer::{OfferAnswered, OfferClaim};
 pub use reseal::Resealed;
 pub use retention::{Retention, Swept};
 pub use revision::{FlowServed, Revision};

@@ -29,6 +29,8 @@ pub enum Row {
     FollowUp(super::FollowUpRow),
     /// A limit bit.
     LimitHit(LimitHit),
+    /// What came of an offer to a caller of another IVR; who it was for is forgotten.
+    OfferAnswered(super::OfferAnswered),
 }
 
 /// A limit that bit.

@@ -7,6 +7,7 @@ use sqlx::AnyConnection;
 use super::{
     FollowUpRow, LinkSeen, NodeInfo, StoreError,
     bulk::{Bulk, SIZES},
+    remote_offer::{ANSWERED, answered},
     rows::{
         CallEnded, CallInput, CallProgress, CallStarted, ContactRow, LimitHit, OfferRow,
         OutcomeRow, Row, StepRow,
@@ -134,6 +135,7 @@ pub(super) fn parts(node: &NodeInfo, rows: &[Row]) -> [Part; 4] {
         (&INPUT, pick(|_, row| input(row))),
         (&CONTACT, pick(|_, row| contact(row))),
         (&LIMIT_HIT, pick(|_, row| limit_hit_of(row).map(limit_hit))),
+        (&ANSWERED, pick(|_, row| answered_of(row))),
         (&LINK_SEEN, merged_visits(rows)),
         (&PROGRESS, merged_progress(rows, &ends).iter().map(progress).collect()),
     ];
@@ -341,6 +343,11 @@ fn limit_hit(row: &LimitHit) -> Vec<Value> {
     let LimitHit { hit_id, at_ms, call_id, rule, scope, scope_key } = row;
     let call_id = Value::Text(call_id.clone());
     vec![text(hit_id), number(*at_ms), call_id, text(rule), text(scope), text(scope_key)]
+}
+
+fn answered_of(row: &Row) -> Option<Vec<Value>> {
+    let Row::OfferAnswered(row) = row else { return None };
+    Some(answered(row))
 }
 
 /// The first fetch of each page.

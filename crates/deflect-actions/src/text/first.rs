@@ -11,8 +11,8 @@ use crate::{
     store::message::{Outgoing, Writes},
 };
 
-/// A turn within this time is now: a commit takes as long.
-const NOW: Duration = Duration::from_millis(5);
+/// A turn within this time is now: a commit that is shared takes as long.
+const NOW: Duration = Duration::from_millis(40);
 /// A commit of which nobody knows whether it took place is looked for so often, after so long.
 const LOOKS: [Duration; 4] =
     [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];

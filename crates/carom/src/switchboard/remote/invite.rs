@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deflect_actions::store::{OfferClaim, StoreError};
+use deflect_actions::store::{OfferAnswered, OfferClaim, Row, StoreError};
 use ivr_runtime::{call::TextOutcome, key::Key};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -57,15 +57,18 @@ impl RemoteCalls {
             OfferClaim::Gone => return Err(NoOffer::Gone),
         };
         let came = self.take_up(snapshot, offer_id, &question, wanted).await;
-        let noted = match &came {
-            Ok(invited) => {
-                let answer = serde_json::to_string(invited).unwrap_or_default();
-                store.answer_offer(offer_id, key, &answer).await
+        match &came {
+            // Whoever asks again meanwhile waits for it.
+            Ok(invited) => self.services.store(Row::OfferAnswered(OfferAnswered {
+                offer_id: offer_id.to_owned(),
+                key: key.to_owned(),
+                answer: serde_json::to_string(invited).unwrap_or_default(),
+            })),
+            Err(_) => {
+                if let Err(error) = store.release_offer(offer_id, key).await {
+                    tracing::warn!(%error, call = offer_id, "an offer stays taken");
+                }
             }
-            Err(_) => store.release_offer(offer_id, key).await,
-        };
-        if let Err(error) = noted {
-            tracing::warn!(%error, call = offer_id, "what came of an invite is not kept");
         }
         came
     }

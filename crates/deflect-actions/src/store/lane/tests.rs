@@ -96,7 +96,7 @@ impl Rig {
         let url = format!("sqlite:{}/unused.db", folder.path().display());
         let keys = Keys::new(Seal::from_secret(b"seal"), 90, BTreeMap::new());
         let store = Store::connect(&url, keys, node, Clock::default()).unwrap();
-        Self { lane: Lane::new(Duration::ZERO), store, seen: Seen::default(), _folder: folder }
+        Self { lane: Lane::default(), store, seen: Seen::default(), _folder: folder }
     }
 
     /// Runs them all at once, in this order; how each went.
@@ -199,4 +199,32 @@ async fn a_slow_statement_is_not_waited_for() {
     assert_eq!(rig.run(&["quick"], SHORT).await, [Ok(5)]);
     assert!(begun.elapsed() < 2 * SHORT, "{:?}", begun.elapsed());
     assert_eq!(slow.await.unwrap().unwrap(), 4);
+}
+
+#[test]
+fn where_many_come_a_statement_waits_for_more_and_where_few_come_none_does() {
+    let start = Instant::now();
+    let mut queue = Queue::<Named> {
+        waiting: VecDeque::new(),
+        running: 0,
+        began: Some(start),
+        rate: Rate { since: start, count: 0, before: 0 },
+    };
+    let mut rests = Vec::new();
+    // 200 a second for a second, then 50 a second, then one long after.
+    let come = (0..200).map(|n| n * 5).chain((0..40).map(|n| 1_000 + n * 20)).chain([9_000]);
+    for ms in come.map(Duration::from_millis) {
+        let now = start + ms;
+        queue.rate.one_more(now);
+        queue.began = Some(now);
+        rests.push(!queue.rest(now).is_zero());
+    }
+    assert!(rests[..BUSY as usize - 1].iter().all(|rest| !rest), "too few yet");
+    assert!(rests[BUSY as usize..200].iter().all(|rest| *rest));
+    assert!(rests[220..].iter().all(|rest| !rest));
+    // No longer than a statement begins after the one before.
+    queue.rate = Rate { since: start, count: BUSY, before: 0 };
+    queue.began = Some(start);
+    let rests = [0, 30, 40, 50].map(|ms| queue.rest(start + Duration::from_millis(ms)).as_millis());
+    assert_eq!(rests, [40, 10, 0, 0]);
 }
