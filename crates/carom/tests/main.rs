@@ -55,6 +55,7 @@ mod numbers;
 mod offers;
 mod operate;
 mod operator;
+mod opt_out_key;
 mod overload;
 mod own_tables;
 mod phone;

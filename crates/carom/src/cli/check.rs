@@ -8,7 +8,7 @@ use ivr_runtime::{diagnose::Code, proof};
 use super::{ConfigArg, root::CONFIGURATION, sarif};
 use crate::{
     config::{self, CheckReport, Snapshot},
-    node::clock::wall_ms,
+    node::{clock::wall_ms, opt_outs},
 };
 
 /// Arguments of `carom check`.
@@ -72,6 +72,11 @@ impl CheckArgs {
         if let Some(snapshot) = snapshot.as_ref().filter(|_| self.online) {
             let asking = config::ask_destinations(snapshot, wall_ms());
             report.findings.extend(super::run::runtime()?.block_on(asking));
+        }
+        if let Some(snapshot) = &snapshot {
+            let path = config.as_ref().map_or_else(String::new, |path| path.display().to_string());
+            let looking = opt_outs::lists_of_other_keys(&path, &snapshot.config, self.online);
+            report.findings.extend(super::run::runtime()?.block_on(looking));
         }
         if self.strict {
             report.raise(Code::W08);

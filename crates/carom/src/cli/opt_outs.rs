@@ -31,6 +31,15 @@ enum Command {
     Add(OneArgs),
     /// A number may get texts again.
     Remove(OneArgs),
+    /// Take the present `opt_out_key` for that of the list, where that one is lost: who is on the
+    /// list is then found no more, and is to be imported anew.
+    AcceptKey {
+        /// X of [business.X]; left out, all whose key is another.
+        #[arg(long, value_name = "X")]
+        business: Option<String>,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
     /// Take opt-outs from a CSV file, all or none.
     Import {
         /// Its first line names the columns: `number`, and if wanted `business` and `topic`.
@@ -82,7 +91,7 @@ struct OfArgs {
 }
 
 impl OptOutsArgs {
-    /// `carom opt-outs [list|add|remove|import]`.
+    /// `carom opt-outs [list|add|remove|accept-key|import]`.
     ///
     /// # Errors
     /// No node runs, its store is down, or something that was given is not understood.
@@ -98,6 +107,9 @@ impl OptOutsArgs {
             Some(Command::Remove(one)) => {
                 let entry = entry(one.number, one.of);
                 one.node.print(&Request::RemoveOptOut { entry })
+            }
+            Some(Command::AcceptKey { business, node }) => {
+                node.print(&Request::AcceptOptOutKey { business })
             }
             Some(Command::Import { file, of, country, node }) => {
                 let name = file.display();

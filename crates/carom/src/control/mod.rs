@@ -77,6 +77,11 @@ pub enum Request {
         /// Who, of what; without a topic of anything.
         entry: OptOutEntry,
     },
+    /// The present key of an opt-out list is that of the list from now on.
+    AcceptOptOutKey {
+        /// `X` of `[business.X]`; `None`: of all.
+        business: Option<String>,
+    },
     /// Blanks all that is known of a number.
     Erase {
         /// E.164.

@@ -60,6 +60,9 @@ impl Desk {
             Request::OptOuts { business, limit } => self.opt_outs(business.as_deref(), limit).await,
             Request::AddOptOuts { entries, via } => self.add_opt_outs(entries, &via, user).await,
             Request::RemoveOptOut { entry } => self.remove_opt_out(&entry, user).await,
+            Request::AcceptOptOutKey { business } => {
+                self.accept_opt_out_key(business.as_deref(), user).await
+            }
             Request::Erase { number, business } => {
                 self.erase(&number, business.as_deref(), user).await
             }

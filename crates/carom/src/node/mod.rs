@@ -12,7 +12,7 @@ pub mod log;
 mod mailbox;
 mod metric_names;
 pub mod on_paper;
-mod opt_outs;
+pub mod opt_outs;
 mod outbox;
 mod parts;
 pub mod rating;

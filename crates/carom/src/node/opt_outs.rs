@@ -1,14 +1,20 @@
 //! Who wants no texts, and who is to be forgotten, by the operator's word.
 
+use std::{fs, path::Path};
+
 use deflect_actions::{
-    keys::Keys,
-    store::{Erased, OptOutOrder, StoreError},
+    keys::{Keys, opt_out_check},
+    store::{Erased, OptOutOrder, StoreError, unknown_opt_out_keys},
 };
+use ivr_runtime::diagnose::{Code, Finding};
 use message_text::E164;
 use serde_json::json;
 
 use super::desk::{Desk, data};
-use crate::control::{OptOutEntry, Reply};
+use crate::{
+    config::{Config, SecretRef},
+    control::{OptOutEntry, Reply},
+};
 
 impl Desk {
     pub(super) async fn opt_outs(&self, business: Option<&str>, limit: u32) -> Reply {
@@ -81,6 +87,28 @@ impl Desk {
         }
     }
 
+    pub(super) async fn accept_opt_out_key(&self, business: Option<&str>, who: &str) -> Reply {
+        let lost = match self.businesses(business) {
+            Ok(all) => all,
+            Err(why) => return Reply::Error(why),
+        };
+        let store = &self.services.store;
+        let lost: Vec<_> =
+            lost.into_iter().filter(|name| store.is_opt_out_list_lost(name)).collect();
+        for name in &lost {
+            if let Err(error) = store.accept_opt_out_key(name, who).await {
+                return Reply::Error(format!("not accepted: {error}"));
+            }
+        }
+        match lost.as_slice() {
+            [] => Reply::Error("each list was written with the key that it has".into()),
+            names => Reply::Done(format!(
+                "accepted for {}: what was written with another key is not found, import it anew",
+                names.join(", ")
+            )),
+        }
+    }
+
     /// Blanks what is known of a number; its opt-outs stay.
     pub(super) async fn erase(&self, number: &str, business: Option<&str>, who: &str) -> Reply {
         let (number, businesses) = match (parsed(number), self.businesses(business)) {
@@ -114,6 +142,52 @@ impl Desk {
 
     fn businesses<'a>(&'a self, name: Option<&'a str>) -> Result<Vec<&'a str>, String> {
         businesses(self.services.store.keys(), name)
+    }
+}
+
+/// E18 of each business whose opt-out list was written with another key than it has now. What is not
+/// there yet, the database or a key, is no fault; PostgreSQL is asked where `online`.
+pub async fn lists_of_other_keys(path: &str, config: &Config, online: bool) -> Vec<Finding> {
+    let url = config.store.url.reveal();
+    let file = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    if file.map_or(!online, |file| !Path::new(file).is_file()) {
+        return Vec::new();
+    }
+    let keys = config.businesses.iter().filter_map(|business| {
+        let key = match &business.opt_out_key {
+            SecretRef::File(path) => fs::read(path).ok()?.trim_ascii_end().to_vec(),
+            SecretRef::Env(_) => business.opt_out_key.resolve().ok()?.reveal().as_bytes().to_vec(),
+        };
+        let check = opt_out_check(&key, &business.brand);
+        Some((business.key.clone(), business.brand.clone(), check))
+    });
+    let finding = |code: Code, message: String, help: &str| Finding {
+        code,
+        severity: code.severity(),
+        file: path.to_owned(),
+        line: 1,
+        column: 1,
+        span: 0..0,
+        message,
+        help: help.to_owned(),
+        fix: None,
+    };
+    match unknown_opt_out_keys(url, &keys.collect::<Vec<_>>()).await {
+        Ok(unknown) => {
+            let help = "restore the key; if it is lost, `carom opt-outs accept-key`, and import the list anew";
+            let told = |name: String| {
+                let message = format!(
+                    "the opt-out list of `[business.{name}]` was written with another `opt_out_key`: \
+                     nobody on it would be found, and so nobody is texted"
+                );
+                finding(Code::E18, message, help)
+            };
+            unknown.into_iter().map(told).collect()
+        }
+        Err(error) => {
+            let message = format!("the opt-out list can't be read: {error}");
+            vec![finding(Code::E18, message, "")]
+        }
     }
 }
 

@@ -70,6 +70,13 @@ impl Keys {
         keyed(secret, self.brand(business), number.as_str())
     }
 
+    /// What tells the key of a business's opt-out list from another, and nothing of either.
+    #[must_use]
+    pub fn opt_out_check(&self, business: &str) -> String {
+        let keys = self.0.businesses.get(business);
+        opt_out_check(keys.map_or(&[][..], |keys| &keys.opt_out_key), self.brand(business))
+    }
+
     /// The brand of a business; empty where it is unknown.
     #[must_use]
     pub fn brand(&self, business: &str) -> &str {
@@ -106,6 +113,12 @@ impl fmt::Debug for BusinessKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BusinessKeys").field("brand", &self.brand).finish_non_exhaustive()
     }
+}
+
+/// The check value of a key of a brand's opt-out list, hex. No number hashes to it.
+#[must_use]
+pub fn opt_out_check(opt_out_key: &[u8], brand: &str) -> String {
+    keyed(opt_out_key, brand, "the key of this list")
 }
 
 /// HMAC-SHA-256 over brand and number, its first octets in hex.

@@ -138,6 +138,11 @@ fn sqlite_url(path: &str) -> Result<String, StoreError> {
     // Who called whom is nobody else's business. What keeps the file from being made is told when
     // it is opened, and again until it can be.
     let _ = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    Ok(encoded(path) + "?mode=rwc")
+}
+
+/// The address of a file.
+pub(super) fn encoded(path: &str) -> String {
     let mut url = "sqlite:".to_owned();
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
@@ -146,7 +151,7 @@ fn sqlite_url(path: &str) -> Result<String, StoreError> {
             let _ = write!(url, "%{byte:02X}");
         }
     }
-    Ok(url + "?mode=rwc")
+    url
 }
 
 fn hide_password(url: &str) -> String {

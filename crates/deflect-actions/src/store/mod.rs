@@ -45,6 +45,7 @@ mod write;
 mod writer;
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
@@ -62,7 +63,7 @@ pub use history::History;
 pub use hours::{HOURS_PREFIX, HoursChange, LONGEST_ONE_OFF, OneOff};
 pub use link::{LinkSeen, StoredLink};
 pub use messages::{MessageDetail, MessageView, ReceiptView};
-pub use opt_out::{OptOutOrder, OptOutView};
+pub use opt_out::{OptOutOrder, OptOutView, unknown_opt_out_keys};
 pub use queries::{Cell, Report, UnknownQuery};
 pub use rating::{Question, rating_rows};
 pub use reach::Reach;
@@ -127,6 +128,8 @@ struct Inner {
     strays: AtomicBool,
     /// The writer that was started last.
     spool: std::sync::RwLock<Option<writer::Spool>>,
+    /// Businesses whose opt-out list was written with another key.
+    lost_lists: std::sync::Mutex<BTreeSet<String>>,
 }
 
 /// How those who write at once share commits.
@@ -169,7 +172,7 @@ impl Store {
             db::Dialect::Sqlite => Sharing::Turns(Group::default()),
             db::Dialect::Postgres => Sharing::Lanes(Box::default()),
         };
-        let (retention, subscriptions, strays, spool) = Default::default();
+        let (retention, subscriptions, strays, spool, lost_lists) = Default::default();
         let inner = Inner {
             pool,
             dialect,
@@ -182,6 +185,7 @@ impl Store {
             subscriptions,
             strays,
             spool,
+            lost_lists,
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -201,6 +205,7 @@ impl Store {
         drop(conn);
         self.register().await?;
         self.finish_imports().await?;
+        self.check_opt_out_keys().await?;
         *ready = true;
         Ok(())
     }
@@ -232,6 +237,10 @@ impl Store {
     #[must_use]
     pub fn node(&self) -> &NodeInfo {
         &self.0.node
+    }
+
+    fn lost_lists(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.0.lost_lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The writer of this store; `None`: there is none, or it has ended.

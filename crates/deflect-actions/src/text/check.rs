@@ -43,6 +43,9 @@ impl TextService {
             return Err(TextOutcome::failed("too_long"));
         }
         let store = &self.0.store;
+        if store.is_opt_out_list_lost(&order.call.business) {
+            return Err(TextOutcome::failed("opt_out_list"));
+        }
         let keys = store.keys().caller_keys(&order.call.business, &to, now_ms);
         let dest = (keys.0.as_str(), keys.1.as_str());
         let since = now_ms - i64::from(order.repeat_after_minutes) * MINUTE_MS;

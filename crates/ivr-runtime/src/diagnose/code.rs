@@ -59,6 +59,8 @@ pub enum Code {
     E16,
     /// A field that nothing sets.
     E17,
+    /// An opt-out list of another key.
+    E18,
     /// Known, but not available yet.
     N01,
     /// A destination that does not work, or is not known to.
@@ -134,6 +136,7 @@ impl Code {
             | Self::E15
             | Self::E16
             | Self::E17
+            | Self::E18
             | Self::N01 => Severity::Error,
         }
     }
@@ -163,6 +166,7 @@ impl Code {
             Self::E15 => "a key with two meanings, or too many",
             Self::E16 => "a line in which nobody can tell when a person answers",
             Self::E17 => "a field that nothing sets",
+            Self::E18 => "an opt-out list that was written with another key",
             Self::N01 => "known, but not available yet",
             Self::W01 => "a destination that does not work, or is not known to",
             Self::W02 => "a link to a home page (generic-destination)",

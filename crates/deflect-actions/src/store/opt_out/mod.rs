@@ -1,9 +1,12 @@
 //! Who wants no texts.
 
 mod import;
+mod key;
 
 use message_text::E164;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+pub use self::key::unknown_opt_out_keys;
 
 use super::{Store, StoreError, audit::audit};
 use crate::keys::Keys;
