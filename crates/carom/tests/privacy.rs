@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use carom_blackbox::{
-    Answer, CONFIG, Engine, Place, Scenario, call, eventually, get,
+    Answer, CONFIG, Cluster, Database, Engine, Place, Scenario, call, eventually, get,
     twilio::{ACCOUNT, TOKEN, Twilio, post},
     web::{self, SAFARI},
 };
@@ -64,19 +64,32 @@ if_fails    = "agents"
 
 #[test]
 fn no_number_text_digit_or_token_is_in_logs_of_any_level_time_lines_metrics_or_the_database() {
+    search(&Place::new(), None);
+}
+
+#[test]
+fn no_number_text_digit_or_token_is_in_the_rows_the_files_or_the_log_of_postgresql() {
     let place = Place::new();
-    let twilio = Twilio::start(&place);
+    let cluster = Cluster::start(&place);
+    search(&place, Some(cluster));
+}
+
+/// Plays the calls, and looks everywhere.
+fn search(place: &Place, cluster: Option<Cluster>) {
+    let twilio = Twilio::start(place);
     let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
     let http = http.split_once("[http]").unwrap().1;
-    let config = format!("{before}{}\n[http]{http}", twilio.config(&place));
+    let config = format!("{before}{}\n[http]{http}", twilio.config(place));
     let config = format!("{config}public_url = \"http://{{engine}}:8080\"\n");
-    let mut engine = Engine::tracing(BIN, &place, &config, FLOW);
-    let pbx = Scenario::new("pbx-answers", place.pbx()).listen(&place);
+    let store = cluster.as_ref().map(|it| format!("[store]\nurl = \"{}\"\n", it.url()));
+    let config = config + &store.unwrap_or_default();
+    let mut engine = Engine::tracing(BIN, place, &config, FLOW);
+    let pbx = Scenario::new("pbx-answers", place.pbx()).listen(place);
 
     let uri = format!("sip:100@{}", place.engine());
     let [texted, forwarded, opted_out] = CALLERS.map(|number| format!("+44{number}"));
     let run =
-        |from: &str, args: &[&str]| call(BIN, &place, &uri, &[&["--from", from], args].concat());
+        |from: &str, args: &[&str]| call(BIN, place, &uri, &[&["--from", from], args].concat());
     let _ = run(&texted, &["--press", "1@1200ms"]);
     let typed: Vec<String> = DIGITS
         .chars()
@@ -92,19 +105,19 @@ fn no_number_text_digit_or_token_is_in_logs_of_any_level_time_lines_metrics_or_t
     let stop = [("From", texted.as_str()), ("To", "+447700900999"), ("Body", "stop")];
     let owned: Vec<_> = stop.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let signature = signature(TOKEN, &format!("http://{}:8080{inbound}", place.engine()), &owned);
-    assert!(post(&place, inbound, &stop, &signature).starts_with("HTTP/1.1 200"));
-    assert!(post(&place, inbound, &stop, "forged").starts_with("HTTP/1.1 403"));
+    assert!(post(place, inbound, &stop, &signature).starts_with("HTTP/1.1 200"));
+    assert!(post(place, inbound, &stop, "forged").starts_with("HTTP/1.1 403"));
     engine.idle();
     assert_eq!(twilio.posted_to(&texted).len(), 1);
     assert!(pbx.messages().contains("INVITE sip:agents@"));
     let text = twilio.posted_to(&texted)[0]["Body"].clone();
     let link = text.split_once(":8080").expect("a link").1.trim().to_owned();
     let token = link.strip_prefix("/l/").expect("a page of ours").to_owned();
-    let cookie = follows(&place, &link);
+    let cookie = follows(place, &link);
 
     let mut seen = vec![
-        ("metrics".to_owned(), get(&place, "/metrics")),
-        ("ready".to_owned(), get(&place, "/readyz")),
+        ("metrics".to_owned(), get(place, "/metrics")),
+        ("ready".to_owned(), get(place, "/readyz")),
     ];
     let ends: Vec<_> = engine.calls().iter().map(|call| call["end"].to_string()).collect();
     for end in ["deflected", "forwarded"] {
@@ -119,8 +132,12 @@ fn no_number_text_digit_or_token_is_in_logs_of_any_level_time_lines_metrics_or_t
     look(&engine, &mut seen);
     seen.push(("log".to_owned(), engine.log()));
     engine.kill();
-    look_into_files(&place, &mut seen);
-    let has_rows = |name: &str, text: &str| name.contains("carom.db") && text.contains("accepted");
+    look_into_files(place, &mut seen);
+    if let Some(cluster) = &cluster {
+        look_into_cluster(cluster, &mut seen);
+    }
+    let database = if cluster.is_some() { "rows of offer" } else { "carom.db" };
+    let has_rows = |name: &str, text: &str| name.contains(database) && text.contains("accepted");
     assert!(seen.iter().any(|(name, text)| has_rows(name, text)), "the calls are in the database");
     let log = &engine.log();
     assert!(log.contains("\"TRACE\"") && log.contains("\"DEBUG\""), "all is logged");
@@ -169,6 +186,21 @@ pub fn look_into_files(place: &Place, seen: &mut Vec<(String, String)>) {
         if path.is_file() {
             seen.push((path.display().to_string(), read(&path)));
         }
+    }
+}
+
+/// The rows of all its tables, then what it has written, packed as it is.
+fn look_into_cluster(cluster: &Cluster, seen: &mut Vec<(String, String)>) {
+    let database = Database::at(cluster.url());
+    let tables = "SELECT table_name::TEXT FROM information_schema.tables \
+                  WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
+    for table in database.texts(tables) {
+        let rows = format!("SELECT CAST(one AS TEXT) FROM \"{table}\" AS one");
+        seen.push((format!("rows of {table}"), database.texts(&rows).join("\n")));
+    }
+    cluster.down();
+    for path in cluster.files() {
+        seen.push((path.display().to_string(), read(&path)));
     }
 }
 

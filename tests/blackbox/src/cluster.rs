@@ -60,6 +60,19 @@ impl Cluster {
         self.does("pg_ctl", &["-m", "immediate", "stop"]);
     }
 
+    /// Its files: tables, what is written ahead of them, and its log.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let (mut open, mut files) = (vec![self.folder.clone()], Vec::new());
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { open.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+
     /// From now on it says nothing; its kernel still takes what is sent.
     pub fn freeze(&self) {
         self.signal("STOP");
