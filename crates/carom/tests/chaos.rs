@@ -15,6 +15,8 @@ use carom_blackbox::{
 };
 use deflect_actions::provider::twilio::signature;
 
+use crate::kill::taken;
+
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 /// A text's prompts are short, so that many calls fit into a test.
 const BRIEF: &str = "
@@ -74,8 +76,9 @@ fn x_08_with_the_database_locked_callers_get_a_person_and_the_rows_are_written_l
 fn x_08_postgresql_is_stopped_and_started_under_callers_and_none_is_trapped() {
     let place = Place::new();
     let cluster = Cluster::start(&place);
-    let config = format!("{CONFIG}\n[store]\nurl = \"{}\"\n", cluster.url());
-    let site = Site::new(&place, &config);
+    let twilio = Twilio::start(&place);
+    let store = format!("\n[store]\nurl = \"{}\"\n", cluster.url());
+    let site = Site::new(&place, &(twilio.engine_config(&place) + &store));
     let keys: Vec<&str> = ["1", "0", "1", ""].into_iter().cycle().take(24).collect();
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -94,8 +97,23 @@ fn x_08_postgresql_is_stopped_and_started_under_callers_and_none_is_trapped() {
     let database = Database::at(cluster.url());
     site.all_is_written(&database, 24);
     // Of a commit whose answer was lost nobody knows; its text is sent all the same, once.
-    let sent = "SELECT COUNT(*) FROM message WHERE state = 'delivered'";
-    assert!(database.number(sent) >= i64::try_from(deflected).unwrap());
+    settled(&database, &twilio);
+    let times = taken(&twilio);
+    assert!(times.values().all(|times| *times == 1), "sent twice: {times:?}");
+    let promised = "SELECT message_id FROM message WHERE call_id IN \
+                    (SELECT call_id FROM call WHERE end_reason = 'deflected') ORDER BY 1";
+    let promised = database.texts(promised);
+    assert_eq!(promised.len(), deflected);
+    assert!(promised.iter().all(|id| times.contains_key(id)), "said, and not sent: {times:?}");
+    let known = database.texts("SELECT message_id FROM message");
+    assert!(times.keys().all(|id| known.contains(id)), "sent, and not known: {times:?}");
+    for (url, sid) in callbacks(&twilio).iter().chain(&callbacks(&twilio)) {
+        assert!(delivered(&place, url, sid).starts_with("HTTP/1.1 204"));
+    }
+    let (all, receipts) = (i64::try_from(times.len()).unwrap(), "SELECT COUNT(*) FROM receipt");
+    assert_eq!(database.number(receipts), all, "each counts once");
+    let arrived = "SELECT COUNT(*) FROM message WHERE state = 'delivered'";
+    assert_eq!(database.number(arrived), all);
     eventually("the store is seen again", || {
         (site.engine.metric(&place, "carom_store_up") as i64 == 1).then_some(())
     });
@@ -137,14 +155,7 @@ fn receipts_told_while_postgresql_restarts_are_asked_for_again_and_each_counts_o
     let store = format!("\n[store]\nurl = \"{}\"\n", cluster.url());
     let site = Site::new(&place, &(twilio.engine_config(&place) + &store));
     site.calls(&["1"; 6]);
-    let told: Vec<(String, String)> = twilio
-        .taken()
-        .iter()
-        .map(|text| {
-            let url = text["status_callback"].as_str().unwrap();
-            (url.to_owned(), text["sid"].as_str().unwrap().to_owned())
-        })
-        .collect();
+    let told = callbacks(&twilio);
     assert_eq!(told.len(), 6);
     // As a provider that insists does: each receipt twice, again and again until it is taken.
     let refused = AtomicUsize::new(0);
@@ -152,11 +163,8 @@ fn receipts_told_while_postgresql_restarts_are_asked_for_again_and_each_counts_o
         for (url, sid) in told.iter().chain(&told) {
             let (place, refused) = (&place, &refused);
             scope.spawn(move || {
-                let form = [("MessageSid", sid.as_str()), ("MessageStatus", "delivered")];
-                let owned = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
-                let path = url.split_once(":8080").unwrap().1;
                 eventually_within(Duration::from_secs(40), "the receipt is taken", || {
-                    let answer = post(place, path, &form, &signature(TOKEN, url, &owned));
+                    let answer = delivered(place, url, sid);
                     let taken = answer.starts_with("HTTP/1.1 204");
                     assert!(taken || answer.starts_with("HTTP/1.1 503"), "{answer}");
                     refused.fetch_add(usize::from(!taken), Ordering::Relaxed);
@@ -173,6 +181,41 @@ fn receipts_told_while_postgresql_restarts_are_asked_for_again_and_each_counts_o
     let delivered = "SELECT COUNT(*) FROM message WHERE state = 'delivered'";
     eventually("all are delivered", || (database.number(delivered) == 6).then_some(()));
     assert_eq!(database.number("SELECT COUNT(*) FROM receipt"), 6, "each counts once");
+}
+
+/// Address and id that the provider's receipts of each text have.
+fn callbacks(twilio: &Twilio) -> Vec<(String, String)> {
+    let of = |text: &serde_json::Value| {
+        let url = text["status_callback"].as_str().unwrap();
+        (url.to_owned(), text["sid"].as_str().unwrap().to_owned())
+    };
+    twilio.taken().iter().map(of).collect()
+}
+
+/// Tells that a text has arrived; returns the engine's answer.
+fn delivered(place: &Place, url: &str, sid: &str) -> String {
+    let form = [("MessageSid", sid), ("MessageStatus", "delivered")];
+    let owned = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    post(place, url.split_once(":8080").unwrap().1, &form, &signature(TOKEN, url, &owned))
+}
+
+/// Waits until what each text's row says is so: sent once, or not (decisions §4).
+fn settled(database: &Database, twilio: &Twilio) {
+    eventually_within(Duration::from_secs(45), "all texts are settled", || {
+        let times = taken(twilio);
+        let is_so = |row: &String| {
+            let (id, state) = row.split_once(' ').unwrap();
+            let times = times.get(id).copied().unwrap_or_default();
+            match state {
+                "accepted" | "sent" | "delivered" => times == 1,
+                // It was about to be written; the provider's list proves later that it was not.
+                "ambiguous" | "failed" => times == 0,
+                _ => false,
+            }
+        };
+        let rows = database.texts("SELECT message_id || ' ' || state FROM message");
+        rows.iter().all(is_so).then_some(())
+    });
 }
 
 const ENDED: &str = "SELECT COUNT(*) FROM call WHERE end_reason IN ('deflected', 'forwarded')";

@@ -1,9 +1,10 @@
 //! `kill -9` at any moment: nothing committed is lost, nothing is sent twice, and every receipt of the
 //! provider counts once, whether it comes before the answer, while the engine is dead or long after
-//! (X-06).
+//! (X-06). A provider that can be asked, one whose receipts name our message, and a message centre
+//! that does neither.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -13,8 +14,13 @@ use std::{
 use carom_blackbox::{
     CONFIG, Database, Engine, FLOW, Place, eventually_within, go_on_for,
     twilio::{Does, TOKEN, Twilio, try_post},
+    web,
 };
-use deflect_actions::provider::twilio::signature;
+use deflect_actions::provider::{smpp::Short, twilio::signature};
+use provider_emulator::{
+    Account, Emulator, Event, HOOK_SECRET, PHONE_ID, Personality, Says, VERIFY_TOKEN,
+    smpp::{Centre, PASSWORD},
+};
 use serde_json::Value;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -25,6 +31,8 @@ const PLENTY: &str = r#"public_url = "http://{engine}:8080"
 texts_per_prefix = { per_hour = 100000, prefix_digits = 7 }
 texts_per_line   = { per_minute = 100000 }
 "#;
+/// Steps by the keys that lead to them, and the senders whose texts they are.
+const CARRIED: [(char, &str); 3] = [('1', "uk"), ('2', "wa"), ('3', "centre")];
 /// Engines that are killed side by side, the last one on PostgreSQL.
 const ENGINES: u64 = 3;
 /// Callers of an engine at once.
@@ -74,24 +82,22 @@ impl Alarm<'_> {
 fn killed(kills: u64, random: Random, postgres: bool, failed: &AtomicBool) -> usize {
     let place = Place::new();
     let database = if postgres { Database::postgres() } else { Database::of(&place) };
-    let twilio = Twilio::start(&place);
-    // The answer takes its time, so that a kill often falls between request and answer.
-    twilio.always(Does::Slow(Duration::from_millis(150)));
+    let providers = Providers::start(&place);
     let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
     let http = http.split_once("[http]").unwrap().1;
-    let config = format!("{before}{}\n[http]{http}", twilio.config(&place));
+    let config = format!("{before}{}\n[http]{http}", providers.tables(&place));
     let config = format!("{config}{PLENTY}\n[store]\nurl = \"{}\"\n", database.url());
-    let mut engine = Engine::start_with(BIN, &place, &config, FLOW);
+    let mut engine = Engine::start_with(BIN, &place, &config, &flow());
     let (all_sent, dice) = (AtomicBool::new(false), Random(random.0 ^ 0x5eed));
     let texts = thread::scope(|scope| {
-        let receipts = scope.spawn(|| receipts(&place, &twilio, dice, (&all_sent, failed)));
+        let receipts = scope.spawn(|| receipts(&place, &providers, dice, (&all_sent, failed)));
         let alarm = Alarm(failed);
-        kill_again_and_again(&mut engine, &place, &twilio, (kills, random), &alarm);
-        let texts = settled(&engine, &twilio, &all_sent);
-        assert_eq!(receipts.join().unwrap(), twilio.taken().len() * STATES.len());
+        kill_again_and_again(&mut engine, &place, &providers, (kills, random), &alarm);
+        let texts = settled(&engine, &providers, &all_sent);
+        assert_eq!(receipts.join().unwrap(), providers.taken() * STATES.len());
         texts
     });
-    counts_once(&database, &twilio);
+    counts_once(&database, &providers);
     if !postgres {
         assert_eq!(database.texts("PRAGMA integrity_check"), ["ok"]);
     }
@@ -109,27 +115,26 @@ fn killed(kills: u64, random: Random, postgres: bool, failed: &AtomicBool) -> us
 fn kill_again_and_again(
     engine: &mut Engine,
     place: &Place,
-    twilio: &Twilio,
+    providers: &Providers,
     (kills, mut random): (u64, Random),
     alarm: &Alarm<'_>,
 ) {
     for round in 0..kills {
         assert!(!alarm.rings(), "another engine has failed");
+        let (key, _) = CARRIED[usize::try_from(random.below(3)).unwrap()];
         let mut callers: Vec<_> = (0..CALLERS)
             .map(|n| {
                 let number = format!("+44740{:07}", 1_000_000 + round * CALLERS + n);
-                caller(place, &number, 1_020 + random.below(700))
+                caller(place, &number, (key, 1_020 + random.below(700)))
             })
             .collect();
         if random.below(2) == 0 {
             go_on_for(random.below(2_200));
         } else {
             // Where it is tightest: as texts go out.
-            let before = twilio.posted().len();
+            let before = providers.taken();
             let patience = Duration::from_secs(20);
-            eventually_within(patience, "a text", || {
-                (twilio.posted().len() > before).then_some(())
-            });
+            eventually_within(patience, "a text", || (providers.taken() > before).then_some(()));
             go_on_for(random.below(400));
         }
         engine.kill();
@@ -149,50 +154,121 @@ const STATES: [&str; 2] = ["sent", "delivered"];
 
 /// A receipt that is to be told.
 struct Told {
-    path: String,
-    sid: String,
-    status: &'static str,
+    how: How,
     /// Looks until it is told.
     wait: u64,
     copies: u64,
+}
+
+/// The way of a receipt.
+enum How {
+    Twilio {
+        path: String,
+        sid: String,
+        status: &'static str,
+    },
+    Posted {
+        path: String,
+        headers: String,
+        body: String,
+    },
+    /// By the session, and by what it is known whether it was taken.
+    Centre {
+        short: Short,
+        tried: Option<u32>,
+    },
+}
+
+/// The providers of an engine.
+struct Providers {
+    twilio: Twilio,
+    whatsapp: Account,
+    centre: Centre,
+}
+
+impl Providers {
+    fn start(place: &Place) -> Self {
+        let emulator = Emulator::start(place.ip(20)).unwrap();
+        let (twilio, centre) = (Twilio::of(&emulator), emulator.centre().clone());
+        let whatsapp = emulator.account(Personality::WhatsApp);
+        // The answer takes its time, so that a kill often falls between request and answer.
+        let slow = Does::Slow(Duration::from_millis(150));
+        twilio.always(slow);
+        whatsapp.always(slow);
+        centre.does(&vec![slow; 10_000]);
+        Self { twilio, whatsapp, centre }
+    }
+
+    /// Their tables of `carom.toml`.
+    fn tables(&self, place: &Place) -> String {
+        for (file, secret) in
+            [("hooks", HOOK_SECRET), ("verify", VERIFY_TOKEN), ("password", PASSWORD)]
+        {
+            place.write(file, secret);
+        }
+        let (twilio, url, at) = (self.twilio.config(place), self.twilio.url(), self.centre.at);
+        format!(
+            "{twilio}\n[provider.whatsapp-cloud]\nkind = \"whatsapp-cloud\"\nsecret = \"file:token\"\n\
+             app_secret = \"file:hooks\"\nverify_token = \"file:verify\"\nurl = \"{url}/v23.0\"\n\
+             [sender.wa]\nprovider = \"whatsapp-cloud\"\nfrom = \"{PHONE_ID}\"\nchannel = \"whatsapp\"\n\
+             template = \"chat_link_v2\"\ntemplate_languages = {{ en-GB = \"en_GB\" }}\n\
+             variables = [\"{{link_token}}\"]\nregions = [\"GB\"]\n\
+             [provider.smpp]\nkind = \"smpp\"\naccount = \"carom\"\nsecret = \"file:password\"\n\
+             url = \"smpp://{at}\"\nreceipt_ids = \"decimal\"\n\
+             [sender.centre]\nprovider = \"smpp\"\nfrom = \"+447700900998\"\nregions = [\"GB\"]\n"
+        )
+    }
+
+    /// How many texts they took, all together.
+    fn taken(&self) -> usize {
+        self.twilio.taken().len() + self.whatsapp.taken().len() + self.centre.taken().len()
+    }
+
+    /// How often each message was taken by those that tell which it was.
+    fn named(&self) -> BTreeMap<String, usize> {
+        let mut times = taken(&self.twilio);
+        for message in self.whatsapp.taken() {
+            let reference = message.reference.unwrap();
+            *times.entry(reference.split('.').next().unwrap().to_owned()).or_default() += 1;
+        }
+        times
+    }
+}
+
+/// A text by each sender, each by a key of its own.
+fn flow() -> String {
+    let (menu, text) = FLOW.split_once("[step.text_me]").unwrap();
+    let keys: Vec<String> =
+        CARRIED.iter().map(|(key, sender)| format!("{key} = \"{sender}_text\"")).collect();
+    let menu = menu.replace("1 = \"text_me\"", &keys.join(", "));
+    let steps = CARRIED
+        .iter()
+        .map(|(_, sender)| format!("[step.{sender}_text]\nvia = [\"{sender}\"]{text}\n"));
+    menu + &steps.collect::<String>()
 }
 
 /// Tells receipts of every text until the engine takes them, as providers do; returns how many
 /// different ones, once all texts are sent and all of them told, or an engine has failed.
 fn receipts(
     place: &Place,
-    twilio: &Twilio,
+    providers: &Providers,
     mut random: Random,
     (all_sent, failed): (&AtomicBool, &AtomicBool),
 ) -> usize {
     let alarm = Alarm(failed);
-    let base = format!("http://{}:8080", place.engine());
-    let (mut known, mut told, mut waiting) = (0, 0, Vec::<Told>::new());
+    let (mut known, mut told, mut waiting) = ([0; 3], 0, Vec::<Told>::new());
     loop {
-        // Read before the list: what is sent is then in it.
+        // Read before the lists: what is sent is then in them.
         let last = all_sent.load(Ordering::Acquire);
-        for message in twilio.taken().into_iter().skip(known) {
-            known += 1;
-            let callback = message["status_callback"].as_str().unwrap();
-            let path = callback.strip_prefix(&base).unwrap();
-            let sid = message["sid"].as_str().unwrap();
-            for status in STATES {
-                let (wait, copies) = (random.below(80), 1 + random.below(3));
-                let (path, sid) = (path.to_owned(), sid.to_owned());
-                waiting.push(Told { path, sid, status, wait, copies });
-            }
+        for how in ways(place, providers, &mut known) {
+            waiting.push(Told { how, wait: random.below(80), copies: 1 + random.below(3) });
         }
         waiting.retain_mut(|receipt| {
             receipt.wait = receipt.wait.saturating_sub(1);
             if receipt.wait > 0 {
                 return true;
             }
-            let form = [("MessageSid", receipt.sid.as_str()), ("MessageStatus", receipt.status)];
-            let owned: Vec<_> =
-                form.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-            let signature = signature(TOKEN, &format!("{base}{}", receipt.path), &owned);
-            let answer = try_post(place, &receipt.path, &form, &signature);
-            if answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 2")) {
+            if receipt.how.is_taken(place, providers) {
                 told += usize::from(receipt.copies == 1);
                 receipt.copies -= 1;
             }
@@ -206,37 +282,113 @@ fn receipts(
     }
 }
 
+/// The receipts of the texts that were taken since the last look.
+fn ways(place: &Place, providers: &Providers, known: &mut [usize; 3]) -> Vec<How> {
+    let base = base(place);
+    let mut ways = Vec::new();
+    for message in providers.twilio.taken().into_iter().skip(known[0]) {
+        known[0] += 1;
+        let callback = message["status_callback"].as_str().unwrap();
+        let path = callback.strip_prefix(&base).unwrap();
+        let sid = message["sid"].as_str().unwrap();
+        let way = |status| How::Twilio { path: path.to_owned(), sid: sid.to_owned(), status };
+        ways.extend(STATES.map(way));
+    }
+    for message in providers.whatsapp.taken().into_iter().skip(known[1]) {
+        known[1] += 1;
+        let (id, number) = (message.id.as_str(), message.to.as_str());
+        let reference = message.reference.as_deref();
+        for says in [Says::Sent, Says::Delivered] {
+            let at_ms = i64::try_from(now_ms()).unwrap();
+            let event = Event { id, reference, number, says, at_ms };
+            let hook = Personality::WhatsApp.hook(&[event]);
+            let headers = hook.headers.iter();
+            let headers = headers
+                .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()))
+                .collect();
+            let body = String::from_utf8(hook.body).unwrap();
+            ways.push(How::Posted { path: hook.path, headers, body });
+        }
+    }
+    for n in known[2]..providers.centre.taken().len() {
+        known[2] += 1;
+        let way = |stat| How::Centre { short: Centre::receipt(n, stat), tried: None };
+        ways.extend(["ACCEPTD", "DELIVRD"].map(way));
+    }
+    ways
+}
+
+impl How {
+    /// Tells it; whether the engine has taken it.
+    fn is_taken(&mut self, place: &Place, providers: &Providers) -> bool {
+        let well = |answer: std::io::Result<String>| {
+            answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 2"))
+        };
+        match self {
+            Self::Twilio { path, sid, status } => {
+                let form = [("MessageSid", sid.as_str()), ("MessageStatus", *status)];
+                let owned: Vec<_> =
+                    form.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+                let signature = signature(TOKEN, &format!("{}{path}", base(place)), &owned);
+                well(try_post(place, path, &form, &signature))
+            }
+            Self::Posted { path, headers, body } => {
+                well(web::try_ask(place, "POST", path, headers, body))
+            }
+            Self::Centre { short, tried } => {
+                if tried.take().is_some_and(|tried| providers.centre.is_kept(tried)) {
+                    return true;
+                }
+                *tried = providers.centre.tries(short.clone());
+                false
+            }
+        }
+    }
+}
+
+fn base(place: &Place) -> String {
+    format!("http://{}:8080", place.engine())
+}
+
 /// Each receipt has one row, however often it was told, and its text is where it says.
-fn counts_once(database: &Database, twilio: &Twilio) {
+fn counts_once(database: &Database, providers: &Providers) {
     let rows = "SELECT message_id || ' ' || state FROM receipt \
-                WHERE state IN ('sent', 'delivered') ORDER BY 1";
+                WHERE provider <> 'smpp' AND state IN ('sent', 'delivered') ORDER BY 1";
+    let named = providers.named();
     let mut expected: Vec<String> =
-        taken(twilio).keys().flat_map(|id| STATES.map(|status| format!("{id} {status}"))).collect();
+        named.keys().flat_map(|id| STATES.map(|status| format!("{id} {status}"))).collect();
     expected.sort();
     assert_eq!(database.texts(rows), expected);
     let delivered = "SELECT message_id FROM message WHERE state = 'delivered' \
-                     AND delivered_ms IS NOT NULL ORDER BY 1";
-    let known: Vec<String> = taken(twilio).into_keys().collect();
-    assert_eq!(database.texts(delivered), known);
+                     AND provider <> 'smpp' AND delivered_ms IS NOT NULL ORDER BY 1";
+    assert_eq!(database.texts(delivered), named.into_keys().collect::<Vec<_>>());
+    // The centre's name its own ids only: of a text whose answer was lost nobody knows whose they are.
+    let of_centre = "FROM receipt WHERE provider = 'smpp' AND state IN ('sent', 'delivered')";
+    let told = i64::try_from(providers.centre.taken().len() * STATES.len()).unwrap();
+    assert_eq!(database.number(&format!("SELECT COUNT(*) {of_centre}")), told);
+    let different = format!("SELECT COUNT(DISTINCT provider_id || state) {of_centre}");
+    assert_eq!(database.number(&different), told);
 }
 
-/// Waits until nothing is on its way, and all receipts have come; what the provider took is then what
+/// Waits until nothing is on its way, and all receipts have come; what the providers took is then what
 /// the engine says.
-fn settled(engine: &Engine, twilio: &Twilio, all_sent: &AtomicBool) -> usize {
+fn settled(engine: &Engine, providers: &Providers, all_sent: &AtomicBool) -> usize {
     let mut open = Vec::new();
     // The provider is asked every 20 s, and may have read a request later than the first time.
     let messages = eventually_within(Duration::from_secs(45), "all texts are settled", || {
         let messages = messages(engine);
+        let named = providers.named();
         let lies = |message: &Value| {
-            let times = taken(twilio).get(&id(message)).copied().unwrap_or_default();
+            let times = named.get(&id(message)).copied().unwrap_or_default();
             assert!(times <= 1, "sent twice: {message}");
+            let of_centre = message["sender"] == "centre";
             match message["state"].as_str().unwrap() {
-                "delivered" => times != 1,
+                "delivered" => !of_centre && times != 1,
                 // Its receipts are still to come.
                 "accepted" | "sent" => true,
-                // It was about to be written; a minute later the provider's list proves that it
-                // never arrived, and it is sent.
-                "ambiguous" => times != 0,
+                // It was about to be written. Twilio's list proves a minute later that it never
+                // arrived, and it is sent; of the others nobody can be asked.
+                "ambiguous" => !of_centre && times != 0,
                 _ => true,
             }
         };
@@ -249,10 +401,20 @@ fn settled(engine: &Engine, twilio: &Twilio, all_sent: &AtomicBool) -> usize {
     });
     all_sent.store(true, Ordering::Release);
     let known: Vec<_> = messages.iter().map(id).collect();
-    for (id, times) in taken(twilio) {
+    for (id, times) in providers.named() {
         assert_eq!(times, 1, "{id}");
         assert!(known.contains(&id), "{id} was sent before it was committed");
     }
+    // Each caller of the centre's texts has a number of their own.
+    let taken = providers.centre.taken();
+    let numbers: BTreeSet<_> = taken.iter().map(|short| short.destination.text.clone()).collect();
+    assert_eq!(numbers.len(), taken.len(), "sent twice");
+    let of_centre = |state: &str| {
+        let is = |message: &&Value| message["sender"] == "centre" && message["state"] == state;
+        messages.iter().filter(is).count()
+    };
+    let (arrived, unsure) = (of_centre("delivered"), of_centre("ambiguous"));
+    assert!((arrived..=arrived + unsure).contains(&taken.len()), "{arrived} {unsure} {taken:?}");
     messages.len()
 }
 
@@ -266,7 +428,7 @@ fn id(message: &Value) -> String {
 }
 
 /// How often the provider took each message.
-fn taken(twilio: &Twilio) -> BTreeMap<String, usize> {
+pub fn taken(twilio: &Twilio) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
     for message in twilio.taken() {
         let callback = message["status_callback"].as_str().unwrap();
@@ -278,11 +440,11 @@ fn taken(twilio: &Twilio) -> BTreeMap<String, usize> {
     times
 }
 
-fn caller(place: &Place, number: &str, key_at_ms: u64) -> Child {
+fn caller(place: &Place, number: &str, (key, at_ms): (char, u64)) -> Child {
     Command::new(BIN)
         .args(["call", &format!("sip:100@{}", place.engine())])
         .args(["--bind", &place.carrier().to_string(), "--from", number])
-        .args(["--press", &format!("1@{key_at_ms}ms")])
+        .args(["--press", &format!("{key}@{at_ms}ms")])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -25,7 +25,13 @@ impl Twilio {
     /// Listens at any port of `ip`.
     #[must_use]
     pub fn at(ip: Ipv4Addr) -> Self {
-        let twilio = Self(Emulator::start(ip).unwrap().account(Personality::Twilio));
+        Self::of(&Emulator::start(ip).unwrap())
+    }
+
+    /// That of an emulator.
+    #[must_use]
+    pub fn of(emulator: &Emulator) -> Self {
+        let twilio = Self(emulator.account(Personality::Twilio));
         // The tests have numbers of all kinds.
         twilio.always(Does::Accept);
         twilio

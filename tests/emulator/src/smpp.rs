@@ -1,7 +1,7 @@
 //! A message centre that speaks SMPP 3.4.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     io::{self, Read as _, Write as _},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
@@ -16,7 +16,7 @@ use deflect_actions::provider::smpp::{
 use crate::{Does, How, Magic, OURS, Personality, Says, Tell};
 
 /// Its password: none is longer than eight characters.
-pub(crate) const PASSWORD: &str = "s3cret";
+pub const PASSWORD: &str = "s3cret";
 /// How long an answer takes.
 const ANSWERS: Duration = Duration::from_millis(5);
 
@@ -41,6 +41,9 @@ struct Inner {
     unbound: usize,
     /// Statuses of our deliveries.
     delivered: Vec<u32>,
+    /// How many were tried, and those of them that were taken.
+    tried: u32,
+    kept: BTreeSet<u32>,
     /// Unanswered at once, at most.
     most: usize,
     open: usize,
@@ -162,6 +165,23 @@ impl Centre {
         self.lock().out.as_ref().expect("somebody is bound").send(pdu).unwrap();
     }
 
+    /// Tries to deliver a receipt or a text by the newest session; returns by what it is known whether
+    /// it was taken, `None` where nobody is bound.
+    #[must_use]
+    pub fn tries(&self, short: Short) -> Option<u32> {
+        let mut inner = self.lock();
+        inner.tried += 1;
+        let sequence = 10_000 + inner.tried;
+        inner.out.as_ref()?.send(Pdu { sequence, body: Body::DeliverSm(short) }).ok()?;
+        Some(sequence)
+    }
+
+    /// Whether that was taken.
+    #[must_use]
+    pub fn is_kept(&self, sequence: u32) -> bool {
+        self.lock().kept.contains(&sequence)
+    }
+
     /// A receipt for the `n`th message that it took, 0 the first, in the usual words.
     #[must_use]
     pub fn receipt(n: usize, stat: &str) -> Short {
@@ -245,6 +265,9 @@ impl Centre {
             }
             Body::DeliverSmResp(status) => {
                 inner.delivered.push(status);
+                if status == 0 {
+                    inner.kept.insert(sequence);
+                }
                 return Some(());
             }
             Body::SubmitSm(short) => {
