@@ -12,7 +12,7 @@ use deflect_actions::{link::Token, store::CallTimeLine};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::Site;
+use super::{Site, api::Problem};
 use crate::switchboard::{Ask, Known};
 
 /// The switchboard answers at once; one that does not is not waited for longer.
@@ -35,8 +35,8 @@ pub(super) async fn context(State(site): State<Site>, Path(id): Path<String>) ->
             }
             ([(header::CACHE_CONTROL, "no-store")], Json(told)).into_response()
         }
-        Ok(None) => (StatusCode::NOT_FOUND, "no such call\n").into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+        Ok(None) => Problem::unknown("no such call").into_response(),
+        Err(error) => Problem::from(error).into_response(),
     }
 }
 
@@ -49,8 +49,8 @@ async fn known(site: &Site, call_id: &str) -> Option<Known> {
 
 /// `GET /v1/context/{token}`: a bot that a link led to asks who comes, once (KH-16).
 async fn of_link(site: &Site, token: &Token) -> Response {
-    let unknown = || (StatusCode::NOT_FOUND, "no such link\n").into_response();
-    let failed = |error| (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response();
+    let unknown = || Problem::unknown("no such link").into_response();
+    let failed = |error| Problem::from(error).into_response();
     let link = match site.store.link(token).await {
         Ok(Some(link)) => link,
         Ok(None) => return unknown(),
@@ -59,7 +59,10 @@ async fn of_link(site: &Site, token: &Token) -> Response {
     let Some(page) = &link.page else { return unknown() };
     match site.store.take_context(&link.link_id).await {
         Ok(true) => {}
-        Ok(false) => return (StatusCode::GONE, "asked before, or too late\n").into_response(),
+        Ok(false) => {
+            let told = Problem::of(StatusCode::GONE, "gone", "asked before, or too late");
+            return told.into_response();
+        }
         Err(error) => return failed(error),
     }
     let button = page.buttons.iter().find(|button| button.link == link.destination);

@@ -2,11 +2,17 @@
 //! may not.
 
 use axum::{
+    body::to_bytes,
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::api::{C2mError, Problem, Refused};
+use super::{
+    MAX_BODY,
+    api::{C2mError, Problem, Refused},
+};
 
 /// Whose API a route is like.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,4 +59,37 @@ impl Dialect {
         }
         response
     }
+}
+
+/// Tells in the words of the API what its framework refused: another method, a path or a query that
+/// can't be read.
+pub(super) async fn as_documented(
+    State(dialect): State<Dialect>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_told = kind.is_some_and(|kind| kind == "application/json");
+    if is_told || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let text = to_bytes(body, MAX_BODY).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let message = match text.trim() {
+        "" => status.canonical_reason().unwrap_or("it is not done"),
+        text => text,
+    };
+    let word = match status {
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        _ => "invalid_request",
+    };
+    let mut told = dialect.refuses(status, word, message);
+    if let Some(allowed) = parts.headers.get(header::ALLOW) {
+        told.headers_mut().insert(header::ALLOW, allowed.clone());
+    }
+    told
 }

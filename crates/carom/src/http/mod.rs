@@ -7,6 +7,7 @@
 mod api;
 mod context;
 mod dialect;
+mod front;
 mod guard;
 mod inbox;
 mod landing;
@@ -123,7 +124,9 @@ fn router(site: Site) -> Router {
     let read =
         Router::new().route("/metrics", get(metrics::page)).route("/sandbox", get(inbox::page));
     let api = api::operations().into_iter().fold(Router::new(), |all, operation| {
-        let route = Router::new().route(operation.path, operation.route);
+        let route = Router::new()
+            .route(operation.path, operation.route)
+            .route_layer(from_fn_with_state(operation.dialect, dialect::as_documented));
         let guarded = match operation.scope {
             Some(scope) => guarded(route, scope, operation.dialect),
             None => route.route_layer(from_fn_with_state(site.clone(), guard::of_context)),
@@ -137,10 +140,12 @@ fn router(site: Site) -> Router {
         .merge(api)
         .merge(landing::routes())
         .route("/v1/openapi.json", get(|| async { Json(api::document()) }))
+        .route("/", get(front::page))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/webhooks/{kind}/{provider}", webhooks.clone())
         .route("/webhooks/{kind}/{provider}/{*tail}", webhooks)
+        .fallback(front::nothing)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(site)
 }

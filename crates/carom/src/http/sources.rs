@@ -1,15 +1,16 @@
 //! `POST /v1/sources/NAME`: a queue tells us how long it is.
 
 use axum::{
-    Json,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{Path, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Site;
+use super::{
+    Site,
+    api::{Body, Problem},
+};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -22,15 +23,10 @@ pub(super) struct Facts {
 pub(super) async fn tell(
     State(site): State<Site>,
     Path(name): Path<String>,
-    facts: Result<Json<Facts>, JsonRejection>,
-) -> Response {
-    let Json(facts) = match facts {
-        Ok(facts) => facts,
-        Err(why) => return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
-    };
-    if site.sources.tell(&name, facts.wait_seconds, facts.agents_available) {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        (StatusCode::NOT_FOUND, "no source of that name that is told\n").into_response()
+    Body(facts): Body<Facts>,
+) -> Result<StatusCode, Problem> {
+    match site.sources.tell(&name, facts.wait_seconds, facts.agents_available) {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::unknown("no source of that name that is told")),
     }
 }

@@ -14,7 +14,7 @@ use ivr_runtime::{call::TextOutcome, flow::may_be_told};
 use message_text::E164;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Body, Problem};
@@ -93,9 +93,20 @@ pub(crate) struct C2mInvited {
 /// As LivePerson tells an error.
 pub(crate) struct C2mError(StatusCode, u32, String);
 
+/// Its body.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "C2mProblem")]
+pub(crate) struct C2mErrorTold {
+    /// A code of Connect To Messaging.
+    error_code: u32,
+    /// For people.
+    error_message: String,
+}
+
 impl IntoResponse for C2mError {
     fn into_response(self) -> Response {
-        let body = json!({ "errorCode": self.1, "errorMessage": self.2 });
+        let body = C2mErrorTold { error_code: self.1, error_message: self.2 };
         (self.0, Json(body)).into_response()
     }
 }

@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use message_text::E164;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::{
     Body, Problem,
@@ -98,15 +97,27 @@ struct Details {
 /// As that API tells an error.
 pub(crate) struct Refused(StatusCode, String);
 
+/// Its body.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "EngagementProblem")]
+pub(crate) struct RefusedTold {
+    /// When, RFC 3339.
+    time: String,
+    /// For people.
+    message: String,
+    /// The status.
+    internal_code: String,
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let time = Timestamp::from_millisecond(wall_ms()).unwrap_or(Timestamp::UNIX_EPOCH);
-        let code = self.0.as_u16().to_string();
-        let body = json!({
-            "time": time.to_string(),
-            "message": self.1,
-            "internalCode": code,
-        });
+        let body = RefusedTold {
+            time: time.to_string(),
+            message: self.1,
+            internal_code: self.0.as_u16().to_string(),
+        };
         (self.0, Json(body)).into_response()
     }
 }

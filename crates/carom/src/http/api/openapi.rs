@@ -8,8 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Told,
+    compat::C2mErrorTold,
+    engagement::RefusedTold,
     routes::{Key, Operation, operations},
 };
+use crate::http::dialect::Dialect;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(make);
 
@@ -24,10 +27,9 @@ fn make() -> Value {
         settings.meta_schema = None;
     });
     let mut generator = SchemaGenerator::new(settings);
-    let problem = json!(generator.subschema_for::<Told>());
     let mut paths: Map<String, Value> = Map::new();
     for operation in operations() {
-        let told = described(&operation, &problem, &mut generator);
+        let told = described(&operation, &mut generator);
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = told;
     }
@@ -53,29 +55,28 @@ fn make() -> Value {
     })
 }
 
-fn described(operation: &Operation, problem: &Value, generator: &mut SchemaGenerator) -> Value {
+fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     let mut answers = Map::new();
+    let xml = "application/xml";
     for (status, what, body) in &operation.answers {
         let mut answer = json!({ "description": what });
         if let Some(schema) = body {
-            answer["content"] =
-                content(&json!(schema(generator)), operation.xml.is_some(), "application/xml");
+            answer["content"] = content(&json!(schema(generator)), operation.xml.is_some(), xml);
         }
         if let Some(kind) = operation.sends.filter(|_| *status == 200) {
             answer["content"] = json!({ kind: {} });
         }
         answers.insert(status.to_string(), answer);
     }
-    answers.insert("401".to_owned(), json!({ "description": "A token of the scope is needed" }));
-    answers
-        .insert("429".to_owned(), json!({ "description": "Too many requests; see Retry-After" }));
-    answers.insert(
-        "4XX".to_owned(),
-        json!({
-            "description": "It is not done",
-            "content": { "application/json": { "schema": problem } },
-        }),
-    );
+    let problem = content(&problem(operation.dialect, generator), operation.xml.is_some(), xml);
+    for (status, what) in [
+        ("401", "A token of the scope is needed"),
+        ("429", "Too many requests; see Retry-After"),
+        ("4XX", "It is not done"),
+        ("5XX", "It can't be done now"),
+    ] {
+        answers.insert(status.to_owned(), json!({ "description": what, "content": problem }));
+    }
     let scope = operation.scope.map_or("read or context", crate::config::Scope::as_str);
     let mut told = json!({
         "operationId": id(operation),
@@ -108,6 +109,16 @@ fn described(operation: &Operation, problem: &Value, generator: &mut SchemaGener
             json!({ "required": true, "content": content(&schema, operation.forms, form) });
     }
     told
+}
+
+/// What an error says.
+fn problem(dialect: Dialect, generator: &mut SchemaGenerator) -> Value {
+    let schema = match dialect {
+        Dialect::Plain | Dialect::Ours | Dialect::Flow => generator.subschema_for::<Told>(),
+        Dialect::C2m => generator.subschema_for::<C2mErrorTold>(),
+        Dialect::Engagement => generator.subschema_for::<RefusedTold>(),
+    };
+    json!(schema)
 }
 
 /// JSON, and where it may be so the same in another form.
