@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         eprintln!("carom: another TLS provider is installed already");
         return ExitCode::FAILURE;
     }
-    let cli = match carom::cli::Cli::try_parse() {
+    let cli = match carom::cli::Cli::try_parse_from(carom::cli::arguments(std::env::args_os())) {
         Ok(cli) => cli,
         Err(told) => {
             let _ = told.print();

@@ -16,7 +16,7 @@ use crate::{
 pub struct CheckArgs {
     #[command(flatten)]
     config: ConfigArg,
-    /// Flow files, or folders of them, to check in place of those in the configuration's folder; or
+    /// Flow files, folders of them, or names of the configuration's flows, to check in place of those in the configuration's folder; or
     /// the folder of a `carom.toml`, which is then the configuration.
     flows: Vec<PathBuf>,
     /// How findings are printed.
@@ -39,6 +39,11 @@ pub struct CheckArgs {
     proof: bool,
 }
 
+/// How often what was mended is looked through again.
+const ROUNDS: usize = 8;
+/// Said where flows are given without their configuration.
+const JUDGED: &str = "judged by the built-in configuration: `-c FILE` names another";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// For people: the line with the place underlined, and how to mend it.
@@ -56,11 +61,17 @@ impl CheckArgs {
     /// `--proof` with a format that has no place for it; a file that can't be mended.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         ensure!(!self.proof || self.format == Format::Text, "`--proof` is printed as text only");
-        let (config, flows) = meant(self.config.config, self.flows);
+        let (config, flows) = meant(self.config.config, self.flows)?;
+        let is_built_in = config.is_none() && !flows.is_empty();
         let check = || config::check(config.as_deref(), &flows);
         let (mut snapshot, mut report) = check();
-        if self.fix {
-            for mended in report.mend()? {
+        // A table that could not be read may have more to mend.
+        for _ in 0..ROUNDS {
+            let mended = if self.fix { report.mend()? } else { Vec::new() };
+            if mended.is_empty() {
+                break;
+            }
+            for mended in mended {
                 // Other formats are read by programs.
                 match self.format {
                     Format::Text => println!("{mended}"),
@@ -81,9 +92,15 @@ impl CheckArgs {
         if self.strict {
             report.raise(Code::W08);
         }
+        if is_built_in && self.format != Format::Text {
+            eprintln!("{JUDGED}");
+        }
         match self.format {
             Format::Text => {
                 print!("{report}{}", summary(&report, snapshot.as_ref()));
+                if is_built_in {
+                    println!("{JUDGED}");
+                }
                 if let Some(snapshot) = snapshot.filter(|_| self.proof) {
                     print_proofs(&snapshot)?;
                 }
@@ -100,17 +117,21 @@ impl CheckArgs {
 }
 
 /// A folder with a `carom.toml` in it is a configuration, any other the flow files in it.
-fn meant(config: Option<PathBuf>, given: Vec<PathBuf>) -> (Option<PathBuf>, Vec<PathBuf>) {
+fn meant(
+    config: Option<PathBuf>,
+    given: Vec<PathBuf>,
+) -> anyhow::Result<(Option<PathBuf>, Vec<PathBuf>)> {
     if let (None, [folder]) = (&config, given.as_slice())
         && folder.join(CONFIGURATION).is_file()
     {
-        return (Some(folder.join(CONFIGURATION)), Vec::new());
+        return Ok((Some(folder.join(CONFIGURATION)), Vec::new()));
     }
+    let given = super::flows_meant(config.as_deref(), &given)?;
     let files = given.into_iter().flat_map(|path| match config::flow_files(&path) {
         files if files.is_empty() => vec![path],
         files => files,
     });
-    (config, files.collect())
+    Ok((config, files.collect()))
 }
 
 fn print_proofs(snapshot: &Snapshot) -> anyhow::Result<()> {

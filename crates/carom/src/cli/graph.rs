@@ -19,7 +19,7 @@ const DAY_MS: i64 = 86_400_000;
 pub struct GraphArgs {
     #[command(flatten)]
     config: ConfigArg,
-    /// The flow file; left out, the configuration's only flow.
+    /// The flow: its file, or its name in the configuration; left out, the configuration's only flow.
     flow: Option<PathBuf>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t = Format::Mermaid)]
@@ -49,12 +49,13 @@ impl GraphArgs {
     /// # Errors
     /// A flow with errors, several flows and none named, a store that can't be read.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let files: Vec<PathBuf> = self.flow.iter().cloned().collect();
-        let (snapshot, report) = config::check(self.config.config.as_deref(), &files);
+        let config = self.config.config.as_deref();
+        let files = super::flows_meant(config, self.flow.as_slice())?;
+        let (snapshot, report) = config::check(config, &files);
         let Some(snapshot) = snapshot else { bail!("the flow has errors:\n{report}") };
         let [flow] = snapshot.flows.as_slice() else {
-            let files = snapshot.sources.iter().map(|source| source.file.display().to_string());
-            bail!("there are several flows; name one: {}", files.collect::<Vec<_>>().join(", "));
+            let names = snapshot.flows.iter().map(|flow| format!("`{}`", flow.name));
+            bail!("there are several flows; name one: {}", names.collect::<Vec<_>>().join(", "));
         };
         let visits = match self.with_store {
             true => super::run::runtime()?

@@ -42,7 +42,7 @@ pub use graph::GraphArgs;
 pub use node::print_time_line;
 pub use prompts::PromptsArgs;
 pub use replay::ReplayArgs;
-pub use root::{Cli, ConfigArg};
+pub use root::{Cli, ConfigArg, arguments};
 pub use run::RunArgs;
 pub use simulate::SimulateArgs;
 pub use test::TestArgs;
@@ -52,9 +52,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 
-use crate::config::{Config, Snapshot};
+use crate::config::{self, Config, Snapshot};
 
 /// Asks on the terminal before something is done that cannot be undone.
 fn confirmed(question: &str) -> anyhow::Result<bool> {
@@ -74,6 +74,11 @@ fn load(path: Option<&Path>) -> anyhow::Result<Snapshot> {
         Ok(snapshot) => Ok(snapshot),
         Err(report) => bail!("the configuration has errors:\n{report}"),
     }
+}
+
+/// The flow files that a command was given, by their paths or by the names of flows.
+fn flows_meant(config: Option<&Path>, given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    config::flows_meant(config, given).map_err(|why| anyhow!(why))
 }
 
 /// Where the node of a configuration listens for commands.

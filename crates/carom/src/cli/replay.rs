@@ -24,7 +24,7 @@ pub struct ReplayArgs {
     config: ConfigArg,
     /// The call: its id or how that begins, or the SIP Call-ID of a leg.
     call: String,
-    /// The flow file; left out, the flow of the configuration that has the name of the call's.
+    /// The flow: its file, or its name in the configuration; left out, the flow of the configuration that has the name of the call's.
     flow: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
@@ -37,8 +37,9 @@ impl ReplayArgs {
     /// # Errors
     /// No such call, no record of it any more, a flow with errors.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let files: Vec<PathBuf> = self.flow.iter().cloned().collect();
-        let (snapshot, report) = config::check(self.config.config.as_deref(), &files);
+        let config = self.config.config.as_deref();
+        let files = super::flows_meant(config, self.flow.as_slice())?;
+        let (snapshot, report) = config::check(config, &files);
         let Some(snapshot) = snapshot else { bail!("the flow has errors:\n{report}") };
         let reading = async {
             let store = super::past::store(&snapshot.config).context("[store]")?;

@@ -1,6 +1,6 @@
 //! The command line: one subcommand each, read top-down.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{
     Parser, Subcommand,
@@ -29,7 +29,7 @@ use super::{
 
 /// A self-hosted call-deflection engine.
 #[derive(Debug, Parser)]
-#[command(name = "carom", version, about, max_term_width = 100)]
+#[command(name = "carom", version, about, max_term_width = 100, after_help = AFTER)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -132,6 +132,39 @@ impl Cli {
             Command::Demo(args) => args.run(),
         }
     }
+}
+
+/// `-c FILE`, wherever it stands.
+const AFTER: &str =
+    "The configuration of a command is named by -c FILE, before the command or after it.";
+
+/// The arguments with `-c FILE` (`--config FILE`, `--config=FILE`) before the command put behind it,
+/// where the commands that need it know it.
+pub fn arguments(given: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut given = given.into_iter();
+    let (mut arguments, mut config): (Vec<OsString>, Vec<OsString>) =
+        (given.by_ref().take(1).collect(), Vec::new());
+    while let Some(next) = given.next() {
+        let text = next.to_string_lossy().into_owned();
+        let is_config =
+            text.starts_with("-c") || text == "--config" || text.starts_with("--config=");
+        if !is_config || text.starts_with("--c") && !text.starts_with("--config") {
+            arguments.push(next);
+            break;
+        }
+        config.push(next);
+        if matches!(text.as_str(), "-c" | "--config") {
+            config.extend(given.next());
+        }
+    }
+    arguments.extend(given);
+    let is_command = |at: usize| arguments.len() > at;
+    if is_command(1) {
+        let end = arguments.iter().position(|argument| argument == "--");
+        let end = end.unwrap_or(arguments.len());
+        arguments.splice(end..end, config);
+    }
+    arguments
 }
 
 /// The configuration of a folder.

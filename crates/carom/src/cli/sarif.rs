@@ -54,15 +54,18 @@ fn result(finding: &Finding, rule: Option<usize>) -> Value {
             "physicalLocation": { "artifactLocation": artifact, "region": region },
         }],
     });
-    if let Some(fix) = &finding.fix {
+    if finding.fix.is_some() {
+        let replacements = finding.fixes().map(|fix| {
+            json!({
+                "deletedRegion": bytes(&fix.span),
+                "insertedContent": { "text": fix.text },
+            })
+        });
         result["fixes"] = json!([{
             "description": { "text": finding.help },
             "artifactChanges": [{
                 "artifactLocation": artifact,
-                "replacements": [{
-                    "deletedRegion": bytes(&fix.span),
-                    "insertedContent": { "text": fix.text },
-                }],
+                "replacements": replacements.collect::<Vec<_>>(),
             }],
         }]);
     }

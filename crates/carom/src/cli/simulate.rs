@@ -29,7 +29,7 @@ use crate::{
 pub struct SimulateArgs {
     #[command(flatten)]
     config: ConfigArg,
-    /// The flow file; left out, the configuration's flows: all of them with `--random`, else one
+    /// The flow: its file, or its name in the configuration; left out, the configuration's flows: all of them with `--random`, else one
     /// that is asked for.
     flow: Option<PathBuf>,
     /// Run so many random callers instead of playing in the terminal.
@@ -66,8 +66,9 @@ impl SimulateArgs {
     /// # Errors
     /// A flow with errors.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let files: Vec<PathBuf> = self.flow.iter().cloned().collect();
-        let (snapshot, report) = config::check(self.config.config.as_deref(), &files);
+        let config = self.config.config.as_deref();
+        let files = super::flows_meant(config, self.flow.as_slice())?;
+        let (snapshot, report) = config::check(config, &files);
         let Some(snapshot) = snapshot else {
             bail!("the flow has errors:\n{report}");
         };
