@@ -275,7 +275,7 @@ fn who_gives_a_configuration_for_a_flow_or_a_flow_for_a_configuration_is_told_ju
         let text = String::from_utf8(told.stdout).unwrap();
         assert_eq!(told.status.code(), Some(1), "{text}");
         assert!(text.contains(said) && text.contains("carom check -c"), "{text}");
-        assert!(text.ends_with("1 error, 0 warnings\n"), "{text}");
+        assert!(text.contains("\n1 error, 0 warnings\n"), "{text}");
     }
 }
 
@@ -302,9 +302,8 @@ fn two_flows_for_one_number_and_missing_prompts_are_told() {
     let told = carom(&["check", "-c", config.to_str().unwrap()]);
     let text = String::from_utf8(told.stdout).unwrap();
     assert_eq!(told.status.code(), Some(1), "{text}");
-    for what in ["the number `+442079460019` belongs to the flow in", "the name `Main line`"] {
-        assert!(text.contains(what), "{what}: {text}");
-    }
+    let what = "the number `+442079460019` and the name `Main line` belong to the flow in";
+    assert!(text.contains(what), "{what}: {text}");
 }
 
 #[test]

@@ -94,6 +94,8 @@ fn lp_04_the_documented_files_load_as_printed_with_the_warnings_stated_and_no_ot
         assert!(out.contains("note[A01]: `spend_per_day` counts nothing"), "{out}");
     }
     let config = files(&place, EXAMPLE, FULL_AS_PRINTED);
+    let told = with_secrets(&config, &["simulate", "--random", "2000", "--seed", "4"]);
+    assert!(told.status.success(), "{told:?}");
     let sarif = with_secrets(&config, &["check", "--format", "sarif"]);
     let log: serde_json::Value = serde_json::from_slice(&sarif.stdout).unwrap();
     let run = &log["runs"][0];

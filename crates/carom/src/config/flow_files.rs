@@ -16,7 +16,7 @@ use ivr_runtime::{
 use super::{CheckReport, index::Index, load::unreadable, own::Own};
 
 /// The flow that runs without a folder of flows.
-const SAMPLE: (&str, &str) =
+pub(super) const SAMPLE: (&str, &str) =
     ("the built-in flow", include_str!("../../../../config/flows/main.toml"));
 
 /// The text of a flow, for the record of what was served.
@@ -106,8 +106,11 @@ pub(super) fn load_files(
     }
     let names: Vec<String> =
         served.iter().map(|(_, source)| source.file.display().to_string()).collect();
-    let all: Vec<(&str, &Flow)> =
-        names.iter().zip(&served).map(|(name, (flow, _))| (name.as_str(), &**flow)).collect();
+    let all: Vec<(&str, &str, &Flow)> = names
+        .iter()
+        .zip(&served)
+        .map(|(name, (flow, source))| (name.as_str(), &*source.text, &**flow))
+        .collect();
     report.findings.extend(flow::check_unique(&all));
     served
 }

@@ -95,11 +95,24 @@ impl Config {
     /// # Errors
     /// The file cannot be read.
     pub fn prompts_folder(path: &Path) -> std::io::Result<PathBuf> {
-        let text = fs::read_to_string(path)?;
-        let tree = diagnose::tree(&text, &Notes::default());
-        let named = tree.get_ref().get("prompts").and_then(|folder| folder.get_ref().as_str());
-        Ok(path.parent().unwrap_or(Path::new("")).join(named.unwrap_or("prompts")))
+        folder(path, "prompts")
     }
+
+    /// The folder of flows of the configuration `path`, there or not; likewise.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn flows_folder(path: &Path) -> std::io::Result<PathBuf> {
+        folder(path, "flows")
+    }
+}
+
+/// The folder that `path` names under this key, or has by this name.
+fn folder(path: &Path, key: &str) -> std::io::Result<PathBuf> {
+    let text = fs::read_to_string(path)?;
+    let tree = diagnose::tree(&text, &Notes::default());
+    let named = tree.get_ref().get(key).and_then(|folder| folder.get_ref().as_str());
+    Ok(path.parent().unwrap_or(Path::new("")).join(named.unwrap_or(key)))
 }
 
 impl Snapshot {
@@ -309,5 +322,6 @@ pub(super) fn unreadable(path: &Path, code: Code, why: &str) -> Finding {
         message: why.to_owned(),
         help: String::new(),
         fix: None,
+        more: Vec::new(),
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Own<'a> {
     pub sources: Vec<Source>,
     /// A sender could not be read.
     pub is_without_some: bool,
+    /// Those of `carom.toml` that could not be read.
+    broken: Vec<String>,
 }
 
 impl<'a> Own<'a> {
@@ -39,8 +41,13 @@ impl<'a> Own<'a> {
                 taken.insert(named, place(file, text, &name.span()));
             }
         }
-        let (senders, sources) = (Vec::new(), Vec::new());
-        Self { config, taken, senders, sources, is_without_some: false }
+        let is_read = |(kind, name): &Named| match *kind {
+            "sender" => config.senders.iter().any(|sender| sender.name == *name),
+            _ => config.sources.iter().any(|source| source.name == *name),
+        };
+        let broken = taken.keys().filter(|named| !is_read(named)).map(|(_, name)| name.clone());
+        let (broken, senders, sources) = (broken.collect(), Vec::new(), Vec::new());
+        Self { config, taken, senders, sources, is_without_some: false, broken }
     }
 
     /// Reads what a flow file brings, which `shared` then has before what all flows have; returns
@@ -69,17 +76,20 @@ impl<'a> Own<'a> {
         };
 
         let config = self.config;
+        let mut broken = self.broken.clone();
         let providers: Vec<&str> = config.providers.iter().map(|one| one.name.as_str()).collect();
         let businesses: Vec<&str> = config.businesses.iter().map(|one| one.key.as_str()).collect();
         let mut senders = Vec::new();
         for (name, table) in root.tables("sender") {
             let is_taken = taken("sender", &name);
+            let of = name.value.clone();
             let read = sender::read(name.value, &table, &providers, &config.providers, &businesses);
             if let Some(sender) = &read {
                 costs::advise(&table, sender, &config.providers, &config.limits);
             }
             table.finish();
             self.is_without_some |= read.is_none();
+            broken.extend(read.is_none().then(|| of.clone()));
             senders.extend(read.filter(|_| !is_taken).map(|read| Sender {
                 flow: Some(flow.clone()),
                 business: read.business.or_else(|| business.clone()),
@@ -91,11 +101,14 @@ impl<'a> Own<'a> {
         let mut sources = Vec::new();
         for (name, table) in root.tables("source") {
             let is_taken = taken("source", &name);
+            let of = name.value.clone();
             let read = source::read(name.value, &table, &targets);
             table.finish();
+            broken.extend(read.is_none().then_some(of));
             let read = read.filter(|_| !is_taken);
             sources.extend(read.map(|read| Source { flow: Some(flow.clone()), ..read }));
         }
+        shared.broken.extend(broken);
         shared.senders.splice(0..0, senders.iter().map(shared::of_texts));
         shared.sources.splice(0..0, sources.iter().map(|source| source.name.clone()));
         shared.signals.extend(sources.iter().filter_map(|source| source.kind.signal()));

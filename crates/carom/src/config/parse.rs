@@ -75,7 +75,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let drafts = targets_with_places(root);
     if !root.has("fallback") {
         let help = "add it, with the `target` that takes every call when all else fails";
-        root.note(Code::E00, "fallback", "there is no `[fallback]`", help);
+        root.lacks(Code::E00, "fallback", "there is no `[fallback]`", help);
     }
     let fallback = root.table("fallback").and_then(|fallback| {
         let target = fallback.required("target", |t| t.reference("target", "target", &targets));
@@ -86,7 +86,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let hours = root
         .tables("hours")
         .into_iter()
-        .filter_map(|(name, table)| tables::hours(name, table.into_inner(), &holiday_file));
+        .map(|(name, table)| tables::hours(name, table.into_inner(), &holiday_file));
     let hours = tables::resolve_hours(hours.collect(), &[], root.notes());
     let sources = named(root, "source", |name, table| source::read(name, table, &targets));
     let systems = named(root, "system", system::read);
@@ -104,7 +104,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     let businesses = named(root, "business", business::read);
     if businesses.is_empty() && root.names_under("business").is_empty() {
         let help = "add one, with `name` and `brand`";
-        root.note(Code::E00, "business", "there is no `[business.X]`", help);
+        root.lacks(Code::E00, "business", "there is no `[business.X]`", help);
     }
     let business_names = root.names_under("business");
     let entries = named(root, "entry", |name, table| entry::read(name, table, &business_names));
@@ -138,6 +138,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
     };
     let read_limits = |table: &Table<'_>| limits::read(table, &knowing);
     let mut limits = section(root, "limits", read_limits).unwrap_or_else(Limits::default);
+    warn_of_few_ports(root, &media, &limits);
     let privacy = section(root, "privacy", privacy::read).unwrap_or_else(Privacy::default);
     countries::settle(&mut limits, &trunks);
     let sockets: Vec<_> = listeners.iter().map(Listener::socket).collect();
@@ -274,6 +275,25 @@ fn refuse_unreachable_media(root: &Table<'_>, listeners: &[Listener], media: &Me
     }
 }
 
+/// A call has two legs while it is bridged, each with a port for RTP and one for RTCP.
+fn warn_of_few_ports(root: &Table<'_>, media: &Media, limits: &Limits) {
+    const PORTS_OF_A_CALL: u32 = 4;
+    let (ports, calls) = (2 * u32::from(media.ports.pairs()), limits.calls);
+    let (room, needed) = (ports / PORTS_OF_A_CALL, calls.saturating_mul(PORTS_OF_A_CALL));
+    if room >= calls {
+        return;
+    }
+    let message = format!(
+        "the {ports} `ports` of `[media]` are enough for {room} bridged calls, and {calls} may go on at \
+         once"
+    );
+    let help = format!(
+        "give it {needed} ports, or write `calls = {room}` into `[limits]`: calls without ports are refused"
+    );
+    let key = if root.has("media") { "media" } else { "limits" };
+    root.note(Code::W17, key, message, help);
+}
+
 /// Reads `[[key]]`, each with its place; at least one is needed.
 fn all<'a, T>(
     root: &Table<'a>,
@@ -283,7 +303,7 @@ fn all<'a, T>(
     let tables = root.array_of_tables(key);
     if tables.is_empty() {
         let message = format!("there is no `[[{key}]]`");
-        root.note(Code::E00, key, message, format!("add a `[[{key}]]` table"));
+        root.lacks(Code::E00, key, message, format!("add a `[[{key}]]` table"));
     }
     let mut items = Vec::new();
     for table in tables {

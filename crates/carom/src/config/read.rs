@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use ivr_runtime::diagnose::{self, Code, Notes, Span, Takes, Text, nearest};
+use ivr_runtime::diagnose::{self, Code, Fix, Notes, Span, Takes, Text, nearest};
 use message_text::is_region;
 use toml::de::DeTable;
 
@@ -292,12 +292,17 @@ impl<'a> Table<'a> {
             return Some(text.value.clone());
         }
         let message = format!("`{key}`: `{}` is no country code", text.value);
-        let help = match text.value.to_ascii_uppercase() {
-            british if british == "UK" => "did you mean `GB`?".to_owned(),
-            capitals if is_region(&capitals) => format!("did you mean `{capitals}`?"),
-            _ => "two capitals, such as `\"GB\"`".to_owned(),
+        let meant = match text.value.to_ascii_uppercase() {
+            british if british == "UK" => Some("GB".to_owned()),
+            capitals => Some(capitals).filter(|capitals| is_region(capitals)),
         };
-        self.problem(Code::E00, &text.span, message, &help);
+        let help = match &meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "two capitals, such as `\"GB\"`".to_owned(),
+        };
+        let span = text.span.clone();
+        let fix = meant.map(|meant| Fix { span: span.clone(), text: format!("\"{meant}\"") });
+        self.notes().note_with_fix(Code::E00, span, message, help, fix);
         None
     }
 

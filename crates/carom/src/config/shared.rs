@@ -15,6 +15,7 @@ pub(super) fn shared(config: &Config) -> Shared {
         brand: business.brand.clone(),
     });
     Shared {
+        broken: Vec::new(),
         targets: config.targets.clone(),
         hours: config.hours.clone(),
         senders: senders.collect(),

@@ -167,7 +167,16 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"sandbox\"\nwebhook_from = [\"10.0.0.0/8\"]",
             "45:16 E00 `webhook_from` is for providers with webhooks | leave it out here",
         ),
+        // Room for media.
+        (
+            "[media]\nbind|[media]\nports = \"20000-20199\"\nbind",
+            "18:1 W17 the 200 `ports` of `[media]` are enough for 50 bridged calls, and 500 may go on at once | give it 2000 ports, or write `calls = 50` into `[limits]`: calls without ports are refused",
+        ),
         // Who texts, and where.
+        (
+            "from     = \"+447700900999\"|from     = \"07700900999\"",
+            "48:12 E10 `from`: `07700900999` has no country code | write it as +447700900123",
+        ),
         (
             "[media]|[limits]\ncountries = [\"GB\", \"IE\"]\n[media]",
             "19:13 E10 `countries`: no sender serves IE | add it to the `regions` of a sender, or leave the country out; one that is called back only belongs into `callback_countries`",
@@ -278,7 +287,6 @@ fn all_errors_of_a_file_are_told_at_once() {
     assert_eq!(
         problems_of(text),
         [
-            "1:1 E00 the file has no `config_version` | add `config_version = …`",
             "1:1 E00 there is no `[[listener]]` | add a `[[listener]]` table",
             "1:1 E00 there is no `[business.X]` | add one, with `name` and `brand`",
             "1:1 E00 the file does not know the key `config_versoin` | did you mean `config_version`?",

@@ -95,6 +95,8 @@ pub enum Code {
     W15,
     /// A text that callers of a trunk are never sent.
     W16,
+    /// Fewer media ports than the calls at once may need.
+    W17,
 }
 
 impl Code {
@@ -117,7 +119,8 @@ impl Code {
             | Self::W13
             | Self::W14
             | Self::W15
-            | Self::W16 => Severity::Warning,
+            | Self::W16
+            | Self::W17 => Severity::Warning,
             Self::E00
             | Self::E01
             | Self::E02
@@ -184,6 +187,7 @@ impl Code {
             Self::W14 => "a `mode` of a target that no call of the flow can have",
             Self::W15 => "texts whose cost nothing bounds",
             Self::W16 => "a text that callers of a trunk are never sent",
+            Self::W17 => "fewer media ports than the calls at once may need",
         }
     }
 }

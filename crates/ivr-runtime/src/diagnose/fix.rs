@@ -16,8 +16,10 @@ pub struct Fix {
 /// The file with every fix made, and the findings that were mended by it. `None`: there is
 /// nothing to mend, or the outcome would be no TOML.
 pub fn mended<'f>(text: &str, findings: &'f [Finding]) -> Option<(String, Vec<&'f Finding>)> {
-    let mut fixed: Vec<(&Finding, &Fix)> =
-        findings.iter().filter_map(|finding| Some((finding, finding.fix.as_ref()?))).collect();
+    let mut fixed: Vec<(&Finding, &Fix)> = findings
+        .iter()
+        .flat_map(|finding| finding.fixes().map(move |fix| (finding, fix)))
+        .collect();
     fixed.retain(|(_, fix)| is_clean(text, fix));
     fixed.sort_by_key(|(_, fix)| (fix.span.start, fix.span.end));
     // Of two that touch the same place the second may no longer fit.
@@ -29,7 +31,14 @@ pub fn mended<'f>(text: &str, findings: &'f [Finding]) -> Option<(String, Vec<&'
     let notes = Notes::default();
     tree(&mended, &notes);
     let good = !fixed.is_empty() && !notes.has_errors();
-    good.then(|| (mended, fixed.into_iter().map(|(finding, _)| finding).collect()))
+    let mut told: Vec<&Finding> = Vec::new();
+    for (finding, _) in fixed {
+        // It may have several places.
+        if !told.contains(&finding) {
+            told.push(finding);
+        }
+    }
+    good.then_some((mended, told))
 }
 
 /// It lies in the file and takes no comment away.

@@ -15,7 +15,7 @@ mod table;
 pub use asked::{Asked, Takes, What};
 pub use code::{Code, Severity};
 pub use fix::{Fix, mended};
-pub use nearest::{nearest, surely};
+pub use nearest::{nearest, surely, surely_one_of};
 pub use notes::{Finding, Notes, Problem, Span, findings, tree};
 pub use render::render;
 pub use table::{Table, Text};

@@ -21,13 +21,34 @@ pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Opti
 /// Returns the one word that `word` must have been meant for: a letter or two away, every other
 /// much further.
 pub fn surely<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
-    let chars: Vec<char> = word.chars().take(MAX_CHARS + 1).collect();
     // In a short word two letters are another word.
-    let may_be_apart = match chars.len() {
+    let may_be_apart = match word.chars().count() {
         0..=3 => return None,
         4..=6 => 1,
         _ => 2,
     };
+    one_within(word, words, may_be_apart)
+}
+
+/// As [`surely`], where nothing but these words can have been meant: short ones may have one letter
+/// wrong, too, and capitals do not count.
+pub fn surely_one_of<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let words: Vec<&str> = words.into_iter().collect();
+    let same = words.iter().find(|known| known.eq_ignore_ascii_case(word));
+    let short = || match word.chars().count() {
+        3 => one_within(word, words.iter().copied(), 1),
+        _ => surely(word, words.iter().copied()),
+    };
+    same.copied().or_else(short)
+}
+
+/// The one word that is at most so far away, while every other is further by more than a letter.
+fn one_within<'w>(
+    word: &str,
+    words: impl IntoIterator<Item = &'w str>,
+    may_be_apart: usize,
+) -> Option<&'w str> {
+    let chars: Vec<char> = word.chars().take(MAX_CHARS + 1).collect();
     let mut by_distance: Vec<(usize, &str)> = words
         .into_iter()
         .filter(|known| known.len() <= MAX_CHARS)

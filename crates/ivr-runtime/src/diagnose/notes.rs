@@ -28,7 +28,8 @@ pub struct Problem {
 /// Collects problems while a file is read.
 #[derive(Debug, Default)]
 pub struct Notes {
-    problems: RefCell<Vec<Problem>>,
+    /// `None`: it was a consequence of another.
+    problems: RefCell<Vec<Option<Problem>>>,
     asked: Option<RefCell<Vec<Asked>>>,
 }
 
@@ -54,6 +55,16 @@ pub struct Finding {
     /// A change that surely mends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,
+    /// The same change at other places that have the same mistake.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<Fix>,
+}
+
+impl Finding {
+    /// All changes that mend it.
+    pub fn fixes(&self) -> impl Iterator<Item = &Fix> {
+        self.fix.iter().chain(&self.more)
+    }
 }
 
 impl Notes {
@@ -89,6 +100,18 @@ impl Notes {
         self.note_with_fix(code, span, message, help, None);
     }
 
+    /// Takes back what was noted as the `n`th, which comes of something else that is told.
+    pub(super) fn forget(&self, n: usize) {
+        if let Some(problem) = self.problems.borrow_mut().get_mut(n) {
+            *problem = None;
+        }
+    }
+
+    /// How many were noted.
+    pub(super) fn len(&self) -> usize {
+        self.problems.borrow().len()
+    }
+
     /// Notes a problem with the change that surely mends it, where there is one.
     pub fn note_with_fix(
         &self,
@@ -99,22 +122,23 @@ impl Notes {
         fix: Option<Fix>,
     ) {
         let (message, help) = (message.into(), help.into());
-        self.problems.borrow_mut().push(Problem { code, span, message, help, fix });
+        self.problems.borrow_mut().push(Some(Problem { code, span, message, help, fix }));
     }
 
     /// Whether anything noted keeps the file from being served.
     pub fn has_errors(&self) -> bool {
-        self.problems.borrow().iter().any(|problem| problem.code.severity() == Severity::Error)
+        let problems = self.problems.borrow();
+        problems.iter().flatten().any(|problem| problem.code.severity() == Severity::Error)
     }
 
     /// Whether one of these was noted.
     pub fn has_any(&self, codes: &[Code]) -> bool {
-        self.problems.borrow().iter().any(|problem| codes.contains(&problem.code))
+        self.problems.borrow().iter().flatten().any(|problem| codes.contains(&problem.code))
     }
 
     /// What was noted, in the order of the file.
     pub fn into_problems(self) -> Vec<Problem> {
-        let mut problems = self.problems.into_inner();
+        let mut problems: Vec<Problem> = self.problems.into_inner().into_iter().flatten().collect();
         problems.sort_by_key(|problem| (problem.span.start, problem.code));
         problems
     }
@@ -151,7 +175,45 @@ pub fn findings(problems: Vec<Problem>, file: &str, text: &str) -> Vec<Finding> 
             message: problem.message,
             help: problem.help,
             fix: problem.fix,
+            more: Vec::new(),
         }
     };
-    problems.into_iter().map(place).collect()
+    told_once(problems.into_iter().map(place))
+}
+
+/// A name that leads nowhere is told of once, with the other lines that have it.
+fn told_once(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let missing = |finding: &Finding| {
+        let is = finding.code == Code::E01
+            && finding.message.starts_with("there is no ")
+            && finding.message.ends_with('`');
+        is.then(|| finding.message.replace("step or target", "target"))
+    };
+    let mut told: Vec<(Finding, Vec<usize>)> = Vec::new();
+    for finding in findings {
+        let name = missing(&finding);
+        let same = |(first, _): &&mut (Finding, _)| name.is_some() && missing(first) == name;
+        match told.iter_mut().find(same) {
+            Some((first, lines)) => {
+                lines.push(finding.line);
+                first.more.extend(finding.fix);
+            }
+            None => told.push((finding, Vec::new())),
+        }
+    }
+    let told = told.into_iter().map(|(mut finding, mut lines)| {
+        lines.dedup();
+        lines.retain(|line| *line != finding.line);
+        let named: Vec<String> = lines.iter().map(usize::to_string).collect();
+        match &named[..] {
+            [] => {}
+            [line] => finding.message += &format!(", which line {line} names too"),
+            [lines @ .., last] => {
+                finding.message +=
+                    &format!(", which lines {} and {last} name too", lines.join(", "));
+            }
+        }
+        finding
+    });
+    told.collect()
 }

@@ -7,7 +7,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Asked, Code, Fix, Notes, Span, Takes, What, nearest, surely};
+use super::{Asked, Code, Fix, Notes, Span, Takes, What, nearest, surely, surely_one_of};
 
 /// A text with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Table<'a> {
     span: Span,
     table: &'a DeTable<'a>,
     known: RefCell<Vec<&'a str>>,
+    /// Keys that are missing, and which problem tells so.
+    missing: RefCell<Vec<(&'a str, usize)>>,
     /// Where it is in the file, while that is written down.
     path: Vec<String>,
 }
@@ -41,7 +43,8 @@ impl<'a> Table<'a> {
     ) -> Self {
         let title = title.into();
         let path = if notes.is_recording() { vec![title.clone()] } else { Vec::new() };
-        Self { notes, title, span, table, known: RefCell::default(), path }
+        let (known, missing) = (RefCell::default(), RefCell::default());
+        Self { notes, title, span, table, known, missing, path }
     }
 
     /// Says what a key takes, where its reader looks at the value by itself. It goes before what
@@ -94,9 +97,21 @@ impl<'a> Table<'a> {
         self.known.borrow_mut().push(key);
         if !self.has(key) {
             let message = format!("{} has no `{key}`", self.title);
-            self.notes.note(code, self.span(), message, format!("add `{key} = …`"));
+            self.lacks(code, key, message, format!("add `{key} = …`"));
         }
         self.has(key)
+    }
+
+    /// Notes that a key is missing, unless one that is unknown turns out to have been meant.
+    pub fn lacks(
+        &self,
+        code: Code,
+        key: &'a str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.missing.borrow_mut().push((key, self.notes.len()));
+        self.notes.note(code, self.span(), message, help);
     }
 
     /// A text, not empty.
@@ -251,7 +266,7 @@ impl<'a> Table<'a> {
         let all = words.iter().map(|(word, _)| *word).chain(not_yet.iter().copied());
         let help = nearest(&text.value, all).map(|near| format!("did you mean `{near}`?"));
         let message = format!("`{key}` does not take `{}`", text.value);
-        let sure = surely(&text.value, words.iter().map(|(word, _)| *word));
+        let sure = surely_one_of(&text.value, words.iter().map(|(word, _)| *word));
         let fix = sure.map(|word| Fix { span: text.span.clone(), text: format!("\"{word}\"") });
         let help = help.unwrap_or(listed);
         self.notes.note_with_fix(Code::E00, text.span.clone(), message, help, fix);
@@ -320,7 +335,8 @@ impl<'a> Table<'a> {
         self.keys_in_order()
     }
 
-    fn keys_in_order(&self) -> Vec<&'a str> {
+    /// Its keys in file order, which are not known by that.
+    pub(crate) fn keys_in_order(&self) -> Vec<&'a str> {
         let mut keys: Vec<_> = self.table.keys().collect();
         keys.sort_by_key(|key| key.span().start);
         keys.into_iter().map(|key| key.get_ref().as_ref()).collect()
@@ -349,8 +365,13 @@ impl<'a> Table<'a> {
             if known.contains(&key) {
                 continue;
             }
-            let help = nearest(key, known.iter().copied())
-                .map_or_else(|| listing(&known), |near| format!("did you mean `{near}`?"));
+            let near = nearest(key, known.iter().copied());
+            let missing = self.missing.borrow();
+            for (_, told) in missing.iter().filter(|(missing, _)| Some(*missing) == near) {
+                self.notes.forget(*told);
+            }
+            let help =
+                near.map_or_else(|| listing(&known), |near| format!("did you mean `{near}`?"));
             let message = format!("{} does not know the key `{key}`", self.title);
             let span = self.key_place(key);
             // One that stands there already was not meant.

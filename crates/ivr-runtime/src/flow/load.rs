@@ -69,8 +69,9 @@ fn read(
     let mut rev = Sha256::new();
     [text].into_iter().chain(subs.texts()).for_each(|text| rev.update(text.as_bytes()));
     let rev = hex::encode(rev.finalize());
-    let mut flow = read::flow(&root, shared, rev)?;
+    let flow = read::flow(&root, shared, rev);
     root.finish();
+    let mut flow = flow?;
     for step in &mut flow.steps {
         play::look_up_clips(&mut step.does, &flow.languages, prompts);
     }

@@ -21,7 +21,7 @@ pub(crate) use ask::whole;
 
 use self::{head::head, names::Names};
 use super::{Sender, Shared, model::Flow};
-use crate::diagnose::{Code, Notes, Table, Text};
+use crate::diagnose::{Code, Notes, Table, Text, nearest};
 
 /// Kinds of table that are read by who knows providers and networks; they are in [`Shared`].
 const READ_BEFORE: [&str; 2] = ["sender", "source"];
@@ -33,6 +33,21 @@ struct Reader<'a> {
     notes: &'a Notes,
     /// Those that texts of this flow may come from.
     senders: Vec<Sender>,
+    /// Kinds of table whose names are not looked up: a table's is misspelt, which is told.
+    misspelt: Vec<&'static str>,
+}
+
+/// Kinds of table whose names lead somewhere.
+const KINDS: [&str; 7] = ["step", "target", "link", "rule", "hours", "sender", "source"];
+/// All other tables of a flow file.
+const OTHERS: [&str; 3] = ["flow", "version", "after_call"];
+
+/// Kinds that keys of the file that are none are near to.
+fn misspelt(root: &Table<'_>) -> Vec<&'static str> {
+    let is_known = |key: &&str| KINDS.contains(key) || OTHERS.contains(key);
+    let unknown = root.keys_in_order().into_iter().filter(|key| !is_known(key));
+    let near = unknown.filter_map(|key| nearest(key, KINDS.into_iter().chain(OTHERS)));
+    near.filter_map(|near| KINDS.into_iter().find(|kind| *kind == near)).collect()
 }
 
 /// Reads the file; `None` where there is no `[flow]` to begin with.
@@ -53,7 +68,8 @@ pub(super) fn flow(root: &Table<'_>, shared: &Shared, rev: String) -> Option<Flo
         root.value(kind);
     }
     let names = Names::collect(&tables, &drafts, &hours, notes)?;
-    let mut reader = Reader { names, shared, notes, senders: Vec::new() };
+    let misspelt = misspelt(root);
+    let mut reader = Reader { names, shared, notes, senders: Vec::new(), misspelt };
     let table = root.table("flow", "`[flow]`")?;
     let mut flow = head(table, &reader, rev);
     reader.senders.clone_from(&flow.senders);

@@ -10,6 +10,9 @@ use crate::hours::Hours;
 /// The shared tables of `carom.toml`, already read. The default is a flow file on its own.
 #[derive(Debug, Clone, Default)]
 pub struct Shared {
+    /// Names of senders and sources that can't be used: what is wrong with them is told elsewhere, and
+    /// who names them is not told that they are not there.
+    pub broken: Vec<String>,
     /// `[target.X]`, in file order.
     pub targets: Vec<TargetDraft>,
     /// `[hours.X]`, in file order.

@@ -24,6 +24,9 @@ pub(super) fn check(lint: &Lint<'_>) {
 fn covers(lint: &Lint<'_>, id: HoursId, used_at: impl Fn() -> Span) {
     let Some(hours) = lint.flow.hours.get(usize::from(id.0)) else { return };
     let Schedule::ByCalledNumber(numbers) = &hours.schedule else { return };
+    if numbers.is_empty() {
+        return; // told of where it is read
+    }
     for number in lint.flow.numbers.iter().chain(&lint.flow.extensions) {
         if !numbers.contains_key(number) {
             let message = format!("`[hours.{}]` has no hours for `{number}`", hours.name);

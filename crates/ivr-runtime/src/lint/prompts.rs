@@ -11,7 +11,7 @@ use crate::{
     flow::{
         PromptFacts,
         model::{Does, Offer, PromptItem, PromptList, Spoken, Step},
-        play::{counts, items_with_languages},
+        play::{counts, items, items_with_languages},
     },
     speech::Way,
     step::{callback, voicemail},
@@ -23,7 +23,7 @@ const LEAST_MS: u32 = 200;
 
 pub(super) fn check(lint: &Lint<'_>) {
     let mut told = BTreeSet::new();
-    let languages = &lint.flow.languages;
+    let languages = &with_prompts(lint);
     for (_, step) in graph::steps(lint.flow) {
         let own = own(step);
         let named = lists(step).into_iter().chain([("do", own.as_slice())]);
@@ -62,6 +62,42 @@ pub(super) fn check(lint: &Lint<'_>) {
     for name in BUILT_IN {
         one(lint, languages, name, &mut told, || lint.flow_place("languages"));
     }
+}
+
+/// The flow's languages but those without any of its prompts, which are told of once.
+fn with_prompts(lint: &Lint<'_>) -> Vec<String> {
+    let mut names: BTreeSet<&str> = BUILT_IN.into();
+    let played: Vec<PromptList> = graph::steps(lint.flow)
+        .flat_map(|(_, step)| {
+            lists(step).into_iter().map(|(_, play)| play.to_vec()).chain([own(step)])
+        })
+        .collect();
+    for play in &played {
+        names.extend(items(play).into_iter().filter_map(|item| match item {
+            PromptItem::Sound(name) => Some(name.as_str()),
+            _ => None,
+        }));
+    }
+    let is_bare = |language: &str| {
+        names.len() > 1 && names.iter().all(|name| lint.prompts.has(language, name).is_none())
+    };
+    let (bare, rest): (Vec<&String>, Vec<&String>) =
+        lint.flow.languages.iter().partition(|language| is_bare(language));
+    for language in bare {
+        let message = format!(
+            "there are no prompts in {language}: none of the {} that are played",
+            names.len()
+        );
+        let help = format!(
+            "leave the language out, or record them: carom prompts import NAME.wav --language {language}"
+        );
+        let list = lint.flow_place("languages");
+        let value =
+            lint.tree.get("flow").and_then(|flow| flow.get_ref().as_table()?.get("languages"));
+        let place = value.and_then(|value| find(value, language)).unwrap_or(list);
+        lint.note(Code::E07, place, message, help);
+    }
+    rest.into_iter().cloned().collect()
 }
 
 pub(super) fn lists(step: &Step) -> Vec<(&'static str, &[PromptItem])> {

@@ -192,6 +192,35 @@ fn ic_16_who_declined_lately_hears_one_offer_a_call_and_none_where_the_business_
     }
 }
 
+/// Silence declines nothing (IC-01: who chooses the phone is asked no more): deeper in the tree another
+/// offer is made. But who declined within seven days hears one a call, silent or not.
+#[test]
+fn ic_16_after_silence_a_second_offer_is_made_but_to_who_declined_lately() {
+    for (declined_days_ago, heard, suppressed) in [
+        (None, &["offer-text", "offer-text"][..], &[][..]),
+        (Some(8), &["offer-text", "offer-text"], &[]),
+        (Some(6), &["offer-text"], &["declined_before"]),
+    ] {
+        let mut draft = Draft::new(&["first", "second", "text_me"], &["agents"])
+            .step("first", |draft| Does::Offer(draft.offer("text_me", "second")))
+            .step("second", |draft| Does::Offer(draft.offer("text_me", "agents")))
+            .step("text_me", |draft| Does::Text(draft.text("hangup")));
+        draft.flow.ask_again_days = 0;
+        let declined_ms = declined_days_ago.map(|days: i64| facts().start_ms - days * 86_400_000);
+        let history = Some(History { declined_ms, ..History::default() });
+        let mut phone = Phone::call_with(draft, Facts { history, ..facts() }, Obedient::default());
+        phone.wait(60);
+        assert_eq!(phone.heard(), heard, "{declined_days_ago:?}");
+        assert_eq!(phone.suppressed(), suppressed, "{declined_days_ago:?}");
+        let spoken: Vec<_> = phone.offers().into_iter().take(heard.len()).collect();
+        let silent = |offer: &(_, OfferResponse, Option<Key>, _)| {
+            (offer.1, offer.2) == (OfferResponse::Timeout, None)
+        };
+        assert!(spoken.iter().all(silent), "not declined, and so no reason against the next call");
+        assert_eq!(phone.forwards(), ["agents"]);
+    }
+}
+
 #[test]
 fn ex_19_an_intent_of_the_never_list_is_never_offered_anything() {
     let draft = || {

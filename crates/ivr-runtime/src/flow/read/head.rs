@@ -8,6 +8,7 @@ use crate::{
         model::{Direction, Flow, RoundWait, StepId, TargetId},
     },
     key::Key,
+    speech::Language,
 };
 
 /// Reads `[flow]` into a flow whose tables are still empty.
@@ -160,18 +161,32 @@ fn languages(table: &Table<'_>) -> Vec<String> {
         table.note(Code::E00, "languages", "`languages` is empty", "name at least one");
         return vec!["en-GB".to_owned()];
     }
-    for text in &texts {
-        // A language also names a folder of the prompt set.
-        let tag = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if !text.value.chars().all(tag)
-            || !text.value.starts_with(|c: char| c.is_ascii_alphabetic())
-        {
-            let message = format!("`{}` is no language", text.value);
-            let help = "write it as `en-GB` or `es`";
-            table.notes().note(Code::E00, text.span.clone(), message, help);
-        }
+    texts.iter().map(|text| language(table, text)).collect()
+}
+
+/// A language as it is written, or as it must have been meant where that is none: so a mistake in the
+/// tag is told once, and not of all that is played in it.
+fn language(table: &Table<'_>, text: &Text) -> String {
+    // A language also names a folder of the prompt set.
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let spoken = Language::ALL.map(Language::tag);
+    let known =
+        || spoken.into_iter().find(|tag| tag.eq_ignore_ascii_case(&text.value.replace('_', "-")));
+    let is_tag =
+        text.value.chars().all(fits) && text.value.starts_with(|c: char| c.is_ascii_alphabetic());
+    let meant = known().filter(|tag| *tag != text.value);
+    if is_tag && meant.is_none() {
+        return text.value.clone();
     }
-    texts.into_iter().map(|text| text.value).collect()
+    let message = format!("`{}` is no language", text.value);
+    let help = match meant {
+        Some(tag) => format!("did you mean `{tag}`?"),
+        None => "write it as `en-GB` or `es`".to_owned(),
+    };
+    let span = text.span.clone();
+    let fix = meant.map(|tag| Fix { span: span.clone(), text: format!("\"{tag}\"") });
+    table.notes().note_with_fix(Code::E00, span, message, help, fix);
+    meant.map_or_else(|| text.value.clone(), str::to_owned)
 }
 
 /// Topics that need a picture, which some sender must be able to carry.

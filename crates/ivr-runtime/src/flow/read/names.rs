@@ -165,6 +165,12 @@ impl super::Reader<'_> {
 
     /// Notes a name that leads nowhere.
     pub fn unknown<'n>(&self, what: &str, name: &Text, known: impl Iterator<Item = &'n str>) {
+        let is_misspelt = self.misspelt.iter().any(|kind| what.contains(kind));
+        if is_misspelt
+            || matches!(what, "sender" | "source") && self.shared.broken.contains(&name.value)
+        {
+            return;
+        }
         let known: Vec<&str> = known.collect();
         let help = match nearest(&name.value, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),

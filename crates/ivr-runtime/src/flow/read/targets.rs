@@ -19,7 +19,7 @@ pub(super) fn hours(root: &Table<'_>, shared: &Shared) -> Vec<Hours> {
         if shared.hours.iter().any(|hours| hours.name == name.value) {
             redefined(root, "hours", &name);
         }
-        drafts.extend(tables::hours(name, table, &file));
+        drafts.push(tables::hours(name, table, &file));
     }
     let own = tables::resolve_hours(drafts, &shared.hours, root.notes());
     own.into_iter().chain(shared.hours.iter().cloned()).collect()

@@ -32,13 +32,15 @@ pub enum ScheduleDraft {
     Week(Week),
     /// Called number and the name of its hours.
     ByCalledNumber(Vec<(Text, Text)>),
+    /// It can't be told, and why is noted. The name is there all the same, so that nobody is told
+    /// that it is not.
+    Unknown,
 }
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Reads `[hours.X]`. `file` gives the content of a holiday file by the name written there.
-/// `None`: it can't be used; why is noted.
-pub fn hours(name: Text, table: Table<'_>, file: ReadFile<'_>) -> Option<HoursDraft> {
+pub fn hours(name: Text, table: Table<'_>, file: ReadFile<'_>) -> HoursDraft {
     let by_number = by_called_number(&table);
     let zone = zone(&table, by_number.is_some());
     let days = week(&table);
@@ -53,9 +55,14 @@ pub fn hours(name: Text, table: Table<'_>, file: ReadFile<'_>) -> Option<HoursDr
     table.finish();
     let schedule = match by_number {
         Some(numbers) => ScheduleDraft::ByCalledNumber(numbers),
-        None => ScheduleDraft::Week(Week { zone: zone?, days: days?, holidays: holidays? }),
+        None => match (zone, days, holidays) {
+            (Some(zone), Some(days), Some(holidays)) => {
+                ScheduleDraft::Week(Week { zone, days, holidays })
+            }
+            _ => ScheduleDraft::Unknown,
+        },
     };
-    Some(HoursDraft { name, schedule })
+    HoursDraft { name, schedule }
 }
 
 /// Looks up the names in `by_called_number`, among `drafts` and the `shared` ones.
@@ -71,15 +78,23 @@ pub fn resolve_hours(drafts: Vec<HoursDraft>, shared: &[Hours], notes: &Notes) -
             weeks.insert(draft.name.value.clone(), week.clone());
         }
     }
+    let unknown: Vec<String> = drafts
+        .iter()
+        .filter(|draft| draft.schedule == ScheduleDraft::Unknown)
+        .map(|draft| draft.name.value.clone())
+        .collect();
     let resolve = |draft: HoursDraft| {
         let schedule = match draft.schedule {
             ScheduleDraft::Week(week) => Schedule::Week(week),
             ScheduleDraft::ByCalledNumber(numbers) => {
-                let found = numbers.into_iter().filter_map(|(number, hours)| {
+                let known =
+                    numbers.into_iter().filter(|(_, hours)| !unknown.contains(&hours.value));
+                let found = known.filter_map(|(number, hours)| {
                     Some((number.value, look_up(&weeks, &hours, notes)?))
                 });
                 Schedule::ByCalledNumber(found.collect())
             }
+            ScheduleDraft::Unknown => Schedule::ByCalledNumber(BTreeMap::new()),
         };
         Hours { name: draft.name.value, schedule }
     };
@@ -103,7 +118,13 @@ fn by_called_number(table: &Table<'_>) -> Option<Vec<(Text, Text)>> {
         let key = Text { value: number.to_owned(), span: numbers.key_place(number) };
         Some((key, numbers.text(number)?))
     });
-    Some(entries.collect())
+    let entries: Vec<(Text, Text)> = entries.collect();
+    if numbers.keys().is_empty() {
+        let help =
+            "write `{ \"+442079460018\" = \"london\" }`: a number, and the name of its hours";
+        table.note(Code::E12, "by_called_number", "`by_called_number` is empty", help);
+    }
+    Some(entries)
 }
 
 fn zone(table: &Table<'_>, optional: bool) -> Option<String> {
