@@ -1,14 +1,10 @@
 //! Errors of the API against the document that it serves, by a validator of others; and where to go
 //! from `/`.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-};
-
 use carom_blackbox::{
     Engine, Place, get,
     judges::{self, Judges},
+    web,
 };
 use serde_json::{Value, json};
 
@@ -108,11 +104,7 @@ fn ask(
     headers: &str,
     body: &str,
 ) -> (u16, String, String) {
-    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}");
-    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = web::ask(place, method, path, headers, body);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let kind = head.lines().find_map(|line| line.strip_prefix("content-type: "));
