@@ -171,6 +171,7 @@ pub async fn lists_of_other_keys(path: &str, config: &Config, online: bool) -> V
         message,
         help: help.to_owned(),
         fix: None,
+        more: Vec::new(),
     };
     match unknown_opt_out_keys(url, &keys.collect::<Vec<_>>()).await {
         Ok(unknown) => {
