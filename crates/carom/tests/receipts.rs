@@ -153,7 +153,7 @@ fn x_05_an_opt_out_by_key_holds_at_once_and_a_start_takes_it_back() {
 fn kh_03_a_provider_that_is_busy_is_asked_again_while_the_caller_waits() {
     let place = Place::new();
     let site = Site::new(&place);
-    site.twilio.once("+447700900551", Does::Refuse(429, 20_429, Some(1)));
+    site.twilio.once("+447700900551", &[Does::Refuse(429, 20_429, Some(1))]);
     site.text("+447700900551");
     assert_eq!(site.end(), "deflected");
     assert_eq!(site.state("+447700900551"), "accepted");

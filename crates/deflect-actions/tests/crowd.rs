@@ -5,15 +5,13 @@ mod common;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use common::{
-    Db, PUBLIC_URL, TOKEN, config, mobile, order, service,
-    twilio::{Does, FakeTwilio},
-};
+use common::{Db, PUBLIC_URL, TOKEN, config, mobile, order, service};
 use deflect_actions::{
     provider::twilio::signature,
     store::Store,
     text::{TextOrder, TextOutcome, TextService},
 };
+use provider_emulator::{Does, Twilio};
 use tokio::task::JoinSet;
 
 on_both!(
@@ -57,11 +55,10 @@ async fn post(texts: &TextService, message_id: &str, sid: &str, status: &str) {
 }
 
 async fn kh_19_many_texts_at_once_go_out_once_each_and_their_receipts_count_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let texts = service(&db, config(&[base])).await;
     assert_eq!(send_all(&texts, orders(texts.store())).await, TEXTS);
-    let sent: BTreeSet<_> =
-        twilio.posted().iter().map(|posted| posted.form["To"].clone()).collect();
+    let sent: BTreeSet<_> = twilio.posted().iter().map(|posted| posted["To"].clone()).collect();
     assert_eq!((twilio.posted().len(), sent.len()), (TEXTS, TEXTS));
     // All receipts at once, each twice, in whatever order they come.
     let mut receipts = JoinSet::new();
@@ -92,7 +89,7 @@ async fn kh_19_many_texts_at_once_go_out_once_each_and_their_receipts_count_once
 }
 
 async fn x_06_of_many_texts_at_once_one_that_cannot_be_stored_fails_alone(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let texts = service(&db, config(&[base])).await;
     let mut orders = orders(texts.store());
     // No database takes a response that is none.
@@ -106,7 +103,7 @@ async fn x_06_of_many_texts_at_once_one_that_cannot_be_stored_fails_alone(db: Db
 }
 
 async fn x_06_the_same_text_asked_for_many_times_at_once_goes_out_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Slow(Duration::from_millis(100))]);
+    let (twilio, base) = Twilio::start(&[Does::Slow(Duration::from_millis(100))]);
     let texts = service(&db, config(&[base])).await;
     let one = order(texts.store(), &mobile(1));
     assert_eq!(send_all(&texts, vec![one; 20]).await, 1);
@@ -115,7 +112,7 @@ async fn x_06_the_same_text_asked_for_many_times_at_once_goes_out_once(db: Db) {
 }
 
 async fn x_06_a_text_whose_turn_is_later_is_kept_unwritten_until_then(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let mut config = config(&[base]);
     config.senders[0].per_second = Some(2);
     let texts = service(&db, config).await;

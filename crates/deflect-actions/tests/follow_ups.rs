@@ -5,15 +5,14 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{
-    Db, PUBLIC_URL, TOKEN, config, ended, eventually, mobile, order, service, twilio::FakeTwilio,
-};
+use common::{Db, PUBLIC_URL, TOKEN, config, ended, eventually, mobile, order, service};
 use deflect_actions::{
     Clock,
     provider::twilio::signature,
     store::{OutcomeRow, Row, Writer, rating_rows},
     text::{TextConfig, TextOrder, TextOutcome, TextService},
 };
+use provider_emulator::Twilio;
 
 on_both!(
     ic_06_it_is_sent_when_it_is_due_and_not_before,
@@ -31,7 +30,7 @@ on_both!(
 const HOUR_MS: i64 = 3_600_000;
 
 async fn ic_06_it_is_sent_when_it_is_due_and_not_before(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let clock = Clock::default();
     let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
     assert_eq!(in_an_hour(&texts, 1).await, TextOutcome::Queued);
@@ -40,9 +39,9 @@ async fn ic_06_it_is_sent_when_it_is_due_and_not_before(db: Db) {
     assert!(twilio.posted().is_empty(), "not yet");
     clock.advance(HOUR_MS + 1_000);
     eventually("sent", async || twilio.taken().len() == 1).await;
-    assert_eq!(twilio.posted()[0].form["To"], mobile(1).as_str());
+    assert_eq!(twilio.posted()[0]["To"], mobile(1).as_str());
     // Not after eight in the evening, by the provider's queue either.
-    assert!(twilio.posted()[0].form["ValidityPeriod"].parse::<i64>().unwrap() <= 3_600);
+    assert!(twilio.posted()[0]["ValidityPeriod"].parse::<i64>().unwrap() <= 3_600);
     worker.abort();
 }
 
@@ -67,7 +66,7 @@ async fn ic_06_it_rests_on_a_consent_of_its_own(db: Db) {
 }
 
 async fn ic_06_restarts_and_several_nodes_send_it_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let clock = Clock::default();
     let by = config(&[base]);
     let first = node(&db, "n1", "b1", &clock, &by).await;
@@ -83,7 +82,7 @@ async fn ic_06_restarts_and_several_nodes_send_it_once(db: Db) {
     clock.advance(HOUR_MS + 1_000);
     eventually("all sent", async || twilio.taken().len() >= 10).await;
     tokio::time::sleep(Duration::from_millis(2_500)).await;
-    let mut to: Vec<String> = twilio.posted().iter().map(|it| it.form["To"].clone()).collect();
+    let mut to: Vec<String> = twilio.posted().iter().map(|it| it["To"].clone()).collect();
     to.sort();
     let expected: Vec<String> = (0..10).map(|n| mobile(n).to_string()).collect();
     assert_eq!(to, expected, "each once");
@@ -91,7 +90,7 @@ async fn ic_06_restarts_and_several_nodes_send_it_once(db: Db) {
 }
 
 async fn ic_06_who_opts_out_meanwhile_gets_none(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let clock = Clock::default();
     let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
     for n in 1..=3 {
@@ -112,7 +111,7 @@ async fn ic_06_who_opts_out_meanwhile_gets_none(db: Db) {
 }
 
 async fn ic_06_what_nobody_could_send_in_time_is_taken_back(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let clock = Clock::default();
     let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
     in_an_hour(&texts, 1).await;
@@ -200,7 +199,7 @@ async fn ic_06_what_a_node_promised_before_it_died_is_kept_once(db: Db) {
 }
 
 async fn ex_15_the_question_how_it_went_waits_for_its_moment_and_is_answered_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let clock = Clock::default();
     let texts = node(&db, "n1", "b1", &clock, &config(&[base])).await;
     let call_id = ask(&texts, 1).await;

@@ -6,8 +6,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Db, config, eventually, mobile, order, service, twilio::FakeTwilio};
+use common::{Db, config, eventually, mobile, order, service};
 use deflect_actions::text::TextOutcome;
+use provider_emulator::Twilio;
 use sqlx::{AnyConnection, Executor};
 
 on_both!(x_06_a_request_whose_commit_came_too_late_is_taken_back_and_sent_once);
@@ -31,7 +32,7 @@ impl Db {
 }
 
 async fn x_06_a_request_whose_commit_came_too_late_is_taken_back_and_sent_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let mut config = config(&[base]);
     // The second text waits a second for its turn, its row written and its request not.
     config.senders[0].per_second = Some(1);
@@ -66,8 +67,8 @@ async fn x_06_a_request_whose_commit_came_too_late_is_taken_back_and_sent_once(d
     // What else were due would have gone before a text that is asked for later.
     assert_eq!(texts.send(order(texts.store(), &mobile(3))).await, accepted);
     working.abort();
-    let posted: Vec<_> = twilio.posted().iter().map(|one| one.form["To"].clone()).collect();
+    let posted: Vec<_> = twilio.posted().iter().map(|one| one["To"].clone()).collect();
     let second = posted.iter().filter(|to| **to == mobile(2).as_str()).count();
     assert_eq!((posted.len(), second), (3, 1), "once: {posted:?}");
-    assert!(twilio.asked().is_empty(), "{:?}", twilio.asked());
+    assert!(twilio.lists().is_empty(), "{:?}", twilio.lists());
 }

@@ -9,7 +9,6 @@ use common::{
     desk::{Desk, HOUR_MS, MINUTE_MS, accepted},
     keys, mobile, number, order,
     ours::{Ours, account},
-    twilio::FakeTwilio,
     wide,
 };
 use deflect_actions::{
@@ -17,7 +16,7 @@ use deflect_actions::{
     text::{RiskCheck, TextConfig, TextLimits, TextOrder, TextOutcome, TextService},
 };
 use message_text::E164;
-use provider_emulator::{Event, Personality, Says};
+use provider_emulator::{Event, Personality, Says, Twilio};
 
 on_both!(
     a_number_gets_so_many_texts_an_hour_and_a_day,
@@ -206,7 +205,7 @@ async fn a_country_and_a_token_get_so_many_texts_whatever_is_started_again(db: D
 }
 
 async fn a_number_that_a_provider_calls_risky_gets_no_text(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let mut config = config(&[base]);
     config.risk = Some(RiskCheck { provider: "twilio1".to_owned(), refuse_from: 75 });
     let store = db.store().await;

@@ -11,16 +11,14 @@ use std::{
     time::Duration,
 };
 
-use common::{
-    Db, PUBLIC_URL, TOKEN, config, eventually, info, keys, mobile, order, service,
-    twilio::{Does, FakeTwilio},
-};
+use common::{Db, PUBLIC_URL, TOKEN, config, eventually, info, keys, mobile, order, service};
 use deflect_actions::{
     Clock,
     provider::twilio::signature,
     store::Store,
     text::{TextOutcome, TextService},
 };
+use provider_emulator::{Does, Twilio};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -39,13 +37,13 @@ on_both!(
 );
 
 async fn x_06_an_answer_that_is_lost_sends_nothing_twice(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::TakeAndReset]);
+    let (twilio, base) = Twilio::start(&[Does::TakeAndReset]);
     let texts = service(&db, config(&[base])).await;
     let outcome = texts.send(order(texts.store(), &mobile(1))).await;
     // Asked within the budget, the provider has it.
     assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
     assert_eq!(twilio.taken().len(), 1);
-    let asked = &twilio.asked()[0];
+    let asked = &twilio.lists()[0];
     assert_eq!(asked["To"], mobile(1).as_str());
     assert!(asked.contains_key("DateSent>"));
     let message = &texts.store().messages(1).await.unwrap()[0];
@@ -54,8 +52,8 @@ async fn x_06_an_answer_that_is_lost_sends_nothing_twice(db: Db) {
 }
 
 async fn x_06_a_slow_answer_is_ambiguous_and_settled_by_asking(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Slow(Duration::from_millis(2_500))]);
-    twilio.hide_list(true);
+    let (twilio, base) = Twilio::start(&[Does::Slow(Duration::from_millis(2_500))]);
+    twilio.hides_its_list(true);
     let clock = Clock::default();
     let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
     let mut order = order(texts.store(), &mobile(1));
@@ -66,7 +64,7 @@ async fn x_06_a_slow_answer_is_ambiguous_and_settled_by_asking(db: Db) {
     // The same text again, in another call: nobody knows, so nothing is sent.
     let again = common::order(texts.store(), &mobile(1));
     assert_eq!(texts.send(again).await, TextOutcome::Ambiguous);
-    twilio.hide_list(false);
+    twilio.hides_its_list(false);
     let worker = texts.start();
     clock.advance(10_000);
     eventually("settled", async || state().await == "accepted").await;
@@ -75,7 +73,7 @@ async fn x_06_a_slow_answer_is_ambiguous_and_settled_by_asking(db: Db) {
 }
 
 async fn x_06_one_that_never_arrived_is_sent_again_exactly_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Reset]);
+    let (twilio, base) = Twilio::start(&[Does::Reset]);
     let clock = Clock::default();
     let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
     let mut order = order(texts.store(), &mobile(1));
@@ -95,7 +93,7 @@ async fn x_06_one_that_never_arrived_is_sent_again_exactly_once(db: Db) {
 }
 
 async fn x_06_garbage_instead_of_an_answer_is_ambiguous(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Garbage]);
+    let (twilio, base) = Twilio::start(&[Does::Garbage]);
     let texts = service(&db, config(&[base])).await;
     let mut order = order(texts.store(), &mobile(1));
     order.accept_within_ms = 1_200;
@@ -104,11 +102,11 @@ async fn x_06_garbage_instead_of_an_answer_is_ambiguous(db: Db) {
 }
 
 async fn x_06_one_duplicate_where_it_is_allowed_and_no_second(db: Db) {
-    let (first, one) = FakeTwilio::start(&[Does::TakeAndReset]);
-    let (second, two) = FakeTwilio::start(&[Does::TakeAndReset]);
-    let (third, three) = FakeTwilio::start(&[]);
+    let (first, one) = Twilio::start(&[Does::TakeAndReset]);
+    let (second, two) = Twilio::start(&[Does::TakeAndReset]);
+    let (third, three) = Twilio::start(&[]);
     for fake in [&first, &second] {
-        fake.hide_list(true);
+        fake.hides_its_list(true);
     }
     let texts = service(&db, config(&[one, two, three])).await;
     let mut order = order(texts.store(), &mobile(1));
@@ -119,7 +117,7 @@ async fn x_06_one_duplicate_where_it_is_allowed_and_no_second(db: Db) {
 
 /// Leaves a claimed message as a killed process would, `written` or not.
 async fn killed(db: &Db, base: &str, written: bool) -> TextService {
-    let (hung, at) = FakeTwilio::start(&[Does::Slow(Duration::from_millis(60_000))]);
+    let (hung, at) = Twilio::start(&[Does::Slow(Duration::from_millis(60_000))]);
     let dying = TextService::new(db.store_as("n1", "b1").await, config(&[at]));
     let mut order = order(dying.store(), &mobile(1));
     order.attempt_ms = 60_000;
@@ -134,7 +132,7 @@ async fn killed(db: &Db, base: &str, written: bool) -> TextService {
 }
 
 async fn x_06_a_kill_before_the_first_byte_sends_it_later(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let texts = killed(&db, &base, false).await;
     let worker = texts.start();
     eventually("sent", async || twilio.taken().len() == 1).await;
@@ -146,22 +144,22 @@ async fn x_06_a_kill_before_the_first_byte_sends_it_later(db: Db) {
 }
 
 async fn x_06_a_kill_after_the_first_byte_sends_nothing_twice(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
-    twilio.hide_list(true);
+    let (twilio, base) = Twilio::start(&[]);
+    twilio.hides_its_list(true);
     let texts = killed(&db, &base, true).await;
     let worker = texts.start();
     eventually("known to be ambiguous", async || {
         texts.store().messages(1).await.unwrap()[0].state == "ambiguous"
     })
     .await;
-    eventually("asked", async || !twilio.asked().is_empty()).await;
+    eventually("asked", async || !twilio.lists().is_empty()).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert!(twilio.posted().is_empty());
     worker.abort();
 }
 
 async fn x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     drop(killed(&db, &base, false).await);
     let clock = Clock::default();
     let other = TextService::new(db.store_with("n2", "b1", clock.clone()).await, config(&[base]));
@@ -174,7 +172,7 @@ async fn x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease(db: Db
 }
 
 async fn x_06_a_text_without_a_final_receipt_is_unknown_after_a_quarter_of_an_hour(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let clock = Clock::default();
     let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
     let mut ids = Vec::new();
@@ -299,35 +297,42 @@ impl Cut {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn x_06_a_connection_lost_before_or_after_the_commit_of_the_first_byte_sends_the_text_once() {
-    for lets_through in [0, 1] {
+async fn x_06_a_connection_lost_around_the_commit_of_the_first_byte_doubles_no_text() {
+    // The first try is committed with the text, a later one by itself.
+    for (lets_through, refused) in [(0, false), (1, false), (0, true), (1, true)] {
         let db = Db::postgres().await;
         let (cut, url) = Cut::start(&db, lets_through).await;
-        let (twilio, base) = FakeTwilio::start(&[]);
+        let refusal = [Does::Refuse(503, 20_503, None)];
+        let (twilio, base) = Twilio::start(if refused { &refusal } else { &[] });
         let clock = Clock::default();
         let store = Store::connect(&url, keys(), info("n1", "b1"), clock.clone()).unwrap();
         store.prepare().await.unwrap();
         let texts = TextService::new(store, config(&[base]));
         let order = order(texts.store(), &mobile(1));
-        cut.armed.store(true, Ordering::SeqCst);
-        let outcome = texts.send(order).await;
+        cut.armed.store(!refused, Ordering::SeqCst);
+        let sending = texts.clone();
+        let sending = tokio::spawn(async move { sending.send(order).await });
+        if refused {
+            eventually("it is refused", async || twilio.posted().len() == 1).await;
+            cut.armed.store(true, Ordering::SeqCst);
+        }
+        let outcome = sending.await.unwrap();
         assert_eq!(cut.cut.load(Ordering::SeqCst), 1, "{outcome:?}");
-        sent_once(&texts, &twilio, &clock, &outcome).await;
+        once_or_never(&texts, &twilio, &clock, &outcome).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn x_06_a_backend_that_is_killed_while_it_commits_the_first_byte_sends_the_text_once() {
+async fn x_06_a_backend_that_is_killed_while_it_commits_the_first_byte_doubles_no_text() {
     let db = Db::postgres().await;
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let clock = Clock::default();
     let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
     // Who says that a request is written takes its time over it.
     db.execute(
-        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
-         $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$; \
-         CREATE TRIGGER slow BEFORE UPDATE ON message FOR EACH ROW \
-         WHEN (OLD.write_ms IS NULL AND NEW.write_ms IS NOT NULL) EXECUTE FUNCTION slow()",
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF NEW.write_ms IS NOT NULL THEN PERFORM pg_sleep(1); END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON message FOR EACH ROW EXECUTE FUNCTION slow()",
     )
     .await
     .unwrap();
@@ -340,26 +345,32 @@ async fn x_06_a_backend_that_is_killed_while_it_commits_the_first_byte_sends_the
     assert!(twilio.posted().is_empty(), "not before it is committed");
     db.execute("DROP TRIGGER slow ON message").await.unwrap();
     let outcome = sending.await.unwrap();
-    sent_once(&texts, &twilio, &clock, &outcome).await;
+    once_or_never(&texts, &twilio, &clock, &outcome).await;
 }
 
-/// The caller was told the truth, and the provider has it once, however long one waits.
-async fn sent_once(texts: &TextService, twilio: &FakeTwilio, clock: &Clock, told: &TextOutcome) {
+/// The caller was told the truth: the provider has a text that is stored once, however long one waits,
+/// and of another it has none.
+async fn once_or_never(texts: &TextService, twilio: &Twilio, clock: &Clock, told: &TextOutcome) {
     let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
+    let not_stored = TextOutcome::Failed { class: "store".to_owned() };
     if *told == accepted {
         assert_eq!(twilio.taken().len(), 1);
     } else {
-        assert!(matches!(told, TextOutcome::Queued | TextOutcome::Ambiguous), "{told:?}");
+        let unsure = matches!(told, TextOutcome::Queued | TextOutcome::Ambiguous);
+        assert!(unsure || *told == not_stored, "{told:?}");
     }
+    let stored = texts.store().messages(1).await.unwrap().len();
+    assert!(stored == 1 || *told == not_stored, "{told:?}");
     let worker = texts.start();
     clock.advance(60_000);
     eventually("it is sent", async || {
-        let message = texts.store().messages(1).await.unwrap().remove(0);
-        twilio.taken().len() == 1 && message.state == "accepted"
+        let states: Vec<_> =
+            texts.store().messages(1).await.unwrap().into_iter().map(|one| one.state).collect();
+        twilio.taken().len() == stored && states.iter().all(|state| state == "accepted")
     })
     .await;
     clock.advance(120_000);
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     worker.abort();
-    assert_eq!(twilio.posted().len(), 1, "asked for it once");
+    assert_eq!(twilio.taken().len(), stored, "taken once");
 }

@@ -3,15 +3,13 @@
 
 mod common;
 
-use common::{
-    Db, config, eventually, mobile, order, service,
-    twilio::{Does, FakeTwilio},
-};
+use common::{Db, config, eventually, mobile, order, service};
 use deflect_actions::{
     keys::StoreKeys,
     store::Resealed,
     text::{NotDone, Retried, TextOutcome},
 };
+use provider_emulator::{Does, Twilio};
 
 on_both!(
     a_text_that_failed_is_sent_again_as_a_new_one_by_the_same_consent_and_once,
@@ -22,7 +20,7 @@ on_both!(
 );
 
 async fn a_text_that_failed_is_sent_again_as_a_new_one_by_the_same_consent_and_once(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(400, 21606, None)]);
+    let (twilio, base) = Twilio::start(&[Does::Refuse(400, 21606, None)]);
     let texts = service(&db, config(&[base])).await;
     let order = order(texts.store(), &mobile(1));
     assert!(matches!(texts.send(order.clone()).await, TextOutcome::Failed { .. }));
@@ -38,20 +36,21 @@ async fn a_text_that_failed_is_sent_again_as_a_new_one_by_the_same_consent_and_o
     assert_eq!(db.number("SELECT COUNT(*) FROM message WHERE state = 'failed'").await, Some(1));
     let fresh = deflect_actions::text::TextService::new(texts.store().clone(), config(&[]));
     drop(texts);
-    let (second, base) = FakeTwilio::start(&[]);
+    let (second, base) = Twilio::start(&[]);
     fresh.reconfigure(config(&[base]));
     let working = fresh.start();
     eventually("it is sent", async || !second.taken().is_empty()).await;
     working.abort();
-    assert_eq!(second.taken(), [order.text]);
+    assert_eq!(second.taken()[0]["body"], order.text);
+    assert_eq!(second.taken().len(), 1);
     assert_eq!(twilio.posted().len(), 1);
     let view = fresh.store().message_detail(&id).await.unwrap().unwrap();
     assert_eq!((view.asked_in.as_str(), view.pressed.as_deref()), ("welcome", Some("1")));
 }
 
 async fn x_06_an_ambiguous_text_is_sent_again_only_where_a_duplicate_is_allowed_by_name(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::TakeAndReset]);
-    twilio.hide_list(true);
+    let (twilio, base) = Twilio::start(&[Does::TakeAndReset]);
+    twilio.hides_its_list(true);
     let texts = service(&db, config(&[base])).await;
     assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, TextOutcome::Ambiguous);
     let id = texts.store().messages(1).await.unwrap().remove(0).message_id;
@@ -70,7 +69,7 @@ async fn x_06_an_ambiguous_text_is_sent_again_only_where_a_duplicate_is_allowed_
 }
 
 async fn a_text_that_waits_is_made_due_or_taken_back_and_one_that_is_over_stays_so(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(500, 0, Some(300)); 2]);
+    let (twilio, base) = Twilio::start(&[Does::Refuse(500, 0, Some(300)); 2]);
     let texts = service(&db, config(&[base])).await;
     for n in [1, 2] {
         assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, TextOutcome::Queued);

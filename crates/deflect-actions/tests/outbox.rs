@@ -6,16 +6,13 @@ mod common;
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use common::{
-    Db, TOKEN, config, eventually, keys, mobile, number, order, sandbox, service,
-    twilio::{Does, FakeTwilio},
-};
+use common::{Db, TOKEN, config, eventually, keys, mobile, number, order, sandbox, service};
 use deflect_actions::{
     Clock,
     text::{TextOutcome, TextService},
 };
 use message_text::{E164, NumberProblem};
-use provider_emulator::ACCOUNT;
+use provider_emulator::{ACCOUNT, Does, Twilio};
 
 on_both!(
     kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted,
@@ -39,26 +36,26 @@ on_both!(
 );
 
 async fn kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let texts = service(&db, config(&[base])).await;
     let order = order(texts.store(), &mobile(1));
     let outcome = texts.send(order.clone()).await;
     assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
-    let posted = &twilio.posted()[0];
-    assert_eq!(posted.account, ACCOUNT);
+    let (asked, posted) = (&twilio.requests()[0], &twilio.posted()[0]);
+    assert!(asked.path().contains(&format!("/Accounts/{ACCOUNT}/")));
     let basic = STANDARD.encode(format!("{ACCOUNT}:{TOKEN}"));
-    assert_eq!(posted.authorization, format!("Basic {basic}"));
-    assert_eq!(posted.form["To"], mobile(1).as_str());
-    assert_eq!(posted.form["From"], "+447400123451");
-    assert_eq!(posted.form["Body"], order.text);
-    assert!(posted.form["ValidityPeriod"].parse::<u32>().unwrap() <= 900);
+    assert_eq!(asked.header("authorization"), format!("Basic {basic}"));
+    assert_eq!(posted["To"], mobile(1).as_str());
+    assert_eq!(posted["From"], "+447400123451");
+    assert_eq!(posted["Body"], order.text);
+    assert!(posted["ValidityPeriod"].parse::<u32>().unwrap() <= 900);
     let message = &texts.store().messages(1).await.unwrap()[0];
     let callback = format!(
         "{}/webhooks/twilio/twilio1/status?message={}",
         common::PUBLIC_URL,
         message.message_id
     );
-    assert_eq!(posted.form["StatusCallback"], callback);
+    assert_eq!(posted["StatusCallback"], callback);
     assert_eq!((message.state.as_str(), message.segments), ("accepted", Some(1)));
     assert!(message.provider_id.as_ref().unwrap().starts_with("SM"));
     assert_eq!(db.number("SELECT COUNT(*) FROM consent WHERE pressed = '1'").await, Some(1));
@@ -67,22 +64,22 @@ async fn kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted(db: Db) {
 
 async fn kh_19_a_messaging_service_of_twilio_is_a_sender(db: Db) {
     let service = "MG0123456789abcdef0123456789abcdef";
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let mut config = config(&[base]);
     config.senders[0].from = service.to_owned();
     let texts = common::service(&db, config).await;
     let outcome = texts.send(order(texts.store(), &mobile(1))).await;
     assert_eq!(outcome, TextOutcome::Accepted { sender: "uk1".to_owned() });
-    let posted = &twilio.posted()[0].form;
+    let posted = &twilio.posted()[0];
     assert_eq!(posted["MessagingServiceSid"], service);
     assert!(!posted.contains_key("From"), "{posted:?}");
 }
 
 async fn kh_19_the_next_sender_is_tried_after_a_definite_failure_only(db: Db) {
-    let (first, one) = FakeTwilio::start(&[Does::Refuse(500, 0, None), Does::TakeAndReset]);
-    let (second, two) = FakeTwilio::start(&[]);
+    let (first, one) = Twilio::start(&[Does::Refuse(500, 0, None), Does::TakeAndReset]);
+    let (second, two) = Twilio::start(&[]);
     let texts = service(&db, config(&[one, two])).await;
-    first.hide_list(true);
+    first.hides_its_list(true);
     let outcome = texts.send(order(texts.store(), &mobile(1))).await;
     assert_eq!(outcome, TextOutcome::Accepted { sender: "uk2".to_owned() });
     let outcome = texts.send(order(texts.store(), &mobile(2))).await;
@@ -91,7 +88,7 @@ async fn kh_19_the_next_sender_is_tried_after_a_definite_failure_only(db: Db) {
 }
 
 async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(400, 21635, None)]);
+    let (twilio, base) = Twilio::start(&[Does::Refuse(400, 21635, None)]);
     let mut config = config(&[base]);
     config.countries = vec!["GB".to_owned(), "US".to_owned(), "IE".to_owned()];
     let texts = service(&db, config).await;
@@ -130,7 +127,7 @@ async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {
 
 async fn kh_03_429_is_tried_again_after_the_time_the_provider_names(db: Db) {
     let does = [Does::Refuse(429, 20429, Some(1)), Does::Refuse(429, 20429, None)];
-    let (twilio, base) = FakeTwilio::start(&does);
+    let (twilio, base) = Twilio::start(&does);
     let texts = service(&db, config(&[base])).await;
     let begin = now();
     let outcome = texts.send(order(texts.store(), &mobile(1))).await;
@@ -140,7 +137,7 @@ async fn kh_03_429_is_tried_again_after_the_time_the_provider_names(db: Db) {
 }
 
 async fn kh_03_whatever_time_a_provider_names_its_refusal_is_told_and_nothing_ends(db: Db) {
-    let (_twilio, base) = FakeTwilio::start(&[Does::Refuse(429, 20429, Some(u64::MAX))]);
+    let (_twilio, base) = Twilio::start(&[Does::Refuse(429, 20429, Some(u64::MAX))]);
     let texts = service(&db, config(&[base])).await;
     let outcome = texts.send(order(texts.store(), &mobile(1))).await;
     assert_eq!(outcome, TextOutcome::Failed { class: "rate_limited".to_owned() });
@@ -153,7 +150,7 @@ async fn kh_03_whatever_time_a_provider_names_its_refusal_is_told_and_nothing_en
 
 async fn kh_03_a_provider_that_takes_texts_and_answers_too_late_is_not_down(db: Db) {
     let slow = [const { Does::Slow(Duration::from_millis(1_500)) }; 6];
-    let (twilio, base) = FakeTwilio::start(&slow);
+    let (twilio, base) = Twilio::start(&slow);
     let texts = service(&db, config(&[base])).await;
     let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
     let all: Vec<_> = (1..=6)
@@ -175,7 +172,7 @@ async fn x_03_a_failure_for_good_is_told_within_the_budget(db: Db) {
     for (n, (status, code, class)) in
         (0..).zip([(400, 99999, "unknown"), (401, 20003, "auth"), (400, 21408, "config")])
     {
-        let (twilio, base) = FakeTwilio::start(&[Does::Refuse(status, code, None)]);
+        let (twilio, base) = Twilio::start(&[Does::Refuse(status, code, None)]);
         let texts = service(&db, config(&[base])).await;
         let begin = now();
         let outcome = texts.send(order(texts.store(), &mobile(n))).await;
@@ -189,7 +186,7 @@ async fn x_03_a_failure_for_good_is_told_within_the_budget(db: Db) {
 }
 
 async fn x_03_a_provider_that_is_down_leaves_the_text_queued(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(503, 0, None); 20]);
+    let (twilio, base) = Twilio::start(&[Does::Refuse(503, 0, None); 20]);
     let clock = Clock::default();
     let store = db.store_with("n1", "b1", clock.clone()).await;
     let texts = TextService::new(store, config(&[base]));
@@ -214,7 +211,7 @@ async fn x_03_a_provider_that_is_down_leaves_the_text_queued(db: Db) {
 }
 
 async fn x_03_a_refused_connection_is_definite_and_falls_over_to_the_next_sender(db: Db) {
-    let (_, two) = FakeTwilio::start(&[]);
+    let (_, two) = Twilio::start(&[]);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dead = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
@@ -224,7 +221,7 @@ async fn x_03_a_refused_connection_is_definite_and_falls_over_to_the_next_sender
 }
 
 async fn x_05_an_opted_out_number_gets_nothing(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let texts = service(&db, config(&[base])).await;
     let store = texts.store();
     store.opt_out("retail", &mobile(1), "", "call").await.unwrap();
@@ -239,7 +236,7 @@ async fn x_05_an_opted_out_number_gets_nothing(db: Db) {
     store.opt_in("retail", &mobile(1), None).await.unwrap();
     assert_eq!(texts.send(order(store, &mobile(1))).await, accepted);
     // The provider knows of one that we do not.
-    let (_, base) = FakeTwilio::start(&[Does::Refuse(400, 21610, None)]);
+    let (_, base) = Twilio::start(&[Does::Refuse(400, 21610, None)]);
     texts.reconfigure(config(&[base]));
     assert_eq!(texts.send(order(store, &mobile(3))).await, TextOutcome::OptedOut);
     assert!(store.is_opted_out("retail", &mobile(3), "").await.unwrap());
@@ -265,7 +262,7 @@ async fn ex_29_a_message_without_consent_cannot_be_stored(db: Db) {
 }
 
 async fn ex_29_the_row_is_committed_before_the_provider_sees_anything(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Slow(Duration::from_millis(500))]);
+    let (twilio, base) = Twilio::start(&[Does::Slow(Duration::from_millis(500))]);
     let texts = service(&db, config(&[base])).await;
     let sending = {
         let (texts, order) = (texts.clone(), order(texts.store(), &mobile(1)));
@@ -280,7 +277,7 @@ async fn ex_29_the_row_is_committed_before_the_provider_sees_anything(db: Db) {
 }
 
 async fn a_second_text_within_the_window_is_a_duplicate(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let clock = Clock::default();
     let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
     let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };
@@ -355,7 +352,7 @@ fn now() -> Instant {
 }
 
 async fn lp_01_an_address_is_not_sent_after_its_lifetime(db: Db) {
-    let (twilio, base) = FakeTwilio::start(&[Does::Refuse(503, 20503, None); 20]);
+    let (twilio, base) = Twilio::start(&[Does::Refuse(503, 20503, None); 20]);
     let clock = Clock::default();
     let store = db.store_with("n1", "b1", clock.clone()).await;
     let texts = TextService::new(store, config(&[base]));

@@ -3,12 +3,13 @@
 
 mod common;
 
-use common::{Db, PUBLIC_URL, TOKEN, config, mobile, number, order, twilio::FakeTwilio};
+use common::{Db, PUBLIC_URL, TOKEN, config, mobile, number, order};
 use deflect_actions::{
     provider::{Posted, twilio::signature},
     text::{TextOutcome, TextService, WebhookAnswer},
 };
 use message_text::E164;
+use provider_emulator::Twilio;
 
 on_both!(
     x_02_a_number_that_a_provider_knows_as_a_landline_gets_no_text_and_is_asked_of_once_a_month,
@@ -24,7 +25,7 @@ fn accepted() -> TextOutcome {
 async fn x_02_a_number_that_a_provider_knows_as_a_landline_gets_no_text_and_is_asked_of_once_a_month(
     db: Db,
 ) {
-    let (twilio, base) = FakeTwilio::start(&[]);
+    let (twilio, base) = Twilio::start(&[]);
     let mut config = config(&[base]);
     config.line_types = Some("twilio1".to_owned());
     config.senders[0].regions = vec!["US".to_owned(), "GB".to_owned()];

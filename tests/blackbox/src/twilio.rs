@@ -1,19 +1,15 @@
-//! A provider on loopback that speaks Twilio's REST form, and misbehaves as told.
+//! Twilio on loopback, and an engine that sends by it.
 
-use std::{collections::HashMap, net::Ipv4Addr};
+use std::{net::Ipv4Addr, ops::Deref};
 
+use provider_emulator::Emulator;
 pub use provider_emulator::{ACCOUNT, Does, TOKEN};
-use provider_emulator::{Account, Emulator, Personality};
-use serde_json::{Value, json};
 
-use crate::{
-    CONFIG, Place,
-    web::{self, Form},
-};
+use crate::{CONFIG, Place, web};
 
 /// The provider; clones are the same. It serves until the test ends.
 #[derive(Clone)]
-pub struct Twilio(Account);
+pub struct Twilio(provider_emulator::Twilio);
 
 impl Twilio {
     /// Listens at an address of the place.
@@ -25,22 +21,13 @@ impl Twilio {
     /// Listens at any port of `ip`.
     #[must_use]
     pub fn at(ip: Ipv4Addr) -> Self {
-        Self::of(&Emulator::start(ip).unwrap())
+        Self(provider_emulator::Twilio::at(ip))
     }
 
     /// That of an emulator.
     #[must_use]
     pub fn of(emulator: &Emulator) -> Self {
-        let twilio = Self(emulator.account(Personality::Twilio));
-        // The tests have numbers of all kinds.
-        twilio.always(Does::Accept);
-        twilio
-    }
-
-    /// Its address, without a slash at the end.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.0.base.clone()
+        Self(provider_emulator::Twilio::of(emulator))
     }
 
     /// `[provider.twilio]` and `[sender.uk]` of a configuration, with the token in a file.
@@ -51,7 +38,7 @@ impl Twilio {
             "[provider.twilio]\nkind = \"twilio\"\naccount = \"{ACCOUNT}\"\n\
              secret = \"file:token\"\nurl = \"{}\"\n\n[sender.uk]\n\
              provider = \"twilio\"\nfrom = \"+447700900999\"\nregions = [\"GB\"]\n",
-            self.0.base
+            self.url()
         )
     }
 
@@ -63,59 +50,13 @@ impl Twilio {
         let url = "public_url = \"http://{engine}:8080\"";
         format!("{before}{}\n[http]\n{url}{http}", self.config(place))
     }
+}
 
-    /// What it does with messages to `number` from now on.
-    pub fn does(&self, number: &str, does: Does) {
-        self.0.does(number, does);
-    }
+impl Deref for Twilio {
+    type Target = provider_emulator::Twilio;
 
-    /// What it does with the next message to `number`.
-    pub fn once(&self, number: &str, does: Does) {
-        self.0.once(number, &[does]);
-    }
-
-    /// What it does with messages to any other number from now on.
-    pub fn always(&self, does: Does) {
-        self.0.always(does);
-    }
-
-    /// Its list of messages fails from now on, or no more.
-    pub fn hides_its_list(&self, hides: bool) {
-        self.0.hides_its_list(hides);
-    }
-
-    /// All it was asked to send to `number`, whatever it did with it.
-    #[must_use]
-    pub fn posted_to(&self, number: &str) -> Vec<Form> {
-        self.posted().into_iter().filter(|form| form["To"] == number).collect()
-    }
-
-    /// All it was asked to send.
-    ///
-    /// # Panics
-    /// A request was no form.
-    #[must_use]
-    pub fn posted(&self) -> Vec<Form> {
-        let posted = self.0.asked().into_iter().filter(|asked| asked.method == "POST");
-        posted
-            .map(|asked| {
-                let fields: HashMap<String, Value> = serde_json::from_value(asked.body).unwrap();
-                let text = |value: Value| value.as_str().unwrap().to_owned();
-                fields.into_iter().map(|(name, value)| (name, text(value))).collect()
-            })
-            .collect()
-    }
-
-    /// What it took: what phones would get.
-    #[must_use]
-    pub fn taken(&self) -> Vec<Value> {
-        let shown = |message: provider_emulator::Message| {
-            json!({
-                "sid": message.id, "to": message.to, "from": message.from, "body": message.text,
-                "status_callback": message.callback,
-            })
-        };
-        self.0.taken().into_iter().map(shown).collect()
+    fn deref(&self) -> &provider_emulator::Twilio {
+        &self.0
     }
 }
 

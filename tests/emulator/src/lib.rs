@@ -18,6 +18,7 @@ pub mod personality;
 mod poster;
 pub mod smpp;
 mod tell;
+mod twilio;
 
 pub use account::Account;
 pub use does::Does;
@@ -27,6 +28,7 @@ pub use magic::Magic;
 pub use message::Message;
 pub use personality::{Event, Hook, Personality, Says};
 pub use tell::{How, Tell};
+pub use twilio::{Form, Twilio};
 
 /// The account at Twilio.
 pub const ACCOUNT: &str = "AC00000000000000000000000000000001";

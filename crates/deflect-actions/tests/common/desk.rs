@@ -6,7 +6,9 @@ use deflect_actions::{
 };
 use message_text::E164;
 
-use super::{Db, config, order, twilio::FakeTwilio, wide};
+use provider_emulator::Twilio;
+
+use super::{Db, config, order, wide};
 
 pub const MINUTE_MS: i64 = 60_000;
 pub const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -14,7 +16,7 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// A service with limits, and its provider.
 pub struct Desk {
     pub texts: TextService,
-    pub twilio: FakeTwilio,
+    pub twilio: Twilio,
     pub clock: Clock,
     pub config: TextConfig,
 }
@@ -27,7 +29,7 @@ impl Desk {
     /// So much a day, at so much a part, in millionths.
     pub async fn priced(db: &Db, day: i64, price: i64) -> Self {
         let limits = TextLimits { spend_day: Some(day), ..wide() };
-        let (twilio, base) = FakeTwilio::start(&[]);
+        let (twilio, base) = Twilio::start(&[]);
         let mut config = config(&[base]);
         config.limits = limits;
         config.senders[0].price_micros = Some(price);
@@ -44,7 +46,7 @@ impl Desk {
     }
 
     pub async fn of(db: &Db, node: &str, boot: &str, limits: TextLimits) -> Self {
-        let (twilio, base) = FakeTwilio::start(&[]);
+        let (twilio, base) = Twilio::start(&[]);
         let mut config = config(&[base]);
         config.limits = limits;
         let clock = Clock::default();

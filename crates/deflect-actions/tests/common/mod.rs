@@ -5,7 +5,6 @@
 pub mod desk;
 pub mod judges;
 pub mod ours;
-pub mod twilio;
 
 use std::{collections::BTreeMap, time::Duration};
 
