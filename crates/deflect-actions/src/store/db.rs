@@ -81,6 +81,24 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether what was to be written is not written for certain: the database said no, or nothing
+    /// was begun. Else its answer may be all that was lost.
+    pub(crate) fn wrote_nothing(&self) -> bool {
+        match self {
+            Self::Url(_) | Self::Newer { .. } | Self::Seal(_) | Self::Commit(_) | Self::Busy => {
+                true
+            }
+            Self::Database(error) => matches!(
+                error,
+                sqlx::Error::Database(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Encode(_)
+            ),
+            Self::Shared(error) => error.wrote_nothing(),
+            Self::Unfinished(_) => false,
+        }
+    }
+}
+
 /// A pool that connects when first used.
 pub(super) fn pool(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
     sqlx::any::install_default_drivers();

@@ -8,11 +8,16 @@ use std::{
     collections::{HashSet, VecDeque},
     fmt,
     future::Future,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{sync::oneshot, time::Instant};
+use sqlx::AnyConnection;
+use tokio::{
+    sync::oneshot::{self, error::TryRecvError},
+    time::{Instant, timeout},
+};
 
 use super::{Store, StoreError};
 
@@ -27,6 +32,11 @@ const REST: Duration = Duration::from_millis(40);
 const SLOW: Duration = Duration::from_millis(100);
 /// … as long as there are fewer of them at once.
 const AT_ONCE: usize = 3;
+/// One that takes longer than the database lets any take has lost its host: nobody knows what came
+/// of it.
+const LOST: Duration = Duration::from_secs(12);
+/// Work that has not begun by then is not begun.
+const BEGUN: Duration = Duration::from_secs(2);
 
 /// What can be done for many at once.
 pub(super) trait Work: Send + Sync + Sized + 'static {
@@ -39,7 +49,7 @@ pub(super) trait Work: Send + Sync + Sized + 'static {
 
     /// Does all of it by one statement, or nothing.
     fn do_all(
-        store: &Store,
+        conn: &mut AnyConnection,
         all: &[Self],
     ) -> impl Future<Output = Result<Vec<Self::Done>, StoreError>> + Send;
 }
@@ -53,6 +63,8 @@ struct Queue<W: Work> {
     running: usize,
     began: Option<Instant>,
     rate: Rate,
+    /// Of who came last.
+    number: u64,
 }
 
 /// How many come.
@@ -67,6 +79,7 @@ struct Rate {
 struct Waiting<W: Work> {
     work: W,
     told: oneshot::Sender<Result<W::Done, StoreError>>,
+    number: u64,
 }
 
 impl<W: Work> Clone for Lane<W> {
@@ -78,7 +91,7 @@ impl<W: Work> Clone for Lane<W> {
 impl<W: Work> Default for Lane<W> {
     fn default() -> Self {
         let rate = Rate { since: Instant::now(), count: 0, before: 0 };
-        let queue = Queue { waiting: VecDeque::new(), running: 0, began: None, rate };
+        let queue = Queue { waiting: VecDeque::new(), running: 0, began: None, rate, number: 0 };
         Self(Arc::new(Mutex::new(queue)))
     }
 }
@@ -93,13 +106,41 @@ impl<W: Work> fmt::Debug for Lane<W> {
 impl<W: Work> Lane<W> {
     /// Waits until it is done, with the work of others. Who stops waiting before it was begun has
     /// it not done.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`]: it was not begun.
     pub async fn run(&self, store: &Store, work: W) -> Result<W::Done, StoreError> {
-        let (told, done) = oneshot::channel();
-        if self.lock().takes(Waiting { work, told }) {
-            let running = Running { lane: self.clone(), is_over: false };
-            tokio::spawn(running.run(store.clone()));
+        let none = |_| Err(sqlx::Error::PoolClosed.into());
+        let (told, mut done) = oneshot::channel();
+        let since = Instant::now();
+        let (number, late) = self.lock().takes(work, told);
+        if late {
+            self.start(store);
         }
-        done.await.unwrap_or_else(|_| Err(sqlx::Error::PoolClosed.into()))
+        loop {
+            if let Ok(done) = timeout(SLOW, &mut done).await {
+                return done.unwrap_or_else(none);
+            }
+            let mut queue = self.lock();
+            let waits = queue.waiting.iter().any(|waiting| waiting.number == number);
+            if waits && since.elapsed() > BEGUN {
+                // Closed before anybody can begin it.
+                done.close();
+                return match done.try_recv() {
+                    Ok(done) => done,
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => Err(StoreError::Busy),
+                };
+            }
+            if queue.is_late() {
+                drop(queue);
+                self.start(store);
+            }
+        }
+    }
+
+    fn start(&self, store: &Store) {
+        let running = Running { lane: self.clone(), is_over: false };
+        tokio::spawn(running.run(store.clone()));
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue<W>> {
@@ -108,14 +149,25 @@ impl<W: Work> Lane<W> {
 }
 
 impl<W: Work> Queue<W> {
-    /// Whether one more is to see to what waits.
-    fn takes(&mut self, waiting: Waiting<W>) -> bool {
+    /// The number of work, and whether one more is to see to what waits.
+    fn takes(
+        &mut self,
+        work: W,
+        told: oneshot::Sender<Result<W::Done, StoreError>>,
+    ) -> (u64, bool) {
         self.rate.one_more(Instant::now());
-        self.waiting.push_back(waiting);
+        self.number += 1;
+        self.waiting.push_back(Waiting { work, told, number: self.number });
+        (self.number, self.is_late())
+    }
+
+    /// Whether one more is to see to what waits; then it counts as running.
+    fn is_late(&mut self) -> bool {
         let slow = || self.began.is_some_and(|began| began.elapsed() > SLOW);
         let more = self.running == 0 || (self.running < AT_ONCE && slow());
-        self.running += usize::from(more);
-        more
+        let late = more && !self.waiting.is_empty();
+        self.running += usize::from(late);
+        late
     }
 
     /// How long the next statement waits for more.
@@ -147,7 +199,9 @@ impl<W: Work> Queue<W> {
         later.append(&mut self.waiting);
         self.waiting = later;
         batch.sort_unstable_by(|one, other| one.work.key().cmp(&other.work.key()));
-        self.began = Some(Instant::now());
+        if !batch.is_empty() {
+            self.began = Some(Instant::now());
+        }
         batch
     }
 }
@@ -207,7 +261,11 @@ impl<W: Work> Running<W> {
 async fn do_batch<W: Work>(store: &Store, batch: Vec<Waiting<W>>) {
     let (all, waiting): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|waiting| (waiting.work, waiting.told)).unzip();
-    match W::do_all(store, &all).await {
+    let mut done = run(store, &all).await;
+    if done.as_ref().is_err_and(have_met) {
+        done = run(store, &all).await;
+    }
+    match done {
         // Who waits no more is told nothing.
         Ok(done) => waiting.into_iter().zip(done).for_each(|(told, done)| {
             let _ = told.send(Ok(done));
@@ -225,10 +283,40 @@ async fn do_batch<W: Work>(store: &Store, batch: Vec<Waiting<W>>) {
         }
         Err(error) => {
             tracing::debug!(%error, work = all.len(), "store: one by one, for one is refused");
-            for (work, told) in all.into_iter().zip(waiting) {
-                let done = W::do_all(store, std::slice::from_ref(&work)).await;
-                let _ = told.send(done.and_then(|mut done| done.pop().ok_or_else(none)));
-            }
+            one_by_one(store, all.into_iter().zip(waiting)).await;
+        }
+    }
+}
+
+async fn one_by_one<W: Work>(
+    store: &Store,
+    mut all: impl Iterator<Item = (W, oneshot::Sender<Result<W::Done, StoreError>>)>,
+) {
+    while let Some((work, told)) = all.next() {
+        if told.is_closed() {
+            continue;
+        }
+        let done = run(store, std::slice::from_ref(&work)).await;
+        let is_down = done.as_ref().is_err_and(|error| !is_of_one(error));
+        let _ = told.send(done.and_then(|mut done| done.pop().ok_or_else(none)));
+        if is_down {
+            break;
+        }
+    }
+    // It was not begun.
+    for (_, told) in all {
+        let _ = told.send(Err(StoreError::Busy));
+    }
+}
+
+async fn run<W: Work>(store: &Store, all: &[W]) -> Result<Vec<W::Done>, StoreError> {
+    let mut conn = store.conn().await?;
+    match timeout(LOST, W::do_all(&mut conn, all)).await {
+        Ok(done) => done,
+        Err(_) => {
+            // Closed: whoever got it next would wait for the same host.
+            drop(conn.detach());
+            Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()).into())
         }
     }
 }
@@ -236,10 +324,16 @@ async fn do_batch<W: Work>(store: &Store, batch: Vec<Waiting<W>>) {
 /// Whether the database refused it for one of the batch, or for how two batches met: nothing was
 /// done, and each by itself may be.
 fn is_of_one(error: &StoreError) -> bool {
+    matches!(error, StoreError::Database(sqlx::Error::Database(_)))
+        && (!error.may_pass() || have_met(error))
+}
+
+/// Whether two batches were in each other's way.
+fn have_met(error: &StoreError) -> bool {
     const MET: [&str; 3] = ["40P01", "40001", "21000"];
     match error {
         StoreError::Database(sqlx::Error::Database(refused)) => {
-            !error.may_pass() || refused.code().is_some_and(|code| MET.contains(&&*code))
+            refused.code().is_some_and(|code| MET.contains(&&*code))
         }
         _ => false,
     }

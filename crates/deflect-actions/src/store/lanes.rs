@@ -1,6 +1,6 @@
 //! What is done for many at once on PostgreSQL.
 
-use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
 
 use super::{
     Sharing, Store, StoreError,
@@ -40,14 +40,14 @@ impl Work for Insert {
         None
     }
 
-    async fn do_all(store: &Store, all: &[Self]) -> Result<Vec<()>, StoreError> {
+    async fn do_all(conn: &mut AnyConnection, all: &[Self]) -> Result<Vec<()>, StoreError> {
         let Some(Self(table, _)) = all.first() else { return Ok(Vec::new()) };
         let rows: Vec<&[Value]> = all.iter().map(|insert| &insert.1[..]).collect();
         let mut arrays = Arrays::default();
         let sql = table.of_arrays(&mut arrays, &rows);
         let query = sqlx::query(AssertSqlSafe(sql));
         let query = arrays.values().into_iter().fold(query, bind);
-        query.execute(&mut *store.conn().await?).await?;
+        query.execute(&mut *conn).await?;
         Ok(vec![(); all.len()])
     }
 }
@@ -66,7 +66,10 @@ impl Work for Ask {
         None
     }
 
-    async fn do_all(store: &Store, all: &[Self]) -> Result<Vec<Vec<AnyRow>>, StoreError> {
+    async fn do_all(
+        conn: &mut AnyConnection,
+        all: &[Self],
+    ) -> Result<Vec<Vec<AnyRow>>, StoreError> {
         let Some(Self { sql, values }) = all.first() else { return Ok(Vec::new()) };
         let rows: Vec<Vec<Value>> = (0_i64..)
             .zip(all)
@@ -81,7 +84,7 @@ impl Work for Ask {
         let query = sqlx::query(AssertSqlSafe(sql));
         let query = arrays.values().into_iter().fold(query, bind);
         let mut answers: Vec<Vec<AnyRow>> = all.iter().map(|_| Vec::new()).collect();
-        for row in query.fetch_all(&mut *store.conn().await?).await? {
+        for row in query.fetch_all(&mut *conn).await? {
             let asked: i64 = row.try_get("asked")?;
             if let Some(answer) = usize::try_from(asked).ok().and_then(|n| answers.get_mut(n)) {
                 answer.push(row);

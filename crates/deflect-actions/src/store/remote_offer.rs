@@ -93,6 +93,15 @@ impl Store {
         Ok(answer.map_or(OfferClaim::UnderWay, OfferClaim::Answered))
     }
 
+    /// Keeps what came of a claimed offer; who it was for is forgotten.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn answer_offer(&self, answer: &OfferAnswered) -> Result<(), StoreError> {
+        let values = answered(answer);
+        self.execute(async |conn| ANSWERED.write(conn, vec![values]).await).await
+    }
+
     /// A claimed offer could not be had as wanted: it waits on.
     ///
     /// # Errors
@@ -186,7 +195,10 @@ impl Work for Claim {
         Some(&self.offer_id)
     }
 
-    async fn do_all(store: &Store, all: &[Self]) -> Result<Vec<Option<String>>, StoreError> {
+    async fn do_all(
+        conn: &mut AnyConnection,
+        all: &[Self],
+    ) -> Result<Vec<Option<String>>, StoreError> {
         let rows: Vec<&[Value]> = all.iter().map(|claim| &claim.values[..]).collect();
         let mut arrays = Arrays::default();
         let table = arrays.table(&rows);
@@ -195,7 +207,7 @@ impl Work for Claim {
         let query = sqlx::query(AssertSqlSafe(sql));
         let query = arrays.values().into_iter().fold(query, bind);
         let mut claimed = HashMap::new();
-        for row in query.fetch_all(&mut *store.conn().await?).await? {
+        for row in query.fetch_all(&mut *conn).await? {
             let id: String = row.try_get("offer_id")?;
             claimed.insert(id, row.try_get("question_enc")?);
         }

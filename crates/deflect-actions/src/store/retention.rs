@@ -63,6 +63,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn erase_due(&self) -> Result<u64, StoreError> {
+        self.expire_offers().await?;
         self.write(async |conn| {
             sqlx::query(
                 "UPDATE callback SET number_enc = NULL WHERE erase_after_ms <= $1 \
@@ -100,7 +101,6 @@ impl Store {
         self.expire_protections().await?;
         self.finish_imports().await?;
         self.discard_imports().await?;
-        self.expire_offers().await?;
         let steps_before = now - i64::from(keep.step_days) * DAY_MS;
         let calls_before = now - i64::from(keep.call_months) * 31 * DAY_MS;
         let (steps, calls) = self

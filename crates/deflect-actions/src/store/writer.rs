@@ -116,6 +116,7 @@ impl Writer {
                 | Row::Outcome(_)
                 | Row::FollowUp(_)
                 | Row::LimitHit(_)
+                | Row::OfferAnswered(_)
         );
         if !matters && self.rows.capacity() < SPARED {
             return self.lose();

@@ -113,18 +113,18 @@ impl TextService {
         let when = When::Now { lease_until_ms, until_ms: outgoing.valid_until_ms, by };
         let commit = self.commit(&order, config, &cleared, when, now);
         let committed = tokio::time::timeout(budget.min(COMMIT), commit).await;
-        if by.is_some() && !matches!(committed, Ok(Ok(()))) {
-            self.unwrite_if_committed(outgoing.message_id.clone(), outgoing.try_no);
-        }
         match committed {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => {
+            Ok(Err(error)) if error.wrote_nothing() => {
                 tracing::warn!(%error, "text not sent, it cannot be committed");
                 self.0.window.release(&outgoing.message_id);
                 return TextOutcome::failed("store");
             }
-            // Committed or not: if it was, it is sent when its lease has ended.
-            Err(_) => return TextOutcome::Ambiguous,
+            doubtful => {
+                let error = doubtful.ok().and_then(Result::err).map(|error| error.to_string());
+                tracing::warn!(error, "text not sent now, it may be committed");
+                return self.after_doubtful_commit(&outgoing, until).await;
+            }
         }
         let turn = first.map(|(turn, _)| turn);
         let tried = self.try_until(&mut outgoing, config, until, turn).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Sender, TextConfig, TextService};
+use super::{Sender, TextConfig, TextOutcome, TextService};
 use crate::{
     provider::Provider,
     store::message::{Outgoing, Writes},
@@ -16,6 +16,9 @@ const NOW: Duration = Duration::from_millis(40);
 /// A commit of which nobody knows whether it took place is looked for so often, after so long.
 const LOOKS: [Duration; 4] =
     [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
+
+/// Who waits for the text waits for such looks so long.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A turn that was taken.
 #[derive(Debug, Clone, Copy)]
@@ -39,10 +42,14 @@ impl TextService {
         let begun = Instant::now();
         let limit = super::attempt::ms(message.letter.attempt_ms).min(until - begun);
         let now = self.0.store.now_ms();
-        if now >= message.valid_until_ms || self.0.health.rests(&sender.name, now).is_some() {
+        if now >= message.valid_until_ms {
             return None;
         }
         let wait = self.wait(sender, provider, message, limit)?;
+        // Asked last: of one that rests, the text that finds its rest over is its trial.
+        if self.0.health.rests(&sender.name, now).is_some() {
+            return None;
+        }
         // Whether a template is needed is asked before anything is said to be written.
         let written = wait <= NOW && sender.template.is_none();
         Some((Turned { at: begun + wait, written }, Writes::by(sender)))
@@ -61,18 +68,29 @@ impl TextService {
         self.0.throttle.turn(&sender.name, sender.per_second, weight, now, limit)
     }
 
-    /// Whether a row that says its request was about to be written was committed, nobody knows; no
-    /// byte was, and the row is not to say so.
-    pub(super) fn unwrite_if_committed(&self, message_id: String, try_no: i64) {
+    /// Whether a row was committed, nobody knows; no byte was written, and it is not to say so. Where
+    /// it is found it is sent when its lease has ended.
+    pub(super) async fn after_doubtful_commit(
+        &self,
+        message: &Outgoing,
+        until: Instant,
+    ) -> TextOutcome {
+        let (message_id, try_no) = (message.message_id.clone(), message.try_no);
         let store = self.0.store.clone();
-        tokio::spawn(async move {
+        let looks = tokio::spawn(async move {
             for look in LOOKS {
                 tokio::time::sleep(look).await;
                 if let Ok(Some(_)) = store.never_wrote(&message_id, try_no).await {
-                    return;
+                    return true;
                 }
             }
+            false
         });
+        // Who waits waits for the first two only.
+        match tokio::time::timeout_at(until.min(Instant::now() + PATIENCE), looks).await {
+            Ok(Ok(true)) => TextOutcome::Queued,
+            _ => TextOutcome::Ambiguous,
+        }
     }
 }
 

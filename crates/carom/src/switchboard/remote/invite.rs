@@ -58,12 +58,7 @@ impl RemoteCalls {
         };
         let came = self.take_up(snapshot, offer_id, &question, wanted).await;
         match &came {
-            // Whoever asks again meanwhile waits for it.
-            Ok(invited) => self.services.store(Row::OfferAnswered(OfferAnswered {
-                offer_id: offer_id.to_owned(),
-                key: key.to_owned(),
-                answer: serde_json::to_string(invited).unwrap_or_default(),
-            })),
+            Ok(invited) => self.keep_answer(offer_id, key, invited).await,
             Err(_) => {
                 if let Err(error) = store.release_offer(offer_id, key).await {
                     tracing::warn!(%error, call = offer_id, "an offer stays taken");
@@ -71,6 +66,24 @@ impl RemoteCalls {
             }
         }
         came
+    }
+
+    /// Keeps what came of an invite, for who asks again.
+    async fn keep_answer(&self, offer_id: &str, key: &str, invited: &Invited) {
+        let answer = OfferAnswered {
+            offer_id: offer_id.to_owned(),
+            key: key.to_owned(),
+            answer: serde_json::to_string(invited).unwrap_or_default(),
+        };
+        // Where its message tells the same nobody has to wait for it.
+        let told = invited.message_id.is_some() && invited.call_id == offer_id;
+        let services = &self.services;
+        if told && services.writer.try_write(Row::OfferAnswered(answer.clone())).is_ok() {
+            return;
+        }
+        if let Err(error) = services.store.answer_offer(&answer).await {
+            tracing::warn!(%error, call = offer_id, "what came of an invite is not kept");
+        }
     }
 
     /// Accepts an offer that was not published: it is this node's, and asked for once.

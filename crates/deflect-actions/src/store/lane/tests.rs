@@ -28,7 +28,7 @@ impl Work for Named {
         self.name.split_once(' ').map_or(Some(self.name), |(key, _)| Some(key))
     }
 
-    async fn do_all(_: &Store, all: &[Self]) -> Result<Vec<usize>, StoreError> {
+    async fn do_all(_: &mut AnyConnection, all: &[Self]) -> Result<Vec<usize>, StoreError> {
         let names: Vec<_> = all.iter().map(|one| one.name).collect();
         all[0].seen.lock().unwrap().push(names.clone());
         tokio::time::sleep(all[0].takes).await;
@@ -209,6 +209,7 @@ fn where_many_come_a_statement_waits_for_more_and_where_few_come_none_does() {
         running: 0,
         began: Some(start),
         rate: Rate { since: start, count: 0, before: 0 },
+        number: 0,
     };
     let mut rests = Vec::new();
     // 200 a second for a second, then 50 a second, then one long after.
@@ -227,4 +228,35 @@ fn where_many_come_a_statement_waits_for_more_and_where_few_come_none_does() {
     queue.began = Some(start);
     let rests = [0, 30, 40, 50].map(|ms| queue.rest(start + Duration::from_millis(ms)).as_millis());
     assert_eq!(rests, [40, 10, 0, 0]);
+}
+
+#[tokio::test]
+async fn who_comes_just_after_a_slow_statement_began_waits_for_it_no_longer_than_the_next() {
+    let rig = Rig::new();
+    let slow = tokio::spawn({
+        let work = Named { name: "slow", seen: Arc::clone(&rig.seen), takes: 10 * SLOW };
+        let (lane, store) = (rig.lane.clone(), rig.store.clone());
+        async move { lane.run(&store, work).await }
+    });
+    tokio::time::sleep(SLOW / 4).await;
+    assert_eq!(rig.run(&["quick"], SHORT).await, [Ok(5)]);
+    assert!(!slow.is_finished());
+    slow.abort();
+}
+
+#[tokio::test]
+async fn what_could_not_be_begun_in_time_is_not_begun() {
+    let rig = Rig::new();
+    let takes = BEGUN + 20 * SLOW;
+    for name in ["one", "two", "three"] {
+        let work = Named { name, seen: Arc::clone(&rig.seen), takes };
+        let (lane, store) = (rig.lane.clone(), rig.store.clone());
+        tokio::spawn(async move { lane.run(&store, work).await });
+        tokio::time::sleep(2 * SLOW).await;
+    }
+    let work = Named { name: "late", seen: Arc::clone(&rig.seen), takes: SHORT };
+    let late = rig.lane.run(&rig.store, work).await;
+    assert!(matches!(late, Err(StoreError::Busy)), "{late:?}");
+    tokio::time::sleep(takes).await;
+    assert!(!rig.seen().concat().contains(&"late"));
 }

@@ -1,7 +1,7 @@
 //! A new message: committed with its call, offer and consent before a provider sees it.
 
 use message_text::E164;
-use sqlx::AssertSqlSafe;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::{Letter, Writes};
 use crate::{
@@ -69,7 +69,10 @@ impl Store {
         let mut rows = vec![write::call(self.node(), new.call)];
         rows.extend(new.offer.map(write::offer_row));
         rows.push((&CONSENT, consent(new, &keys)));
-        rows.push((&MESSAGE, message(new, keys, (dest_enc, body_enc), self.claimer())));
+        rows.push((
+            &MESSAGE,
+            message(new, keys, (dest_enc, body_enc), (self.claimer(), self.now_ms())),
+        ));
         if let Some(page) = new.page {
             let of = (Some(new.message_id.as_str()), new.call.call_id.as_str());
             rows.push(link::row(self, of, page, new.now_ms)?);
@@ -102,7 +105,7 @@ impl Work for Commit {
         }
     }
 
-    async fn do_all(store: &Store, all: &[Self]) -> Result<Vec<()>, StoreError> {
+    async fn do_all(conn: &mut AnyConnection, all: &[Self]) -> Result<Vec<()>, StoreError> {
         let (mut inserts, mut arrays) = (Vec::new(), Arrays::default());
         // What is referred to first; each table's rows in the order of their ids, as the writer's.
         for bulk in [&write::CALL, &write::OFFER, &CONSENT, &MESSAGE, &link::LINK] {
@@ -120,7 +123,7 @@ impl Work for Commit {
         let sql = format!("WITH {} SELECT 1", inserts.join(", "));
         let query = sqlx::query(AssertSqlSafe(sql));
         let query = arrays.values().into_iter().fold(query, bind);
-        query.execute(&mut *store.conn().await?).await?;
+        query.execute(&mut *conn).await?;
         Ok(vec![(); all.len()])
     }
 }
@@ -155,7 +158,7 @@ fn message(
     new: &NewMessage<'_>,
     keys: (String, String),
     (dest_enc, body_enc): (String, String),
-    claimer: String,
+    (claimer, now_ms): (String, i64),
 ) -> Vec<Value> {
     let (state, attempt, claimed_by, lease_until_ms, due_ms, until_ms, by) = match new.when {
         When::Now { lease_until_ms, until_ms, by } => {
@@ -191,7 +194,7 @@ fn message(
         Value::Number(due_ms),
         Value::Text(by.map(|by| by.sender.to_owned())),
         Value::Text(by.map(|by| by.provider.to_owned())),
-        Value::Number(by.map(|_| new.now_ms)),
+        Value::Number(by.map(|_| now_ms)),
         number(i64::from(by.is_some())),
     ]
 }

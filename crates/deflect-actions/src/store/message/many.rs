@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::{News, progress::update};
 use crate::{
     provider::{Receipt, Reference, State},
     store::{
-        Store, StoreError,
+        StoreError,
         bulk::Arrays,
         lane::Work,
         receipt::{dedup_key, message_of},
@@ -43,7 +43,7 @@ impl Work for Learned {
         Some(&self.message_id)
     }
 
-    async fn do_all(store: &Store, all: &[Self]) -> Result<Vec<bool>, StoreError> {
+    async fn do_all(conn: &mut AnyConnection, all: &[Self]) -> Result<Vec<bool>, StoreError> {
         let mut by_state: BTreeMap<&str, (State, Vec<&[Value]>)> = BTreeMap::new();
         for one in all {
             let (_, rows) = by_state.entry(one.state.as_str()).or_insert((one.state, Vec::new()));
@@ -61,7 +61,6 @@ impl Work for Learned {
         let sql = format!("WITH {} {}", updates.join(", "), changed.join(" UNION ALL "));
         let query = sqlx::query(AssertSqlSafe(sql));
         let query = arrays.values().into_iter().fold(query, bind);
-        let mut conn = store.conn().await?;
         let rows = query.fetch_all(&mut *conn).await?;
         let changed: HashSet<String> =
             rows.iter().map(|row| row.try_get("message_id")).collect::<Result<_, _>>()?;
@@ -148,7 +147,7 @@ impl Work for Settle {
     }
 
     // Messages in the order of their ids, as news of them take them.
-    async fn do_all(store: &Store, all: &[Self]) -> Result<Vec<bool>, StoreError> {
+    async fn do_all(conn: &mut AnyConnection, all: &[Self]) -> Result<Vec<bool>, StoreError> {
         let rows: Vec<&[Value]> = all.iter().map(|one| one.values.as_slice()).collect();
         let mut arrays = Arrays::default();
         let table = arrays.table(&rows);
@@ -174,7 +173,7 @@ impl Work for Settle {
         sql.push_str(&format!(" SELECT receipt_id FROM kept WHERE receipt_id IN ({moved})"));
         let query = sqlx::query(AssertSqlSafe(sql));
         let query = arrays.values().into_iter().fold(query, bind);
-        let rows = query.fetch_all(&mut *store.conn().await?).await?;
+        let rows = query.fetch_all(&mut *conn).await?;
         let settled: HashSet<String> =
             rows.iter().map(|row| row.try_get("receipt_id")).collect::<Result<_, _>>()?;
         Ok(all.iter().map(|one| settled.contains(&one.receipt_id)).collect())
