@@ -195,11 +195,14 @@ async fn a_number_is_called_back_so_often_whoever_asks(db: Db) {
         store.book_callback(order).await.unwrap()
     };
     for _ in 0..2 {
+        assert!(!store.has_callbacks_enough(&order).await.unwrap(), "it may be offered");
         assert!(matches!(books(&mut order).await, CallbackBooked::Due(_)));
     }
     assert_eq!(books(&mut order).await, CallbackBooked::Limited, "two an hour");
     let hits = "SELECT COUNT(*) FROM limit_hit WHERE rule = 'callbacks_per_caller'";
     assert_eq!(db.number(hits).await, Some(1));
+    assert!(store.has_callbacks_enough(&order).await.unwrap(), "it is not to be offered");
+    assert_eq!(db.number(hits).await, Some(2), "and the limit bit");
     let mut other = CallbackOrder { number: mobile(2), ..order.clone() };
     assert!(matches!(books(&mut other).await, CallbackBooked::Due(_)), "others get theirs");
     clock.advance(HOUR_MS);

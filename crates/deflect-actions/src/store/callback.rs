@@ -203,9 +203,9 @@ impl Store {
     pub async fn has_callbacks_enough(&self, order: &CallbackOrder) -> Result<bool, StoreError> {
         let now = self.now_ms();
         let keys = self.keys().caller_keys(&order.business, &order.number, now);
-        let per_caller = order.per_caller;
-        let enough =
-            self.execute(async |conn| Ok(is_limited(conn, per_caller, &keys, now).await?)).await?;
+        let mut conn = self.conn().await?;
+        let enough = is_limited(&mut conn, order.per_caller, &keys, now).await?;
+        drop(conn);
         if enough {
             self.callbacks_limited(&order.call_id, &keys.0).await?;
         }
