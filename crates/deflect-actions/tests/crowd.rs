@@ -114,7 +114,7 @@ async fn x_06_the_same_text_asked_for_many_times_at_once_goes_out_once(db: Db) {
 async fn x_06_a_text_whose_turn_is_later_is_kept_unwritten_until_then(db: Db) {
     let (twilio, base) = Twilio::start(&[]);
     let mut config = config(&[base]);
-    config.senders[0].per_second = Some(2);
+    config.senders[0].per_second = Some(1);
     let texts = service(&db, config).await;
     let first = order(texts.store(), &mobile(1));
     let accepted = TextOutcome::Accepted { sender: "uk1".to_owned() };

@@ -107,6 +107,19 @@ async fn x_06_written_and_unanswered_is_ambiguous_and_a_late_answer_settles_it()
 }
 
 #[tokio::test]
+async fn x_06_a_text_of_which_a_part_was_taken_is_sent_no_more() {
+    let (db, centre) = (Db::sqlite(), Centre::start());
+    let texts = service(&db, centre.settings()).await;
+    for (n, status) in [0x58, 0x14, 0x45, 0x0b].into_iter().enumerate() {
+        centre.does(&[Does::Accept, Does::Refuse(0, status, None)]);
+        let mut long = quick(&texts, n as u32 + 1);
+        long.text = format!("Example: {} https://example.net/chat", "word ".repeat(40));
+        assert_eq!(texts.send(long).await, TextOutcome::Ambiguous, "{status:#x}");
+        assert_eq!(centre.taken().len(), n + 1, "its first part, once");
+    }
+}
+
+#[tokio::test]
 async fn x_06_never_bound_or_refused_is_definite() {
     let (db, centre) = (Db::sqlite(), Centre::start());
     let texts = service(&db, centre.settings()).await;

@@ -18,6 +18,7 @@ pub(super) fn class(status: u32) -> Class {
         0x14 | 0x58 => Class::RateLimited,
         0x04 | 0x05 | 0x0d..=0x0f => Class::Auth,
         0x08 => Class::ProviderDown,
+        0x45 => Class::Funds,
         _ => Class::Unknown,
     }
 }
@@ -35,7 +36,8 @@ mod tests {
             (0x14, Class::RateLimited),
             (0x0e, Class::Auth),
             (0x08, Class::ProviderDown),
-            (0x45, Class::Unknown),
+            (0x45, Class::Funds),
+            (0xff, Class::Unknown),
         ] {
             assert_eq!(class(status), expected, "{status:#x}");
         }

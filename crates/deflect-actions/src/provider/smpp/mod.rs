@@ -140,10 +140,8 @@ impl Smpp {
             let submitting = submit(link, part, last, until);
             match submitting.await {
                 Ok(told) => id = Some(told),
-                // A part of it is there already.
-                Err(SendError::Definite(failure))
-                    if n > 0 && failure.class == Class::ProviderDown =>
-                {
+                // A part of it is there already: nobody may send the whole again.
+                Err(SendError::Definite(failure)) if n > 0 => {
                     return Err(SendError::Ambiguous(failure));
                 }
                 Err(error) => return Err(error),

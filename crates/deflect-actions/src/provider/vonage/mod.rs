@@ -139,12 +139,22 @@ impl std::fmt::Debug for Vonage {
 
 /// Each part has a status of its own; only the HTTP status says nothing.
 async fn taken(response: Response) -> Result<Accepted, SendError> {
-    let answer: Answer = request::success(response).await?;
+    told(request::success(response).await?)
+}
+
+fn told(answer: Answer) -> Result<Accepted, SendError> {
     let first = answer.messages.first().ok_or_else(SendError::unclear)?;
     if let Some(part) = answer.messages.iter().find(|part| part.status != "0") {
         let class = part.status.parse().map_or(Class::Unknown, codes::class);
         let code = Some(part.status.clone());
-        return Err(SendError::Definite(Failure { class, code, retry_after: None }));
+        let failure = Failure { class, code, retry_after: None };
+        // Of which a part was taken, nobody may send the whole again.
+        let is_part_taken = answer.messages.iter().any(|part| part.status == "0");
+        return Err(if is_part_taken {
+            SendError::Ambiguous(failure)
+        } else {
+            SendError::Definite(failure)
+        });
     }
     if first.message_id.is_empty() {
         return Err(SendError::unclear());
@@ -156,4 +166,26 @@ async fn taken(response: Response) -> Result<Accepted, SendError> {
         currency: Some(CURRENCY.to_owned()),
         ..Accepted::of(first.message_id.clone())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x_06_a_text_of_which_a_part_was_taken_is_not_refused() {
+        for (statuses, expected) in
+            [(["1", "1"], "definite"), (["0", "1"], "ambiguous"), (["9", "0"], "ambiguous")]
+        {
+            let parts =
+                statuses.map(|status| serde_json::json!({ "status": status, "message-id": "a" }));
+            let answer = serde_json::from_value(serde_json::json!({ "messages": parts })).unwrap();
+            let came = match told(answer) {
+                Ok(_) => "accepted",
+                Err(SendError::Definite(_)) => "definite",
+                Err(SendError::Ambiguous(_)) => "ambiguous",
+            };
+            assert_eq!(came, expected, "{statuses:?}");
+        }
+    }
 }
