@@ -89,39 +89,44 @@ impl Store {
 
     /// Puts what was decided on into the list, and forgets it.
     async fn finish_import(&self, id: &str) -> Result<(), StoreError> {
+        // What is gone is not looked through again: PostgreSQL keeps it a while.
+        let mut moved = -1;
         loop {
-            let moved = self
+            let last = self
                 .transaction(async |conn| {
                     let last = sqlx::query(
                         "SELECT MAX(n) AS n FROM (SELECT n FROM opt_out_staged \
-                         WHERE import_id = $1 ORDER BY n LIMIT $2) AS piece",
+                         WHERE import_id = $1 AND n > $3 ORDER BY n LIMIT $2) AS piece",
                     )
                     .bind(id.to_owned())
                     .bind(PIECE as i64)
+                    .bind(moved)
                     .fetch_one(&mut *conn)
                     .await?
                     .try_get::<Option<i64>, _>("n")?;
-                    let Some(last) = last else { return Ok(false) };
+                    let Some(last) = last else { return Ok(None) };
                     // Who has asked for texts since then wants them.
                     sqlx::query(
                         "INSERT INTO opt_out (opt_key, brand, topic, via, since_ms, shown) \
                          SELECT s.opt_key, s.brand, s.topic, i.via, i.decided_ms, s.shown \
                          FROM opt_out_staged s JOIN opt_out_import i ON i.import_id = s.import_id \
-                         WHERE s.import_id = $1 AND s.n <= $2 AND NOT EXISTS (SELECT 1 FROM opt_out o \
+                         WHERE s.import_id = $1 AND s.n > $3 AND s.n <= $2 AND NOT EXISTS (SELECT 1 FROM opt_out o \
                          WHERE o.opt_key = s.opt_key AND o.brand = s.brand AND o.topic = s.topic \
                          AND (o.revoked_ms IS NULL OR o.revoked_ms > i.decided_ms)) \
                          ON CONFLICT (opt_key, brand, topic, since_ms) DO UPDATE SET revoked_ms = NULL",
                     )
                     .bind(id.to_owned())
                     .bind(last)
+                    .bind(moved)
                     .execute(&mut *conn)
                     .await?;
-                    forget(conn, id, last).await?;
-                    Ok(true)
+                    forget(conn, id, (moved, last)).await?;
+                    Ok(Some(last))
                 })
                 .await?;
-            if !moved {
-                return self.forget_import(id).await;
+            match last {
+                Some(last) => moved = last,
+                None => return self.forget_import(id).await,
             }
         }
     }
@@ -162,9 +167,11 @@ impl Store {
         if open == 0 {
             return Ok(false);
         }
-        let mut last = PIECE as i64;
-        while self.write(async |conn| forget(conn, id, last).await).await? > 0 {
-            last += PIECE as i64;
+        let mut first = -1;
+        while self.write(async |conn| forget(conn, id, (first, first + PIECE as i64)).await).await?
+            > 0
+        {
+            first += PIECE as i64;
         }
         self.forget_import(id).await?;
         Ok(true)
@@ -182,13 +189,14 @@ impl Store {
     }
 }
 
-/// Forgets what was gathered up to this number; returns how many.
-async fn forget(conn: &mut sqlx::AnyConnection, id: &str, last: i64) -> Result<u64, StoreError> {
-    let done = sqlx::query("DELETE FROM opt_out_staged WHERE import_id = $1 AND n <= $2")
-        .bind(id.to_owned())
-        .bind(last)
-        .execute(conn)
-        .await?;
+/// Forgets what was gathered after a number and up to another; returns how many.
+async fn forget(
+    conn: &mut sqlx::AnyConnection,
+    id: &str,
+    (after, last): (i64, i64),
+) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM opt_out_staged WHERE import_id = $1 AND n > $2 AND n <= $3";
+    let done = sqlx::query(sql).bind(id.to_owned()).bind(after).bind(last).execute(conn).await?;
     Ok(done.rows_affected())
 }
 
