@@ -151,6 +151,29 @@ fn the_full_flow_broken_in_several_places_traps_no_caller_and_passes() {
     assert!(tally.broken >= 300 && tally.trapping >= 50, "{tally:?}");
 }
 
+/// E03: who can only choose a voice bot, or a system that nobody says people answer, is trapped.
+#[test]
+fn e03_a_menu_sealed_to_a_bot_or_to_another_system_traps_its_callers() {
+    let later = wholes().into_iter().find(|whole| whole.name == "later").unwrap();
+    for (whole, to) in [(later, "assistant_sip"), (full_line(), "old_ivr")] {
+        let menus = names(&whole.flow, "step")
+            .into_iter()
+            .filter(|name| whole.flow["step"][name]["do"].as_str() == Some("menu"));
+        for name in menus {
+            let mut sealed = whole.flow.clone();
+            Edit::Seal { name: name.clone(), to: to.to_owned() }.apply(&mut sealed);
+            let text = sealed.to_string();
+            let trapped = judge::traps(&text, &whole.shared_target, true, &whole.shared.sub_files);
+            let asks = format!("`{name}` asks, and nobody can be reached");
+            assert!(trapped.contains(&asks), "{name} to {to}: {trapped:?}");
+            let checked = load(&text, "sealed.toml", &whole.shared, &Sounds);
+            let codes: BTreeSet<String> =
+                checked.findings.iter().map(|finding| finding.code.to_string()).collect();
+            assert!(codes.contains("E03"), "{name} to {to}: {codes:?}");
+        }
+    }
+}
+
 fn break_in_several_places(whole: &Whole, seeds: Range<u64>, tally: &mut Tally) {
     let edits = edits(whole);
     for seed in seeds {

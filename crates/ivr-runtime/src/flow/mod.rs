@@ -5,6 +5,7 @@ pub(crate) mod carry;
 mod load;
 pub mod model;
 pub(crate) mod numbers;
+pub(crate) mod persons;
 pub(crate) mod play;
 mod read;
 pub mod rules;

@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     diagnose::Code,
-    flow::model::{Does, Go, Step, Target},
+    flow::{
+        model::{Does, Go, Step, Target, TargetId},
+        persons::is_person,
+    },
 };
 
 pub(super) fn check(lint: &Lint<'_>) {
@@ -49,7 +52,7 @@ fn operator_keys(lint: &Lint<'_>, step: &Step) {
         let Some(to) = menu.press.get(key).copied() else { continue };
         if !leads_to_person(lint, to) {
             let message = format!("the operator key `{key}` leads to no person here");
-            let help = "lead it to a target, or leave it out of `press`";
+            let help = "lead it to a target that people answer, or leave it out of `press`";
             lint.note(Code::E03, lint.step_place(step, "press"), message, help);
         }
     }
@@ -72,7 +75,10 @@ fn leads_to_person(lint: &Lint<'_>, to: Go) -> bool {
     let reached =
         graph::reachable(lint.flow, [to], |at, way| way.cause == Cause::Itself && quiet(at));
     let stuck = graph::steps(lint.flow).any(|(at, _)| reached.contains(at) && !quiet(at));
-    !reached.hang_up && !stuck
+    let strangers = (0..).map(TargetId).zip(&lint.flow.targets);
+    let mut strangers = strangers.filter(|(id, _)| !is_person(lint.flow, *id));
+    let elsewhere = strangers.any(|(id, _)| reached.contains(Go::Target(id)));
+    !reached.hang_up && !stuck && !elsewhere
 }
 
 /// Every exit of the person route leads to somebody else, or says that it ends there.

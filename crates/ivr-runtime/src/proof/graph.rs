@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     call::route::Route,
-    flow::model::{Flow, Go},
+    flow::{
+        model::{Flow, Go, TargetId},
+        persons::{is_bot, is_person},
+    },
 };
 
 /// A flow with more states is not searched to the end.
@@ -154,13 +157,17 @@ impl Graph {
 
     /// The best the caller can make sure of: a least fixed point, so that going round and round
     /// is no way.
-    pub fn values(&self, patience_ms: u64) -> Values {
+    pub fn values(&self, flow: &Flow, patience_ms: u64) -> Values {
         let count = self.states.len();
+        let rings: Vec<Reach> =
+            (0..).zip(&flow.targets).map(|(at, _)| rings_at(flow, TargetId(at))).collect();
         let mut reach = vec![Reach::Nobody; count];
         self.until_settled(|at| {
             let of = self.edges[at].iter().map(|edge| reach[edge.to]);
             let now = match self.states[at].place {
-                Place::Ringing(_) | Place::Line(_) => Reach::Person,
+                Place::Ringing(id) | Place::Line(id) => {
+                    rings.get(usize::from(id.0)).copied().unwrap_or(Reach::Nobody)
+                }
                 Place::End(End::Apology) => Reach::Apology,
                 Place::End(End::Kept) => Reach::Later,
                 Place::End(End::ByLeave) => Reach::ByLeave,
@@ -222,6 +229,15 @@ impl Graph {
         let quiet = |edge: &&Edge| edge.cause == Cause::Silence || !edge.cause.is_callers();
         let after = |edge: &Edge| silent_ms[edge.to].saturating_add(edge.ms);
         self.edges[at].iter().filter(quiet).map(after).max().unwrap_or(0)
+    }
+}
+
+/// What it is worth that a call rings at a target, or is in line there.
+fn rings_at(flow: &Flow, id: TargetId) -> Reach {
+    match id {
+        id if is_person(flow, id) => Reach::Person,
+        id if is_bot(flow, id) => Reach::Nobody,
+        _ => Reach::Elsewhere,
     }
 }
 

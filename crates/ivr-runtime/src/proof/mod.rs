@@ -5,7 +5,8 @@
 //! every target may be closed. Of each state it is found what the caller can make sure of
 //! whatever the others do, and how long that takes at most.
 //!
-//! "A person" means that the call rings at a target that is open. A target that fails is a state
+//! "A person" means that the call rings at an open target of the person route, at `[fallback]`, or
+//! at one that says that people answer it and that is no bot's. A target that fails is a state
 //! of its own: from there too the call goes on to somebody else, until everybody of the way out
 //! was tried.
 
@@ -44,6 +45,8 @@ pub struct Proof {
 pub enum Reach {
     /// Nothing: the call ends, or goes round.
     Nobody,
+    /// That it rings at a target that nobody says people answer: a forward to another system.
+    Elsewhere,
     /// That it ends only where `fallback = false` is written.
     ByLeave,
     /// That everybody of the way out is tried; nobody may be there.
@@ -97,7 +100,7 @@ pub fn prove(flow: &Flow, prompts: &dyn PromptIndex) -> Result<Proof, TooLarge> 
     let lengths = Lengths { prompts, languages: &flow.languages };
     let graph = Graph::search(flow, lengths).ok_or(TooLarge)?;
     let patience_ms = patience_ms(flow);
-    let values = graph.values(patience_ms);
+    let values = graph.values(flow, patience_ms);
     let rows = (0..).map(StepId).zip(&flow.steps);
     Ok(Proof {
         states: graph.states.len(),
@@ -163,7 +166,8 @@ fn traps(flow: &Flow, graph: &Graph, values: &Values) -> Vec<Trap> {
     };
     for (at, state) in graph.states.iter().enumerate() {
         let nobody = |at: usize| values.reach[at] == Reach::Nobody;
-        if matches!(state.place, Place::Asking(..)) && nobody(at) {
+        let no_person = values.reach[at] <= Reach::Elsewhere;
+        if matches!(state.place, Place::Asking(..)) && no_person {
             add(state.place.step(), graph.path(at), state.place);
         }
         let failures = graph.edges[at].iter().filter(|e| matches!(e.cause, Cause::Failure(_)));

@@ -44,7 +44,8 @@ fn cells(row: &Row) -> [String; 6] {
         Some(Reach::Later) => "later",
         Some(Reach::Apology) => "if one is there",
         Some(Reach::ByLeave) => "fallback = false",
-        Some(Reach::Nobody) if row.asks => "NO",
+        Some(Reach::Nobody | Reach::Elsewhere) if row.asks => "NO",
+        Some(Reach::Elsewhere) => "elsewhere",
         // The caller has what was asked for, or chose to go.
         Some(Reach::Nobody) => "ends",
     };

@@ -3,12 +3,13 @@
 //!
 //! A caller is trapped where
 //! * a step asks for a key, and no choice of keys makes sure that the call rings at an open
-//!   target, or is in line at one, whatever the others do (an end after a failure is good where everybody of the way
+//!   target that people answer, or is in line at one, whatever the others do (an end after a failure is good where everybody of the way
 //!   out was tried, or `fallback = false` is written);
-//! * something failed or was closed, and the call ends without ringing, without that leave and
-//!   without the caller having been asked;
+//! * something failed or was closed, and the call ends without ringing, or rings at a bot, without
+//!   that leave and without the caller having been asked;
 //! * the call goes round without the caller.
 
+mod persons;
 mod search;
 mod sub;
 mod wait;
@@ -127,12 +128,15 @@ impl Judge<'_> {
             let follow = self.after(&calls[next.len()].clone());
             next.push(follow.into_iter().map(|call| number(call, &mut calls)).collect());
         }
-        let safe = search::safe(&calls, &next);
+        let safe = search::safe(&calls, &next, |target| self.is_person(target));
         let mut found = BTreeSet::new();
         for (at, call) in calls.iter().enumerate() {
             match &call.at {
                 At::Asking(step) if !safe.contains(&at) => {
                     found.insert(format!("`{step}` asks, and nobody can be reached"));
+                }
+                At::Rings(target) if call.unasked && self.is_bot(target) => {
+                    found.insert("a failure leads to a bot".to_owned());
                 }
                 At::Over { by_leave: false } if call.unasked => {
                     found.insert("a failure ends the call".to_owned());

@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 use super::{At, Call};
 
 /// The calls in which the caller can make sure of a person, or of all that may be asked.
-pub(super) fn safe(calls: &[Call], next: &[Vec<usize>]) -> BTreeSet<usize> {
+///
+/// `is_person`: whether people answer a target.
+pub(super) fn safe(
+    calls: &[Call],
+    next: &[Vec<usize>],
+    is_person: impl Fn(&str) -> bool,
+) -> BTreeSet<usize> {
     let mut before = vec![Vec::new(); calls.len()];
     for (at, to) in next.iter().enumerate().flat_map(|(at, all)| all.iter().map(move |to| (at, to)))
     {
@@ -16,7 +22,8 @@ pub(super) fn safe(calls: &[Call], next: &[Vec<usize>]) -> BTreeSet<usize> {
     while let Some(at) = open.pop() {
         let good = |to: &usize| safe.contains(to);
         let is_safe = match &calls[at].at {
-            At::Rings(_) | At::Waits(_) | At::Apology | At::Over { by_leave: true } => true,
+            At::Rings(target) => is_person(target),
+            At::Waits(_) | At::Apology | At::Over { by_leave: true } => true,
             At::Over { by_leave: false } => false,
             At::Asking(_) => next[at].iter().any(good),
             At::Named(_) | At::Doing(_) => !next[at].is_empty() && next[at].iter().all(good),
