@@ -161,6 +161,44 @@ fn ic_05_who_leaves_the_line_after_opening_the_link_is_told_from_who_leaves_with
 }
 
 #[test]
+fn ic_04_a_queue_that_holds_and_resumes_is_no_person_and_the_offer_still_stands() {
+    let place = Place::new();
+    let queue = Ear::at(place.pbx());
+    let engine = start(&place);
+    let pbx = Scenario::new("pbx-holds", place.pbx()).ear(&queue).pause_ms(1_500);
+    let pbx = pbx.listen_once(&place);
+    ring(&place, "+447700900706", &["--press", "2@8s", "--hang-up-after", "11s"]);
+    engine.idle();
+    let messages = pbx.succeeds();
+    assert!(messages.contains("CSeq: 3 ACK"), "held and resumed: {messages}");
+    let line = engine.time_line();
+    assert!(line.contains("queue_offer at in-queue: pending"), "{line}");
+    assert!(!line.contains("a person answered"), "{line}");
+    assert!(line.contains("forwarded, no_human"), "{line}");
+}
+
+#[test]
+fn a_header_of_the_target_s_update_or_info_tells_of_a_person_and_moved_media_does_not() {
+    for (scenario, method, is_person) in
+        [("pbx-signals", "UPDATE", true), ("pbx-signals", "INFO", true), ("pbx-updates", "", false)]
+    {
+        let place = Place::new();
+        place.beep();
+        let (queue, desk) = (Ear::at(place.pbx()), Ear::at(place.pbx()));
+        let flow = FLOW.replace("\"reinvite\"", "\"header:X-Agent-Took\"");
+        let engine = Engine::start_with(BIN, &place, CONFIG, &flow);
+        let pbx = Scenario::new(scenario, place.pbx()).ear(&queue).key("method", method);
+        let pbx = pbx.key("new_port", &desk.addr().port().to_string());
+        let pbx = pbx.pause_ms(1_000).listen_once(&place);
+        ring(&place, "+447700900707", &["--hang-up-after", "3s"]);
+        engine.idle();
+        pbx.succeeds();
+        let line = engine.time_line();
+        assert_eq!(line.contains("a person answered"), is_person, "{method}: {line}");
+    }
+}
+
+#[test]
 fn while_the_pbx_is_busy_it_is_tried_again_under_music() {
     let place = Place::new();
     let engine = start(&place);

@@ -191,9 +191,10 @@ impl Switchboard {
         }
     }
 
-    /// A key that came as SIP INFO on the caller leg.
-    pub(super) fn on_info(&mut self, no: CallNo, side: Side, content_type: &str, body: &[u8]) {
-        let Some(key) = dtmf_detector::info::parse(content_type, body) else { return };
+    /// A key that came as SIP INFO.
+    pub(super) fn on_info(&mut self, no: CallNo, side: Side, info: &Request) {
+        let content_type = info.headers().first(HeaderName::ContentType).unwrap_or("");
+        let Some(key) = dtmf_detector::info::parse(content_type, info.body()) else { return };
         let Some(call) = self.calls.get(&no) else { return };
         let session = match (side, &call.target) {
             (Side::Caller, _) => call.caller.media.session,

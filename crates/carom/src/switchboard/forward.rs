@@ -345,6 +345,7 @@ impl Switchboard {
             return self.hunt_over(no, Ending::Failed(Some(488)));
         }
         target.state = TargetState::Answered;
+        target.media.went_to = target.media.signalled();
         let human = call.hears_human(headers, false);
         let unanswered = matches!(call.caller.state, CallerState::Trying | CallerState::Early);
         if unanswered {

@@ -167,6 +167,8 @@ pub struct Media {
     pub answer: Option<Bytes>,
     /// Which way the peer wants media to flow, seen from it: `sendonly` holds the other leg.
     pub wish: Direction,
+    /// The address that media went to before it was held.
+    pub(super) went_to: Option<SocketAddr>,
     /// The open offer of ours is one that the peer asked for.
     pub asked: bool,
     /// When to offer anew what the leg could not take.
@@ -206,6 +208,7 @@ impl Media {
             talk,
             answer: None,
             wish: Direction::SendRecv,
+            went_to: None,
             asked: false,
             reoffer_at: None,
             srtp,
@@ -292,12 +295,16 @@ impl Media {
         local.crypto = super::media::local_crypto(self.srtp, by_tls)?;
         self.talk = Negotiation::new(local);
         (self.wish, self.asked, self.reoffer_at) = (Direction::SendRecv, false, None);
+        self.went_to = None;
         Ok(())
     }
 
-    /// Where media goes, and which way the peer wants it.
-    pub fn way(&self) -> Option<(Option<SocketAddr>, Direction)> {
-        self.talk.current().map(|agreed| (agreed.remote_rtp, agreed.theirs))
+    /// Whether media goes to another address than when this was asked last and nobody was held:
+    /// hold and what resumes it move nothing.
+    pub fn moved(&mut self) -> bool {
+        let agreed = self.talk.current().filter(|agreed| agreed.theirs == Direction::SendRecv);
+        let Some(to) = agreed.and_then(|agreed| agreed.remote_rtp) else { return false };
+        self.went_to.replace(to) != Some(to)
     }
 
     /// The address SDP named last.

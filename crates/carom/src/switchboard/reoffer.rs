@@ -6,13 +6,13 @@ use std::time::Duration;
 use ivr_runtime::call::{Input, TargetOutcome};
 use sip_stack::{
     endpoint::{LegId, ReofferMethod},
-    message::Request,
-    offer_answer::{AnswerKind, Direction},
+    message::{Headers, Request},
+    offer_answer::AnswerKind,
 };
 
 use super::{
     Switchboard,
-    live::{CallNo, Side, TargetState},
+    live::{CallNo, Media, Side, TargetState},
 };
 use crate::node::clock::wall_ms;
 
@@ -30,7 +30,6 @@ impl Switchboard {
         };
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(media) = call.media_mut(side) else { return };
-        let before = media.way();
         let reply = match sdp {
             Some(sdp) => media.take_offer(sdp),
             None => media.make_offer().ok_or(491),
@@ -47,10 +46,20 @@ impl Switchboard {
             }
             Err(status) => self.endpoint.refuse_offer(now, leg, status),
         }
-        let Some(call) = self.calls.get_mut(&no).filter(|_| side == Side::Target) else { return };
-        let after = call.media_mut(side).and_then(|media| media.way());
-        let moved = after != before && after.is_some_and(|(_, way)| way == Direction::SendRecv);
-        if call.hears_human(request.headers(), moved) {
+        if side == Side::Target {
+            let moved = self.has_moved(no);
+            self.tell_if_human(no, request.headers(), moved);
+        }
+    }
+
+    /// Whether the target's media goes to another address by now.
+    fn has_moved(&mut self, no: CallNo) -> bool {
+        let call = self.calls.get_mut(&no);
+        call.and_then(|call| call.media_mut(Side::Target)).is_some_and(Media::moved)
+    }
+
+    pub(super) fn tell_if_human(&mut self, no: CallNo, headers: &Headers, moved: bool) {
+        if self.calls.get(&no).is_some_and(|call| call.hears_human(headers, moved)) {
             self.tell(no, Input::Target(TargetOutcome::HumanAnswered));
         }
     }
@@ -69,6 +78,10 @@ impl Switchboard {
             if asked {
                 // The peer wanted to say something, and this is it.
                 self.pass_direction(no, side);
+                if side == Side::Target {
+                    let moved = self.has_moved(no);
+                    self.tell_if_human(no, &Headers::default(), moved);
+                }
             }
             return;
         }

@@ -41,9 +41,12 @@ impl Switchboard {
             Event::OfferAnswered { leg, status, sdp } => {
                 self.on_offer_answered(leg, status, sdp.as_deref());
             }
-            Event::Info { leg, content_type, body } => {
+            Event::Info { leg, request } => {
                 if let Some(&(no, side)) = self.legs.get(&leg) {
-                    self.on_info(no, side, &content_type, &body);
+                    self.on_info(no, side, &request);
+                }
+                if let Some((no, Side::Target)) = self.current(leg) {
+                    self.tell_if_human(no, request.headers(), false);
                 }
             }
             Event::Referred { leg, outcome } => self.on_referred(leg, outcome),

@@ -343,10 +343,8 @@ pub enum Event {
     Info {
         /// The leg.
         leg: LegId,
-        /// The Content-Type.
-        content_type: String,
-        /// The body.
-        body: Bytes,
+        /// It, with what it carries.
+        request: Request,
     },
     /// What the peer makes of [`refer`](super::Endpoint::refer).
     Referred {

@@ -176,7 +176,7 @@ impl Leg {
                 let reason = request.headers().first(HeaderName::Reason).map(str::to_owned);
                 self.cancelled(now, reason);
             }
-            (Method::Info, _) => self.take_info(config, txn, &request),
+            (Method::Info, _) => self.take_info(config, txn, request),
             (Method::Options, _) => self.answer_options(config, txn, &request),
             (Method::Update, _) if request.body().is_empty() => {
                 if let State::Incoming(incoming) = &mut self.state {

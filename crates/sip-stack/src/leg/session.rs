@@ -88,7 +88,7 @@ impl Leg {
             Method::Bye => self.peer_bye(now, config, txn, request),
             Method::Invite => self.peer_invite(now, config, txn, request),
             Method::Update => self.peer_update(config, txn, request),
-            Method::Info => self.take_info(config, txn, &request),
+            Method::Info => self.take_info(config, txn, request),
             Method::Options => self.answer_options(config, txn, &request),
             Method::Refer => self.peer_refer(now, config, txn, request),
             Method::Notify => self.peer_notify(now, config, txn, &request),
@@ -112,11 +112,9 @@ impl Leg {
         self.event(Event::Ended { leg: self.id, by, reason, request: Some(request) });
     }
 
-    pub(super) fn take_info(&mut self, config: &EndpointConfig, txn: ServerKey, request: &Request) {
-        self.respond(config, txn, request, 200);
-        let content_type = request.headers().first(HeaderName::ContentType).unwrap_or("");
-        let (content_type, body) = (content_type.to_owned(), request.body().clone());
-        self.event(Event::Info { leg: self.id, content_type, body });
+    pub(super) fn take_info(&mut self, config: &EndpointConfig, txn: ServerKey, request: Request) {
+        self.respond(config, txn, &request, 200);
+        self.event(Event::Info { leg: self.id, request });
     }
 
     pub(super) fn info(
