@@ -38,6 +38,9 @@ fn x_05_with_another_key_of_the_opt_out_list_nobody_is_texted_until_it_is_settle
     assert!(engine.log().contains("was written with another `opt_out_key`"), "{}", engine.log());
     let (sent, told) = text(&engine);
     assert!(!sent && told.contains("opt_out_list"), "{told}");
+    // What would be hashed with it would never be found.
+    let added = engine.cli(&["opt-outs", "add", "+447700900124"]);
+    assert!(!added.status.success() && added.err.contains("accept-key"), "{added:?}");
     // Restored.
     engine.kill();
     fs::write(&key, &right).unwrap();

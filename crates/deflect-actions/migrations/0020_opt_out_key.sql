@@ -1,3 +1,2 @@
--- By which keys the opt-outs of a brand were hashed: a check value, which finds nobody.
-CREATE TABLE opt_out_key (
-  brand TEXT NOT NULL, key_check TEXT NOT NULL, since_ms BIGINT NOT NULL, PRIMARY KEY (brand, key_check));
+-- By which key the opt-outs of a business are hashed: a check value, which finds nobody.
+CREATE TABLE opt_out_key (business TEXT PRIMARY KEY, key_check TEXT NOT NULL, since_ms BIGINT NOT NULL);

@@ -159,7 +159,8 @@ pub fn arguments(given: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     }
     arguments.extend(given);
     let is_command = |at: usize| arguments.len() > at;
-    if is_command(1) {
+    // The help of a command takes no configuration.
+    if is_command(1) && arguments[1] != "help" {
         let end = arguments.iter().position(|argument| argument == "--");
         let end = end.unwrap_or(arguments.len());
         arguments.splice(end..end, config);

@@ -52,6 +52,9 @@ impl Desk {
             [one] => scope(one),
             _ => format!("{} entries", entries.len()),
         };
+        if let Some(why) = self.lost_list() {
+            return Reply::Error(why);
+        }
         let (store, keys) = (&self.services.store, self.services.store.keys().clone());
         // A hash of each: of many that takes its time.
         let hashed = tokio::task::spawn_blocking(move || {
@@ -71,7 +74,20 @@ impl Desk {
         }
     }
 
+    /// Why nothing is written to lists now: what is hashed with another key is never found again.
+    fn lost_list(&self) -> Option<String> {
+        let store = &self.services.store;
+        let lost = store.keys().businesses().find(|name| store.is_opt_out_list_lost(name))?;
+        Some(format!(
+            "nothing was recorded: the opt-out list of `[business.{lost}]` was written with another \
+             `opt_out_key`; restore it and start anew, or say that it is lost: carom opt-outs accept-key"
+        ))
+    }
+
     pub(super) async fn remove_opt_out(&self, entry: &OptOutEntry, who: &str) -> Reply {
+        if let Some(why) = self.lost_list() {
+            return Reply::Error(why);
+        }
         let store = &self.services.store;
         let orders = match orders(store.keys(), entry) {
             Ok(orders) => orders,
@@ -158,9 +174,12 @@ pub async fn lists_of_other_keys(path: &str, config: &Config, online: bool) -> V
             SecretRef::File(path) => fs::read(path).ok()?.trim_ascii_end().to_vec(),
             SecretRef::Env(_) => business.opt_out_key.resolve().ok()?.reveal().as_bytes().to_vec(),
         };
-        let check = opt_out_check(&key, &business.brand);
-        Some((business.key.clone(), business.brand.clone(), check))
+        Some((business.key.clone(), opt_out_check(&key, &business.brand)))
     });
+    let keys: Vec<_> = keys.collect();
+    if keys.is_empty() {
+        return Vec::new();
+    }
     let finding = |code: Code, message: String, help: &str| Finding {
         code,
         severity: code.severity(),
@@ -173,7 +192,7 @@ pub async fn lists_of_other_keys(path: &str, config: &Config, online: bool) -> V
         fix: None,
         more: Vec::new(),
     };
-    match unknown_opt_out_keys(url, &keys.collect::<Vec<_>>()).await {
+    match unknown_opt_out_keys(url, &keys).await {
         Ok(unknown) => {
             let help = "restore the key; if it is lost, `carom opt-outs accept-key`, and import the list anew";
             let told = |name: String| {

@@ -205,7 +205,7 @@ impl Store {
         drop(conn);
         self.register().await?;
         self.finish_imports().await?;
-        self.check_opt_out_keys().await?;
+        self.note_opt_out_keys().await?;
         *ready = true;
         Ok(())
     }

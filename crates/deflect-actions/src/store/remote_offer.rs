@@ -160,10 +160,11 @@ pub(super) fn answered(row: &OfferAnswered) -> Vec<Value> {
 }
 
 // By its id: no index of all that wait is to look useful.
-const CLAIM: &str = "UPDATE remote_offer SET taken_key = $2, taken_ms = $3 WHERE offer_id = $1 \
+const CLAIM: &str = "UPDATE remote_offer SET taken_key = $2, taken_ms = $3, taken_call = $5 WHERE offer_id = $1 \
      AND expires_ms > $3 AND COALESCE(question_enc, '') <> '' AND answer IS NULL \
      AND (taken_ms IS NULL OR (taken_ms < $4 \
-       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.call_id IN ($1, $5)))) \
+       AND NOT EXISTS (SELECT 1 FROM message m WHERE \
+         m.call_id IN ($1, COALESCE(remote_offer.taken_call, $1))))) \
      RETURNING offer_id, question_enc";
 
 /// A claim of an offer; what was asked when it was made, sealed, where it is had.

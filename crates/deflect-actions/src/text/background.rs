@@ -10,6 +10,8 @@ use crate::{
     store::{RATING, StoreError, message::FOLLOW_UP},
 };
 
+/// A text whose opt-out list has another key is looked at again after so long, ms.
+const LOST_LIST_MS: i64 = 60_000;
 /// Between two looks at the queue.
 const LOOK: Duration = Duration::from_secs(1);
 /// Between two looks while the database is down.
@@ -69,6 +71,7 @@ impl TextService {
         }
         if looks.is_multiple_of(PROMISES_EVERY) {
             store.finish_imports().await?;
+            store.look_at_opt_out_keys().await?;
             self.keep_promises_of_the_dead().await?;
         }
         if looks % ERASE_EVERY == ERASE_EVERY - 1 {
@@ -101,6 +104,12 @@ impl TextService {
         let Some(mut message) = self.0.store.outgoing(id).await? else { return Ok(()) };
         let config = self.config();
         let store = &self.0.store;
+        if store.is_opt_out_list_lost(&message.business) {
+            // Nobody knows who wants none: it waits for the right key as long as it is good.
+            let next_ms = store.now_ms() + LOST_LIST_MS;
+            store.requeue(id, message.try_no, next_ms).await?;
+            return Ok(());
+        }
         if store.is_opted_out(&message.business, &message.to, &message.topic).await? {
             if [FOLLOW_UP, RATING].contains(&message.purpose.as_str()) {
                 store.cancel(id, Class::OptedOut.as_str()).await?;

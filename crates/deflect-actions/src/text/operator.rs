@@ -55,6 +55,9 @@ impl TextService {
         let how = how.map_err(NotDone::Refused)?;
         let message = store.outgoing(message_id).await?;
         let Some(message) = message else { return Err(NotDone::Refused(ERASED)) };
+        if store.is_opt_out_list_lost(&message.business) {
+            return Err(NotDone::Refused("its opt-out list was written with another key"));
+        }
         if store.is_opted_out(&message.business, &message.to, &message.topic).await? {
             return Err(NotDone::Refused("the person wants no texts"));
         }

@@ -1,6 +1,7 @@
 //! Whether the list was written with the key that we have. With another one nobody on it is found, and
 //! all would be texted who want no texts.
 
+use message_text::E164;
 use sqlx::{AnyConnection, Connection as _, Row as _};
 
 use super::{
@@ -8,27 +9,44 @@ use super::{
     Store, StoreError,
 };
 
-/// Of a brand that is listed with keys, of which this is none.
-const IS_ANOTHER: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM opt_out_key WHERE brand = $1) \
-     AND NOT EXISTS (SELECT 1 FROM opt_out_key WHERE brand = $1 AND key_check = $2) \
-     AND EXISTS (SELECT 1 FROM opt_out WHERE brand = $1 AND revoked_ms IS NULL) \
-     THEN 1 ELSE 0 END AS another";
+/// The check value of the key of a business's list.
+const LISTED: &str = "SELECT key_check FROM opt_out_key WHERE business = $1";
+/// Before a number that is not hashed yet, sealed, stands this, and the business.
+const SEALED: &str = "sealed:";
+/// What PostgreSQL says of a table that is not there.
+const NO_TABLE: &str = "42P01";
 
 impl Store {
-    /// Notes the keys of this node's lists, and those that are none of the keys a list was written
-    /// with. A list from before there were check values is taken for one of the present key.
-    pub(in crate::store) async fn check_opt_out_keys(&self) -> Result<(), StoreError> {
+    /// Notes the keys of this node's lists that have none, and finds those whose key is another. A
+    /// list from before there were check values is taken for one of the present key.
+    pub(in crate::store) async fn note_opt_out_keys(&self) -> Result<(), StoreError> {
         for business in self.keys().businesses() {
-            if is_another(&mut *self.conn().await?, self.check_of(business)).await? {
+            self.note_opt_out_key(business).await?;
+        }
+        self.look_at_opt_out_keys().await?;
+        for business in self.keys().businesses().filter(|one| !self.is_opt_out_list_lost(one)) {
+            self.hash_what_is_sealed(business).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds the lists whose key is another, and those whose was: another node may have accepted one.
+    pub(crate) async fn look_at_opt_out_keys(&self) -> Result<(), StoreError> {
+        for business in self.keys().businesses() {
+            let check = self.keys().opt_out_check(business);
+            let is_another = is_another(&mut *self.conn().await?, business, &check).await?;
+            let was_lost = self.is_opt_out_list_lost(business);
+            if is_another && !was_lost {
                 tracing::error!(
                     business,
                     "its opt-out list was written with another `opt_out_key`: nobody on it would \
-                     be found, and so nobody is texted. Restore the key; if it is lost, `carom \
-                     opt-outs accept-key`, and import the list anew"
+                     be found, and so nobody is texted. Restore the key and start anew; if it is \
+                     lost, `carom opt-outs accept-key`, and import the list anew"
                 );
                 self.lost_lists().insert(business.to_owned());
-            } else {
-                self.note_opt_out_key(business).await?;
+            } else if !is_another && was_lost {
+                self.lost_lists().remove(business);
+                self.hash_what_is_sealed(business).await?;
             }
         }
         Ok(())
@@ -46,41 +64,83 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn accept_opt_out_key(&self, business: &str, who: &str) -> Result<(), StoreError> {
-        self.note_opt_out_key(business).await?;
+        let check = self.keys().opt_out_check(business);
         self.transaction(async |conn| {
+            let query = sqlx::query(
+                "UPDATE opt_out_key SET key_check = $2, since_ms = $3 WHERE business = $1",
+            );
+            let query = query.bind(business.to_owned()).bind(check.clone()).bind(self.now_ms());
+            query.execute(&mut *conn).await?;
             audit(conn, self.now_ms(), who, "opt-out key accepted", business).await
         })
         .await?;
-        self.lost_lists().remove(business);
-        Ok(())
+        self.look_at_opt_out_keys().await
     }
 
     async fn note_opt_out_key(&self, business: &str) -> Result<(), StoreError> {
-        let (brand, check) = self.check_of(business);
+        let check = self.keys().opt_out_check(business);
         self.execute(async |conn| {
             let query = sqlx::query(
-                "INSERT INTO opt_out_key (brand, key_check, since_ms) VALUES ($1, $2, $3) \
-                 ON CONFLICT (brand, key_check) DO NOTHING",
+                "INSERT INTO opt_out_key (business, key_check, since_ms) VALUES ($1, $2, $3) \
+                 ON CONFLICT (business) DO NOTHING",
             );
-            query.bind(brand).bind(check).bind(self.now_ms()).execute(&mut *conn).await?;
+            let query = query.bind(business.to_owned()).bind(check.clone()).bind(self.now_ms());
+            query.execute(&mut *conn).await?;
             Ok(())
         })
         .await
     }
 
-    fn check_of(&self, business: &str) -> (String, String) {
-        (self.keys().brand(business).to_owned(), self.keys().opt_out_check(business))
+    /// How the list has a number: hashed, or where its key is another, sealed until the right one
+    /// is there.
+    pub(super) fn listed_as(&self, business: &str, number: &E164) -> Result<String, StoreError> {
+        if !self.is_opt_out_list_lost(business) {
+            return Ok(self.keys().opt_key(business, number));
+        }
+        let sealed = self.keys().seal().close(business, number.as_str())?;
+        Ok(format!("{SEALED}{business}:{sealed}"))
+    }
+
+    /// Hashes who opted out while the key was another.
+    async fn hash_what_is_sealed(&self, business: &str) -> Result<(), StoreError> {
+        let prefix = format!("{SEALED}{business}:");
+        let rows = sqlx::query(
+            "SELECT opt_key, topic, via FROM opt_out WHERE brand = $1 AND opt_key LIKE 'sealed:%' \
+             AND revoked_ms IS NULL",
+        )
+        .bind(self.keys().brand(business).to_owned())
+        .fetch_all(&mut *self.conn().await?)
+        .await?;
+        for row in rows {
+            let key: String = row.try_get("opt_key")?;
+            let Some(sealed) = key.strip_prefix(&prefix) else { continue };
+            let opened = self.keys().seal().open(business, sealed).ok();
+            let Some(number) = opened.and_then(|it| it.parse::<E164>().ok()) else {
+                tracing::error!(business, "an opt-out can't be read: `aead_key` is another, too");
+                continue;
+            };
+            let (topic, via): (String, String) = (row.try_get("topic")?, row.try_get("via")?);
+            let hashed = self.keys().opt_key(business, &number);
+            self.opt_out_as(hashed, (business, &number), &topic, &via).await?;
+            self.execute(async |conn| {
+                let query = sqlx::query("DELETE FROM opt_out WHERE opt_key = $1");
+                query.bind(key.clone()).execute(&mut *conn).await?;
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
     }
 }
 
-/// Those of the businesses, by name, brand and check value, whose key is none of those that the list
-/// in the database at `url` was written with. It is read only; one that has no such table has none.
+/// Those of the businesses, by name and check value, whose key is not that which the list in the
+/// database at `url` was written with. It is read only; one that has no such table has none.
 ///
 /// # Errors
 /// The database can't be read.
 pub async fn unknown_opt_out_keys(
     url: &str,
-    keys: &[(String, String, String)],
+    keys: &[(String, String)],
 ) -> Result<Vec<String>, StoreError> {
     sqlx::any::install_default_drivers();
     let url = match url.strip_prefix("sqlite:") {
@@ -89,12 +149,17 @@ pub async fn unknown_opt_out_keys(
     };
     let mut conn = AnyConnection::connect(&url).await?;
     let mut unknown = Vec::new();
-    for (business, brand, check) in keys {
-        match is_another(&mut conn, (brand.clone(), check.clone())).await {
+    for (business, check) in keys {
+        match is_another(&mut conn, business, check).await {
             Ok(true) => unknown.push(business.clone()),
             Ok(false) => {}
             // An older program wrote it.
-            Err(StoreError::Database(sqlx::Error::Database(_))) => break,
+            Err(StoreError::Database(sqlx::Error::Database(error)))
+                if error.message().contains("no such table")
+                    || error.code().is_some_and(|code| code == NO_TABLE) =>
+            {
+                break;
+            }
             Err(error) => return Err(error),
         }
     }
@@ -103,12 +168,10 @@ pub async fn unknown_opt_out_keys(
 
 async fn is_another(
     conn: &mut AnyConnection,
-    (brand, check): (String, String),
+    business: &str,
+    check: &str,
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query(IS_ANOTHER).bind(brand).bind(check).fetch_one(conn).await?;
-    // Each database has an integer of its own for it.
-    let another = row
-        .try_get::<i64, _>("another")
-        .or_else(|_| row.try_get::<i32, _>("another").map(i64::from));
-    Ok(another? == 1)
+    let row = sqlx::query(LISTED).bind(business.to_owned()).fetch_optional(conn).await?;
+    let listed = row.map(|row| row.try_get::<String, _>("key_check")).transpose()?;
+    Ok(listed.is_some_and(|listed| listed != check))
 }

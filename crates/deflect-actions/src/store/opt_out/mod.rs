@@ -89,6 +89,17 @@ impl Store {
         topic: &str,
         via: &str,
     ) -> Result<(), StoreError> {
+        let listed = self.listed_as(business, number)?;
+        self.opt_out_as(listed, (business, number), topic, via).await
+    }
+
+    async fn opt_out_as(
+        &self,
+        listed: String,
+        (business, number): (&str, &E164),
+        topic: &str,
+        via: &str,
+    ) -> Result<(), StoreError> {
         self.write(async |conn| {
             sqlx::query(
                 "INSERT INTO opt_out (opt_key, brand, topic, via, since_ms, shown) \
@@ -96,7 +107,7 @@ impl Store {
              WHERE opt_key = $1 AND brand = $2 AND topic = $3 AND revoked_ms IS NULL) \
              ON CONFLICT (opt_key, brand, topic, since_ms) DO UPDATE SET revoked_ms = NULL",
             )
-            .bind(self.keys().opt_key(business, number))
+            .bind(listed.clone())
             .bind(self.keys().brand(business).to_owned())
             .bind(topic.to_owned())
             .bind(via.to_owned())

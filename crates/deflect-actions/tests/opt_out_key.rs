@@ -1,0 +1,111 @@
+//! An opt-out list whose key is another: nothing is sent, and who opts out meanwhile is found later.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod common;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use common::{Db, config, eventually, info, mobile, order};
+use deflect_actions::{
+    Clock,
+    keys::{BusinessKeys, Keys, NumberKey, Seal},
+    store::Store,
+    text::{NotDone, TextOutcome, TextService},
+};
+use provider_emulator::{Does, Twilio};
+
+on_both!(
+    x_05_who_opts_out_while_the_key_is_another_is_found_with_the_right_one,
+    x_05_what_waits_is_not_sent_while_nobody_knows_who_wants_none,
+    x_05_two_businesses_of_one_brand_have_keys_of_their_own,
+    x_05_a_key_that_was_given_up_is_no_key_any_more,
+);
+
+/// A store whose businesses have these keys.
+async fn store(db: &Db, businesses: &[(&str, &str)], clock: &Clock) -> Store {
+    let of = |(name, key): &(&str, &str)| {
+        let keys = BusinessKeys {
+            brand: "Example".to_owned(),
+            number_key: NumberKey::from_secret(b"number"),
+            opt_out_key: key.as_bytes().to_vec(),
+        };
+        ((*name).to_owned(), keys)
+    };
+    let businesses: BTreeMap<_, _> = businesses.iter().map(of).collect();
+    let keys = Keys::new(Seal::from_secret(b"seal"), 90, businesses);
+    let store = Store::connect(&db.url, keys, info("n1", "b1"), clock.clone()).unwrap();
+    store.prepare().await.unwrap();
+    store
+}
+
+async fn x_05_who_opts_out_while_the_key_is_another_is_found_with_the_right_one(db: Db) {
+    let clock = Clock::default();
+    let right = store(&db, &[("retail", "a")], &clock).await;
+    right.opt_out("retail", &mobile(1), "", "call").await.unwrap();
+    let wrong = store(&db, &[("retail", "b")], &clock).await;
+    assert!(wrong.is_opt_out_list_lost("retail"));
+    wrong.opt_out("retail", &mobile(2), "", "text").await.unwrap();
+    wrong.opt_out("retail", &mobile(3), "billing", "call").await.unwrap();
+    let open = "SELECT COUNT(*) FROM opt_out WHERE opt_key LIKE '%447400%'";
+    assert_eq!(db.number(open).await, Some(0), "nobody's number is in the open");
+    let right = store(&db, &[("retail", "a")], &clock).await;
+    assert!(!right.is_opt_out_list_lost("retail"));
+    let wants_none =
+        async |n, topic| right.is_opted_out("retail", &mobile(n), topic).await.unwrap();
+    assert!(wants_none(1, "").await && wants_none(2, "").await);
+    assert!(wants_none(3, "billing").await && !wants_none(3, "").await);
+    assert_eq!(db.number("SELECT COUNT(*) FROM opt_out").await, Some(3));
+}
+
+async fn x_05_what_waits_is_not_sent_while_nobody_knows_who_wants_none(db: Db) {
+    let (twilio, base) = Twilio::start(&[]);
+    twilio.always(Does::Refuse(503, 20_503, None));
+    let clock = Clock::default();
+    let texts =
+        TextService::new(store(&db, &[("retail", "a")], &clock).await, config(&[base.clone()]));
+    let mut waiting = order(texts.store(), &mobile(1));
+    waiting.accept_within_ms = 300;
+    assert_eq!(texts.send(waiting).await, TextOutcome::Queued);
+    let asked = twilio.posted().len();
+    let wrong = TextService::new(store(&db, &[("retail", "b")], &clock).await, config(&[base]));
+    let worker = wrong.start();
+    clock.advance(70_000);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(twilio.posted().len(), asked);
+    let id = wrong.store().messages(1).await.unwrap()[0].message_id.clone();
+    let by_hand = wrong.retry_by_hand(&id, false).await;
+    assert!(matches!(by_hand, Err(NotDone::Refused(_))), "{by_hand:?}");
+    worker.abort();
+    // With the right key it goes, as long as it is good.
+    twilio.always(Does::Accept);
+    let worker = texts.start();
+    clock.advance(70_000);
+    eventually("it is sent", async || !twilio.taken().is_empty()).await;
+    worker.abort();
+}
+
+async fn x_05_two_businesses_of_one_brand_have_keys_of_their_own(db: Db) {
+    let clock = Clock::default();
+    let both = [("care", "a"), ("retail", "b")];
+    let one = store(&db, &both, &clock).await;
+    one.opt_out("care", &mobile(1), "", "call").await.unwrap();
+    // As a program left it that knew no check values.
+    db.execute("DELETE FROM opt_out_key").await.unwrap();
+    let other = store(&db, &both, &clock).await;
+    assert!(!other.is_opt_out_list_lost("care") && !other.is_opt_out_list_lost("retail"));
+}
+
+async fn x_05_a_key_that_was_given_up_is_no_key_any_more(db: Db) {
+    let clock = Clock::default();
+    let first = store(&db, &[("retail", "a")], &clock).await;
+    let second = store(&db, &[("retail", "b")], &clock).await;
+    second.accept_opt_out_key("retail", "operator").await.unwrap();
+    assert!(!second.is_opt_out_list_lost("retail"));
+    // The node that still has the first finds out by itself.
+    let node = TextService::new(first, config(&[]));
+    let worker = node.start();
+    eventually("it is told", async || node.store().is_opt_out_list_lost("retail")).await;
+    worker.abort();
+    let back = store(&db, &[("retail", "a")], &clock).await;
+    assert!(back.is_opt_out_list_lost("retail"));
+}
