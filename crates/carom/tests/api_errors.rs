@@ -91,6 +91,32 @@ fn the_front_page_leads_to_what_is_there_and_unknown_routes_of_the_api_answer_as
     drop(engine);
 }
 
+#[test]
+fn kh_13_the_document_of_the_api_is_for_who_bears_a_token_of_any_scope() {
+    let site = Site::new();
+    let asked = |headers: &str| ask(&site.place, "GET", "/v1/openapi.json", headers, "");
+    for headers in ["", "Authorization: Bearer wrong\r\n"] {
+        let (status, _, told) = asked(headers);
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(
+            (status, &told),
+            (401, &json!({"error": "unauthorized", "message": "a token is needed"}))
+        );
+    }
+    for token in ["read", "deflect", "sources"] {
+        let (status, _, told) = asked(&format!("Authorization: Bearer {token}-token\r\n"));
+        assert_eq!(status, 200, "{token}");
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(told["openapi"], "3.1.0", "{token}");
+    }
+    // The page that leads to it tells a stranger nothing of what is configured.
+    let (status, _, page) = ask(&site.place, "GET", "/", "", "");
+    assert_eq!(status, 200);
+    for name in ["ivr-of-others", "pbx", "Example", "+44"] {
+        assert!(!page.contains(name), "{name}: {page}");
+    }
+}
+
 fn document(place: &Place) -> Value {
     let served = get(place, "/v1/openapi.json");
     serde_json::from_str(served.split_once("\r\n\r\n").unwrap().1).unwrap()

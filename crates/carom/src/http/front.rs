@@ -18,7 +18,7 @@ const PAGE: &str = r#"<!doctype html>
 <p>A call-deflection engine. There is no console here; <code>carom status</code>, <code>carom calls</code>
 and <code>carom report</code> show what it does. By HTTP:
 <ul>
-<li><a href="/v1/openapi.json">/v1/openapi.json</a>: the API, as OpenAPI 3.1
+<li><a href="/v1/openapi.json">/v1/openapi.json</a>: the API, as OpenAPI 3.1 (with any token)
 <li><a href="/livez">/livez</a>, <a href="/readyz">/readyz</a>: whether it serves, and takes calls
 <li><a href="/metrics">/metrics</a>: figures for Prometheus (with a token of scope <code>read</code>)
 <li><a href="/sandbox">/sandbox</a>: texts of the local inbox (likewise)

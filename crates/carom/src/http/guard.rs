@@ -93,16 +93,17 @@ impl Tokens {
         Self(Arc::new(http.tokens.iter().map(bearer).collect()))
     }
 
-    /// With tokens, who bears one; without any, who asks on this machine, past no proxy.
+    /// With tokens, who bears one of the scope (`None`: of any); without any, who asks on this
+    /// machine, past no proxy.
     fn admit(
         &self,
         headers: &HeaderMap,
         from: SocketAddr,
-        scope: Scope,
+        scope: Option<Scope>,
         dialect: Dialect,
     ) -> Result<Client, Refused> {
-        let is_off = || !self.0.iter().any(|bearer| bearer.scope == scope);
-        if scope == Scope::Messages && is_off() {
+        let is_off = || !self.0.iter().any(|bearer| bearer.is_good_for(scope));
+        if scope == Some(Scope::Messages) && is_off() {
             return Err(Refused::Off);
         }
         if self.0.is_empty() {
@@ -116,7 +117,7 @@ impl Tokens {
         let given = digest(token.unwrap_or_default().trim());
         // All are compared, so that the time tells nothing.
         let fits = |one: &&Bearer| match &one.proof {
-            Proven::Token(digest) => bool::from(digest.ct_eq(&given)) & (one.scope == scope),
+            Proven::Token(digest) => bool::from(digest.ct_eq(&given)) & one.is_good_for(scope),
             Proven::Signature(..) => false,
         };
         let found = self.0.iter().fold(None, |found, one| found.or(Some(one).filter(fits)));
@@ -128,11 +129,11 @@ impl Tokens {
         &self,
         claim: &Claim,
         (method, addresses): (&str, &[String]),
-        scope: Scope,
+        scope: Option<Scope>,
         now_s: i64,
     ) -> Result<Client, Refused> {
         let found = self.0.iter().find_map(|one| match &one.proof {
-            Proven::Signature(keys, nonces) if one.scope == scope => {
+            Proven::Signature(keys, nonces) if one.is_good_for(scope) => {
                 claim.is_by(keys, method, addresses).then_some((one, nonces))
             }
             _ => None,
@@ -157,6 +158,10 @@ impl Bearer {
         let per_minute = f64::from(per_minute);
         let bucket = Mutex::new(Bucket { per_minute, left: per_minute, at: Instant::now() });
         Self { name: name.to_owned(), proof, scope, bucket }
+    }
+
+    fn is_good_for(&self, scope: Option<Scope>) -> bool {
+        scope.is_none_or(|scope| self.scope == scope)
     }
 
     /// Takes one of its requests.
@@ -190,7 +195,8 @@ fn digest(secret: &str) -> [u8; 32] {
 #[derive(Clone)]
 pub(super) struct Gate {
     pub site: Site,
-    pub scope: Scope,
+    /// `None`: any will do.
+    pub scope: Option<Scope>,
     pub dialect: Dialect,
 }
 
@@ -203,7 +209,18 @@ pub(super) async fn of_context(
 ) -> Response {
     let id = request.uri().path().rsplit('/').next().unwrap_or("");
     let scope = if Token::parse(id).is_some() { Scope::Context } else { Scope::Read };
-    guard(State(Gate { site, scope, dialect: Dialect::Ours }), peer, request, next).await
+    guard(State(Gate { site, scope: Some(scope), dialect: Dialect::Ours }), peer, request, next)
+        .await
+}
+
+/// Whoever may ask for something may know what there is to ask for.
+pub(super) async fn of_any(
+    State(site): State<Site>,
+    peer: ConnectInfo<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    guard(State(Gate { site, scope: None, dialect: Dialect::Ours }), peer, request, next).await
 }
 
 /// Lets through whom the tokens admit for this scope, and says who it is; the others get 401.
@@ -213,7 +230,8 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let claim = claim(&request).filter(|_| dialect.takes_oauth() && !site.tokens.0.is_empty());
+    let may_sign = dialect.takes_oauth() || scope.is_none();
+    let claim = claim(&request).filter(|_| may_sign && !site.tokens.0.is_empty());
     let admitted = match claim {
         Some(claim) => {
             let snapshot = site.snapshot.load();
@@ -277,7 +295,7 @@ mod tests {
         let open = Tokens::default();
         let (here, there) = ("127.0.0.1:9".parse().unwrap(), "192.0.2.1:9".parse().unwrap());
         let admits = |pairs: &[_], from| {
-            open.admit(&headers(pairs), from, Scope::Read, Dialect::Ours).is_ok()
+            open.admit(&headers(pairs), from, Some(Scope::Read), Dialect::Ours).is_ok()
         };
         assert!(admits(&[], here));
         assert!(!admits(&[], there));
@@ -293,10 +311,11 @@ mod tests {
             Bearer::new("c", Proven::Token(digest("told")), Scope::Sources, 60),
         ]));
         let here = "127.0.0.1:9".parse().unwrap();
-        let who = |value: &str, scope| {
+        let any = |value: &str, scope| {
             let headers = headers(&[("authorization", value)]);
             tokens.admit(&headers, here, scope, Dialect::Ours).ok().map(|who| who.0)
         };
+        let who = |value: &str, scope| any(value, Some(scope));
         assert_eq!(who("Bearer told", Scope::Sources).as_deref(), Some("c"));
         assert_eq!(who("Bearer one", Scope::Read).as_deref(), Some("a"));
         assert_eq!(who("Bearer two", Scope::Read).as_deref(), Some("b"));
@@ -304,8 +323,11 @@ mod tests {
         assert_eq!(who("Bearer told", Scope::Read), None);
         for value in ["Bearer three", "one", "Bearer "] {
             assert_eq!(who(value, Scope::Read), None, "{value}");
+            assert_eq!(any(value, None), None, "{value}");
         }
-        assert!(tokens.admit(&headers(&[]), here, Scope::Read, Dialect::Ours).is_err());
+        assert_eq!(any("Bearer one", None).as_deref(), Some("a"));
+        assert_eq!(any("Bearer told", None).as_deref(), Some("c"));
+        assert!(tokens.admit(&headers(&[]), here, Some(Scope::Read), Dialect::Ours).is_err());
     }
 
     #[test]
@@ -315,7 +337,7 @@ mod tests {
         let here = "127.0.0.1:9".parse().unwrap();
         let admits = |value: &str, dialect| {
             let headers = headers(&[("authorization", value)]);
-            tokens.admit(&headers, here, Scope::Deflect, dialect).is_ok()
+            tokens.admit(&headers, here, Some(Scope::Deflect), dialect).is_ok()
         };
         assert!(admits("one", Dialect::Flow) && admits("Bearer one", Dialect::Flow));
         assert!(!admits("two", Dialect::Flow) && !admits("Basic one", Dialect::Flow));

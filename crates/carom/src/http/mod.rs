@@ -118,7 +118,7 @@ pub async fn serve(listen: SocketAddr, site: Site) -> io::Result<SocketAddr> {
 fn router(site: Site) -> Router {
     let webhooks = get(webhooks::take).post(webhooks::take);
     let guarded = |routes: Router<Site>, scope, dialect| {
-        let gate = Gate { site: site.clone(), scope, dialect };
+        let gate = Gate { site: site.clone(), scope: Some(scope), dialect };
         routes.route_layer(from_fn_with_state(gate, guard::guard))
     };
     let read =
@@ -136,10 +136,13 @@ fn router(site: Site) -> Router {
             None => guarded,
         })
     });
+    let document = Router::new()
+        .route("/v1/openapi.json", get(|| async { Json(api::document()) }))
+        .route_layer(from_fn_with_state(site.clone(), guard::of_any));
     guarded(read, Scope::Read, Dialect::Plain)
         .merge(api)
+        .merge(document)
         .merge(landing::routes())
-        .route("/v1/openapi.json", get(|| async { Json(api::document()) }))
         .route("/", get(front::page))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
