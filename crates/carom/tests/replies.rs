@@ -49,6 +49,8 @@ answer = \"Example: see you then.\"
             crm.url(),
             appointments.url()
         );
+        let words = "[business.example]\nstop_words = [\"klaar\"]\nhelp_words = [\"wié\"]\n";
+        let config = config.replacen("[business.example]\n", words, 1);
         let flow = FLOW.replace("welcome.wav", "beep.wav");
         let engine = Engine::start_with(BIN, &place, &config, &flow);
         Self { place, engine, twilio, appointments, crm }
@@ -199,6 +201,23 @@ fn x_05_who_asks_in_other_words_for_no_more_texts_gets_none_and_a_person_can_rea
 }
 
 #[test]
+fn x_05_an_operator_s_own_words_mean_stop_and_help_and_accents_do_not_matter() {
+    let site = Site::new();
+    site.text_the_caller();
+    for (id, text) in [("SM1", "WIE?"), ("SM2", "Información"), ("SM3", "ayúda")] {
+        let helped = site.writes(id, text);
+        let is_help = |text: &str| text.starts_with("Example: You asked for this text");
+        assert!(helped.as_deref().is_some_and(is_help), "{text}: {helped:?}");
+    }
+    let stopped = site.writes("SM4", "Kláar!");
+    let is_stop = |text: &str| text.contains("no more messages");
+    assert!(stopped.as_deref().is_some_and(is_stop), "{stopped:?}");
+    let listed = site.engine.cli(&["opt-outs"]).out;
+    assert!(listed.contains("Example  any topic  by text"), "{listed}");
+    assert_eq!(site.events("message.received").len(), 0, "none of them is for a person to read");
+}
+
+#[test]
 fn x_05_stop_to_a_sender_of_a_business_is_about_its_brand_and_no_reply_can_mean_another_thing() {
     let site = Site::new();
     site.text_the_caller();
@@ -219,5 +238,5 @@ fn x_05_stop_to_a_sender_of_a_business_is_about_its_brand_and_no_reply_can_mean_
     let file = site.place.folder().join("stop.toml");
     std::fs::write(&file, config).unwrap();
     let told = carom::config::check(Some(&file), &[]).1.to_string();
-    assert!(told.contains("`Cancel` means STOP to everybody"), "{told}");
+    assert!(told.contains("`Cancel` means STOP"), "{told}");
 }

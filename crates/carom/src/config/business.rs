@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use deflect_actions::{
     hooks::Hook,
-    text::{Reply, means_stop, plain},
+    text::{OwnWords, Reply, compared, is_keyword, means_stop, plain},
 };
-use ivr_runtime::diagnose::Code;
+use ivr_runtime::diagnose::{Code, Text};
 
 use super::{http, read::Table, secret::SecretRef};
 
@@ -25,6 +25,8 @@ pub struct Business {
     pub opt_out_key: SecretRef,
     /// Answer to HELP, by language; empty: the built-in one.
     pub help_text: BTreeMap<String, String>,
+    /// What means STOP and HELP to it, besides the usual words.
+    pub own_words: OwnWords,
     /// What people may answer to its texts.
     pub replies: Vec<Reply>,
 }
@@ -38,24 +40,57 @@ pub(super) fn read(key: String, table: &Table<'_>) -> Option<Business> {
     let number_key = table.made_secret("number_key").unwrap_or_else(|| made(table, "number"));
     let opt_out_key = table.made_secret("opt_out_key").unwrap_or_else(|| made(table, "opt-out"));
     let help_text = table.text_by_language("help_text");
-    let replies = table.array_of_tables("replies").into_iter().filter_map(reply).collect();
+    let own_words = own_words(table);
+    let replies = table.array_of_tables("replies").into_iter();
+    let replies = replies.filter_map(|table| reply(table, &own_words)).collect();
     Some(Business {
         name: name?.value,
         brand: brand?.value,
         number_key,
         opt_out_key,
         help_text,
+        own_words,
         replies,
         key,
     })
 }
 
+/// `stop_words` and `help_words`.
+fn own_words(table: &Table<'_>) -> OwnWords {
+    let stop = table.texts("stop_words").unwrap_or_default();
+    let help = table.texts("help_words").unwrap_or_default();
+    for word in stop.iter().chain(&help) {
+        let (text, letter) = (compared(&word.value), |c: char| c.is_alphabetic());
+        let refuse = |message: String, help: &str| {
+            table.problem(Code::E00, &word.span, message, help);
+        };
+        if text.is_empty() {
+            refuse(format!("`{}` has no letter", word.value), "write a word such as `basta`");
+        } else if text.contains(' ') {
+            refuse(format!("`{}` is more than one word", word.value), "each text is one word");
+        } else if !text.contains(letter) {
+            let message = format!("`{}` has no letter: it may be a rating", word.value);
+            refuse(message, "write a word such as `basta`");
+        } else if is_keyword(&text) {
+            let message = format!("`{}` means something to everybody already", word.value);
+            refuse(message, "leave it out");
+        }
+    }
+    let texts = |words: &[Text]| words.iter().map(|word| compared(&word.value)).collect();
+    let own = OwnWords { stop: texts(&stop), help: texts(&help) };
+    for word in help.iter().filter(|word| own.stop.contains(&compared(&word.value))) {
+        let message = format!("`{}` is one of the `stop_words`, too", word.value);
+        table.problem(Code::E00, &word.span, message, "it can mean one thing only");
+    }
+    own
+}
+
 /// An answer that people may give to texts, and who is told.
-fn reply(table: Table<'_>) -> Option<Reply> {
+fn reply(table: Table<'_>, own: &OwnWords) -> Option<Reply> {
     let words = table.required("words", |t| t.texts("words")).unwrap_or_default();
     for word in &words {
-        if means_stop(&word.value) {
-            let message = format!("`{}` means STOP to everybody", word.value);
+        if means_stop(&word.value, own) {
+            let message = format!("`{}` means STOP", word.value);
             table.problem(Code::E00, &word.span, message, "take another word");
         } else if plain(&word.value).is_empty() {
             let message = format!("`{}` has no letter and no digit", word.value);

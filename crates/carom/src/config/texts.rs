@@ -21,6 +21,7 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
     let help = help.map(|business| (business.key.clone(), business.help_text.clone()));
     let replies = config.businesses.iter().filter(|business| !business.replies.is_empty());
     let replies = replies.map(|business| (business.key.clone(), business.replies.clone()));
+    let words = config.businesses.iter().map(|it| (it.key.clone(), it.own_words.clone()));
     TextConfig {
         providers: config
             .providers
@@ -47,6 +48,7 @@ pub(super) fn config(config: &Config, flows: &[Arc<Flow>]) -> TextConfig {
         line_types: limits.line_types.clone(),
         help: help.collect(),
         replies: replies.collect(),
+        words: words.collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::RiskCheck;
+use super::{OwnWords, RiskCheck};
 use crate::{
     hooks::Hook,
     provider::{Channel, Provider, Template},
@@ -39,6 +39,8 @@ pub struct TextConfig {
     pub public_url: Option<String>,
     /// What people may answer to texts, by business.
     pub replies: BTreeMap<String, Vec<Reply>>,
+    /// Words that mean STOP and HELP to a business alone.
+    pub words: BTreeMap<String, OwnWords>,
     /// Answer to HELP, by business and language; `""` is for all languages.
     pub help: BTreeMap<String, BTreeMap<String, String>>,
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     Reply, Sender, TextConfig, TextService,
-    reply::{self, Word, plain},
+    reply::{self, OwnWords, Word, compared},
 };
 use crate::{
     provider::{Channel, Fill, Inbound, OutboundMessage, Provider, Reference},
@@ -52,9 +52,10 @@ impl TextService {
         let sender = sender(config, name, text);
         let of = sender.and_then(|sender| sender.business.as_deref());
         let last = self.0.store.last_text_to(from, of).await?;
-        let word = Word::of(&text.text);
+        let own = config.words_of(of.or_else(|| last.as_ref().map(|last| last.business.as_str())));
+        let word = Word::of(&text.text, &own);
         let replies = |open: &&LastText| config.reply(open, &text.text).is_some();
-        if let Some(rating) = reply::rating(&text.text)
+        if let Some(rating) = reply::rating(&text.text, &own)
             && let Some(question) = self.question(from, of).await?
             // A newer text that wants this very answer has it.
             && last.as_ref().filter(replies).is_none_or(|last| last.message_id == question.0)
@@ -69,7 +70,7 @@ impl TextService {
         {
             return self.take_reply(name, text, open, reply).await;
         }
-        let plea = word.is_none() && reply::asks_to_stop(&text.text);
+        let plea = word.is_none() && reply::asks_to_stop(&text.text, &own);
         let word = if plea {
             // Heeded like the word, and passed on: a person may see that it meant something else.
             self.pass_on(config, (name, of), text, from, last.as_ref()).await?;
@@ -250,8 +251,20 @@ impl TextService {
 impl TextConfig {
     /// The reply that a text means.
     fn reply(&self, open: &LastText, text: &str) -> Option<&Reply> {
-        let text = plain(text);
-        self.replies.get(&open.business)?.iter().find(|reply| reply.words.contains(&text))
+        let text = compared(text);
+        let means = |reply: &&Reply| reply.words.iter().any(|word| compared(word) == text);
+        self.replies.get(&open.business)?.iter().find(means)
+    }
+
+    /// The own words of a business; of all, where nobody knows whose sender somebody wrote to.
+    fn words_of(&self, business: Option<&str>) -> OwnWords {
+        let known = self.words.iter().filter(|(of, _)| business.is_none_or(|it| it == *of));
+        let mut all = OwnWords::default();
+        for (_, own) in known {
+            all.stop.extend_from_slice(&own.stop);
+            all.help.extend_from_slice(&own.help);
+        }
+        all
     }
 }
 

@@ -38,7 +38,7 @@ pub use health::RestingSender;
 pub use operator::{NotDone, Retried};
 pub use order::{Ordered, TextOrder, TextOutcome};
 pub use receipts::{WebhookAnswer, WebhookError};
-pub use reply::{means_stop, plain};
+pub use reply::{OwnWords, compared, is_keyword, means_stop, plain};
 pub use risk::RiskCheck;
 
 use crate::store::Store;

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::TextConfig;
 use crate::store::LastText;
 
-/// Words that mean STOP, without punctuation, lower case.
-const STOP: [&str; 23] = [
+/// Words that mean STOP, as [`compared`] writes them.
+const STOP: [&str; 21] = [
     "stop",
     "stopall",
     "stop all",
@@ -22,10 +24,8 @@ const STOP: [&str; 23] = [
     "parar",
     "cancelar",
     "arret",
-    "arrêt",
     "arreter",
     "desabonner",
-    "désabonner",
     "stopp",
     "abmelden",
     "abbestellen",
@@ -35,8 +35,8 @@ const START: [&str; 5] = ["start", "unstop", "yes", "alta", "si"];
 const HELP: [&str; 6] = ["help", "info", "ayuda", "informacion", "aide", "hilfe"];
 
 /// Whole texts, and parts of short ones, by which people plainly ask for no more texts.
-const PLEAS: [&str; 5] = ["please stop", "stop please", "stop it", "stop this", "bitte aufhören"];
-const PARTS: [&str; 33] = [
+const PLEAS: [&str; 5] = ["please stop", "stop please", "stop it", "stop this", "bitte aufhoren"];
+const PARTS: [&str; 30] = [
     "stop texting",
     "stop messaging",
     "stop sending",
@@ -56,20 +56,17 @@ const PARTS: [&str; 33] = [
     "opt me out",
     "leave me alone",
     "no mas mensajes",
-    "no más mensajes",
     "no me envien",
-    "no me envíen",
     "denme de baja",
     "deme de baja",
     "plus de messages",
     "ne menvoyez plus",
     "arretez de",
-    "arrêtez de",
-    "désabonnezmoi",
+    "desabonnezmoi",
     "keine nachrichten mehr",
     "keine sms mehr",
     "nicht mehr schreiben",
-    "hören sie auf",
+    "horen sie auf",
 ];
 /// A longer text says more than that: it is for a person to read.
 const LONGEST_PLEA: usize = 12;
@@ -82,7 +79,34 @@ pub(super) enum Word {
     Help,
 }
 
-/// A text as words are compared: lower case, without punctuation.
+/// Words of an operator's own that mean STOP and HELP, besides those that mean it to everybody; as
+/// [`compared`] writes them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnWords {
+    /// No more texts.
+    pub stop: Vec<String>,
+    /// Who is this?
+    pub help: Vec<String>,
+}
+
+impl OwnWords {
+    fn mean_stop(&self, compared: &str) -> bool {
+        STOP.contains(&compared) || self.stop.iter().any(|word| word == compared)
+    }
+
+    fn mean_help(&self, compared: &str) -> bool {
+        HELP.contains(&compared) || self.help.iter().any(|word| word == compared)
+    }
+}
+
+/// A text as words are compared: [`plain`], without accents.
+#[must_use]
+pub fn compared(text: &str) -> String {
+    // Marks that other scripts write their vowels with stay (Unicode, "Combining Diacritical Marks").
+    plain(text).nfd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).collect()
+}
+
+/// A text in lower case, without punctuation.
 #[must_use]
 pub fn plain(text: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || c.is_whitespace();
@@ -92,10 +116,10 @@ pub fn plain(text: &str) -> String {
 }
 
 /// The rating, 1 to 5, that a text begins with, as `4` or `5, thank you`; a plea to stop is none.
-pub(super) fn rating(text: &str) -> Option<i16> {
-    let text = plain(text);
+pub(super) fn rating(text: &str, own: &OwnWords) -> Option<i16> {
+    let text = compared(text);
     let (rating, words) = rated(&text)?;
-    (!STOP.contains(&words) && !asks_to_stop(words)).then_some(rating)
+    (!own.mean_stop(words) && !asks_to_stop(words, own)).then_some(rating)
 }
 
 /// The rating that a plain text begins with, and the words after it.
@@ -107,28 +131,34 @@ fn rated(text: &str) -> Option<(i16, &str)> {
 
 /// Whether a text means STOP, whatever else one would like it to mean.
 #[must_use]
-pub fn means_stop(text: &str) -> bool {
-    Word::of(text) == Some(Word::Stop)
+pub fn means_stop(text: &str, own: &OwnWords) -> bool {
+    Word::of(text, own) == Some(Word::Stop)
+}
+
+/// Whether a text means STOP, START or HELP to everybody.
+#[must_use]
+pub fn is_keyword(text: &str) -> bool {
+    Word::of(text, &OwnWords::default()).is_some()
 }
 
 /// Whether a text that is no STOP word plainly asks for no more texts all the same.
-pub(super) fn asks_to_stop(text: &str) -> bool {
-    let text = plain(text);
+pub(super) fn asks_to_stop(text: &str, own: &OwnWords) -> bool {
+    let text = compared(text);
     let holds = |part: &&str| format!(" {text} ").contains(&format!(" {part} "));
     // A digit before it answers a question of ours, and changes nothing.
     let (words, rates) = rated(&text).map_or((text.as_str(), false), |(_, words)| (words, true));
     words.split(' ').count() <= LONGEST_PLEA
-        && (PLEAS.contains(&words) || PARTS.iter().any(holds) || rates && STOP.contains(&words))
+        && (PLEAS.contains(&words) || PARTS.iter().any(holds) || rates && own.mean_stop(words))
 }
 
 impl Word {
-    pub fn of(text: &str) -> Option<Self> {
-        let text = plain(text);
-        if STOP.contains(&text.as_str()) {
+    pub fn of(text: &str, own: &OwnWords) -> Option<Self> {
+        let text = compared(text);
+        if own.mean_stop(&text) {
             Some(Self::Stop)
         } else if START.contains(&text.as_str()) {
             Some(Self::Start)
-        } else if HELP.contains(&text.as_str()) {
+        } else if own.mean_help(&text) {
             Some(Self::Help)
         } else {
             None
@@ -217,15 +247,53 @@ mod tests {
     #[test]
     fn stop_is_understood_however_it_is_written() {
         for text in [
-            "STOP", "stop", " Stop. ", "STOP!", "Stop all", "opt-out", "OPT OUT", "Baja", "Arrêt",
+            "STOP",
+            "stop",
+            " Stop. ",
+            "STOP!",
+            "Stop all",
+            "opt-out",
+            "OPT OUT",
+            "Baja",
+            "Arrêt",
             "Stopp!",
+            "ARRÊTER",
+            "arre\u{302}ter",
+            "Désabonner",
+            "¡Bája!",
         ] {
-            assert_eq!(Word::of(text), Some(Word::Stop), "{text}");
+            assert_eq!(of(text), Some(Word::Stop), "{text}");
         }
-        assert_eq!(Word::of("Start"), Some(Word::Start));
-        assert_eq!(Word::of("HELP?"), Some(Word::Help));
-        assert_eq!(Word::of("please do not stop"), None);
-        assert_eq!(Word::of(""), None);
+        assert_eq!(of("Start"), Some(Word::Start));
+        assert_eq!(of("Sí"), Some(Word::Start));
+        for text in ["HELP?", "Información", "informacio\u{301}n", "Ayuda"] {
+            assert_eq!(of(text), Some(Word::Help), "{text}");
+        }
+        assert_eq!(of("please do not stop"), None);
+        assert_eq!(of(""), None);
+    }
+
+    #[test]
+    fn an_operator_s_own_words_mean_stop_and_help_besides_the_usual_ones() {
+        let own = OwnWords { stop: vec!["klaar".to_owned()], help: vec!["hjalp".to_owned()] };
+        for text in ["KLAAR", "Kláár!", "Stop"] {
+            assert_eq!(Word::of(text, &own), Some(Word::Stop), "{text}");
+        }
+        for text in ["Hjälp", "help"] {
+            assert_eq!(Word::of(text, &own), Some(Word::Help), "{text}");
+        }
+        assert_eq!((of("klaar"), of("hjälp")), (None, None));
+        // A digit before it answers a question of ours.
+        assert_eq!(rating("4 klaar", &own), None);
+        assert!(asks_to_stop("4 klaar", &own) && !asks_to_stop("4 klaar", &usual_words()));
+    }
+
+    fn usual_words() -> OwnWords {
+        OwnWords::default()
+    }
+
+    fn of(text: &str) -> Option<Word> {
+        Word::of(text, &usual_words())
     }
 
     #[test]
@@ -246,7 +314,7 @@ mod tests {
             ("call me at 5", None),
             ("", None),
         ] {
-            assert_eq!(rating(text), expected, "{text}");
+            assert_eq!(rating(text, &usual_words()), expected, "{text}");
         }
     }
 
@@ -264,7 +332,7 @@ mod tests {
             "4, unsubscribe",
             "5: please stop",
         ] {
-            assert!(asks_to_stop(text) && Word::of(text).is_none(), "{text}");
+            assert!(asks_to_stop(text, &usual_words()) && of(text).is_none(), "{text}");
         }
         for text in [
             "",
@@ -274,15 +342,16 @@ mod tests {
             "I could not text you",
             "my order came, no more is needed, but please remove me from the waiting list for it",
         ] {
-            assert!(!asks_to_stop(text), "{text}");
+            assert!(!asks_to_stop(text, &usual_words()), "{text}");
         }
         // The digit that answers a question is no word of the plea.
+        let own = usual_words();
         let plea = "I have asked you so often, please stop texting me now, ok?";
         assert_eq!(plain(plea).split(' ').count(), LONGEST_PLEA);
         let rated = format!("4 {plea}");
-        assert_eq!((asks_to_stop(&rated), rating(&rated)), (true, None));
+        assert_eq!((asks_to_stop(&rated, &own), rating(&rated, &own)), (true, None));
         let longer = format!("4 well, {plea}");
-        assert_eq!((asks_to_stop(&longer), rating(&longer)), (false, Some(4)));
+        assert_eq!((asks_to_stop(&longer, &own), rating(&longer, &own)), (false, Some(4)));
     }
 
     #[test]
@@ -293,7 +362,7 @@ mod tests {
                 let counted = segments(text);
                 assert_eq!((counted.encoding, counted.count), (Encoding::Gsm7, 1), "{text}");
                 let named = text.split(' ').filter(|w| w.len() > 3 && w.to_uppercase() == **w);
-                let named: Vec<_> = named.filter_map(Word::of).collect();
+                let named: Vec<_> = named.filter_map(of).collect();
                 let other = if word == Word::Stop { Word::Start } else { Word::Stop };
                 assert_eq!(named, [other], "{text}");
             }
