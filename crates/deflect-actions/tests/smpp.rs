@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use common::{Db, eventually, mobile, order, sender, wide};
 use deflect_actions::{
+    hooks::Hook,
     provider::{
         Provider,
-        smpp::{Settings, Smpp},
+        smpp::{Settings, Short, Smpp},
     },
-    text::{TextConfig, TextOrder, TextOutcome, TextService},
+    text::{Reply, TextConfig, TextOrder, TextOutcome, TextService},
 };
 use provider_emulator::{Does, smpp::Centre};
 
@@ -228,6 +229,44 @@ async fn x_05_a_text_from_a_phone_is_heeded_and_answered() {
     let confirmed = String::from_utf8_lossy(centre.taken()[1].text()).into_owned();
     assert!(confirmed.contains("START"), "{confirmed}");
     assert_eq!(texts.send(order(texts.store(), &from)).await, TextOutcome::OptedOut);
+}
+
+#[tokio::test]
+async fn x_05_parts_of_a_text_are_joined_and_one_that_is_told_again_counts_once() {
+    let (db, centre) = (Db::sqlite(), Centre::start());
+    let mut config = config(centre.settings());
+    let hook = Hook { url: "https://crm.example.net".into(), secret: vec![1], kinds: Vec::new() };
+    let reply = Reply {
+        words: vec!["yes please i would like to come on monday".to_owned()],
+        hook,
+        answer: [(String::new(), "Example: see you then.".to_owned())].into(),
+    };
+    config.replies = [("retail".to_owned(), vec![reply])].into();
+    let texts = common::service(&db, config).await;
+    let from = mobile(1);
+    assert_eq!(texts.send(order(texts.store(), &from)).await, accepted());
+    let part = |n: u8, text: &str| {
+        let short = Centre::text(from.as_str(), text);
+        let short_message = [&[5, 0, 3, 77, 2, n], text.as_bytes()].concat();
+        Short { esm_class: 0x40, short_message, ..short }
+    };
+    let (one, two) = (part(1, "Yes, please: I would "), part(2, "like to come on Monday"));
+    // The second comes first, and the centre had no answer to some of them.
+    for short in [&two, &one, &two, &one] {
+        centre.delivers(short.clone());
+    }
+    eventually("all are answered", async || centre.delivered().len() == 4).await;
+    assert_eq!(centre.delivered(), [0; 4]);
+    eventually("it is answered", async || centre.taken().len() >= 2).await;
+    let events = "SELECT type FROM event";
+    assert_eq!(db.texts(events).await, [Some("message.reply".to_owned())]);
+    // A short one, told twice, counts once, too.
+    for _ in 0..2 {
+        centre.delivers(Centre::text(from.as_str(), "Yes, please: I would like to come on Monday"));
+    }
+    eventually("both are answered", async || centre.delivered().len() == 6).await;
+    assert_eq!(db.texts(events).await.len(), 2);
+    assert_eq!(centre.taken().len(), 3, "one answer each");
 }
 
 #[tokio::test]

@@ -92,6 +92,12 @@ pub enum PduError {
     Short,
 }
 
+/// `sar_msg_ref_num`.
+pub const TLV_SAR_REFERENCE: u16 = 0x020c;
+/// `sar_total_segments`.
+pub const TLV_SAR_COUNT: u16 = 0x020e;
+/// `sar_segment_seqnum`.
+pub const TLV_SAR_NUMBER: u16 = 0x020f;
 /// `receipted_message_id`.
 pub const TLV_RECEIPTED_ID: u16 = 0x001e;
 /// `message_payload`.

@@ -14,17 +14,22 @@ use std::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    sync::{mpsc, oneshot, watch},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot, watch,
+    },
     time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
     Settings, codes,
+    inbox::Inbox,
     pdu::{self, Body, Pdu, Short},
     text,
 };
 use crate::{
-    provider::{Class, Event, Inbound, Receipt, SendError, State as MessageState},
+    clock::Clock,
+    provider::{Class, Event, Receipt, SendError, State as MessageState},
     tls::{Trust, Wire},
 };
 
@@ -34,6 +39,8 @@ const REACH: Duration = Duration::from_secs(10);
 const THERE: Duration = Duration::from_secs(10);
 /// A message without an answer for so long no longer holds its place in the window.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether texts are overdue.
+const OVERDUE: Duration = Duration::from_secs(1);
 /// Between two attempts to reach the centre; it doubles, up to [`LONGEST`].
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
@@ -92,13 +99,14 @@ pub(super) async fn run(
     state: watch::Sender<State>,
 ) {
     let mut pause = PAUSE;
+    let mut inbox = Inbox::default();
     loop {
         let began = Instant::now();
         match bind(&settings).await {
             Ok(wire) => {
                 tracing::info!(host = settings.host, "SMPP: bound");
                 state.send_replace(State::Bound);
-                let session = Session::new(&settings, wire, tells.clone());
+                let session = Session::new(&settings, wire, tells.clone(), &mut inbox);
                 let ended = session.serve(&mut submits).await;
                 state.send_replace(State::Connecting);
                 match ended {
@@ -194,6 +202,8 @@ struct Session<'a> {
     settings: &'a Settings,
     wire: Box<dyn Wire>,
     tells: mpsc::Sender<Heard>,
+    /// Texts of phones; they outlive the session.
+    inbox: &'a mut Inbox,
     sequence: u32,
     pending: HashMap<u32, Pending>,
     /// When the centre was last heard.
@@ -205,11 +215,17 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(settings: &'a Settings, wire: Box<dyn Wire>, tells: mpsc::Sender<Heard>) -> Self {
+    fn new(
+        settings: &'a Settings,
+        wire: Box<dyn Wire>,
+        tells: mpsc::Sender<Heard>,
+        inbox: &'a mut Inbox,
+    ) -> Self {
         Self {
             settings,
             wire,
             tells,
+            inbox,
             sequence: 1,
             pending: HashMap::new(),
             heard: Instant::now(),
@@ -232,6 +248,7 @@ impl<'a> Session<'a> {
         let mut stream = Vec::new();
         loop {
             self.forget();
+            self.tell_overdue();
             let room = self.pending.len() < self.settings.window;
             let alarm = self.alarm();
             tokio::select! {
@@ -254,6 +271,7 @@ impl<'a> Session<'a> {
                     self.answer(sequence, Body::DeliverSmResp(status)).await?;
                 }
                 () = sleep_until(alarm) => self.ask().await?,
+                () = sleep(OVERDUE), if !self.inbox.is_idle() => {}
             }
         }
     }
@@ -346,16 +364,11 @@ impl<'a> Session<'a> {
         let event = if text::is_receipt(short) {
             text::receipt(short, self.settings.receipt_ids).map(Event::Receipt)
         } else {
-            Some(Event::Inbound(Inbound {
-                id: None,
-                service: None,
-                from: format!("+{}", short.source.text.trim_start_matches('+')),
-                to: short.destination.text.clone(),
-                text: text::decode(short, self.settings.alphabet),
-                at_ms: None,
-            }))
+            let now_ms = Clock::default().now_ms();
+            self.inbox.take(short, self.settings, now_ms).map(Event::Inbound)
         };
-        // What says nothing is not told again.
+        // What says nothing is not told again, nor is a part whose text is not whole: a centre may
+        // wait for this answer before it tells the next.
         let Some(event) = event else {
             return self.answer(sequence, Body::DeliverSmResp(codes::OK)).await;
         };
@@ -369,6 +382,21 @@ impl<'a> Session<'a> {
             let _ = answers.send((sequence, kept)).await;
         });
         Ok(())
+    }
+
+    /// Tells texts whose parts did not all come.
+    fn tell_overdue(&mut self) {
+        let now_ms = Clock::default().now_ms();
+        while let Some(text) = self.inbox.overdue(self.settings, now_ms) {
+            let (kept, _) = oneshot::channel();
+            let heard = Heard { event: Event::Inbound(text), kept };
+            if let Err(TrySendError::Full(Heard { event: Event::Inbound(text), .. })) =
+                self.tells.try_send(heard)
+            {
+                self.inbox.put_back(text);
+                return;
+            }
+        }
     }
 
     async fn say(&mut self, body: Body) -> io::Result<u32> {

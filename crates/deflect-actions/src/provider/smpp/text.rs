@@ -2,6 +2,7 @@
 
 use message_text::gsm7;
 
+use super::inbox::Reference;
 use super::pdu::{Short, TLV_PAYLOAD, TLV_RECEIPTED_ID, TLV_STATE};
 use crate::provider::{Class, Receipt, State};
 
@@ -132,13 +133,47 @@ pub(super) fn is_receipt(short: &Short) -> bool {
 
 /// The text of a message from a phone.
 pub(super) fn decode(short: &Short, alphabet: Alphabet) -> String {
-    let mut octets = short.text();
-    if short.esm_class & HAS_UDH != 0 {
-        let header = octets.first().map_or(0, |length| usize::from(*length) + 1);
-        octets = octets.get(header..).unwrap_or_default();
+    decode_octets(octets(short), short.data_coding, alphabet)
+}
+
+/// The text itself, encoded, without a header before it.
+pub(super) fn octets(short: &Short) -> &[u8] {
+    header(short).map_or(short.text(), |(_, octets)| octets)
+}
+
+/// The header of a message that has one, without its length, and what follows it.
+fn header(short: &Short) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = short.text().split_first().filter(|_| short.esm_class & HAS_UDH != 0)?;
+    Some(rest.split_at_checked(usize::from(*length)).unwrap_or_default())
+}
+
+/// Which part of which text a message is, by its header: reference, parts, which (3GPP TS 23.040
+/// §9.2.3.24.1, §9.2.3.24.8).
+pub(super) fn concatenation(short: &Short) -> Option<(Reference, u8, u8)> {
+    let (mut elements, _) = header(short)?;
+    while let [kind, length, rest @ ..] = elements {
+        let (element, others) = rest.split_at_checked(usize::from(*length))?;
+        match (kind, element) {
+            (0x00, [reference, count, number]) => {
+                return Some((Reference::Bits8(*reference), *count, *number));
+            }
+            (0x08, [high, low, count, number]) => {
+                return Some((
+                    Reference::Bits16(u16::from_be_bytes([*high, *low])),
+                    *count,
+                    *number,
+                ));
+            }
+            _ => elements = others,
+        }
     }
+    None
+}
+
+/// A text by its alphabet.
+pub(super) fn decode_octets(octets: &[u8], data_coding: u8, alphabet: Alphabet) -> String {
     let latin1 = |octets: &[u8]| octets.iter().map(|octet| char::from(*octet)).collect();
-    match (short.data_coding, alphabet) {
+    match (data_coding, alphabet) {
         (UCS2, _) => {
             let units: Vec<u16> =
                 octets.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]])).collect();
