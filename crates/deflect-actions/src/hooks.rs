@@ -41,8 +41,8 @@ const AGAIN: [Duration; 6] = [
 ];
 /// An event that nobody has taken for so long is given up, ms.
 const GIVEN_UP_MS: i64 = 3 * 86_400_000;
-/// Looks between two sweeps.
-const SWEEP_EVERY: u64 = 1_200;
+/// Between two sweeps, ms.
+const SWEEP_MS: i64 = 10 * 60_000;
 
 /// A webhook of the configuration.
 #[derive(Clone, PartialEq, Eq)]
@@ -100,25 +100,26 @@ impl Hooks {
     /// Starts the task that tells them.
     pub fn start(&self) -> JoinHandle<()> {
         let hooks = self.clone();
+        let mut swept_ms = self.store.now_ms();
         tokio::spawn(async move {
-            let mut looks: u64 = 0;
             loop {
-                let pause = match hooks.look(looks).await {
+                let pause = match hooks.look(&mut swept_ms).await {
                     Ok(()) => LOOK,
                     Err(error) => {
                         tracing::warn!(%error, "webhooks: the store fails");
                         DOWN
                     }
                 };
-                looks += 1;
                 tokio::time::sleep(pause).await;
             }
         })
     }
 
-    async fn look(&self, looks: u64) -> Result<(), StoreError> {
+    async fn look(&self, swept_ms: &mut i64) -> Result<(), StoreError> {
         let lines = Arc::clone(&self.lines.read().unwrap_or_else(PoisonError::into_inner));
-        if lines.is_empty() {
+        // What waits for webhooks that are gone is swept all the same.
+        let sweeps = self.store.now_ms() - *swept_ms >= SWEEP_MS;
+        if lines.is_empty() && !sweeps {
             return Ok(());
         }
         self.store.prepare().await?;
@@ -139,7 +140,8 @@ impl Hooks {
                 });
             }
         }
-        if looks % SWEEP_EVERY == SWEEP_EVERY - 1 {
+        if sweeps {
+            *swept_ms = self.store.now_ms();
             let lost = self.store.expire_events(self.store.now_ms() - GIVEN_UP_MS).await?;
             if lost > 0 {
                 metrics::counter!("carom_webhook_events_lost_total").increment(lost);

@@ -5,7 +5,7 @@ mod common;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
@@ -13,14 +13,17 @@ use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCod
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use common::{Db, call};
 use deflect_actions::{
+    Clock,
     hooks::{Hook, Hooks},
     store::{CallEnded, Event, Row, Writer},
 };
 use hmac::{Hmac, KeyInit, Mac};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 const SECRET: &[u8] = b"hook secret";
+const DAY_MS: i64 = 86_400_000;
 
 on_both! {
     a_call_that_ended_is_told_once_it_is_stored,
@@ -29,6 +32,8 @@ on_both! {
     an_event_outlives_the_node_that_saw_it,
     two_nodes_share_what_waits,
     the_same_event_written_twice_is_one,
+    ic_14_a_refused_event_is_told_ever_later_and_given_up_after_three_days,
+    ic_14_what_waits_for_webhooks_that_are_gone_is_given_up_too,
 }
 
 /// What a webhook was posted; the first `refuse` posts are answered 500.
@@ -178,6 +183,90 @@ async fn the_same_event_written_twice_is_one(db: Db) {
     store.tell(&booked(1)).await.unwrap();
     store.tell(&booked(1)).await.unwrap();
     assert_eq!(db.number("SELECT COUNT(*) FROM event").await, Some(1));
+}
+
+async fn ic_14_a_refused_event_is_told_ever_later_and_given_up_after_three_days(db: Db) {
+    let metrics = metrics();
+    let (url, inbox) = webhook(usize::MAX).await;
+    let clock = Clock::default();
+    let store = db.store_with("n1", "b1", clock.clone()).await;
+    let lost_before = lost(&metrics);
+    Hooks::new(store.clone(), vec![hook(&url, &["*"])]).start();
+    let began_ms = clock.now_ms();
+    let mut before_ms = began_ms;
+    store.tell(&booked(1)).await.unwrap();
+    for (failures, pause_s) in (1..).zip([2, 10, 60, 300, 1_200, 3_600, 3_600]) {
+        let next_ms = put_off(&db, failures).await;
+        let earliest_ms = before_ms + pause_s * 1_000;
+        let latest_ms = clock.now_ms() + pause_s * 1_000;
+        let expected = earliest_ms..=latest_ms;
+        assert!(expected.contains(&next_ms), "after {failures}: {next_ms}, not {expected:?}");
+        // Not a moment earlier.
+        assert_eq!(inbox.lock().unwrap().posts.len(), failures);
+        clock.advance(next_ms - clock.now_ms());
+        before_ms = next_ms;
+    }
+    // It is tried to the end of the three days, and no longer.
+    put_off(&db, 8).await;
+    clock.advance(3 * DAY_MS - 60_000 - (clock.now_ms() - began_ms));
+    put_off(&db, 9).await;
+    assert_eq!(db.number("SELECT COUNT(*) FROM event").await, Some(1));
+    assert_eq!(lost(&metrics), lost_before);
+    clock.advance(11 * 60_000);
+    none_waits(&db).await;
+    assert_eq!(lost(&metrics), lost_before + 1);
+}
+
+async fn ic_14_what_waits_for_webhooks_that_are_gone_is_given_up_too(db: Db) {
+    let metrics = metrics();
+    let clock = Clock::default();
+    let store = db.store_with("n1", "b1", clock.clone()).await;
+    let lost_before = lost(&metrics);
+    let hooks = Hooks::new(store.clone(), vec![hook("http://127.0.0.1:9/hook", &["*"])]);
+    store.tell(&booked(1)).await.unwrap();
+    hooks.reconfigure(Vec::new());
+    hooks.start();
+    clock.advance(3 * DAY_MS + 11 * 60_000);
+    none_waits(&db).await;
+    assert_eq!(lost(&metrics), lost_before + 1);
+}
+
+/// When the only event is tried again, once it was refused so often.
+async fn put_off(db: &Db, failures: usize) -> i64 {
+    let sql = format!(
+        "SELECT MAX(next_try_ms) FROM event WHERE claimed_by IS NULL AND attempt = {failures}"
+    );
+    for _ in 0..400 {
+        if let Some(next_ms) = db.number(&sql).await {
+            return next_ms;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("it is not refused for the {failures}th time");
+}
+
+async fn none_waits(db: &Db) {
+    for _ in 0..400 {
+        if db.number("SELECT COUNT(*) FROM event").await == Some(0) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("it is not given up");
+}
+
+/// The metrics of this process.
+fn metrics() -> PrometheusHandle {
+    static METRICS: LazyLock<PrometheusHandle> =
+        LazyLock::new(|| PrometheusBuilder::new().install_recorder().unwrap());
+    METRICS.clone()
+}
+
+/// `carom_webhook_events_lost_total`.
+fn lost(metrics: &PrometheusHandle) -> u64 {
+    let page = metrics.render();
+    let line = page.lines().find_map(|line| line.strip_prefix("carom_webhook_events_lost_total "));
+    line.map_or(0, |count| count.parse().unwrap())
 }
 
 fn ended(call_id: &str) -> CallEnded {
