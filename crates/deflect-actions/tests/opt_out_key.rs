@@ -61,13 +61,13 @@ async fn x_05_what_waits_is_not_sent_while_nobody_knows_who_wants_none(db: Db) {
     let (twilio, base) = Twilio::start(&[]);
     twilio.always(Does::Refuse(503, 20_503, None));
     let clock = Clock::default();
-    let texts =
-        TextService::new(store(&db, &[("retail", "a")], &clock).await, config(&[base.clone()]));
+    let of = std::slice::from_ref(&base);
+    let texts = TextService::new(store(&db, &[("retail", "a")], &clock).await, config(of));
     let mut waiting = order(texts.store(), &mobile(1));
     waiting.accept_within_ms = 300;
     assert_eq!(texts.send(waiting).await, TextOutcome::Queued);
     let asked = twilio.posted().len();
-    let wrong = TextService::new(store(&db, &[("retail", "b")], &clock).await, config(&[base]));
+    let wrong = TextService::new(store(&db, &[("retail", "b")], &clock).await, config(of));
     let worker = wrong.start();
     clock.advance(70_000);
     tokio::time::sleep(Duration::from_millis(2_500)).await;

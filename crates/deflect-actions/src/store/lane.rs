@@ -292,7 +292,7 @@ async fn one_by_one<W: Work>(
     store: &Store,
     mut all: impl Iterator<Item = (W, oneshot::Sender<Result<W::Done, StoreError>>)>,
 ) {
-    while let Some((work, told)) = all.next() {
+    for (work, told) in all.by_ref() {
         if told.is_closed() {
             continue;
         }
