@@ -141,8 +141,8 @@ impl Hooks {
             }
         }
         if sweeps {
-            *swept_ms = self.store.now_ms();
             let lost = self.store.expire_events(self.store.now_ms() - GIVEN_UP_MS).await?;
+            *swept_ms = self.store.now_ms();
             if lost > 0 {
                 metrics::counter!("carom_webhook_events_lost_total").increment(lost);
                 tracing::error!(lost, "webhooks: events that nobody took for 3 days are given up");

@@ -9,13 +9,15 @@ use common::{Db, config, eventually, info, mobile, order};
 use deflect_actions::{
     Clock,
     keys::{BusinessKeys, Keys, NumberKey, Seal},
-    store::Store,
+    store::{OptOutOrder, Store, StoreError},
     text::{NotDone, TextOutcome, TextService},
 };
 use provider_emulator::{Does, Twilio};
 
 on_both!(
     x_05_who_opts_out_while_the_key_is_another_is_found_with_the_right_one,
+    x_05_who_opts_out_at_a_node_with_another_key_is_found_by_one_that_has_the_right_one,
+    x_05_nothing_is_put_on_a_list_whose_key_is_another_but_by_who_opts_out,
     x_05_what_waits_is_not_sent_while_nobody_knows_who_wants_none,
     x_05_two_businesses_of_one_brand_have_keys_of_their_own,
     x_05_a_key_that_was_given_up_is_no_key_any_more,
@@ -55,6 +57,45 @@ async fn x_05_who_opts_out_while_the_key_is_another_is_found_with_the_right_one(
     assert!(wants_none(1, "").await && wants_none(2, "").await);
     assert!(wants_none(3, "billing").await && !wants_none(3, "").await);
     assert_eq!(db.number("SELECT COUNT(*) FROM opt_out").await, Some(3));
+}
+
+async fn x_05_who_opts_out_at_a_node_with_another_key_is_found_by_one_that_has_the_right_one(
+    db: Db,
+) {
+    let clock = Clock::default();
+    let right = TextService::new(store(&db, &[("retail", "a")], &clock).await, config(&[]));
+    let wrong = store(&db, &[("retail", "b")], &clock).await;
+    wrong.opt_out("retail", &mobile(2), "", "text").await.unwrap();
+    let stopped_ms = db.number("SELECT since_ms FROM opt_out").await;
+    clock.advance(60_000);
+    let worker = right.start();
+    eventually("it is found", async || {
+        right.store().is_opted_out("retail", &mobile(2), "").await.unwrap()
+    })
+    .await;
+    worker.abort();
+    // When they said it is known all the same.
+    eventually("it is there once", async || {
+        db.number("SELECT COUNT(*) FROM opt_out").await == Some(1)
+    })
+    .await;
+    assert_eq!(db.number("SELECT since_ms FROM opt_out").await, stopped_ms);
+}
+
+async fn x_05_nothing_is_put_on_a_list_whose_key_is_another_but_by_who_opts_out(db: Db) {
+    let clock = Clock::default();
+    store(&db, &[("care", "c"), ("retail", "a")], &clock).await;
+    let wrong = store(&db, &[("care", "c"), ("retail", "b")], &clock).await;
+    let of = |business| vec![OptOutOrder::new(wrong.keys(), business, &mobile(1), "")];
+    let by = ("operator", "opt-out add", "");
+    for refused in [
+        wrong.opt_out_all(of("retail"), "import", by).await,
+        wrong.opt_in_all(of("retail"), true, by).await.map(|_| ()),
+    ] {
+        assert!(matches!(refused, Err(StoreError::ListLost(_))), "{refused:?}");
+    }
+    assert_eq!(db.number("SELECT COUNT(*) FROM opt_out").await, Some(0));
+    wrong.opt_out_all(of("care"), "import", by).await.unwrap();
 }
 
 async fn x_05_what_waits_is_not_sent_while_nobody_knows_who_wants_none(db: Db) {

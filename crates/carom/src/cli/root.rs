@@ -61,7 +61,7 @@ enum Command {
     Callbacks(CallbacksArgs),
     /// What callers left: list, fetch, mark as heard, delete.
     Voicemail(VoicemailArgs),
-    /// Who wants no texts: list, add, remove, import.
+    /// Who wants no texts: list, add, remove, import, accept-key.
     OptOuts(OptOutsArgs),
     /// Forget a number.
     Erase(EraseArgs),

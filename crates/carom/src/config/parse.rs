@@ -287,9 +287,11 @@ fn warn_of_few_ports(root: &Table<'_>, media: &Media, limits: &Limits) {
         "the {ports} `ports` of `[media]` are enough for {room} bridged calls, and {calls} may go on at \
          once"
     );
-    let help = format!(
-        "give it {needed} ports, or write `calls = {room}` into `[limits]`: calls without ports are refused"
-    );
+    let less = match room {
+        0 => String::new(),
+        _ => format!(", or write `calls = {room}` into `[limits]`"),
+    };
+    let help = format!("give it {needed} ports{less}: calls without ports are refused");
     let key = if root.has("media") { "media" } else { "limits" };
     root.note(Code::W17, key, message, help);
 }

@@ -172,6 +172,14 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "[media]\nbind|[media]\nports = \"20000-20199\"\nbind",
             "18:1 W17 the 200 `ports` of `[media]` are enough for 50 bridged calls, and 500 may go on at once | give it 2000 ports, or write `calls = 50` into `[limits]`: calls without ports are refused",
         ),
+        (
+            "[media]\nbind|[media]\nports = \"20000-20001\"\nbind",
+            "18:1 W17 the 2 `ports` of `[media]` are enough for 0 bridged calls, and 500 may go on at once | give it 2000 ports: calls without ports are refused",
+        ),
+        (
+            "[media]|[provider.gate]\nkind = \"http\"\nurl = \"https://g.example.com/{to}?t={text}\"\nline_url = \"https://l.example.com/{to}?t={text}\"\nline_at = \"/kind\"\n[media]",
+            "21:12 E00 `line_url` holds a field that a question about a number has not | there are `{to}` `{to_digits}` `{secret}` `{account}` `{basic}`",
+        ),
         // Who texts, and where.
         (
             "from     = \"+447700900999\"|from     = \"07700900999\"",

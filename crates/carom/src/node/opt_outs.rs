@@ -52,9 +52,6 @@ impl Desk {
             [one] => scope(one),
             _ => format!("{} entries", entries.len()),
         };
-        if let Some(why) = self.lost_list() {
-            return Reply::Error(why);
-        }
         let (store, keys) = (&self.services.store, self.services.store.keys().clone());
         // A hash of each: of many that takes its time.
         let hashed = tokio::task::spawn_blocking(move || {
@@ -74,20 +71,7 @@ impl Desk {
         }
     }
 
-    /// Why nothing is written to lists now: what is hashed with another key is never found again.
-    fn lost_list(&self) -> Option<String> {
-        let store = &self.services.store;
-        let lost = store.keys().businesses().find(|name| store.is_opt_out_list_lost(name))?;
-        Some(format!(
-            "nothing was recorded: the opt-out list of `[business.{lost}]` was written with another \
-             `opt_out_key`; restore it and start anew, or say that it is lost: carom opt-outs accept-key"
-        ))
-    }
-
     pub(super) async fn remove_opt_out(&self, entry: &OptOutEntry, who: &str) -> Reply {
-        if let Some(why) = self.lost_list() {
-            return Reply::Error(why);
-        }
         let store = &self.services.store;
         let orders = match orders(store.keys(), entry) {
             Ok(orders) => orders,
@@ -194,10 +178,10 @@ pub async fn lists_of_other_keys(path: &str, config: &Config, online: bool) -> V
     };
     match unknown_opt_out_keys(url, &keys).await {
         Ok(unknown) => {
-            let help = "restore the key; if it is lost, `carom opt-outs accept-key`, and import the list anew";
+            let help = "restore it and start anew; if the key is lost, start with the present one, then `carom opt-outs accept-key`, and import the list anew";
             let told = |name: String| {
                 let message = format!(
-                    "the opt-out list of `[business.{name}]` was written with another `opt_out_key`: \
+                    "the opt-out list of `[business.{name}]` was written with another `opt_out_key` or `brand`: \
                      nobody on it would be found, and so nobody is texted"
                 );
                 finding(Code::E18, message, help)

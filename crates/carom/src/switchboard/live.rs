@@ -304,7 +304,7 @@ impl Media {
     pub fn moved(&mut self) -> bool {
         let agreed = self.talk.current().filter(|agreed| agreed.theirs == Direction::SendRecv);
         let Some(to) = agreed.and_then(|agreed| agreed.remote_rtp) else { return false };
-        self.went_to.replace(to) != Some(to)
+        self.went_to.replace(to).is_some_and(|before| before != to)
     }
 
     /// The address SDP named last.

@@ -16,8 +16,14 @@ const CONNECTIONS_OF_A_FILE: u32 = 4;
 /// One that nobody needed for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// PostgreSQL gives a statement up that takes longer.
+pub(super) const STATEMENT_SECONDS: u64 = 10;
+
 /// One that rested for longer is asked whether it is still there.
 const PROVEN: Duration = Duration::from_secs(1);
+
+/// Classes and codes of SQLSTATE after which nobody knows what was committed.
+const LOST: [&str; 3] = ["08", "58", "40003"];
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +63,12 @@ pub enum StoreError {
     /// Others write, and had not done when its turn was to come: nothing of it was begun.
     #[error("database: busy with what others write")]
     Busy,
+    /// The opt-out list of a business was written with another key.
+    #[error(
+        "the opt-out list of `[business.{0}]` was written with another `opt_out_key` or `brand`: \
+         restore it and start anew, or say that the key is lost: carom opt-outs accept-key"
+    )]
+    ListLost(String),
     /// It is decided on, and done by the next sweep or start.
     #[error("decided on, and in force as soon as the database takes it: {0}")]
     Unfinished(Box<StoreError>),
@@ -66,7 +78,7 @@ impl StoreError {
     /// Whether trying again may help: the database did not answer, or was busy.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::Url(_) | Self::Newer { .. } | Self::Seal(_) => false,
+            Self::Url(_) | Self::Newer { .. } | Self::Seal(_) | Self::ListLost(_) => false,
             Self::Database(sqlx::Error::Database(error)) => {
                 !error.is_unique_violation()
                     && !error.is_foreign_key_violation()
@@ -86,13 +98,15 @@ impl StoreError {
     /// was begun. Else its answer may be all that was lost.
     pub(crate) fn wrote_nothing(&self) -> bool {
         match self {
-            Self::Url(_) | Self::Newer { .. } | Self::Seal(_) | Self::Commit(_) | Self::Busy => {
-                true
+            Self::Url(_) | Self::Newer { .. } | Self::Seal(_) | Self::ListLost(_) => true,
+            Self::Commit(_) | Self::Busy => true,
+            // A pooler between us and the database says so of a server that it lost.
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_none_or(|code| !LOST.iter().any(|class| code.starts_with(class)))
             }
-            Self::Database(error) => matches!(
-                error,
-                sqlx::Error::Database(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Encode(_)
-            ),
+            Self::Database(error) => {
+                matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::Encode(_))
+            }
             Self::Shared(error) => error.wrote_nothing(),
             Self::Unfinished(_) => false,
         }
@@ -127,18 +141,20 @@ pub(super) fn pool(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
         .after_connect(move |conn, _| {
             Box::pin(async move {
                 let set_up = match dialect {
-                    Dialect::Sqlite => {
-                        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                    Dialect::Sqlite => "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                          PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;"
-                    }
+                        .to_owned(),
                     // Statements are prepared while tables are small, and would read them whole
                     // for ever after.
                     Dialect::Postgres => {
-                        "SET statement_timeout = '10s'; SET enable_seqscan = off; SET jit = off; \
-                         SET plan_cache_mode = force_generic_plan"
+                        format!(
+                            "SET statement_timeout = '{STATEMENT_SECONDS}s'; \
+                             SET enable_seqscan = off; SET jit = off; \
+                             SET plan_cache_mode = force_generic_plan"
+                        )
                     }
                 };
-                conn.execute(sqlx::raw_sql(set_up)).await.map(|_| ())
+                conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(set_up))).await.map(|_| ())
             })
         });
     Ok((options.connect_lazy(&url)?, dialect))

@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, db::STATEMENT_SECONDS};
 
 /// Done by one statement at most.
 const MOST: usize = 64;
@@ -34,7 +34,7 @@ const SLOW: Duration = Duration::from_millis(100);
 const AT_ONCE: usize = 3;
 /// One that takes longer than the database lets any take has lost its host: nobody knows what came
 /// of it.
-const LOST: Duration = Duration::from_secs(12);
+const LOST: Duration = Duration::from_secs(STATEMENT_SECONDS + 2);
 /// Work that has not begun by then is not begun.
 const BEGUN: Duration = Duration::from_secs(2);
 
@@ -44,7 +44,7 @@ pub(super) trait Work: Send + Sync + Sized + 'static {
     type Done: Send + 'static;
 
     /// Two that have this in common are not done by one statement; statements go through their
-    /// work in its order, so that two of them never wait for each other.
+    /// work in its order, so that two of them seldom wait for each other.
     fn key(&self) -> Option<&str>;
 
     /// Does all of it by one statement, or nothing.
@@ -122,7 +122,8 @@ impl<W: Work> Lane<W> {
                 return done.unwrap_or_else(none);
             }
             let mut queue = self.lock();
-            let waits = queue.waiting.iter().any(|waiting| waiting.number == number);
+            // They stand in the order in which they came.
+            let waits = queue.waiting.binary_search_by_key(&number, |one| one.number).is_ok();
             if waits && since.elapsed() > BEGUN {
                 // Closed before anybody can begin it.
                 done.close();

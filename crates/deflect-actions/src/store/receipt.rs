@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use message_text::E164;
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::{
@@ -27,14 +27,18 @@ pub(super) fn dedup_key(provider: &str, receipt: &Receipt) -> String {
     format!("{provider}|{}|{}", receipt.provider_id, receipt.state.as_str())
 }
 
-/// The statement that keeps a receipt, once; `$3` is the provider's id, `$4` the message.
-pub(super) fn row(
+/// The columns of a receipt.
+pub(super) const COLUMNS: &str = "receipt_id, provider, provider_id, message_id, dedup_key, state, \
+     error_class, error_code, received_ms, segments, price_micros";
+
+/// The values of [`COLUMNS`].
+pub(super) fn values(
     now_ms: i64,
     provider: &str,
     message_id: Option<&str>,
     receipt: &Receipt,
-) -> (&'static str, Vec<Value>) {
-    let values = vec![
+) -> Vec<Value> {
+    vec![
         text(Uuid::now_v7().to_string()),
         text(provider),
         text(&receipt.provider_id),
@@ -46,12 +50,21 @@ pub(super) fn row(
         number(now_ms),
         Value::Number(receipt.segments),
         Value::Number(receipt.price_micros),
-    ];
-    let sql = "INSERT INTO receipt (receipt_id, provider, provider_id, message_id, dedup_key, \
-               state, error_class, error_code, received_ms, segments, price_micros) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-               ON CONFLICT (dedup_key) DO NOTHING";
-    (sql, values)
+    ]
+}
+
+/// The statement that keeps a receipt, once; `$3` is the provider's id, `$4` the message.
+pub(super) fn row(
+    now_ms: i64,
+    provider: &str,
+    message_id: Option<&str>,
+    receipt: &Receipt,
+) -> (String, Vec<Value>) {
+    let sql = format!(
+        "INSERT INTO receipt ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         ON CONFLICT (dedup_key) DO NOTHING"
+    );
+    (sql, values(now_ms, provider, message_id, receipt))
 }
 
 impl Store {
@@ -67,7 +80,11 @@ impl Store {
         }
         let (sql, values) = row(self.now_ms(), provider, message_id, receipt);
         self.execute(async |conn| {
-            let done = values.into_iter().fold(sqlx::query(sql), bind).execute(&mut *conn).await?;
+            let done = values
+                .into_iter()
+                .fold(sqlx::query(AssertSqlSafe(sql)), bind)
+                .execute(&mut *conn)
+                .await?;
             Ok(done.rows_affected() > 0)
         })
         .await

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Executor as _, any::AnyArguments, query
 use super::StoreError;
 
 /// A value to bind.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Value {
     Text(Option<String>),
     Number(Option<i64>),

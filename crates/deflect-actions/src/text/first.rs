@@ -15,7 +15,9 @@ use crate::{
 const NOW: Duration = Duration::from_millis(40);
 /// A commit of which nobody knows whether it took place is looked for so often, after so long.
 const LOOKS: [Duration; 4] =
-    [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
+    [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(10)];
+/// A look takes no longer: all are over before the row's lease is.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// Who waits for the text waits for such looks so long.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -80,7 +82,8 @@ impl TextService {
         let looks = tokio::spawn(async move {
             for look in LOOKS {
                 tokio::time::sleep(look).await;
-                if let Ok(Some(_)) = store.never_wrote(&message_id, try_no).await {
+                let looking = store.never_wrote(&message_id, try_no);
+                if let Ok(Ok(Some(_))) = tokio::time::timeout(LOOK, looking).await {
                     return true;
                 }
             }

@@ -85,6 +85,11 @@ impl TextService {
         {
             match word {
                 Word::Stop => self.0.store.opt_out(business, from, "", via).await?,
+                // Whom it would take off the list can't be found, and so nothing is promised.
+                Word::Start if self.0.store.is_opt_out_list_lost(business) => {
+                    tracing::warn!(business, "a START is not heeded: the opt-out list is lost");
+                    return Ok(None);
+                }
                 Word::Start => {
                     self.0.store.opt_in(business, from, None).await?;
                 }

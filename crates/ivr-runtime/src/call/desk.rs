@@ -46,6 +46,8 @@ pub(crate) struct Progress {
     pub typed: Option<Hidden>,
     /// How many were typed.
     pub numbers_typed: u8,
+    /// Where a second copy of a text goes, while its step lasts.
+    pub copy_to: Option<Hidden>,
     /// Consents given by key, by name, with the key that gave them.
     pub agreed: Vec<(String, Asked)>,
     /// Questions asked whose steps were not reached yet.
@@ -250,9 +252,14 @@ impl Context<'_> {
         self.desk.at_ms(self.now)
     }
 
+    /// The number that a text goes to, where it is not the caller's.
+    pub fn recipient(&self) -> Option<&Hidden> {
+        self.progress.copy_to.as_ref().or(self.progress.typed.as_ref())
+    }
+
     /// What is known of who has the number that a text goes to.
     pub fn level(&self) -> Level {
-        self.facts.level_of(self.progress.typed.as_ref())
+        self.facts.level_of(self.recipient())
     }
 
     pub fn play(&mut self, prompts: &[PromptItem], barge_in: bool) -> Option<Playback> {

@@ -52,7 +52,7 @@ fn operator_keys(lint: &Lint<'_>, step: &Step) {
         let Some(to) = menu.press.get(key).copied() else { continue };
         if !leads_to_person(lint, to) {
             let message = format!("the operator key `{key}` leads to no person here");
-            let help = "lead it to a target that people answer, or leave it out of `press`";
+            let help = "lead it to a target that people answer (`human`, or one that says `answered_means = \"human\"` or has a `human_signal`), or leave it out of `press`";
             lint.note(Code::E03, lint.step_place(step, "press"), message, help);
         }
     }

@@ -48,8 +48,8 @@ pub(crate) enum Asking {
     Own { prompt: Option<Playback>, until: Option<Duration>, again: bool },
     /// Whether another is to have the text that this one has already.
     Elsewhere { prompt: Option<Playback>, until: Option<Duration> },
-    /// Which other one.
-    Other(Collecting),
+    /// Which other one; `copy`: for this text alone.
+    Other { collecting: Collecting, copy: bool },
 }
 
 /// What came of it.
@@ -96,14 +96,21 @@ impl Asking {
         asking
     }
 
-    /// Asks for another; `refused`: the one before takes no texts. `None`: enough were typed.
-    pub fn other(ask: &AskNumber, refused: bool, context: &mut Context<'_>) -> Option<Self> {
+    /// Asks for another; `refused`: the one before takes no texts; `copy`: the caller's own has the
+    /// text already. `None`: enough were typed.
+    pub fn other(
+        ask: &AskNumber,
+        refused: bool,
+        copy: bool,
+        context: &mut Context<'_>,
+    ) -> Option<Self> {
         if context.progress.numbers_typed >= TYPED {
             return None;
         }
         context.keys.flush();
         let question = question(ask, refused);
-        Collecting::begin(&question, context).ok().map(Self::Other)
+        let collecting = Collecting::begin(&question, context).ok()?;
+        Some(Self::Other { collecting, copy })
     }
 
     /// Says that the text was sent and asks whether another number is to have it too. `None`: nobody
@@ -144,9 +151,9 @@ impl Asking {
                     None => Answer::Asking,
                 },
             },
-            Self::Other(collecting) => {
+            Self::Other { collecting, copy } => {
                 let turn = collecting.handle_input(&question(ask, false), context, input);
-                typed(turn, text, context)
+                typed(turn, *copy, text, context)
             }
             Self::Own { prompt, until, .. } => match input {
                 Input::KeyDown(_) => {
@@ -176,8 +183,9 @@ impl Asking {
         context: &mut Context<'_>,
     ) -> Answer {
         match self {
-            Self::Other(collecting) => {
-                typed(collecting.handle_timeout(&question(ask, false), context), text, context)
+            Self::Other { collecting, copy } => {
+                let turn = collecting.handle_timeout(&question(ask, false), context);
+                typed(turn, *copy, text, context)
             }
             Self::Own { prompt: Some(prompt), .. } => match prompt.timeout(context.now) {
                 Some(_) => none(text, "prompt_failed", context),
@@ -201,7 +209,7 @@ impl Asking {
 
     pub fn poll_timeout(&self) -> Duration {
         match self {
-            Self::Other(collecting) => collecting.poll_timeout(),
+            Self::Other { collecting, .. } => collecting.poll_timeout(),
             Self::Own { prompt: Some(prompt), .. }
             | Self::Elsewhere { prompt: Some(prompt), .. } => prompt.poll_timeout(),
             // One of them is always there.
@@ -217,7 +225,7 @@ impl Asking {
             return Answer::Leave(Leave::by(Exit::Key(key), Next::Human));
         }
         if key.label() == '1'
-            && let Some(other) = Self::other(ask, false, context)
+            && let Some(other) = Self::other(ask, false, true, context)
         {
             *self = other;
             return Answer::Asking;
@@ -257,7 +265,7 @@ impl Asking {
                 forget(context);
                 Answer::Number
             }
-            '2' => match Self::other(ask, false, context) {
+            '2' => match Self::other(ask, false, false, context) {
                 Some(other) => {
                     *self = other;
                     Answer::Asking
@@ -273,13 +281,17 @@ impl Asking {
 }
 
 /// What the digits that were typed come to.
-fn typed(turn: Turn, text: &Text, context: &mut Context<'_>) -> Answer {
+fn typed(turn: Turn, copy: bool, text: &Text, context: &mut Context<'_>) -> Answer {
     let Turn::Leave(leave) = turn else { return Answer::Asking };
     match leave.exit {
         Exit::Next => {
             let number = context.facts.field(FIELD).map(|number| Hidden(number.to_owned()));
             forget(context);
-            context.progress.typed = number;
+            let to = match copy {
+                true => &mut context.progress.copy_to,
+                false => &mut context.progress.typed,
+            };
+            *to = number;
             context.progress.numbers_typed += 1;
             Answer::Number
         }

@@ -84,7 +84,7 @@ impl Sending {
             (Wanted::Typed, Some(ask)) => {
                 // A number that is withheld is none; another one takes no texts.
                 let refused = context.facts.caller.is_some() && !context.facts.withheld;
-                match Asking::other(ask, refused, context) {
+                match Asking::other(ask, refused, false, context) {
                     Some(asking) => Ok(Self::Asking { asking, order }),
                     None => Self::tell(Verdict::failed("no_number"), text, context),
                 }
@@ -172,6 +172,11 @@ impl Sending {
         context: &mut Context<'_>,
         input: &Input,
     ) -> Turn {
+        let turn = self.heard(step, text, context, input);
+        over(turn, context)
+    }
+
+    fn heard(&mut self, step: &str, text: &Text, context: &mut Context<'_>, input: &Input) -> Turn {
         if let (Self::Asking { asking, .. }, Some(ask)) = (&mut *self, &text.ask) {
             let answer = asking.handle_input(text, ask, context, input);
             return self.answered(answer, step, text, context);
@@ -208,6 +213,11 @@ impl Sending {
     }
 
     pub fn handle_timeout(&mut self, step: &str, text: &Text, context: &mut Context<'_>) -> Turn {
+        let turn = self.timed_out(step, text, context);
+        over(turn, context)
+    }
+
+    fn timed_out(&mut self, step: &str, text: &Text, context: &mut Context<'_>) -> Turn {
         if let (Self::Asking { asking, .. }, Some(ask)) = (&mut *self, &text.ask) {
             let answer = asking.handle_timeout(text, ask, context);
             return self.answered(answer, step, text, context);
@@ -278,10 +288,11 @@ impl Sending {
             return Turn::Stay;
         };
         // no text reaches that number. Another may do.
+        let copy = context.progress.copy_to.is_some();
         if matches!(outcome, TextOutcome::NotTextable { .. })
             && text.confirm_number != ConfirmNumber::Never
             && let Some(asking) =
-                text.ask.as_ref().and_then(|ask| Asking::other(ask, true, context))
+                text.ask.as_ref().and_then(|ask| Asking::other(ask, true, copy, context))
         {
             *self = Self::Asking { asking, order: order.clone() };
             return Turn::Stay;
@@ -300,7 +311,7 @@ impl Sending {
             *self = Self::Asking { asking, order: order.clone() };
             return Turn::Stay;
         }
-        if verdict == Verdict::OptedOut && context.progress.typed.is_none() {
+        if verdict == Verdict::OptedOut && context.recipient().is_none() {
             context.facts.opted_out = true;
         }
         match Self::tell(verdict, text, context) {
@@ -370,6 +381,14 @@ impl Verdict {
             }
         }
     }
+}
+
+/// A second copy is of its step alone: what else the call sends goes to the caller.
+fn over(turn: Turn, context: &mut Context<'_>) -> Turn {
+    if matches!(turn, Turn::Leave(_)) {
+        context.progress.copy_to = None;
+    }
+    turn
 }
 
 /// A menu's key that leads to a text is an offer made and accepted (decisions §3).

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, str::FromStr as _};
 
 use deflect_actions::provider::{
     Class, State,
-    gateway::{Algorithm, Description, FIELDS, Hooks, Lines, Signing, Style, plivo::Version},
+    gateway::{
+        Algorithm, Description, FIELDS, FIELDS_OF_A_NUMBER, Hooks, Lines, Signing, Style,
+        plivo::Version,
+    },
 };
 use ivr_runtime::diagnose::Code;
 
@@ -105,6 +108,14 @@ fn lines(table: &Table<'_>) -> Option<Lines> {
     if url.as_ref().is_some_and(|url| !["{to}", "{to_digits}"].iter().any(|to| url.contains(to))) {
         let message = "`line_url` does not hold the number";
         table.note(Code::E00, "line_url", message, "write `{to}` where it belongs");
+    }
+    let rest = FIELDS_OF_A_NUMBER.iter().fold(url.clone().unwrap_or_default(), |rest, field| {
+        rest.replace(&format!("{{{field}}}"), "")
+    });
+    if rest.contains(['{', '}']) {
+        let message = "`line_url` holds a field that a question about a number has not";
+        let known = FIELDS_OF_A_NUMBER.map(|field| format!("`{{{field}}}`")).join(" ");
+        table.note(Code::E00, "line_url", message, format!("there are {known}"));
     }
     let kind_at = table.required("line_at", |t| pointer(t, "line_at"));
     let takes_texts = |word: &str| match word {

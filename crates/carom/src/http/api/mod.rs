@@ -66,6 +66,9 @@ impl Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if let StoreError::ListLost(_) = error {
+            return Self::of(StatusCode::SERVICE_UNAVAILABLE, "opt_out_list", error.to_string());
+        }
         tracing::warn!(%error, "API: the store fails");
         let message = "the store does not answer; try again later".to_owned();
         Self { status: StatusCode::SERVICE_UNAVAILABLE, error: "store", message }

@@ -55,6 +55,9 @@ impl Style {
     }
 }
 
+/// Those of them that a look-up of a number has.
+pub const FIELDS_OF_A_NUMBER: [&str; 5] = ["to", "to_digits", "secret", "account", "basic"];
+
 /// What the fields stand for.
 pub(super) struct Filled<'a>(Vec<(&'static str, Cow<'a, str>)>);
 

@@ -14,7 +14,7 @@ use reqwest::{
 };
 use serde_json::Value;
 
-pub use fill::{FIELDS, Style};
+pub use fill::{FIELDS, FIELDS_OF_A_NUMBER, Style};
 pub use line::Lines;
 pub use webhook::{Algorithm, Hooks, Signing};
 

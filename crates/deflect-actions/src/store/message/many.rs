@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashSet};
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
-use uuid::Uuid;
 
 use super::{News, progress::update};
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
         StoreError,
         bulk::Arrays,
         lane::Work,
-        receipt::{dedup_key, message_of},
+        receipt::{self, COLUMNS, message_of},
         together::{Value, bind, number, renamed, text},
     },
 };
@@ -89,7 +88,6 @@ impl Work for Learned {
 /// A receipt that is kept, and moves its message on.
 #[derive(Debug)]
 pub(in crate::store) struct Settle {
-    receipt_id: String,
     provider_id: String,
     state: State,
     values: Vec<Value>,
@@ -102,38 +100,28 @@ impl Settle {
         reference: Option<Reference<'_>>,
         (now_ms, erase_ms): (i64, i64),
     ) -> Self {
-        let receipt_id = Uuid::now_v7().to_string();
-        let values = vec![
-            text(&receipt_id),
-            text(provider),
-            text(&receipt.provider_id),
-            text(dedup_key(provider, receipt)),
-            text(receipt.state.as_str()),
-            Value::Text(receipt.class.map(|class| class.as_str().to_owned())),
-            Value::Text(receipt.code.clone()),
-            number(now_ms),
-            Value::Number(receipt.segments),
-            Value::Number(receipt.price_micros),
+        let mut values = receipt::values(now_ms, provider, None, receipt);
+        values.extend([
             Value::Text(reference.map(|reference| reference.message_id.to_owned())),
             Value::Number(reference.map(|reference| reference.attempt)),
             number(erase_ms),
-        ];
+        ]);
         let provider_id = receipt.provider_id.clone();
-        Self { receipt_id, provider_id, state: receipt.state, values }
+        Self { provider_id, state: receipt.state, values }
     }
 }
 
 /// What a receipt's columns are in [`update`].
 const VALUES: [&str; 10] = [
     "u.of_message",
-    "u.c5",
     "u.c6",
     "u.c7",
-    "NULLIF(u.c3, '')",
-    "u.c9",
-    "u.c10",
     "u.c8",
-    "u.c13",
+    "NULLIF(u.c3, '')",
+    "u.c10",
+    "u.c11",
+    "u.c9",
+    "u.c14",
     "CAST(NULL AS BIGINT)",
 ];
 
@@ -146,17 +134,17 @@ impl Work for Settle {
         Some(&self.provider_id)
     }
 
-    // Messages in the order of their ids, as news of them take them.
+    // State by state, and so not in the order in which others take the same messages: where two are
+    // in each other's way, the lane does it once more.
     async fn do_all(conn: &mut AnyConnection, all: &[Self]) -> Result<Vec<bool>, StoreError> {
         let rows: Vec<&[Value]> = all.iter().map(|one| one.values.as_slice()).collect();
         let mut arrays = Arrays::default();
         let table = arrays.table(&rows);
-        let which = message_of("u.c3", ["u.c2", "u.c11", "u.c12"]);
+        let which = message_of("u.c3", ["u.c2", "u.c12", "u.c13"]);
         let mut sql = format!(
             "WITH found AS (SELECT u.*, {which} AS of_message FROM {table} ORDER BY of_message), \
-             kept AS (INSERT INTO receipt (receipt_id, provider, provider_id, message_id, \
-             dedup_key, state, error_class, error_code, received_ms, segments, price_micros) \
-             SELECT c1, c2, c3, of_message, c4, c5, c6, c7, c8, c9, c10 FROM found \
+             kept AS (INSERT INTO receipt ({COLUMNS}) \
+             SELECT c1, c2, c3, of_message, c5, c6, c7, c8, c9, c10, c11 FROM found \
              ON CONFLICT (dedup_key) DO NOTHING RETURNING receipt_id)"
         );
         let states: BTreeMap<&str, State> =
@@ -164,7 +152,7 @@ impl Work for Settle {
         let mut moved = Vec::new();
         for (name, state) in states {
             let update = renamed(&update(state, "$1"), |number| VALUES[number - 1].to_owned());
-            let of = format!(" FROM found AS u WHERE u.c5 = '{name}' AND ");
+            let of = format!(" FROM found AS u WHERE u.c6 = '{name}' AND ");
             let update = update.replacen(" WHERE ", &of, 1);
             sql.push_str(&format!(", {name} AS ({update} RETURNING u.c1)"));
             moved.push(format!("SELECT c1 FROM {name}"));
@@ -174,8 +162,12 @@ impl Work for Settle {
         let query = sqlx::query(AssertSqlSafe(sql));
         let query = arrays.values().into_iter().fold(query, bind);
         let rows = query.fetch_all(&mut *conn).await?;
-        let settled: HashSet<String> =
-            rows.iter().map(|row| row.try_get("receipt_id")).collect::<Result<_, _>>()?;
-        Ok(all.iter().map(|one| settled.contains(&one.receipt_id)).collect())
+        let settled: HashSet<Value> = rows
+            .iter()
+            .map(|row| Ok(text(row.try_get::<String, _>("receipt_id")?)))
+            .collect::<Result<_, StoreError>>()?;
+        // The first of its values is its id.
+        let is_settled = |one: &Self| one.values.first().is_some_and(|id| settled.contains(id));
+        Ok(all.iter().map(is_settled).collect())
     }
 }

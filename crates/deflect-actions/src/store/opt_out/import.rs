@@ -65,7 +65,7 @@ impl Store {
                 let sql = staged(some.len());
                 let query = sqlx::query(AssertSqlSafe(sql)).persistent(some.len() == PIECE);
                 let mut query = query.bind(id.to_owned()).bind(first);
-                for OptOutOrder { opt_key, brand, topic, shown } in some {
+                for OptOutOrder { opt_key, brand, topic, shown, .. } in some {
                     for text in [opt_key, brand, topic, shown] {
                         query = query.bind(text.clone());
                     }
@@ -167,7 +167,11 @@ impl Store {
         if open == 0 {
             return Ok(false);
         }
-        let mut first = -1;
+        // One that died of it has left the rest.
+        let sql =
+            "SELECT COALESCE(MIN(n), 0) - 1 AS first FROM opt_out_staged WHERE import_id = $1";
+        let row = sqlx::query(sql).bind(id.to_owned()).fetch_one(&mut *self.conn().await?).await?;
+        let mut first: i64 = row.try_get("first")?;
         while self.write(async |conn| forget(conn, id, (first, first + PIECE as i64)).await).await?
             > 0
         {

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, Connection as _, Row as _};
 
 use super::{
     super::{audit::audit, db::encoded},
-    Store, StoreError,
+    OptOutOrder, Store, StoreError,
 };
 
 /// The check value of the key of a business's list.
@@ -23,11 +23,7 @@ impl Store {
         for business in self.keys().businesses() {
             self.note_opt_out_key(business).await?;
         }
-        self.look_at_opt_out_keys().await?;
-        for business in self.keys().businesses().filter(|one| !self.is_opt_out_list_lost(one)) {
-            self.hash_what_is_sealed(business).await?;
-        }
-        Ok(())
+        self.look_at_opt_out_keys().await
     }
 
     /// Finds the lists whose key is another, and those whose was: another node may have accepted one.
@@ -35,18 +31,17 @@ impl Store {
         for business in self.keys().businesses() {
             let check = self.keys().opt_out_check(business);
             let is_another = is_another(&mut *self.conn().await?, business, &check).await?;
-            let was_lost = self.is_opt_out_list_lost(business);
-            if is_another && !was_lost {
+            if !is_another {
+                // Another node may have sealed some just now; what fails is tried with the next look.
+                self.hash_what_is_sealed(business).await?;
+                self.lost_lists().remove(business);
+            } else if self.lost_lists().insert(business.to_owned()) {
                 tracing::error!(
                     business,
-                    "its opt-out list was written with another `opt_out_key`: nobody on it would \
-                     be found, and so nobody is texted. Restore the key and start anew; if it is \
-                     lost, `carom opt-outs accept-key`, and import the list anew"
+                    "its opt-out list was written with another `opt_out_key` or `brand`: nobody on \
+                     it would be found, and so nobody is texted. Restore it and start anew; if the \
+                     key is lost, `carom opt-outs accept-key`, and import the list anew"
                 );
-                self.lost_lists().insert(business.to_owned());
-            } else if !is_another && was_lost {
-                self.lost_lists().remove(business);
-                self.hash_what_is_sealed(business).await?;
             }
         }
         Ok(())
@@ -91,6 +86,14 @@ impl Store {
         .await
     }
 
+    /// What was hashed with another key than the list's would never be found again.
+    pub(super) fn are_lists_found(&self, orders: &[OptOutOrder]) -> Result<(), StoreError> {
+        match orders.iter().find(|order| self.is_opt_out_list_lost(&order.business)) {
+            Some(order) => Err(StoreError::ListLost(order.business.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// How the list has a number: hashed, or where its key is another, sealed until the right one
     /// is there.
     pub(super) fn listed_as(&self, business: &str, number: &E164) -> Result<String, StoreError> {
@@ -104,11 +107,11 @@ impl Store {
     /// Hashes who opted out while the key was another.
     async fn hash_what_is_sealed(&self, business: &str) -> Result<(), StoreError> {
         let prefix = format!("{SEALED}{business}:");
+        // Hashes are hexadecimal: after all of them stands what is sealed.
         let rows = sqlx::query(
-            "SELECT opt_key, topic, via FROM opt_out WHERE brand = $1 AND opt_key LIKE 'sealed:%' \
+            "SELECT opt_key, topic, via, since_ms FROM opt_out WHERE opt_key > 'g' \
              AND revoked_ms IS NULL",
         )
-        .bind(self.keys().brand(business).to_owned())
         .fetch_all(&mut *self.conn().await?)
         .await?;
         for row in rows {
@@ -116,12 +119,13 @@ impl Store {
             let Some(sealed) = key.strip_prefix(&prefix) else { continue };
             let opened = self.keys().seal().open(business, sealed).ok();
             let Some(number) = opened.and_then(|it| it.parse::<E164>().ok()) else {
-                tracing::error!(business, "an opt-out can't be read: `aead_key` is another, too");
+                tracing::warn!(business, "an opt-out can't be read: `aead_key` is another, too");
                 continue;
             };
             let (topic, via): (String, String) = (row.try_get("topic")?, row.try_get("via")?);
+            let since_ms = row.try_get("since_ms")?;
             let hashed = self.keys().opt_key(business, &number);
-            self.opt_out_as(hashed, (business, &number), &topic, &via).await?;
+            self.opt_out_as(hashed, (business, &number), (&topic, &via), since_ms).await?;
             self.execute(async |conn| {
                 let query = sqlx::query("DELETE FROM opt_out WHERE opt_key = $1");
                 query.bind(key.clone()).execute(&mut *conn).await?;

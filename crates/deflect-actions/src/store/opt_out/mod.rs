@@ -38,6 +38,7 @@ pub struct OptOutOrder {
     brand: String,
     topic: String,
     shown: String,
+    business: String,
 }
 
 impl OptOutOrder {
@@ -49,7 +50,13 @@ impl OptOutOrder {
             brand: keys.brand(business).to_owned(),
             topic: topic.to_owned(),
             shown: number.masked(),
+            business: business.to_owned(),
         }
+    }
+
+    /// What the list has of it once: businesses may share a brand, and a key.
+    fn row(&self) -> (&str, &str, &str) {
+        (&self.opt_key, &self.brand, &self.topic)
     }
 }
 
@@ -90,15 +97,15 @@ impl Store {
         via: &str,
     ) -> Result<(), StoreError> {
         let listed = self.listed_as(business, number)?;
-        self.opt_out_as(listed, (business, number), topic, via).await
+        self.opt_out_as(listed, (business, number), (topic, via), self.now_ms()).await
     }
 
     async fn opt_out_as(
         &self,
         listed: String,
         (business, number): (&str, &E164),
-        topic: &str,
-        via: &str,
+        (topic, via): (&str, &str),
+        since_ms: i64,
     ) -> Result<(), StoreError> {
         self.write(async |conn| {
             sqlx::query(
@@ -111,7 +118,7 @@ impl Store {
             .bind(self.keys().brand(business).to_owned())
             .bind(topic.to_owned())
             .bind(via.to_owned())
-            .bind(self.now_ms())
+            .bind(since_ms)
             .bind(number.masked())
             .execute(&mut *conn)
             .await?;
@@ -131,9 +138,10 @@ impl Store {
         via: &str,
         (who, what, detail): (&str, &str, &str),
     ) -> Result<(), StoreError> {
+        self.are_lists_found(&orders)?;
         // One statement may not touch a row twice.
         orders.sort();
-        orders.dedup();
+        orders.dedup_by(|one, other| one.row() == other.row());
         if self.has_one_writer() && orders.len() > FEW {
             return self.import_opt_outs(&orders, via, (who, what, detail)).await;
         }
@@ -143,7 +151,7 @@ impl Store {
                 let sql = insert(some.len());
                 let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(some.len() == AT_ONCE);
                 query = query.bind(via.to_owned()).bind(now_ms);
-                for OptOutOrder { opt_key, brand, topic, shown } in some {
+                for OptOutOrder { opt_key, brand, topic, shown, .. } in some {
                     for text in [opt_key, brand, topic, shown] {
                         query = query.bind(text.clone());
                     }
@@ -166,6 +174,7 @@ impl Store {
         any_topic: bool,
         (who, what, detail): (&str, &str, &str),
     ) -> Result<u64, StoreError> {
+        self.are_lists_found(&orders)?;
         let now_ms = self.now_ms();
         self.long_transaction(async |conn| {
             let mut ended = 0;

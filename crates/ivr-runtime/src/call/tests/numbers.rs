@@ -75,6 +75,24 @@ fn x_02_a_number_that_has_the_text_already_may_be_followed_by_another() {
 }
 
 #[test]
+fn x_02_what_follows_a_second_copy_goes_to_the_caller_again() {
+    let mut draft = Draft::new(&["welcome", "text_me", "more"], &["agents"])
+        .step("welcome", |draft| Does::Menu(draft.menu("welcome", &[('1', "text_me")], "agents")))
+        .step("text_me", |draft| Does::Text(draft.text("more")))
+        .step("more", |draft| Does::Menu(draft.menu("more", &[('1', "text_me")], "agents")));
+    ask(&mut draft, ConfirmNumber::IfNotMobile, true);
+    let mut phone = Phone::call_with(draft, british(), duplicate());
+    phone.press('1').wait(7).press('1').wait(4);
+    type_in(&mut phone, MOBILE);
+    phone.press('1').wait(30);
+    assert_eq!(phone.heard().last(), Some(&"more"));
+    phone.press('1').wait(7);
+    let texts = phone.texts();
+    let to: Vec<_> = texts.iter().map(|text| text.to.as_ref().map(|to| to.0.as_str())).collect();
+    assert_eq!(to, [None, Some("+447700900123"), None]);
+}
+
+#[test]
 fn x_02_who_wants_no_other_number_goes_on_as_after_any_text_that_was_sent() {
     let mut silent = Phone::call_with(repeating("hangup"), british(), duplicate());
     silent.press('1').wait(40);

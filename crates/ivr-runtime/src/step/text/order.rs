@@ -58,7 +58,7 @@ pub(super) fn request(
     }
     Ok(TextRequest {
         step: step.into(),
-        to: context.progress.typed.clone(),
+        to: context.recipient().cloned(),
         offer: *offer,
         via,
         links,
