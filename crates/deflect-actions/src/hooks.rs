@@ -28,8 +28,9 @@ const DOWN: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(10);
 /// Requests to one webhook at once.
 const AT_ONCE: usize = 8;
-/// A claim is its claimer's for so long.
-const LEASE: Duration = Duration::from_secs(30);
+/// A claim is its claimer's for so long: for its answer, and to write it down. What a process held
+/// that was killed is told by the next one after it.
+const LEASE: Duration = Duration::from_secs(15);
 /// After each failure it is tried again so much later; then as after the last.
 const AGAIN: [Duration; 6] = [
     Duration::from_secs(2),

@@ -20,6 +20,10 @@ use super::{
 };
 use crate::{config::Snapshot, node::clock::wall_ms};
 
+/// What is offered can still be booked after the offer and the questions about the number: a slot
+/// that ends sooner would be gone when the caller has said yes.
+const TALK_MS: i64 = 120_000;
+
 /// A callback that a call has asked for.
 pub struct Booking {
     /// Which of the call's.
@@ -188,11 +192,15 @@ impl Calendar {
     }
 
     fn room(&self, now_ms: i64, marks: Option<&Marks>) -> Room {
+        self.room_in(slots(self.hours(), now_ms, &self.called, marks))
+    }
+
+    fn room_in(&self, slots: Vec<Slot>) -> Room {
         Room {
             target: self.target().map_or_else(String::new, |target| target.name.clone()),
             per_hour: self.per_hour,
             in_all: self.in_all,
-            slots: slots(self.hours(), now_ms, &self.called, marks),
+            slots,
         }
     }
 
@@ -207,7 +215,7 @@ impl Calendar {
         marks: Option<&Marks>,
     ) -> Result<CallbackOutcome, StoreError> {
         let now = wall_ms();
-        let room = self.room(now, marks);
+        let room = self.room_in(to_offer(self.hours(), now, &self.called, marks));
         let Some((slot, due)) = store.room_for_callback(&room).await? else {
             return Ok(CallbackOutcome::Full);
         };
@@ -245,6 +253,11 @@ pub fn slots(
     found.map(|one| Slot { from_ms: one.from_ms, until_ms: one.until_ms }).collect()
 }
 
+/// Those that last until the caller has said yes.
+fn to_offer(hours: Option<&Hours>, now_ms: i64, called: &str, marks: Option<&Marks>) -> Vec<Slot> {
+    slots(hours, now_ms + TALK_MS, called, marks)
+}
+
 /// Why a number is not called, in one word; `None`: it may be.
 pub fn refused(snapshot: &Snapshot, number: &E164) -> Option<&'static str> {
     let config = &snapshot.config;
@@ -258,4 +271,25 @@ pub fn refused(snapshot: &Snapshot, number: &E164) -> Option<&'static str> {
         return Some("country");
     }
     snapshot.flows.iter().any(|flow| flow.numbers.iter().any(is_ours)).then_some("ours")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = "+442079460018";
+
+    /// Offered at 11:57:48 for the minute before noon, it was gone when the yes came at 11:58:00.
+    #[test]
+    fn what_is_offered_can_still_be_booked_when_the_caller_has_said_yes() {
+        for second in (0..3_600).step_by(4) {
+            let now_ms = 1_800_000_000_000 + second * 1_000;
+            let offered = to_offer(None, now_ms, LINE, None)[0];
+            for talk_ms in [0, 12_000, 60_000, 119_000] {
+                let free = slots(None, now_ms + talk_ms, LINE, None);
+                let found = free.iter().any(|slot| slot.from_ms < offered.until_ms);
+                assert!(found, "offered at {now_ms}, accepted after {talk_ms} ms");
+            }
+        }
+    }
 }
