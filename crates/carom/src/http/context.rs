@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -13,16 +13,24 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{Site, api::Problem};
-use crate::switchboard::{Ask, Known};
+use crate::{
+    config::Scope,
+    node::clock::wall_ms,
+    switchboard::{Ask, Known},
+};
 
 /// The switchboard answers at once; one that does not is not waited for longer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// `GET /v1/context/{call_id}`: the caller's way so far; no number, no text, and of what was typed
 /// the last digits while the call lasts.
-pub(super) async fn context(State(site): State<Site>, Path(id): Path<String>) -> Response {
+pub(super) async fn context(
+    State(site): State<Site>,
+    Extension(scope): Extension<Scope>,
+    Path(id): Path<String>,
+) -> Response {
     if let Some(token) = Token::parse(&id) {
-        return of_link(&site, &token).await;
+        return of_link(&site, &token, scope).await;
     }
     match site.store.call_time_line(&id).await {
         Ok(Some(line)) => {
@@ -47,8 +55,9 @@ async fn known(site: &Site, call_id: &str) -> Option<Known> {
     tokio::time::timeout(PATIENCE, known).await.ok()?.ok()?
 }
 
-/// `GET /v1/context/{token}`: a bot that a link led to asks who comes, once (KH-16).
-async fn of_link(site: &Site, token: &Token) -> Response {
+/// `GET /v1/context/{token}`: a bot that a link led to asks who comes, once (KH-16); who may read calls,
+/// as often as they like while the link is good.
+async fn of_link(site: &Site, token: &Token, scope: Scope) -> Response {
     let unknown = || Problem::unknown("no such link").into_response();
     let failed = |error| Problem::from(error).into_response();
     let link = match site.store.link(token).await {
@@ -57,7 +66,11 @@ async fn of_link(site: &Site, token: &Token) -> Response {
         Err(error) => return failed(error),
     };
     let Some(page) = &link.page else { return unknown() };
-    match site.store.take_context(&link.link_id).await {
+    let may_read = match scope {
+        Scope::Read => Ok(wall_ms() < link.expires_ms),
+        _ => site.store.take_context(&link.link_id).await,
+    };
+    match may_read {
         Ok(true) => {}
         Ok(false) => {
             let told = Problem::of(StatusCode::GONE, "gone", "asked before, or too late");

@@ -111,6 +111,16 @@ impl Tokens {
             let here = from.ip().is_loopback() && !proxied;
             return here.then(|| Client(HERE.to_owned())).ok_or(Refused::Stranger);
         }
+        self.bearer(headers, scope, dialect).ok_or(Refused::Stranger)?.takes_one()
+    }
+
+    /// Whose token this is, where it is good for the scope.
+    fn bearer(
+        &self,
+        headers: &HeaderMap,
+        scope: Option<Scope>,
+        dialect: Dialect,
+    ) -> Option<&Bearer> {
         let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let bare = value.filter(|it| dialect.takes_bare_keys() && !it.contains(' '));
         let token = value.and_then(|value| value.strip_prefix("Bearer ")).or(bare);
@@ -120,8 +130,7 @@ impl Tokens {
             Proven::Token(digest) => bool::from(digest.ct_eq(&given)) & one.is_good_for(scope),
             Proven::Signature(..) => false,
         };
-        let found = self.0.iter().fold(None, |found, one| found.or(Some(one).filter(fits)));
-        found.ok_or(Refused::Stranger)?.takes_one()
+        self.0.iter().fold(None, |found, one| found.or(Some(one).filter(fits)))
     }
 
     /// Who has signed the request, now and not before.
@@ -200,15 +209,18 @@ pub(super) struct Gate {
     pub dialect: Dialect,
 }
 
-/// Whoever reads the context of a call may not use up that of a link, and the other way round.
+/// Who reads calls reads what a link hands over as often as they like, and uses nothing up; a bot has
+/// it once, and reads no calls. The handler is told the [`Scope`].
 pub(super) async fn of_context(
     State(site): State<Site>,
     peer: ConnectInfo<Peer>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let id = request.uri().path().rsplit('/').next().unwrap_or("");
-    let scope = if Token::parse(id).is_some() { Scope::Context } else { Scope::Read };
+    let reads = site.tokens.bearer(request.headers(), Some(Scope::Read), Dialect::Ours).is_some();
+    let scope = if Token::parse(id).is_some() && !reads { Scope::Context } else { Scope::Read };
+    request.extensions_mut().insert(scope);
     guard(State(Gate { site, scope: Some(scope), dialect: Dialect::Ours }), peer, request, next)
         .await
 }

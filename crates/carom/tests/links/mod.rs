@@ -1,6 +1,7 @@
 //! Links of texts and the pages behind them: real calls, real requests, destinations on loopback.
 
 mod browser;
+mod context;
 mod destinations;
 mod hand_over;
 mod health;
@@ -237,7 +238,15 @@ impl Site {
     }
 
     fn with(flow: &str) -> Self {
+        Self::admitting(flow, "", &[])
+    }
+
+    /// Where tokens of `[http]` are asked for, each a secret of its name.
+    fn admitting(flow: &str, tokens: &str, names: &[&str]) -> Self {
         let place = Place::new();
+        for name in names {
+            place.write(&format!("{name}.token"), &format!("{name}-secret"));
+        }
         let crm = Crm::start(Says::Json(CUSTOMER.into()));
         let keys = "consumer_key = \"ck\"\nconsumer_secret = \"cs\"\ntoken = \"t\"\ntoken_secret = \"ts\"\n";
         place.write("lp.toml", keys);
@@ -247,7 +256,7 @@ impl Site {
         let prompts = place.folder().join("prompts");
         std::fs::create_dir_all(prompts.join("es-ES")).unwrap();
         std::fs::copy(prompts.join("en-GB/beep.wav"), prompts.join("es-ES/beep.wav")).unwrap();
-        let config = format!("{CONFIG}{SETTINGS}").replace("{crm}", &crm.url());
+        let config = format!("{CONFIG}{tokens}{SETTINGS}").replace("{crm}", &crm.url());
         let config = config.replace("trusted    = true", OUTBOUND);
         let flow = flow.replace("{crm}", &crm.url());
         let engine = Engine::start_with(BIN, &place, &config, &flow);

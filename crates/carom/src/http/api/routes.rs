@@ -250,7 +250,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
         Op::get(
             "/v1/context/{id}",
             None,
-            "The way of a call so far (scope read), or, once, who comes by a link (scope context)",
+            "The way of a call so far (scope read), or who comes by a link (scope read; once: context)",
             get(context::context),
         )
         .says(200, "What is known"),
