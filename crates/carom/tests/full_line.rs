@@ -1,7 +1,9 @@
-//! The shipped service line (`config/full`) on loopback: files as they are but for addresses,
-//! secrets, hours that are open at any time, a control group of nobody and shorter waits in line.
+//! The shipped service line (`config/full`), and the one that is printed in the documents, on
+//! loopback: files as they are but for addresses, secrets, hours that are open at any time, a control
+//! group of nobody and shorter waits in line.
 
 use std::{
+    fs,
     net::Ipv4Addr,
     path::PathBuf,
     sync::atomic::{AtomicU8, Ordering},
@@ -23,6 +25,9 @@ use crate::{
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const CONFIG: &str = include_str!("../../../config/full/carom.toml");
 const FLOW: &str = include_str!("../../../config/full/flows/full.toml");
+/// As printed.
+const PRINTED: [&str; 2] =
+    [include_str!("fixtures/carom.toml"), include_str!("fixtures/full.toml")];
 
 /// The British number of the line.
 pub const LINE: &str = "+442079460018";
@@ -51,11 +56,23 @@ impl Line {
 
     /// With files changed further.
     pub fn changed(change: impl Fn(String) -> String) -> Self {
+        Self::of([CONFIG, FLOW], change)
+    }
+
+    /// The line as it is printed.
+    pub fn printed() -> Self {
+        Self::of(PRINTED, |text| text)
+    }
+
+    fn of([config_text, flow_text]: [&str; 2], change: impl Fn(String) -> String) -> Self {
         let place = Place::new();
+        // The printed files name the folder of the operator's own recordings: there are none.
+        fs::create_dir(place.folder().join("prompts")).unwrap();
         let (twilio, web) = (Twilio::start(&place), Crm::start(Says::Json(said(json!({})))));
         secrets(&place);
-        let config = change(config(&place, &twilio, &web));
-        let engine = Engine::start_with(BIN, &place, &config, &change(flow(&place, &web)));
+        let config = change(config(config_text, &place, &twilio, &web));
+        let flow = change(flow(flow_text, &place, &web));
+        let engine = Engine::start_with(BIN, &place, &config, &flow);
         let asked = |path: &str| web.asked().iter().any(|asked| asked.path.starts_with(path));
         eventually("the links are checked and the queue is asked", || {
             (asked("/health/help") && asked("/health/shop") && asked("/queue")).then_some(())
@@ -115,12 +132,7 @@ impl Line {
     /// Whether a caller heard a prompt of this language.
     pub fn heard_prompt(&self, from: &str, language: &str, name: &str) -> bool {
         let prompt = spoken(language, name);
-        // The loudest fifth of a second of its begin: nothing else is like it.
-        let loudness = |piece: &&[i16]| -> u64 {
-            piece.iter().map(|sample| u64::from(sample.unsigned_abs())).sum()
-        };
-        let begin = &prompt[..prompt.len().min(12_000)];
-        let piece = begin.windows(1_600).step_by(400).max_by_key(loudness).unwrap();
+        let piece = sound::loudest_fifth(&prompt);
         sound::likeness(&self.heard(from), piece) > 0.9
     }
 
@@ -243,12 +255,12 @@ fn secret_names() -> impl Iterator<Item = &'static str> {
     CONFIG.split("\"env:").skip(1).filter_map(|rest| rest.split('"').next())
 }
 
-fn config(place: &Place, twilio: &Twilio, web: &Crm) -> String {
+fn config(text: &str, place: &Place, twilio: &Twilio, web: &Crm) -> String {
     let (us, web) = (format!("{}/31", place.ip(6)), web.url());
     let carriers = format!("{{carrier}}/31\", \"{}{PHONES_NET}", place.ip(PHONES));
     let at = |url: &str, key: &str| format!("url = \"{url}\"\n{key}");
     replaced(
-        CONFIG,
+        text,
         &[
             ("203.0.113.10", "{engine}"),
             ("198.51.100.16/28", &carriers),
@@ -286,10 +298,10 @@ fn config(place: &Place, twilio: &Twilio, web: &Crm) -> String {
     )
 }
 
-fn flow(place: &Place, web: &Crm) -> String {
+fn flow(text: &str, place: &Place, web: &Crm) -> String {
     let web = web.url();
     replaced(
-        FLOW,
+        text,
         &[
             ("\"sip:queue@pbx.example.net\"", "\"sip:queue@{pbx}:5060\"\nping_seconds = 0"),
             (

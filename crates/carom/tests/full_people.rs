@@ -184,12 +184,17 @@ fn an_offer_on_a_bridged_call_keeps_the_place_in_line_whatever_the_caller_does()
     line.twilio.does("+447700900533", Does::Reset);
     line.twilio.hides_its_list(true);
     line.web.says_to("/messages", "447700900533", Says::Status(503));
-    let (queue, calls) = (Ear::at(line.place.pbx()), IN_LINE.len());
+    waits_in_line(&line, IN_LINE);
+}
+
+/// Lets callers wait at a PBX that is busy at first.
+pub fn waits_in_line(line: &Line, walks: &[Walk]) {
+    let (queue, calls) = (Ear::at(line.place.pbx()), walks.len());
     // The target, and the first try of the line at it.
     let busy = Scenario::new("pbx-rejects", line.place.pbx()).key("status", "486 Busy Here");
     let busy = busy.args(&["-m", &(2 * calls).to_string()]).listen(&line.place);
     let pbx = thread::scope(|scope| {
-        let ringing = scope.spawn(|| line.ring(IN_LINE));
+        let ringing = scope.spawn(|| line.ring(walks));
         busy.succeeds();
         let pbx = Scenario::new("pbx-answers", line.place.pbx()).ear(&queue);
         let pbx = pbx.args(&["-m", &calls.to_string()]).listen(&line.place);
@@ -198,5 +203,5 @@ fn an_offer_on_a_bridged_call_keeps_the_place_in_line_whatever_the_caller_does()
     });
     let left = pbx.messages().matches("\nBYE sip:").count();
     assert_eq!(left, calls, "each leaves once");
-    came_so(IN_LINE, &line, &[pbx]);
+    came_so(walks, line, &[pbx]);
 }

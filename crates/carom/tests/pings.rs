@@ -13,7 +13,7 @@ use carom_blackbox::{
     web::{Crm, Says},
 };
 
-use crate::sources::sorting;
+use crate::{rules, sources::sorting};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 /// A request that nobody answers is given up after 32 s (RFC 3261 §17.1.2.2).
@@ -105,6 +105,60 @@ fn kh_08_a_source_of_kind_options_knows_that_nobody_is_there_while_its_target_sa
     let site = sorting(&place, &crm, &watching(place.nobody()));
     seen(&place, place.nobody(), 0);
     assert_eq!(site.rings("+447700900614", &[]), "agents");
+}
+
+#[test]
+fn kh_08_a_rule_knows_whether_a_target_is_up_and_of_one_that_never_spoke_nothing() {
+    let place = Place::new();
+    let desk = Peer::at(&place, 20, "486");
+    let site = rules::Site::new(&place, &[("up", &asking_whether(place.ip(20)), TARGETS)]);
+    for (says, up, rung) in
+        [("200 OK", 1, "open"), ("503 Full", 0, "closed"), ("200 OK", 1, "open")]
+    {
+        desk.says(says);
+        seen(&place, place.ip(20), up);
+        assert_eq!(site.rings("+447700900615"), rung, "{says}");
+    }
+    assert_eq!(desk.invites(), 0, "it is asked by OPTIONS only");
+    drop(site);
+
+    // It may ignore OPTIONS: it is neither up nor down.
+    let place = Place::new();
+    let site = rules::Site::new(&place, &[("up", &asking_whether(place.nobody()), TARGETS)]);
+    seen(&place, place.nobody(), 0);
+    assert_eq!(site.rings("+447700900616"), "again");
+}
+
+/// Where a call goes while the desk is up, down, or nobody knows.
+const TARGETS: &str = "open closed again";
+
+fn asking_whether(ip: Ipv4Addr) -> String {
+    format!(
+        r#"
+version = 1
+
+[flow]
+name    = "Up"
+default = true
+start   = "sort"
+human   = "again"
+
+[target.desk]
+sip            = "sip:desk@{ip}:5060"
+answered_means = "human"
+ping_seconds   = 1
+
+[rule.up]
+target_up = "desk"
+[rule.down]
+not = "up"
+
+[step.sort]
+do        = "decide"
+case      = [{{ if = "up", go = "open" }}, {{ if = "down", go = "closed" }}]
+otherwise = "again"
+"#
+    )
 }
 
 /// A source that watches who is at `ip`.
