@@ -56,10 +56,9 @@ impl Store {
                 .bind(number.as_str().to_owned())
                 .execute(&mut *conn)
                 .await?;
-            sqlx::query("UPDATE opt_out SET shown = NULL WHERE opt_key = $1")
-                .bind(opt_key)
-                .execute(&mut *conn)
-                .await?;
+            for sql in SHOWN {
+                sqlx::query(sql).bind(opt_key.clone()).execute(&mut *conn).await?;
+            }
             let voicemails = voicemail::erase_of_number(conn, keys, now).await?;
             let callbacks = callback::forget_number(conn, keys, now).await?;
             // Last: what callers left is found by their calls.
@@ -95,6 +94,11 @@ const PREFIXES: &str = "UPDATE limit_hit SET scope_key = NULL WHERE scope = 'pre
      OR call_id IN (SELECT call_id FROM call WHERE caller_key IN ($1, $2)))";
 const CONTACTS: &str = "UPDATE precall_contact SET caller_key = NULL, caller_key_prev = NULL \
      WHERE caller_key IN ($1, $2)";
+/// In the list, and in what is being put into it.
+const SHOWN: [&str; 2] = [
+    "UPDATE opt_out SET shown = NULL WHERE opt_key = $1",
+    "UPDATE opt_out_staged SET shown = '' WHERE opt_key = $1",
+];
 const EVENTS: &str = "DELETE FROM event WHERE caller_key IN ($1, $2)";
 const CALLS: &str =
     "UPDATE call SET caller_key = NULL, caller_key_prev = NULL WHERE caller_key IN ($1, $2)";

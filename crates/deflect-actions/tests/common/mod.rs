@@ -65,6 +65,10 @@ impl Db {
         Self { url: format!("{server}/{name}"), folder: None }
     }
 
+    pub fn is_sqlite(&self) -> bool {
+        self.folder.is_some()
+    }
+
     /// The store as node `n`, start `boot`.
     pub async fn store_as(&self, node: &str, boot: &str) -> Store {
         self.store_with(node, boot, Clock::default()).await

@@ -108,7 +108,7 @@ impl Store {
                     // Who has asked for texts since then wants them.
                     sqlx::query(
                         "INSERT INTO opt_out (opt_key, brand, topic, via, since_ms, shown) \
-                         SELECT s.opt_key, s.brand, s.topic, i.via, i.decided_ms, s.shown \
+                         SELECT s.opt_key, s.brand, s.topic, i.via, i.decided_ms, NULLIF(s.shown, '') \
                          FROM opt_out_staged s JOIN opt_out_import i ON i.import_id = s.import_id \
                          WHERE s.import_id = $1 AND s.n > $3 AND s.n <= $2 AND NOT EXISTS (SELECT 1 FROM opt_out o \
                          WHERE o.opt_key = s.opt_key AND o.brand = s.brand AND o.topic = s.topic \
