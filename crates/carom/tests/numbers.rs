@@ -5,7 +5,7 @@ use carom_blackbox::{CONFIG, Database, Engine, Place, Scenario, call, eventually
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const TYPED: &str = "07700900188#";
 
-const FLOW: &str = r#"
+pub const FLOW: &str = r#"
 version = 1
 
 [flow]

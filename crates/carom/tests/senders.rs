@@ -388,11 +388,8 @@ fn providers_are_checked_without_a_text() {
     assert!(told.err.contains("no `[provider.nobody]`"), "{told:?}");
 }
 
-/// The emulator as a user tries it: its tables, each of its providers, its receipts by webhook.
-#[test]
-fn each_provider_that_the_emulator_plays_is_reached_by_its_tables_and_tells_of_deliveries() {
-    let place = Place::new();
-    let emulator = Emulator::start(place.ip(20)).unwrap();
+/// The usual configuration with the tables that the emulator gives to who tries it, and its secrets in files.
+pub fn emulated(place: &Place, emulator: &Emulator) -> String {
     let (before, http) = CONFIG.split_once("[provider.sandbox]").unwrap();
     let http = http.split_once("[http]").unwrap().1;
     let tables = config::tables(emulator.at(), emulator.centre().at);
@@ -403,6 +400,15 @@ fn each_provider_that_the_emulator_plays_is_reached_by_its_tables_and_tells_of_d
         all = all.replace(&format!("env:{name}"), &format!("file:{name}"));
     }
     emulator.goes_to(&format!("http://{}:8080", place.engine()));
+    all
+}
+
+/// The emulator as a user tries it: its tables, each of its providers, its receipts by webhook.
+#[test]
+fn each_provider_that_the_emulator_plays_is_reached_by_its_tables_and_tells_of_deliveries() {
+    let place = Place::new();
+    let emulator = Emulator::start(place.ip(20)).unwrap();
+    let all = emulated(&place, &emulator);
     emulator.tells(&[Tell::plainly(Duration::from_millis(50), Says::Delivered)]);
     let engine = Engine::start_with(BIN, &place, &all, FLOW);
     let told = engine.cli(&["providers", "check"]);

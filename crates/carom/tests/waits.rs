@@ -10,7 +10,7 @@ use serde_json::json;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
-const FLOW: &str = r#"
+pub const FLOW: &str = r#"
 version = 1
 
 [flow]

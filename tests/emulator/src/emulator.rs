@@ -136,6 +136,12 @@ impl Emulator {
         let account = &self.accounts[&is];
         account.book().asked.push(request.clone());
         if !is.knows(request) || !is.is_ours(request.path()) {
+            // Vonage says no to a question by its status, and to a message by its body.
+            if is == Personality::Vonage && request.method == "GET" {
+                let no =
+                    json!({ "error-code": "401", "error-code-label": "authentication failed" });
+                return Some(Answer::json((401, no)));
+            }
             return Some(refused(is, &is.refuses(Magic::Auth)));
         }
         if request.method == "GET" {

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail};
-use deflect_actions::provider::{Checked, Provider, Reached, SendError, reach_webhook};
+use deflect_actions::provider::{Checked, Class, Provider, Reached, SendError, reach_webhook};
 use deflect_actions::text::TextConfig;
 
 use super::{link_providers, root::ConfigArg};
@@ -75,7 +75,12 @@ async fn check(name: &str, segment: &str, texts: &TextConfig) -> bool {
             true
         }
         Err(SendError::Definite(why) | SendError::Ambiguous(why)) => {
-            println!("{name}: it does not know us, or is not reached: {why}");
+            let what = match why.class {
+                Class::Auth => "it does not know us",
+                Class::ProviderDown => "it is not reached",
+                _ => "it does not answer as it should",
+            };
+            println!("{name}: {what}: {why}");
             false
         }
     };

@@ -17,7 +17,7 @@ fn claims(token: &str) -> (Value, Value) {
     (part(0), part(1))
 }
 
-fn assertion(page: &Page) -> &str {
+pub fn assertion(page: &Page) -> &str {
     let (_, after) = page.body.split_once("name=\"assertion\" value=\"").unwrap();
     after.split('"').next().unwrap()
 }

@@ -5,6 +5,8 @@ mod context;
 mod destinations;
 mod hand_over;
 mod health;
+mod keys;
+mod languages;
 mod pages;
 
 use carom_blackbox::{
@@ -247,6 +249,11 @@ impl Site {
         for name in names {
             place.write(&format!("{name}.token"), &format!("{name}-secret"));
         }
+        Self::at(place, flow, tokens)
+    }
+
+    /// Where files of the test's own are, which lines of `[http]` name.
+    fn at(place: Place, flow: &str, lines: &str) -> Self {
         let crm = Crm::start(Says::Json(CUSTOMER.into()));
         let keys = "consumer_key = \"ck\"\nconsumer_secret = \"cs\"\ntoken = \"t\"\ntoken_secret = \"ts\"\n";
         place.write("lp.toml", keys);
@@ -254,9 +261,12 @@ impl Site {
         place.write("shared.key", "both-know-it");
         place.beep();
         let prompts = place.folder().join("prompts");
-        std::fs::create_dir_all(prompts.join("es-ES")).unwrap();
-        std::fs::copy(prompts.join("en-GB/beep.wav"), prompts.join("es-ES/beep.wav")).unwrap();
-        let config = format!("{CONFIG}{tokens}{SETTINGS}").replace("{crm}", &crm.url());
+        for language in ["es-ES", "fr-FR", "de-DE", "en-US"] {
+            std::fs::create_dir_all(prompts.join(language)).unwrap();
+            let own = prompts.join(language).join("beep.wav");
+            std::fs::copy(prompts.join("en-GB/beep.wav"), own).unwrap();
+        }
+        let config = format!("{CONFIG}{lines}{SETTINGS}").replace("{crm}", &crm.url());
         let config = config.replace("trusted    = true", OUTBOUND);
         let flow = flow.replace("{crm}", &crm.url());
         let engine = Engine::start_with(BIN, &place, &config, &flow);

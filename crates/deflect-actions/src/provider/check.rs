@@ -28,11 +28,14 @@ pub enum Reached {
     Nobody,
 }
 
-/// Sends a question whose answer says no more than that we may ask it.
-pub(super) async fn ask(question: RequestBuilder) -> Result<Checked, SendError> {
+/// Sends a question whose answer says no more than that we may ask it: JSON that has something at
+/// this place (RFC 6901).
+pub(super) async fn ask(question: RequestBuilder, place: &str) -> Result<Checked, SendError> {
     let response = request::answer(question).await?;
     if response.status().is_success() {
-        return Ok(Checked::Right);
+        let told: Value = request::success(response).await?;
+        // A page that asks for a password, or an error in the body.
+        return told.pointer(place).map(|_| Checked::Right).ok_or_else(SendError::unclear);
     }
     let (status, retry_after, _): (_, _, Value) = request::refusal(response).await;
     let (class, code) = (request::class(status), Some(status.to_string()));

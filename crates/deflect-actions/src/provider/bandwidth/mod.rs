@@ -105,7 +105,7 @@ impl Bandwidth {
     pub(super) async fn check(&self, limit: Duration) -> Result<Checked, SendError> {
         let url = format!("{}/api/v2/users/{}/media", self.base, self.account.id);
         let (name, password) = (&self.account.username, &self.account.password);
-        check::ask(check::get(&url, limit)?.basic_auth(name, Some(password))).await
+        check::ask(check::get(&url, limit)?.basic_auth(name, Some(password)), "").await
     }
 
     pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {

@@ -114,7 +114,7 @@ impl Telnyx {
 
     pub(super) async fn check(&self, limit: Duration) -> Result<Checked, SendError> {
         let url = format!("{}/v2/messaging_profiles", self.base);
-        check::ask(check::get(&url, limit)?.bearer_auth(&self.key)).await
+        check::ask(check::get(&url, limit)?.bearer_auth(&self.key), "/data").await
     }
 
     pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {

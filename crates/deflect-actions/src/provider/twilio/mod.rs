@@ -122,7 +122,8 @@ impl Twilio {
 
     pub(super) async fn check(&self, limit: Duration) -> Result<Checked, SendError> {
         let url = format!("{}/2010-04-01/Accounts/{}.json", self.base, self.account);
-        check::ask(check::get(&url, limit)?.basic_auth(&self.account, Some(&self.token))).await
+        check::ask(check::get(&url, limit)?.basic_auth(&self.account, Some(&self.token)), "/sid")
+            .await
     }
 
     pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {

@@ -106,7 +106,7 @@ impl Vonage {
     pub(super) async fn check(&self, limit: Duration) -> Result<Checked, SendError> {
         let question = check::get(&format!("{}/account/get-balance", self.base), limit)?;
         let credentials = [("api_key", &self.key), ("api_secret", &self.secret)];
-        check::ask(question.query(&credentials)).await
+        check::ask(question.query(&credentials), "/value").await
     }
 
     pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {

@@ -99,7 +99,7 @@ impl WhatsApp {
         limit: Duration,
     ) -> Result<Checked, SendError> {
         let url = format!("{}/{}", self.base, from.ok_or_else(check::no_sender)?);
-        check::ask(check::get(&url, limit)?.bearer_auth(&self.token)).await
+        check::ask(check::get(&url, limit)?.bearer_auth(&self.token), "/id").await
     }
 
     pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {
