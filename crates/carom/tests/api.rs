@@ -142,6 +142,11 @@ fn ic_12_a_callback_asked_for_on_the_digital_side_is_booked_with_its_call_and_co
     // Its context: what the call was about.
     let (status, context) = site.asks("read", "GET", &format!("/v1/context/{call}"), "");
     assert_eq!((status, context["call_id"].as_str()), (200, Some(&*call)), "{context}");
+    // Who has neither scope learns nothing of a link, however its address is spelt.
+    for link in ["AAAAAAAAAAAAAAAAAAAAAA", "%41AAAAAAAAAAAAAAAAAAAAA"] {
+        let status = |token: &str| site.asks(token, "GET", &format!("/v1/context/{link}"), "").0;
+        assert_eq!((status("read"), status("report")), (404, 401), "{link}");
+    }
     assert_eq!(database.number(contained), 0);
     let escalated = "SELECT COUNT(*) FROM v_deflected WHERE escalated = 1";
     assert_eq!(database.number(escalated), 1);

@@ -135,6 +135,10 @@ fn ic_12_the_digital_side_has_somebody_called_back_and_the_call_counts_as_escala
     assert_eq!(database.texts(row), ["booked agents later 2"]);
     let asked = "SELECT kind || ' ' || source FROM outcome WHERE kind = 'callback_requested'";
     assert_eq!(database.texts(asked), ["callback_requested crm-calls"]);
+    // What a failure left undone is done when the same is asked again.
+    database.execute("DELETE FROM outcome WHERE kind = 'callback_requested'");
+    assert_eq!(book("1", json!({"message_id": message})), first);
+    assert_eq!(database.texts(asked), ["callback_requested crm-calls"]);
     assert_eq!(database.number("SELECT escalated FROM v_funnel"), 1);
     // Who never called has a call of their own, which no rate counts.
     let (status, told) = book("2", json!({"number": "+447700900458"}));

@@ -1,5 +1,7 @@
 //! Webhooks of the business: told what happened, over a restart too.
 
+use std::process::Command;
+
 use carom_blackbox::{
     CONFIG, Engine, FLOW, Place, call, eventually,
     web::{Crm, Says},
@@ -37,4 +39,29 @@ fn a_call_that_ended_is_told_and_a_webhook_that_was_down_hears_of_it_later() {
     assert_eq!(told["call_id"], engine.calls()[0]["call"]);
     assert!(told["end_reason"].is_string() && told["handled"].is_string(), "{told}");
     assert!(!last.body.contains("+447"), "no number: {}", last.body);
+}
+
+/// What waits is one queue: which secret signs it would be chance.
+#[test]
+fn one_address_of_webhooks_with_two_secrets_is_refused() {
+    let place = Place::new();
+    let plain = std::fs::read_to_string("tests/fixtures/plain.toml").unwrap();
+    for secret in ["one", "two"] {
+        place.write(secret, secret);
+    }
+    place.write("flows/main.toml", include_str!("../../../config/flows/main.toml"));
+    for (second, of, refused) in
+        [("crm", "two", true), ("crm", "one", false), ("crm?of=two", "two", false)]
+    {
+        let hook = |path: &str, secret: &str| {
+            let url = format!("https://crm.example.com/{path}");
+            format!("{{ url = \"{url}\", secret = \"file:{secret}\", events = [\"*\"] }}")
+        };
+        let hooks = [hook("crm", "one"), hook(second, of)].join(", ");
+        let config = place.write("c.toml", &format!("{plain}\n[http]\nwebhooks = [{hooks}]\n"));
+        let done = Command::new(BIN).arg("check").arg("-c").arg(config).output().unwrap();
+        let told = String::from_utf8(done.stdout).unwrap();
+        let said = "webhooks of one address have two secrets: https://crm.example.com/crm";
+        assert_eq!(told.contains(said), refused, "{told}");
+    }
 }

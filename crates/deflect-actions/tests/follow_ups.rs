@@ -96,17 +96,32 @@ async fn ic_06_who_opts_out_meanwhile_gets_none(db: Db) {
     for n in 1..=3 {
         in_an_hour(&texts, n).await;
     }
+    // Two about orders, of which the call itself tells nothing.
+    let of_orders = |n| TextOrder {
+        topic: "orders".to_owned(),
+        ..follow_up(&order(texts.store(), &mobile(n)))
+    };
+    let now = texts.store().clock().now_ms();
+    for later in [of_orders(4), TextOrder { purpose: "alert".to_owned(), ..of_orders(5) }] {
+        let outcome = texts.follow_up(by(), later, now + HOUR_MS, now + 2 * HOUR_MS).await;
+        assert_eq!(outcome, TextOutcome::Queued);
+    }
     texts.store().opt_out("retail", &mobile(1), "", "text").await.unwrap();
-    texts.store().opt_out("retail", &mobile(2), "orders", "call").await.unwrap();
+    for n in [2, 4, 5] {
+        texts.store().opt_out("retail", &mobile(n), "orders", "call").await.unwrap();
+    }
     let worker = texts.start();
     clock.advance(HOUR_MS + 1_000);
-    // The call of these orders has no intent, so that an opt-out from orders is about others.
+    // The second's is about no topic, so that an opt-out from orders is about others.
     eventually("the others are sent", async || twilio.taken().len() == 2).await;
     eventually("taken back", async || {
-        let states = db.texts("SELECT state FROM message WHERE error_class = 'opted_out'").await;
-        states == [Some("canceled".to_owned())]
+        let ended = "SELECT state FROM message WHERE error_class = 'opted_out' ORDER BY state";
+        db.texts(ended).await == ["canceled", "canceled", "failed"].map(|it| Some(it.to_owned()))
     })
     .await;
+    let mut to: Vec<String> = twilio.posted().iter().map(|it| it["To"].clone()).collect();
+    to.sort();
+    assert_eq!(to, [mobile(2), mobile(3)].map(|it| it.to_string()));
     worker.abort();
 }
 

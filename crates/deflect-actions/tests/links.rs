@@ -3,12 +3,12 @@
 
 mod common;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use common::{Db, mobile, order, sandbox};
 use deflect_actions::{
     Clock,
-    link::{Button, Does, NewPage, Page, Token},
+    link::{NewPage, Token},
     store::{LinkSeen, Row, Store, Writer},
     text::{TextOutcome, TextService},
 };
@@ -22,29 +22,11 @@ on_both!(
 const DAY_MS: i64 = 86_400_000;
 
 async fn texted(store: &Store) -> Token {
-    let token = Token::random().unwrap();
-    let button = Button {
-        link: "chat".to_owned(),
-        url: "https://help.example.com/chat".to_owned(),
-        does: Does::Go,
-        app_url: None,
-        reference: None,
-        level: "L1".to_owned(),
-        context: BTreeMap::from([("customer_id".to_owned(), "c7".to_owned())]),
-    };
-    let page = Page {
-        flow: "main".to_owned(),
-        brand: "Example".to_owned(),
-        language: "en-GB".to_owned(),
-        topic: None,
-        path: Vec::new(),
-        phone: None,
-        buttons: vec![button],
-    };
     let mut order = order(store, &mobile(1));
-    let expires_ms = order.call.started_ms + DAY_MS;
+    let page = common::page();
+    let token = page.token.clone();
     order.text = format!("Example: https://c.example.com/l/{}", token.as_str());
-    order.page = Some(NewPage { token: token.clone(), page, expires_ms });
+    order.page = Some(NewPage { expires_ms: order.call.started_ms + DAY_MS, ..page });
     let outcome = TextService::new(store.clone(), sandbox()).send(order).await;
     assert!(matches!(outcome, TextOutcome::Accepted { .. }));
     token

@@ -132,7 +132,7 @@ const TABLES: [Table; 29] = [
         name: "link",
         plain: "link_id message_id call_id entry_point destination token_hash level created_ms \
             expires_ms first_fetch_ms first_human_ms redeemed_ms browser context_read_ms app_ms \
-            asked_ms",
+            asked_ms invited",
         sealed: "context_ref",
         sealed_h: Some(DAY_H),
         gone_h: MONTHS_H,

@@ -157,6 +157,17 @@ async fn a_caller_is_forgotten_and_the_opt_out_is_not(db: Db) {
         let limit = Duration::from_secs(5);
         store.history("retail", &mobile(n), "none", since, limit).await.unwrap()
     };
+    // A page whose link another IVR texts has no message of ours.
+    let elsewhere = call(clock.now_ms(), Some(&mobile(3)));
+    let writer = Writer::start(store.clone());
+    writer.try_write(Row::CallStarted(elsewhere.clone())).unwrap();
+    assert!(writer.flush(Duration::from_secs(5)).await);
+    let page = common::page();
+    store.keep_page(&elsewhere.call_id, &page).await.unwrap();
+    assert!(store.link(&page.token).await.unwrap().unwrap().page.is_some());
+    let erased = store.erase_number("retail", &mobile(3)).await.unwrap();
+    assert_eq!(erased, Erased { calls: 1, links: 1, ..Erased::default() });
+    assert!(store.link(&page.token).await.unwrap().unwrap().page.is_none());
     let (forgotten, other) = (history(1).await, history(2).await);
     assert!(forgotten.calls_ms.is_empty() && forgotten.opted_out);
     assert_eq!((other.calls_ms.len(), other.opted_out), (1, false));

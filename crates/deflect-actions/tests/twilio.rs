@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::{sync::Arc, time::Duration};
+
+use axum::{Json, Router, http::StatusCode, routing::post};
 use common::{Db, PUBLIC_URL, TOKEN, config, mobile, number, order};
 use deflect_actions::{
     provider::{Posted, twilio::signature},
@@ -10,13 +13,64 @@ use deflect_actions::{
 };
 use message_text::E164;
 use provider_emulator::Twilio;
+use serde_json::json;
 
 on_both!(
     x_02_a_number_that_a_provider_knows_as_a_landline_gets_no_text_and_is_asked_of_once_a_month,
     kh_19_a_text_to_a_number_of_a_messaging_service_is_one_to_its_sender,
+    a_text_that_the_provider_s_own_answer_calls_failed_goes_by_the_next_sender,
+    questions_that_a_provider_leaves_hanging_hold_up_no_other_text,
 );
 
 const HOUR_MS: i64 = 3_600_000;
+
+/// A provider whose questions about texts are never answered, and which says at once of each text
+/// that it failed.
+async fn that_fails_and_hangs() -> String {
+    let failed = json!({ "sid": "SM1", "status": "failed", "error_code": 30007 });
+    let hangs = async || tokio::time::sleep(Duration::from_secs(600)).await;
+    let messages = post(async move || (StatusCode::CREATED, Json(failed))).get(hangs);
+    let path = "/2010-04-01/Accounts/{account}/Messages.json";
+    let router = Router::new().route(path, messages);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    base
+}
+
+async fn a_text_that_the_provider_s_own_answer_calls_failed_goes_by_the_next_sender(db: Db) {
+    let (twilio, base) = Twilio::start(&[]);
+    let texts = common::service(&db, config(&[that_fails_and_hangs().await, base])).await;
+    let sent = texts.send(order(texts.store(), &mobile(1))).await;
+    assert_eq!(sent, TextOutcome::Accepted { sender: "uk2".to_owned() });
+    assert_eq!(twilio.taken().len(), 1);
+    let alone = TextService::new(texts.store().clone(), config(&[that_fails_and_hangs().await]));
+    let outcome = alone.send(order(texts.store(), &mobile(2))).await;
+    assert_eq!(outcome, TextOutcome::Failed { class: "blocked".to_owned() });
+    let accepted = "SELECT COUNT(*) FROM message WHERE accepted_ms IS NOT NULL";
+    assert_eq!(db.number(accepted).await, Some(1));
+}
+
+async fn questions_that_a_provider_leaves_hanging_hold_up_no_other_text(db: Db) {
+    let (twilio, base) = Twilio::start(&[]);
+    let texts = common::service(&db, config(&[that_fails_and_hangs().await, base])).await;
+    for n in 1..=20 {
+        texts.send(order(texts.store(), &mobile(n))).await;
+    }
+    let doubtful = "UPDATE message SET state = 'ambiguous', sender = 'uk1', next_try_ms = 0";
+    db.execute(doubtful).await.unwrap();
+    let now = texts.store().clock().now_ms();
+    let later = order(texts.store(), &mobile(30));
+    let config = Arc::new(config(&["http://127.0.0.1:9".into()]));
+    let outcome = texts.follow_up(config, later, now, now + HOUR_MS).await;
+    assert_eq!(outcome, TextOutcome::Queued);
+    let taken = twilio.taken().len();
+    let worker = texts.start();
+    // One after the other they would take a minute and a half.
+    let is_sent = async || twilio.taken().len() > taken;
+    common::eventually("it is sent", is_sent).await;
+    worker.abort();
+}
 
 fn accepted() -> TextOutcome {
     TextOutcome::Accepted { sender: "uk1".to_owned() }

@@ -13,7 +13,7 @@ use common::{
 use deflect_actions::{
     provider::Posted,
     store::Subscription,
-    text::{TextOutcome, WebhookAnswer},
+    text::{TextOrder, TextOutcome, WebhookAnswer},
 };
 use provider_emulator::{Event, Hook, Magic, Personality, Says, VERIFY_TOKEN};
 use serde_json::json;
@@ -202,6 +202,69 @@ async fn x_05_stop_by_any_provider_holds_at_once_and_is_confirmed_where_we_are_t
         }
         assert_eq!(hears(&texts, is, &text("START", at_ms)).await, 200);
         assert_eq!(texts.send(order(texts.store(), &from)).await, accepted(is), "{is:?}");
+    }
+}
+
+#[tokio::test]
+async fn x_05_words_that_are_told_late_or_again_undo_none_that_came_after_them() {
+    // The emulator's gateway gives a text no name: each is a new one.
+    for is in Personality::HTTP.into_iter().filter(|is| *is != Personality::Gateway) {
+        let db = Db::sqlite();
+        let (texts, emulators) = set_up(&db, &[is]).await;
+        let now_ms = texts.store().clock().now_ms();
+        let from = mobile(1);
+        let says = async |id: &str, text: &str, at_ms: i64| {
+            let says = Says::Text(text);
+            let event = Event { id, reference: None, number: from.as_str(), says, at_ms };
+            assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200, "{is:?}");
+        };
+        let may_be_sent = async || {
+            let order = TextOrder { repeat_after_minutes: 0, ..order(texts.store(), &from) };
+            match texts.send(order).await {
+                TextOutcome::OptedOut => false,
+                outcome => {
+                    assert_eq!(outcome, accepted(is), "{is:?}");
+                    true
+                }
+            }
+        };
+        emulators[0].wrote(from.as_str(), now_ms);
+        says("start1", "START", now_ms - 20_000).await;
+        says("stop1", "STOP", now_ms - 10_000).await;
+        // The same again, as a provider tells what it got no answer to.
+        says("start1", "START", now_ms - 20_000).await;
+        assert!(!may_be_sent().await, "{is:?}");
+        if matches!(is, Personality::Telnyx | Personality::Bandwidth | Personality::WhatsApp) {
+            says("start2", "START", now_ms - 20_000).await;
+            assert!(!may_be_sent().await, "{is:?}: it was written before the STOP");
+        }
+        says("start3", "START", now_ms).await;
+        assert!(may_be_sent().await, "{is:?}");
+        says("stop1", "STOP", now_ms - 10_000).await;
+        assert!(may_be_sent().await, "{is:?}: it was heeded, and taken back");
+    }
+}
+
+#[tokio::test]
+async fn x_05_a_stop_is_confirmed_once() {
+    for is in [Personality::Bandwidth, Personality::Vonage] {
+        let db = Db::sqlite();
+        let (texts, emulators) = set_up(&db, &[is]).await;
+        let at_ms = texts.store().clock().now_ms();
+        for id in ["one", "one", "two"] {
+            let says = Says::Text("STOP");
+            let number = mobile(1);
+            let event = Event { id, reference: None, number: number.as_str(), says, at_ms };
+            assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200, "{is:?}");
+        }
+        // Another's comes after them.
+        let number = mobile(2);
+        let says = Says::Text("STOP");
+        let event = Event { id: "three", reference: None, number: number.as_str(), says, at_ms };
+        assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200, "{is:?}");
+        eventually("both are answered", async || emulators[0].taken().len() >= 2).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(emulators[0].taken().len(), 2, "{is:?}");
     }
 }
 

@@ -9,6 +9,7 @@ mod countries;
 mod destinations;
 mod entry;
 mod flow_files;
+mod hooks;
 mod http;
 mod index;
 mod limits;

@@ -13,7 +13,7 @@ use ivr_runtime::{
 
 use super::{
     Config, Control, Http, Limits, Listener, Media, Privacy, ProviderKind, Transport, Trunk,
-    TrunkTransport, Tts, business, control, countries, entry, flow_files, http,
+    TrunkTransport, Tts, business, control, countries, entry, flow_files, hooks, http,
     limits::{self, Knowing},
     listener, media, privacy, provider,
     read::Table,
@@ -122,6 +122,7 @@ fn config(root: &Table<'_>, path: Option<&Path>) -> Option<Config> {
         None => None,
     };
     let http = section(root, "http", http::read).unwrap_or_else(Http::default);
+    hooks::refuse_two_secrets(root, &http, &businesses);
     let control = section(root, "control", control::read);
     let of_kind = |is: fn(&ProviderKind) -> bool| -> Vec<&str> {
         let found = providers.iter().filter(|one| is(&one.kind));

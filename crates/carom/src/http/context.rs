@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     Extension, Json,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use deflect_actions::{link::Token, store::CallTimeLine};
@@ -27,9 +27,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) async fn context(
     State(site): State<Site>,
     Extension(scope): Extension<Scope>,
+    method: Method,
     Path(id): Path<String>,
 ) -> Response {
     if let Some(token) = Token::parse(&id) {
+        if method == Method::HEAD && scope == Scope::Context {
+            // Its answer has no body: the one reading is not spent on it.
+            let told = Problem::of(StatusCode::METHOD_NOT_ALLOWED, "get_only", "ask by GET");
+            return ([(header::ALLOW, "GET")], told).into_response();
+        }
         return of_link(&site, &token, scope).await;
     }
     match site.store.call_time_line(&id).await {

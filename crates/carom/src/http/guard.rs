@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{ConnectInfo, Path, Request, State, rejection::PathRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::Response,
@@ -37,7 +37,11 @@ const HERE: &str = "local";
 
 /// The tokens of `[http]`, as hashes, and what each is good for.
 #[derive(Debug, Clone, Default)]
-pub struct Tokens(Arc<Vec<Bearer>>);
+pub struct Tokens {
+    bearers: Arc<Vec<Bearer>>,
+    /// A proxy leads here from outside, and need not say so: nobody is known by where they ask from.
+    public: bool,
+}
 
 #[derive(Debug)]
 struct Bearer {
@@ -90,11 +94,19 @@ impl Tokens {
             };
             Bearer::new(&token.name, proof, token.scope, token.per_minute)
         };
-        Self(Arc::new(http.tokens.iter().map(bearer).collect()))
+        // Plain HTTP is for this machine only.
+        let public = http.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
+        if public && http.tokens.is_empty() {
+            tracing::warn!(
+                "`[http]` has a `public_url` and no `tokens`: nobody may use the API, /metrics and \
+                 /sandbox"
+            );
+        }
+        Self { bearers: Arc::new(http.tokens.iter().map(bearer).collect()), public }
     }
 
     /// With tokens, who bears one of the scope (`None`: of any); without any, who asks on this
-    /// machine, past no proxy.
+    /// machine, past no proxy, where no public address leads here.
     fn admit(
         &self,
         headers: &HeaderMap,
@@ -102,13 +114,13 @@ impl Tokens {
         scope: Option<Scope>,
         dialect: Dialect,
     ) -> Result<Client, Refused> {
-        let is_off = || !self.0.iter().any(|bearer| bearer.is_good_for(scope));
+        let is_off = || !self.bearers.iter().any(|bearer| bearer.is_good_for(scope));
         if scope == Some(Scope::Messages) && is_off() {
             return Err(Refused::Off);
         }
-        if self.0.is_empty() {
+        if self.bearers.is_empty() {
             let proxied = FORWARDED.iter().any(|name| headers.contains_key(*name));
-            let here = from.ip().is_loopback() && !proxied;
+            let here = from.ip().is_loopback() && !proxied && !self.public;
             return here.then(|| Client(HERE.to_owned())).ok_or(Refused::Stranger);
         }
         self.bearer(headers, scope, dialect).ok_or(Refused::Stranger)?.takes_one()
@@ -130,7 +142,7 @@ impl Tokens {
             Proven::Token(digest) => bool::from(digest.ct_eq(&given)) & one.is_good_for(scope),
             Proven::Signature(..) => false,
         };
-        self.0.iter().fold(None, |found, one| found.or(Some(one).filter(fits)))
+        self.bearers.iter().fold(None, |found, one| found.or(Some(one).filter(fits)))
     }
 
     /// Who has signed the request, now and not before.
@@ -141,7 +153,7 @@ impl Tokens {
         scope: Option<Scope>,
         now_s: i64,
     ) -> Result<Client, Refused> {
-        let found = self.0.iter().find_map(|one| match &one.proof {
+        let found = self.bearers.iter().find_map(|one| match &one.proof {
             Proven::Signature(keys, nonces) if one.is_good_for(scope) => {
                 claim.is_by(keys, method, addresses).then_some((one, nonces))
             }
@@ -213,13 +225,15 @@ pub(super) struct Gate {
 /// it once, and reads no calls. The handler is told the [`Scope`].
 pub(super) async fn of_context(
     State(site): State<Site>,
+    // As the handler reads it: `%41` is an A there, too.
+    id: Result<Path<String>, PathRejection>,
     peer: ConnectInfo<Peer>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let id = request.uri().path().rsplit('/').next().unwrap_or("");
     let reads = site.tokens.bearer(request.headers(), Some(Scope::Read), Dialect::Ours).is_some();
-    let scope = if Token::parse(id).is_some() && !reads { Scope::Context } else { Scope::Read };
+    let is_link = id.is_ok_and(|Path(id)| Token::parse(&id).is_some());
+    let scope = if is_link && !reads { Scope::Context } else { Scope::Read };
     request.extensions_mut().insert(scope);
     guard(State(Gate { site, scope: Some(scope), dialect: Dialect::Ours }), peer, request, next)
         .await
@@ -243,7 +257,7 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let may_sign = dialect.takes_oauth() || scope.is_none();
-    let claim = claim(&request).filter(|_| may_sign && !site.tokens.0.is_empty());
+    let claim = claim(&request).filter(|_| may_sign && !site.tokens.bearers.is_empty());
     let admitted = match claim {
         Some(claim) => {
             let snapshot = site.snapshot.load();
@@ -313,15 +327,19 @@ mod tests {
         assert!(!admits(&[], there));
         assert!(!admits(&[("x-forwarded-for", "192.0.2.1")], here));
         assert!(!admits(&[("authorization", "Bearer ")], there));
+        // A proxy that adds no header would make everybody one of this machine.
+        let public = Tokens { public: true, ..Tokens::default() };
+        assert!(public.admit(&headers(&[]), here, Some(Scope::Read), Dialect::Ours).is_err());
     }
 
     #[test]
     fn with_tokens_everybody_needs_one_that_is_good_for_it() {
-        let tokens = Tokens(Arc::new(vec![
+        let bearers = Arc::new(vec![
             Bearer::new("a", Proven::Token(digest("one")), Scope::Read, 60),
             Bearer::new("b", Proven::Token(digest("two")), Scope::Read, 60),
             Bearer::new("c", Proven::Token(digest("told")), Scope::Sources, 60),
-        ]));
+        ]);
+        let tokens = Tokens { bearers, public: false };
         let here = "127.0.0.1:9".parse().unwrap();
         let any = |value: &str, scope| {
             let headers = headers(&[("authorization", value)]);
@@ -345,7 +363,7 @@ mod tests {
     #[test]
     fn a_bare_key_is_taken_where_flow_s_clients_ask() {
         let one = Bearer::new("a", Proven::Token(digest("one")), Scope::Deflect, 60);
-        let tokens = Tokens(Arc::new(vec![one]));
+        let tokens = Tokens { bearers: Arc::new(vec![one]), public: false };
         let here = "127.0.0.1:9".parse().unwrap();
         let admits = |value: &str, dialect| {
             let headers = headers(&[("authorization", value)]);

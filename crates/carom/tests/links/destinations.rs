@@ -166,3 +166,32 @@ fn khoros_triggers_its_event_for_the_caller_when_the_button_is_pressed() {
     assert_eq!(body["payload"]["metadata"]["params"]["topic"][0]["value"], "lost_parcel");
     assert!(body.get("metadata").is_none(), "{body}");
 }
+
+#[test]
+fn a_page_that_says_we_write_has_asked_for_it_whatever_was_pressed_before() {
+    let several = r#"links    = ["messenger", "telegram", "apple", "number", "community"]"#;
+    assert!(super::FLOW.contains(several));
+    let site = Site::with(&super::FLOW.replace(several, r#"links    = ["messenger", "bot"]"#));
+    site.calls("2");
+    let link = site.link();
+    site.crm.says(Says::Json(r#"{"status":"ok"}"#.into()));
+    let page = site.asks("GET", &link, SAFARI, "");
+    let elsewhere = site.asks("POST", &link, &page.cookie(), "to=0");
+    assert_eq!(elsewhere.status, 303);
+    let asked = || site.crm.asked().iter().filter(|it| it.path.contains("/instant")).count();
+    assert_eq!(asked(), 0);
+    let says = |says: Says| {
+        site.crm.says(says);
+        site.asks("POST", &link, &page.cookie(), "to=1").body
+    };
+    let failed = says(Says::Status(500));
+    assert!(failed.contains("could not write to you"), "{failed}");
+    let tried = asked();
+    assert!(tried > 0);
+    for _ in 0..2 {
+        let invited = says(Says::Json(r#"{"status":"ok"}"#.into()));
+        assert!(invited.contains("We are writing to you now"), "{invited}");
+    }
+    assert_eq!(asked(), tried + 1, "once it is taken, nobody is asked again");
+    assert_eq!(site.number("SELECT COUNT(*) FROM link WHERE redeemed_ms IS NOT NULL"), 1);
+}

@@ -116,6 +116,9 @@ fn kh_16_kh_20_each_channel_is_led_to_with_our_token_and_its_bot_learns_the_cont
         assert_eq!(pressed.status, 303);
         let token = if n < 4 { &link[3..] } else { "" };
         assert_eq!(pressed.header("location"), format!("{begin}{token}"));
+        // Who asks without wanting to read it spends nothing.
+        let head = site.asks("HEAD", &format!("/v1/context/{}", &link[3..]), "", "");
+        assert_eq!((head.status, head.header("allow")), (405, "GET"));
         // KH-16: the bot learns why, once.
         let told = site.asks("GET", &format!("/v1/context/{}", &link[3..]), "", "");
         let told: Value = serde_json::from_str(&told.body).unwrap();

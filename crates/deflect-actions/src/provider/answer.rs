@@ -15,7 +15,7 @@ pub struct Accepted {
     pub price_micros: Option<i64>,
     /// That currency (ISO 4217), where told.
     pub currency: Option<String>,
-    /// What it says of it so far.
+    /// What it says of it so far: never that it failed, for that is [`SendError::Definite`].
     pub state: State,
 }
 

@@ -72,6 +72,12 @@ impl State {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
+    /// The state that a provider means by a word of ours; `None`: only we can tell it, or none.
+    #[must_use]
+    pub fn told(word: &str) -> Option<Self> {
+        Self::parse(word).filter(|state| !matches!(state, Queued | Claimed | Ambiguous | Canceled))
+    }
+
     /// States that give way to this one. An ambiguous message gives way to any evidence; a
     /// failure is final unless the message arrives after all.
     #[must_use]
@@ -130,9 +136,13 @@ mod tests {
     fn no_two_states_give_way_to_each_other_but_failure_and_arrival() {
         for one in State::ALL {
             assert_eq!(State::parse(one.as_str()), Some(one));
+            // What a gateway's word may mean has states that give way to it.
+            assert!(State::told(one.as_str()).is_none_or(|told| !told.follows().is_empty()));
             for other in one.follows() {
                 assert!(!other.follows().contains(&one), "{one:?} {other:?}");
             }
         }
+        assert_eq!(["queued", "claimed", "ambiguous", "canceled"].map(State::told), [None; 4]);
+        assert_eq!(State::told("delivered"), Some(Delivered));
     }
 }

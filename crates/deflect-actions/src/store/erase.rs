@@ -75,7 +75,8 @@ impl Store {
 }
 
 const LINKS: &str = "UPDATE link SET context_ref = NULL WHERE context_ref IS NOT NULL \
-     AND message_id IN (SELECT message_id FROM message WHERE dest_key IN ($1, $2))";
+     AND (message_id IN (SELECT message_id FROM message WHERE dest_key IN ($1, $2)) \
+     OR (message_id IS NULL AND call_id IN (SELECT call_id FROM call WHERE caller_key IN ($1, $2))))";
 const QUEUED: &str = "UPDATE message SET state = 'canceled', error_class = 'erased', \
      final_ms = $3 WHERE dest_key IN ($1, $2) AND state = 'queued'";
 const FOLLOW_UPS: &str = "DELETE FROM follow_up WHERE dest_key IN ($1, $2)";

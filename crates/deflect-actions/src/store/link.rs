@@ -30,6 +30,8 @@ pub struct StoredLink {
     pub browser: Option<String>,
     /// When a bot was told who comes.
     pub context_read_ms: Option<i64>,
+    /// The buttons by which the business took it to write, by the names of their links.
+    pub invited: Vec<String>,
     /// What stands on it; `None`: it was erased.
     pub page: Option<Page>,
 }
@@ -92,7 +94,7 @@ impl Store {
         let mut conn = self.conn().await?;
         let row = sqlx::query(
             "SELECT link_id, message_id, call_id, destination, expires_ms, redeemed_ms, browser, \
-             context_read_ms, context_ref FROM link WHERE token_hash = $1",
+             context_read_ms, invited, context_ref FROM link WHERE token_hash = $1",
         )
         .bind(token.hash())
         .fetch_optional(&mut *conn)
@@ -113,6 +115,9 @@ impl Store {
             redeemed_ms: row.try_get("redeemed_ms")?,
             browser: row.try_get("browser")?,
             context_read_ms: row.try_get("context_read_ms")?,
+            invited: row
+                .try_get::<Option<String>, _>("invited")?
+                .map_or_else(Vec::new, |names| names.lines().map(str::to_owned).collect()),
             link_id,
             page,
         }))
@@ -158,6 +163,23 @@ impl Store {
         )
         .await?;
         Ok(())
+    }
+
+    /// The business took it to write, by the button of this name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn invited(&self, link_id: &str, button: &str) -> Result<(), StoreError> {
+        self.write(async |conn| {
+            let add = "UPDATE link SET invited = COALESCE(invited, '') || $2 WHERE link_id = $1";
+            sqlx::query(add)
+                .bind(link_id.to_owned())
+                .bind(format!("{button}\n"))
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The app beside a link was opened.

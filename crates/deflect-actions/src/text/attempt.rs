@@ -247,6 +247,7 @@ fn letter(order: &TextOrder) -> Letter {
         link: order.link.clone(),
         link_token: order.link_token.clone(),
         brand: order.brand.clone(),
+        topic: Some(order.topic.clone()),
     }
 }
 

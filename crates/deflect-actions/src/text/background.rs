@@ -18,6 +18,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const DOWN: Duration = Duration::from_secs(5);
 /// Attempts at once.
 const ATTEMPTS: usize = 16;
+/// Questions about ambiguous messages at once: a provider that hangs holds up nothing else.
+const QUESTIONS: usize = 8;
 /// An accepted message without a receipt for so long is unknown, ms.
 const SILENT_MS: i64 = 15 * 60_000;
 /// Looks between two erasures, and between two sweeps.
@@ -44,9 +46,10 @@ impl TextService {
                 tracing::warn!(%error, "what was sent today is read with the first text");
             }
             let attempts = Arc::new(Semaphore::new(ATTEMPTS));
+            let questions = Arc::new(Semaphore::new(QUESTIONS));
             let mut looks: u64 = 0;
             loop {
-                let pause = match service.look(&attempts, looks).await {
+                let pause = match service.look(&attempts, &questions, looks).await {
                     Ok(()) => LOOK,
                     Err(error) => {
                         tracing::warn!(%error, "outbox: the store fails");
@@ -60,12 +63,17 @@ impl TextService {
     }
 
     /// One look at all that is due, without waiting for the attempts it starts.
-    async fn look(&self, attempts: &Arc<Semaphore>, looks: u64) -> Result<(), StoreError> {
+    async fn look(
+        &self,
+        attempts: &Arc<Semaphore>,
+        questions: &Arc<Semaphore>,
+        looks: u64,
+    ) -> Result<(), StoreError> {
         let store = &self.0.store;
         store.prepare().await?;
         store.take_back().await?;
         store.expire(SILENT_MS).await?;
-        self.settle_due().await?;
+        self.settle_due(questions).await?;
         if looks.is_multiple_of(PAUSES_EVERY) {
             self.take_pauses().await?;
         }

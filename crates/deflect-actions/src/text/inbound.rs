@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use message_text::E164;
 use serde_json::json;
+use sqlx::AnyConnection;
 
 use super::{
     Reply, Sender, TextConfig, TextService,
@@ -80,21 +81,41 @@ impl TextService {
         } else {
             return self.pass_on(config, (name, of), text, from, last.as_ref()).await;
         };
-        let via = if plea { "free_text" } else { "text" };
-        for business in self.0.store.keys().businesses().filter(|it| of.is_none_or(|of| of == *it))
-        {
-            match word {
-                Word::Stop => self.0.store.opt_out(business, from, "", via).await?,
-                // Whom it would take off the list can't be found, and so nothing is promised.
-                Word::Start if self.0.store.is_opt_out_list_lost(business) => {
-                    tracing::warn!(business, "a START is not heeded: the opt-out list is lost");
+        let store = &self.0.store;
+        let businesses: Vec<_> =
+            store.keys().businesses().filter(|it| of.is_none_or(|of| of == *it)).collect();
+        let key = key(name, text, "");
+        let noted = |word: &str| format!("{key}|{word}");
+        // What is told again is answered once.
+        let is_new = match word {
+            Word::Stop => {
+                let (via, noted) = (if plea { "free_text" } else { "text" }, noted("stop"));
+                let told = (name, noted.as_str());
+                store.opt_out_by_text(&businesses, from, via, told, text.at_ms).await?
+            }
+            Word::Start => {
+                // Whom it would take off a lost list can't be found, and so nothing is promised.
+                let (lost, businesses): (Vec<_>, Vec<_>) =
+                    businesses.into_iter().partition(|it| store.is_opt_out_list_lost(it));
+                if !lost.is_empty() {
+                    tracing::warn!(?lost, "a START is not heeded: the opt-out list is lost");
+                }
+                if businesses.is_empty() {
                     return Ok(None);
                 }
-                Word::Start => {
-                    self.0.store.opt_in(business, from, None).await?;
-                }
-                Word::Help => {}
+                let noted = noted("start");
+                store.opt_in_by_text(&businesses, from, (name, &noted), text.at_ms).await?
             }
+            Word::Help => {
+                let noted = noted("help");
+                let once = async |conn: &mut AnyConnection| {
+                    store.note_once(conn, name, None, (&noted, "help")).await
+                };
+                store.write(once).await?
+            }
+        };
+        if !is_new {
+            return Ok(None);
         }
         let replies_itself =
             sender.is_none_or(|sender| sender.auto_reply.unwrap_or(provider.replies_itself()));

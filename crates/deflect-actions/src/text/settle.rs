@@ -1,8 +1,8 @@
 //! Ambiguous messages are settled by evidence: a receipt, or the provider's own list.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{Sender, TextService, attempt::Tried, round::outbound};
 use crate::{
@@ -61,15 +61,32 @@ impl TextService {
         }
     }
 
-    /// Asks about all that is ambiguous and due.
-    pub(super) async fn settle_due(&self) -> Result<(), StoreError> {
-        for id in self.0.store.unsettled(AGAIN_MS).await? {
-            match self.0.store.outgoing(&id).await? {
-                Some(message) => self.settle(&message).await?,
-                None => self.0.store.give_up_asking(&id).await?,
-            }
+    /// Begins to ask about what is ambiguous and due, as many as `questions` has permits for; what
+    /// has waited longest comes first.
+    pub(super) async fn settle_due(&self, questions: &Arc<Semaphore>) -> Result<(), StoreError> {
+        let free = i64::try_from(questions.available_permits()).unwrap_or(0);
+        if free == 0 {
+            return Ok(());
+        }
+        for id in self.0.store.unsettled(AGAIN_MS, free).await? {
+            // Only this task takes permits, so each has one.
+            let Ok(permit) = Arc::clone(questions).try_acquire_owned() else { break };
+            let service = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = service.settle_one(&id).await {
+                    tracing::warn!(%error, message = id, "settling: the store fails");
+                }
+                drop(permit);
+            });
         }
         Ok(())
+    }
+
+    async fn settle_one(&self, id: &str) -> Result<(), StoreError> {
+        match self.0.store.outgoing(id).await? {
+            Some(message) => self.settle(&message).await,
+            None => self.0.store.give_up_asking(id).await,
+        }
     }
 
     async fn settle(&self, message: &Outgoing) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use deflect_actions::{
     Clock,
     keys::{BusinessKeys, Keys, NumberKey, Seal},
+    link::{Button, Does, NewPage, Page, Token},
     provider::{
         Channel, Fill, OutboundMessage, Posted, Provider, Reference, Template, twilio::Twilio,
     },
@@ -336,4 +337,28 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("never: {what}");
+}
+
+/// A page with one button, good for a day.
+pub fn page() -> NewPage {
+    let token = Token::random().unwrap();
+    let button = Button {
+        link: "chat".to_owned(),
+        url: "https://help.example.com/chat".to_owned(),
+        does: Does::Go,
+        app_url: None,
+        reference: None,
+        level: "L1".to_owned(),
+        context: BTreeMap::from([("customer_id".to_owned(), "c7".to_owned())]),
+    };
+    let page = Page {
+        flow: "main".to_owned(),
+        brand: "Example".to_owned(),
+        language: "en-GB".to_owned(),
+        topic: None,
+        path: Vec::new(),
+        phone: None,
+        buttons: vec![button],
+    };
+    NewPage { token, page, expires_ms: Clock::default().now_ms() + 86_400_000 }
 }

@@ -163,7 +163,7 @@ fn hooks<'a>(table: &Table<'a>) -> Option<Hooks> {
     let [id_at, reference_at, state_at, code_at, from_at, to_at, text_at] =
         ["id_at", "reference_at", "state_at", "code_at", "from_at", "to_at", "text_at"]
             .map(|key| pointer(table, key));
-    let states = words(table, "states", State::parse);
+    let states = words(table, "states", State::told);
     let codes = words(table, "codes", Class::parse);
     let secret = secret?.reveal().to_owned();
     let signing = Signing { algorithm: algorithm?, header: header?, timestamp_header, secret };

@@ -57,9 +57,7 @@ pub(crate) async fn callback(
     let once = once::Once::of("callbacks", &client, &headers)?;
     let id = once::id(once.as_ref());
     let _turn = site.turns.turn(&id).await;
-    if let Some(due_ms) = site.store.callback_due_ms(&id).await? {
-        return Ok(told(id, due_ms));
-    }
+    let booked_before = site.store.callback_due_ms(&id).await?;
     let of_call = match (&wanted.call_id, &wanted.message_id) {
         (Some(call), _) => Some(call.clone()),
         (None, Some(message)) => {
@@ -68,6 +66,11 @@ pub(crate) async fn callback(
         }
         (None, None) => None,
     };
+    if let Some(due_ms) = booked_before {
+        // What a failure left undone the first time is done now.
+        escalate(&site, &id, of_call, client).await?;
+        return Ok(told(id, due_ms));
+    }
     let reach = match &of_call {
         Some(call) => {
             Some(site.store.reach(call).await?.ok_or_else(|| Problem::unknown("no such call"))?)
@@ -119,18 +122,27 @@ pub(crate) async fn callback(
             let _ = site.writer.try_write(row);
         }
     }
-    if let Some(call_id) = escalated {
-        let outcome = OutcomeRow {
-            outcome_id: format!("{id}-asked"),
-            call_id,
-            kind: "callback_requested".to_owned(),
-            csat: None,
-            at_ms: wall_ms(),
-            source: client,
-        };
-        site.store.learn_outcome(&outcome).await?;
-    }
+    escalate(&site, &id, escalated, client).await?;
     Ok(told(id, due_ms))
+}
+
+/// A call that a callback goes back to was not contained.
+async fn escalate(
+    site: &Site,
+    id: &str,
+    call_id: Option<String>,
+    source: String,
+) -> Result<(), Problem> {
+    let Some(call_id) = call_id else { return Ok(()) };
+    let outcome = OutcomeRow {
+        outcome_id: format!("{id}-asked"),
+        call_id,
+        kind: "callback_requested".to_owned(),
+        csat: None,
+        at_ms: wall_ms(),
+        source,
+    };
+    Ok(site.store.learn_outcome(&outcome).await?)
 }
 
 fn told(callback_id: String, due_ms: i64) -> (StatusCode, Json<CallbackTold>) {

@@ -13,7 +13,7 @@ pub struct Turns(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
 
 impl Turns {
     /// Waits until no other request with this key is under way.
-    pub(super) async fn turn(&self, key: &str) -> OwnedMutexGuard<()> {
+    pub(in crate::http) async fn turn(&self, key: &str) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);

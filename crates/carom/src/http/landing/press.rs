@@ -114,14 +114,16 @@ async fn lead_on(
             None => see(&button.url),
         },
         Does::Invite => {
-            let notice = if !first || invite(site, found, page, button).await {
-                Notice::Invited
-            } else {
-                // It may be tried again.
-                if let Err(error) = site.store.unredeem_link(&found.link.link_id).await {
-                    tracing::warn!(%error, "a link stays redeemed though it led nowhere");
+            let notice = match invite_once(site, found, page, button).await {
+                true => Notice::Invited,
+                false => {
+                    // It may be tried again; what another button led to stays.
+                    if first && let Err(error) = site.store.unredeem_link(&found.link.link_id).await
+                    {
+                        tracing::warn!(%error, "a link stays redeemed though it led nowhere");
+                    }
+                    Notice::NotInvited
                 }
-                Notice::NotInvited
             };
             let path = path(&found.token);
             let calls_back = call_back::is_offered(site, found, page);
@@ -161,6 +163,26 @@ fn statement(site: &Site, page: &Page, button: &Button) -> Option<String> {
             Some(statement.sign_with_secret(secret.reveal().as_bytes()))
         }
     }
+}
+
+/// Whether the business has taken it to write, by this button, now or before.
+async fn invite_once(site: &Site, found: &Found, page: &Page, button: &Button) -> bool {
+    let link_id = &found.link.link_id;
+    let _turn = site.turns.turn(&format!("invite {link_id}")).await;
+    let invited = match site.store.link(&found.token).await {
+        Ok(link) => link.is_some_and(|link| link.invited.contains(&button.link)),
+        Err(error) => {
+            tracing::warn!(%error, "nobody knows whether somebody was asked to write");
+            return false;
+        }
+    };
+    if invited || !invite(site, found, page, button).await {
+        return invited;
+    }
+    if let Err(error) = site.store.invited(link_id, &button.link).await {
+        tracing::warn!(%error, "that the business writes is not recorded");
+    }
+    true
 }
 
 /// The provider writes to the caller.

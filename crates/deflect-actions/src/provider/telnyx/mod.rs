@@ -15,7 +15,7 @@ pub use signature::{BadKey, PublicKey};
 
 use self::codes::TelnyxError;
 use super::{
-    Accepted, Checked, Failure, OutboundMessage, Posted, Refused, SendError, State, Told,
+    Accepted, Checked, Class, Failure, OutboundMessage, Posted, Refused, SendError, Told,
     answer::micros, check, request,
 };
 
@@ -146,15 +146,11 @@ async fn accepted(response: Response) -> Result<Accepted, SendError> {
     if message.id.is_empty() {
         return Err(SendError::unclear());
     }
-    let status = message.to.first().and_then(|to| codes::state(&to.status));
+    if message.to.first().is_some_and(|to| to.status == "sending_failed") {
+        return Err(SendError::Definite(Failure::of(Class::Unknown)));
+    }
     let (price_micros, currency) = price(message.cost);
-    Ok(Accepted {
-        segments: message.parts,
-        price_micros,
-        currency,
-        state: status.filter(|s| matches!(s, State::Failed)).unwrap_or(State::Accepted),
-        ..Accepted::of(message.id)
-    })
+    Ok(Accepted { segments: message.parts, price_micros, currency, ..Accepted::of(message.id) })
 }
 
 async fn refused(response: Response) -> Result<Accepted, SendError> {
@@ -163,4 +159,20 @@ async fn refused(response: Response) -> Result<Accepted, SendError> {
     let class = codes::class(status, code);
     let code = Some(code.map_or_else(|| status.to_string(), |code| code.to_string()));
     Err(SendError::Definite(Failure { class, code, retry_after }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_calls_the_text_failed_is_a_refusal() {
+        let answer = async |status: &str| {
+            let body =
+                format!("{{\"data\":{{\"id\":\"m1\",\"to\":[{{\"status\":\"{status}\"}}]}}}}");
+            accepted(axum::http::Response::new(body).into()).await
+        };
+        assert!(matches!(answer("sending_failed").await, Err(SendError::Definite(_))));
+        assert_eq!(answer("queued").await.unwrap().provider_id, "m1");
+    }
 }

@@ -15,7 +15,7 @@ use signature::body_hash;
 pub use signature::{is_genuine, is_genuine_body, signature};
 
 use super::{
-    Accepted, Channel, Checked, Failure, Found, OutboundMessage, Posted, Refused, SendError, State,
+    Accepted, Channel, Checked, Class, Failure, Found, OutboundMessage, Posted, Refused, SendError,
     Told, check, form, request,
 };
 use crate::http::body;
@@ -44,6 +44,7 @@ struct Created {
     sid: String,
     status: Option<String>,
     num_segments: Option<String>,
+    error_code: Option<i64>,
 }
 
 #[derive(Deserialize, Default)]
@@ -201,15 +202,14 @@ async fn accepted(response: Response) -> Result<Accepted, SendError> {
     if created.sid.is_empty() {
         return Err(SendError::unclear());
     }
-    let state = created.status.as_deref().and_then(codes::state).unwrap_or(State::Accepted);
+    if created.status.as_deref() == Some("failed") {
+        let code = created.error_code;
+        let class = code.map_or(Class::Unknown, |code| codes::class(200, Some(code)));
+        let code = code.map(|code| code.to_string());
+        return Err(SendError::Definite(Failure { class, code, retry_after: None }));
+    }
     Ok(Accepted {
         segments: created.num_segments.and_then(|n| n.parse().ok()),
-        // A first answer says no more than that it is taken.
-        state: if matches!(state, State::Failed | State::Undelivered) {
-            state
-        } else {
-            State::Accepted
-        },
         ..Accepted::of(created.sid)
     })
 }

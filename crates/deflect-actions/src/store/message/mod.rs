@@ -47,6 +47,9 @@ pub(crate) struct Letter {
     /// Who it is from.
     #[serde(default)]
     pub brand: String,
+    /// Topic of an opt-out that forbids it; `None`: written by an earlier release.
+    #[serde(default)]
+    pub topic: Option<String>,
 }
 
 /// A message as an attempt needs it.

@@ -68,17 +68,24 @@ impl Store {
         Ok(done)
     }
 
-    /// Ambiguous messages whose provider is to be asked now; the next time is put off by
-    /// `again_ms`, so that one node asks.
-    pub(crate) async fn unsettled(&self, again_ms: i64) -> Result<Vec<String>, StoreError> {
+    /// At most `limit` ambiguous messages whose provider is to be asked now, those due longest
+    /// first; the next time is put off by `again_ms`, so that one node asks.
+    pub(crate) async fn unsettled(
+        &self,
+        again_ms: i64,
+        limit: i64,
+    ) -> Result<Vec<String>, StoreError> {
         let now = self.now_ms();
         self.write(async |conn| {
             let rows = sqlx::query(
                 "UPDATE message SET next_try_ms = $2 WHERE state = 'ambiguous' \
-             AND next_try_ms <= $1 RETURNING message_id",
+             AND next_try_ms <= $1 AND message_id IN (SELECT message_id FROM message \
+             WHERE state = 'ambiguous' AND next_try_ms <= $1 ORDER BY next_try_ms LIMIT $3) \
+             RETURNING message_id",
             )
             .bind(now)
             .bind(now + again_ms)
+            .bind(limit)
             .fetch_all(&mut *conn)
             .await?;
             Ok(rows.iter().map(|row| row.try_get("message_id")).collect::<Result<_, _>>()?)

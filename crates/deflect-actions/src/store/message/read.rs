@@ -113,12 +113,16 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(None) };
         let Some((to, letter)) = self.opened(id, &row)? else { return Ok(None) };
+        let topic = match &letter.topic {
+            Some(topic) => topic.clone(),
+            None => row.try_get("topic")?,
+        };
         Ok(Some(Outgoing {
             message_id: id.to_owned(),
             call_id: row.try_get("call_id")?,
             business: row.try_get("business")?,
             purpose: row.try_get("purpose")?,
-            topic: row.try_get("topic")?,
+            topic,
             to,
             letter,
             sender: row.try_get("sender")?,

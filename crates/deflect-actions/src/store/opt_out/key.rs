@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, Connection as _, Row as _};
 
 use super::{
     super::{audit::audit, db::encoded},
-    OptOutOrder, Store, StoreError,
+    OptOutOrder, Store, StoreError, enter,
 };
 
 /// The check value of the key of a business's list.
@@ -125,8 +125,9 @@ impl Store {
             let (topic, via): (String, String) = (row.try_get("topic")?, row.try_get("via")?);
             let since_ms = row.try_get("since_ms")?;
             let hashed = self.keys().opt_key(business, &number);
-            self.opt_out_as(hashed, (business, &number), (&topic, &via), since_ms).await?;
-            self.execute(async |conn| {
+            let (brand, shown) = (self.keys().brand(business), number.masked());
+            self.transaction(async |conn| {
+                enter(conn, (&hashed, brand, &topic), (&via, &shown), since_ms).await?;
                 let query = sqlx::query("DELETE FROM opt_out WHERE opt_key = $1");
                 query.bind(key.clone()).execute(&mut *conn).await?;
                 Ok(())

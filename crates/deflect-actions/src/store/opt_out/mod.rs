@@ -96,33 +96,63 @@ impl Store {
         topic: &str,
         via: &str,
     ) -> Result<(), StoreError> {
-        let listed = self.listed_as(business, number)?;
-        self.opt_out_as(listed, (business, number), (topic, via), self.now_ms()).await
+        let (listed, brand) = (self.listed_as(business, number)?, self.keys().brand(business));
+        let (shown, now_ms) = (number.masked(), self.now_ms());
+        self.write(async |conn| {
+            enter(conn, (&listed, brand, topic), (via, &shown), now_ms).await.map(|_| ())
+        })
+        .await
     }
 
-    async fn opt_out_as(
+    /// Heeds a STOP that `number` wrote at `at_ms` and that was told under `noted`, a provider and
+    /// a key of the text, unless it was heeded before. Whether the list has more than before.
+    pub(crate) async fn opt_out_by_text(
         &self,
-        listed: String,
-        (business, number): (&str, &E164),
-        (topic, via): (&str, &str),
-        since_ms: i64,
-    ) -> Result<(), StoreError> {
-        self.write(async |conn| {
-            sqlx::query(
-                "INSERT INTO opt_out (opt_key, brand, topic, via, since_ms, shown) \
-             SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT 1 FROM opt_out \
-             WHERE opt_key = $1 AND brand = $2 AND topic = $3 AND revoked_ms IS NULL) \
-             ON CONFLICT (opt_key, brand, topic, since_ms) DO UPDATE SET revoked_ms = NULL",
-            )
-            .bind(listed.clone())
-            .bind(self.keys().brand(business).to_owned())
-            .bind(topic.to_owned())
-            .bind(via.to_owned())
-            .bind(since_ms)
-            .bind(number.masked())
-            .execute(&mut *conn)
-            .await?;
-            Ok(())
+        businesses: &[&str],
+        number: &E164,
+        via: &str,
+        noted: (&str, &str),
+        at_ms: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let now_ms = self.now_ms();
+        let since_ms = at_ms.map_or(now_ms, |at_ms| at_ms.min(now_ms));
+        let listed = businesses.iter().map(|of| Ok((self.listed_as(of, number)?, *of)));
+        let listed = listed.collect::<Result<Vec<_>, StoreError>>()?;
+        let shown = number.masked();
+        self.transaction(async |conn| {
+            let mut has_more = false;
+            if self.note_once(conn, noted.0, None, (noted.1, "stop")).await? {
+                for (key, business) in &listed {
+                    let row = (key.as_str(), self.keys().brand(business), "");
+                    has_more |= enter(conn, row, (via, &shown), since_ms).await?;
+                }
+            }
+            Ok(has_more)
+        })
+        .await
+    }
+
+    /// Heeds a START likewise: it ends what was said before it. A START that is told late, again
+    /// or by who has recorded it, ends no STOP that came after it.
+    pub(crate) async fn opt_in_by_text(
+        &self,
+        businesses: &[&str],
+        number: &E164,
+        noted: (&str, &str),
+        at_ms: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let now_ms = self.now_ms();
+        let (mut rows, upto_ms) = (Vec::new(), at_ms.unwrap_or(now_ms));
+        for business in businesses {
+            let brand = self.keys().brand(business).to_owned();
+            rows.push((self.keys().opt_key(business, number), brand));
+        }
+        self.transaction(async |conn| {
+            let is_new = self.note_once(conn, noted.0, None, (noted.1, "start")).await?;
+            for row in rows.into_iter().filter(|_| is_new) {
+                revoke(conn, row, None, (upto_ms, now_ms)).await?;
+            }
+            Ok(is_new)
         })
         .await
     }
@@ -180,7 +210,8 @@ impl Store {
             let mut ended = 0;
             for order in orders {
                 let topic = (!any_topic).then_some(order.topic);
-                ended += revoke(conn, (order.opt_key, order.brand), topic, now_ms).await?;
+                ended +=
+                    revoke(conn, (order.opt_key, order.brand), topic, (now_ms, now_ms)).await?;
             }
             if ended > 0 {
                 audit(conn, now_ms, who, what, detail).await?;
@@ -203,7 +234,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let key = (self.keys().opt_key(business, number), self.keys().brand(business).to_owned());
         let (topic, now_ms) = (topic.map(str::to_owned), self.now_ms());
-        self.write(async |conn| revoke(conn, key, topic, now_ms).await).await
+        self.write(async |conn| revoke(conn, key, topic, (now_ms, now_ms)).await).await
     }
 
     /// The opt-outs that hold, of one brand or of all, newest first.
@@ -238,21 +269,46 @@ impl Store {
     }
 }
 
-/// Ends the opt-outs of a key and brand: of a topic, or of any (`None`).
+/// Enters one opt-out, unless it is there; whether it was not.
+async fn enter(
+    conn: &mut AnyConnection,
+    (opt_key, brand, topic): (&str, &str, &str),
+    (via, shown): (&str, &str),
+    since_ms: i64,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO opt_out (opt_key, brand, topic, via, since_ms, shown) \
+         SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT 1 FROM opt_out \
+         WHERE opt_key = $1 AND brand = $2 AND topic = $3 AND revoked_ms IS NULL) \
+         ON CONFLICT (opt_key, brand, topic, since_ms) DO UPDATE SET revoked_ms = NULL",
+    )
+    .bind(opt_key.to_owned())
+    .bind(brand.to_owned())
+    .bind(topic.to_owned())
+    .bind(via.to_owned())
+    .bind(since_ms)
+    .bind(shown.to_owned())
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Ends the opt-outs of a key and brand that held at `upto_ms`: of a topic, or of any (`None`).
 async fn revoke(
     conn: &mut AnyConnection,
     (opt_key, brand): (String, String),
     topic: Option<String>,
-    now_ms: i64,
+    (upto_ms, now_ms): (i64, i64),
 ) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "UPDATE opt_out SET revoked_ms = $3 WHERE opt_key = $1 AND brand = $2 \
-         AND topic = COALESCE($4, topic) AND revoked_ms IS NULL",
+         AND topic = COALESCE($4, topic) AND revoked_ms IS NULL AND since_ms <= $5",
     )
     .bind(opt_key)
     .bind(brand)
     .bind(now_ms)
     .bind(topic)
+    .bind(upto_ms)
     .execute(conn)
     .await?;
     Ok(done.rows_affected())
