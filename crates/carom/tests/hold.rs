@@ -1,9 +1,81 @@
 //! New offers on a bridge, from either side: hold and resume reach the other party, new addresses
 //! and codecs are followed.
 
-use carom_blackbox::{Ask, Ear, Engine, PCMA, Place, Scenario, Wire, header, media_of, respond};
+use carom_blackbox::{
+    Ask, CONFIG, Ear, Engine, PCMA, Place, Scenario, Wire, header, media_of, respond,
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
+
+const LINE: &str = r#"
+version = 1
+
+[flow]
+name    = "Line"
+default = true
+start   = "line"
+human   = "agents"
+
+[target.agents]
+sip            = "sip:queue@{pbx}:5060"
+answered_means = "queue"
+human_signal   = "reinvite"
+ping_seconds   = 0
+
+[link.chat]
+url      = "https://help.example.com/chat"
+staffing = "self-service"
+intents  = ["any"]
+
+[step.line]
+do                  = "wait"
+target              = "agents"
+music               = "beep.wav"
+retry_every_seconds = 60
+offer               = "queue_offer"
+offer_after_seconds = 5
+
+[step.queue_offer]
+do             = "offer"
+stage          = "in-queue"
+link           = "chat"
+play           = "beep.wav"
+press          = { 1 = "queue_text", 2 = "line" }
+accept         = ["1"]
+no_input       = "line"
+if_not_offered = "line"
+
+[step.queue_text]
+do       = "text"
+link     = "chat"
+message  = "Example: {link}"
+then     = "hangup"
+if_fails = "line"
+"#;
+
+const BOT: &str = r#"
+version = 1
+
+[flow]
+name    = "Bot"
+default = true
+start   = "bot"
+human   = "agents"
+
+[target.agents]
+sip            = "sip:desk@{pbx}:5060"
+answered_means = "human"
+ping_seconds   = 0
+
+[target.bot_sip]
+sip          = "sip:bot@{pbx}:5060"
+ping_seconds = 0
+
+[step.bot]
+do     = "agent"
+target = "bot_sip"
+then   = "agents"
+"#;
 
 #[test]
 fn the_pbx_holds_and_the_carrier_is_told_and_hears_its_music() {
@@ -206,6 +278,91 @@ fn a_carrier_that_asks_for_our_offer_gets_one_and_its_hold_is_passed_on() {
     }
     let bye = wire.ask(&ask.within("BYE", "9 BYE", to));
     assert!(bye.starts_with("SIP/2.0 200"), "{bye}");
+    pbx.succeeds();
+    engine.idle();
+}
+
+#[test]
+fn ic_04_a_hold_by_the_queue_ends_where_the_offer_begins_and_is_back_with_the_queue() {
+    let place = Place::new();
+    place.beep();
+    let engine = Engine::start_with(BIN, &place, CONFIG, LINE);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    let queue = Scenario::new("pbx-holds-for-good", place.pbx()).key("hold", "inactive");
+    let queue = queue.pause_ms(100).listen_once(&place);
+    let ask = Ask::new(&place, "INVITE").offer(here);
+    let answer = wire.ask(&ask);
+    let to = header(&answer, "To");
+    wire.send(&ask.within("ACK", "1 ACK", to).text(here));
+    // Without our media the offer would be silent, and without theirs its keys would be lost.
+    for direction in ["a=inactive", "a=sendrecv"] {
+        let offer = wire.receive_until("INVITE");
+        assert!(offer.contains(direction), "{direction}: {offer}");
+        wire.send(&respond(&offer, "200 OK"));
+    }
+    let key = ask.within("INFO", "2 INFO", to).line("Content-Type: application/dtmf-relay");
+    assert!(wire.ask(&key.body("Signal=2\r\nDuration=160\r\n")).starts_with("SIP/2.0 200"));
+    let held = wire.receive_until("INVITE");
+    assert!(held.contains("a=inactive"), "the queue is heard again: {held}");
+    wire.send(&respond(&held, "200 OK"));
+    let bye = wire.ask(&ask.within("BYE", "3 BYE", to));
+    assert!(bye.starts_with("SIP/2.0 200"), "{bye}");
+    queue.succeeds();
+    engine.idle();
+}
+
+#[test]
+fn ic_04_who_is_back_in_our_own_line_is_not_held_by_the_queue_that_is_gone() {
+    let place = Place::new();
+    place.beep();
+    let engine = Engine::start_with(BIN, &place, CONFIG, LINE);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    let queue = Scenario::new("pbx-holds-and-hangs-up", place.pbx());
+    let queue = queue.pause_ms(300).listen_once(&place);
+    let ask = Ask::new(&place, "INVITE").offer(here);
+    let answer = wire.ask(&ask);
+    let to = header(&answer, "To");
+    wire.send(&ask.within("ACK", "1 ACK", to).text(here));
+    for direction in ["a=sendonly", "a=sendrecv"] {
+        let offer = wire.receive_until("INVITE");
+        assert!(offer.contains(direction), "{direction}: {offer}");
+        wire.send(&respond(&offer, "200 OK"));
+    }
+    let bye = wire.ask(&ask.within("BYE", "2 BYE", to));
+    assert!(bye.starts_with("SIP/2.0 200"), "{bye}");
+    queue.succeeds();
+    engine.idle();
+}
+
+#[test]
+fn a_hold_by_a_bot_is_nothing_to_the_person_who_takes_over_and_nobody_is_resumed_to_be_hung_up_on()
+{
+    let place = Place::new();
+    let engine = Engine::start_with(BIN, &place, CONFIG, BOT);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    let pbx = Scenario::new("pbx-holds-and-hangs-up", place.pbx());
+    let pbx = pbx.pause_ms(300).args(&["-m", "2"]).listen(&place);
+    let ask = Ask::new(&place, "INVITE").offer(here);
+    let answer = wire.ask(&ask);
+    let to = header(&answer, "To");
+    wire.send(&ask.within("ACK", "1 ACK", to).text(here));
+    let refused = |offer: &str| respond(offer, "200 OK").replace("a=recvonly", "a=inactive");
+    let hold = wire.receive_until("INVITE");
+    assert!(hold.contains("a=sendonly"), "{hold}");
+    wire.send(&refused(&hold));
+    let resumed = wire.receive_until("INVITE");
+    assert!(resumed.contains("a=sendrecv"), "{resumed}");
+    pbx.saw("\nINVITE sip:desk@");
+    let asked = pbx.messages();
+    let desk = asked.rsplit("\nINVITE sip:desk@").next().unwrap();
+    assert!(desk.split("\nSIP/2.0").next().unwrap().contains("a=sendrecv"), "{desk}");
+    wire.send(&respond(&resumed, "200 OK"));
+    // The person holds, too, and hangs up: then there is nothing to be resumed for.
+    let hold = wire.find(|message| message.starts_with("INVITE") && message.contains("a=sendonly"));
+    wire.send(&respond(&hold, "200 OK"));
+    let last = wire.find(|message| message.starts_with("INVITE") || message.starts_with("BYE"));
+    assert!(last.starts_with("BYE"), "{last}");
+    wire.send(&respond(&last, "200 OK"));
     pbx.succeeds();
     engine.idle();
 }

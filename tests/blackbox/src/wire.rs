@@ -73,7 +73,9 @@ impl Wire {
         self.find(|message| message.contains(text))
     }
 
-    fn find(&self, is: impl Fn(&str) -> bool) -> String {
+    /// Waits for a message that is so; those before it are gone.
+    #[must_use]
+    pub fn find(&self, is: impl Fn(&str) -> bool) -> String {
         loop {
             let message = self.receive();
             if is(&message) {
@@ -274,6 +276,9 @@ pub fn respond(request: &str, status: &str) -> String {
         text.push_str("Content-Type: application/sdp\r\n");
         body.push_str("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n");
         body.push_str("t=0 0\r\nm=audio 9 RTP/AVP 8\r\n");
+        let held = [("a=sendonly", "a=recvonly\r\n"), ("a=inactive", "a=inactive\r\n")];
+        let held = held.into_iter().find(|(offer, _)| request.contains(offer));
+        body.push_str(held.map_or("", |(_, answer)| answer));
     }
     let _ = write!(text, "Content-Length: {}\r\n\r\n{body}", body.len());
     text

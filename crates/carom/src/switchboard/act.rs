@@ -80,6 +80,7 @@ impl Switchboard {
             self.do_output(no, output);
         }
         self.close_if_over(no);
+        self.align(no, Side::Caller);
         self.reschedule(no);
     }
 

@@ -41,6 +41,16 @@ pub enum Side {
     Target,
 }
 
+impl Side {
+    /// The one across the bridge.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Caller => Self::Target,
+            Self::Target => Self::Caller,
+        }
+    }
+}
+
 /// A call from its INVITE to its end.
 pub struct Live {
     /// UUIDv7; names the call in the store, the logs and `X-Carom-Call`.
@@ -270,11 +280,11 @@ impl Media {
         }
         let offered = self.talk.local().direction;
         let agreed = self.talk.handle_answer(sdp, kind);
-        if let Ok(agreed) = &agreed {
-            // An answer cannot ask for more than was offered; that much stays open.
-            let sends = agreed.theirs.sends() || !offered.receives();
-            let receives = agreed.theirs.receives() || !offered.sends();
-            self.wish = Direction::from_flags(sends, receives);
+        // An answer cannot ask for more than was offered: to a hold it tells nothing of a wish.
+        if let Ok(agreed) = &agreed
+            && offered == Direction::SendRecv
+        {
+            self.wish = agreed.theirs;
         }
         agreed.is_ok()
     }
@@ -346,13 +356,13 @@ impl Live {
     /// What the configuration says of this leg's media.
     pub fn stream_rules(&self, side: Side) -> StreamRules {
         let media = &self.snapshot.config.media;
-        let trunk_side = if self.dial.is_some() { Side::Target } else { Side::Caller };
-        let nets = match side {
-            side if side == trunk_side => {
-                self.trunk.media_nets.iter().map(|n| (n.addr(), n.prefix())).collect()
-            }
-            Side::Caller | Side::Target => Vec::new(),
+        // Of a callback the target is rung first; the caller, by the trunk, once a person is there.
+        let by_trunk = match side {
+            Side::Caller => self.dial.is_none(),
+            Side::Target => self.dial.is_some() && self.machine.is_some(),
         };
+        let nets = self.trunk.media_nets.iter().filter(|_| by_trunk);
+        let nets = nets.map(|net| (net.addr(), net.prefix())).collect();
         // Before the 200 nobody has to send us anything.
         let expects = side == Side::Target
             || matches!(self.caller.state, CallerState::Answered | CallerState::Confirmed);

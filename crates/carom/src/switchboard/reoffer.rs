@@ -8,11 +8,12 @@ use sip_stack::{
     endpoint::{LegId, ReofferMethod},
     message::{Headers, Request},
     offer_answer::AnswerKind,
+    sdp::Direction,
 };
 
 use super::{
     Switchboard,
-    live::{CallNo, Media, Side, TargetState},
+    live::{CallNo, CallerState, Live, Media, Side, TargetState},
 };
 use crate::node::clock::wall_ms;
 
@@ -41,7 +42,7 @@ impl Switchboard {
                     // The answer says what a new offer of ours would.
                     media.reoffer_at = None;
                     self.session_changed(no, side);
-                    self.pass_direction(no, side);
+                    self.align(no, side.other());
                 }
             }
             Err(status) => self.endpoint.refuse_offer(now, leg, status),
@@ -77,21 +78,22 @@ impl Switchboard {
             self.session_changed(no, side);
             if asked {
                 // The peer wanted to say something, and this is it.
-                self.pass_direction(no, side);
+                self.align(no, side.other());
                 if side == Side::Target {
                     let moved = self.has_moved(no);
                     self.tell_if_human(no, &Headers::default(), moved);
                 }
             }
-            return;
-        }
-        media.talk.withdraw();
-        if status == GAVE_WAY {
-            media.reoffer_at = Some(now + AGAIN);
-            self.reschedule(no);
         } else {
+            media.talk.withdraw();
+            if status == GAVE_WAY {
+                media.reoffer_at = Some(now + AGAIN);
+                return self.reschedule(no);
+            }
             call.line.note(wall_ms(), "sip", format!("{side}: our offer was refused ({status})"));
         }
+        // Something else may be wanted since that offer went out.
+        self.align(no, side);
     }
 
     /// Offers again where an earlier try found the leg busy.
@@ -115,21 +117,14 @@ impl Switchboard {
         }
     }
 
-    /// Tells the other leg of an answered forward which way its peer's peer wants media to flow.
-    fn pass_direction(&mut self, no: CallNo, from: Side) {
+    /// Offers a leg what it should be offered by now, unless that is agreed or on its way.
+    pub(super) fn align(&mut self, no: CallNo, side: Side) {
         let Some(call) = self.calls.get_mut(&no) else { return };
-        if !call.target.as_ref().is_some_and(|target| target.state == TargetState::Answered) {
-            return;
-        }
-        let wish = call.media_mut(from).map(|media| media.wish);
-        let to = match from {
-            Side::Caller => Side::Target,
-            Side::Target => Side::Caller,
-        };
-        let (Some(wish), Some(media)) = (wish, call.media_mut(to)) else { return };
-        let ours = &mut media.talk.local_mut().direction;
-        if std::mem::replace(ours, wish) != wish {
-            self.reoffer(no, to);
+        let Some(wish) = wish_for(call, side) else { return };
+        let media = call.media_mut(side).filter(|media| !media.talk.awaits_answer());
+        let Some(media) = media else { return };
+        if std::mem::replace(&mut media.talk.local_mut().direction, wish) != wish {
+            self.reoffer(no, side);
         }
     }
 
@@ -151,4 +146,19 @@ impl Switchboard {
         media.reoffer_at = (!sent).then(|| now + AGAIN);
         self.reschedule(no);
     }
+}
+
+/// Which way media should flow on a leg: as the other one's peer wants it. A hold is its target's: it
+/// holds the caller while that target is heard, and nothing that plays in its place.
+fn wish_for(call: &Live, side: Side) -> Option<Direction> {
+    let target = call.target.as_ref().filter(|target| target.state == TargetState::Answered);
+    let is_up = matches!(call.caller.state, CallerState::Answered | CallerState::Confirmed);
+    let wish = match side {
+        Side::Caller => {
+            let heard = target.filter(|target| !target.quiet);
+            heard.map_or(Direction::SendRecv, |target| target.media.wish)
+        }
+        Side::Target => target.map(|_| call.caller.media.wish)?,
+    };
+    (is_up && !call.over).then_some(wish)
 }
