@@ -294,12 +294,22 @@ impl Call {
         }
     }
 
-    /// Waiting is over without a person.
+    /// Waiting is over without a person. A place in the target's own queue is kept until there is
+    /// something in its stead: a callback that is booked, another target, the end.
     fn give_up_line(&mut self, now: Duration, leave: Leave) {
         let Phase::Waiting(Waiting { visit, .. }) = &self.state.phase else { return };
         let visit = visit.clone();
-        self.state.desk.push(Output::StopPlay);
-        self.leave_line();
+        match self.state.place.as_mut().filter(|place| place.leg == Leg::Up) {
+            Some(place) => {
+                // Who comes back waits as long again.
+                place.since = now;
+                self.state.desk.push(Output::Unbridge);
+            }
+            None => {
+                self.state.desk.push(Output::StopPlay);
+                self.leave_line();
+            }
+        }
         let way = match leave.next {
             Next::WayOut(own) => {
                 self.record_left(now, &visit, 1, leave.exit, leave.note);

@@ -33,8 +33,11 @@ impl Judge<'_> {
     /// What ends the waiting, or interrupts it; that the target is busy does not.
     pub(super) fn wait(&self, call: &Call, step: &Table) -> Vec<Call> {
         let mut after = self.line_fails(call, step);
-        let gives_up = Call { trouble: true, unasked: true, line: None, ..call.clone() };
-        after.push(self.go(&gives_up, step, word(step, "then").or(Some(self.human()))));
+        // Who is in the target's own queue keeps the place there.
+        for line in [None, call.line.clone()] {
+            let gives_up = Call { trouble: true, unasked: true, line, ..call.clone() };
+            after.push(self.go(&gives_up, step, word(step, "then").or(Some(self.human()))));
+        }
         if let (Some(place), Some(offer)) = (&call.line, word(step, "offer"))
             && !place.offered
         {
