@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use carom_blackbox::{
-    CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, call, eventually, media_of,
+    Ask, CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, Wire, call, eventually, header,
+    media_of,
     web::{Crm, Says},
 };
 
@@ -250,6 +251,82 @@ fn ex_09_a_number_is_called_back_so_often_and_its_caller_then_hears_of_none_and_
     assert_eq!(database.number("SELECT COUNT(*) FROM callback"), 1);
     let hits = "SELECT COUNT(*) FROM limit_hit WHERE rule = 'callbacks_per_caller'";
     eventually("the limit is recorded", || (database.number(hits) == 1).then_some(()));
+}
+
+#[test]
+fn who_was_reached_is_not_rung_again_because_the_store_did_not_take_it() {
+    let place = Place::new();
+    let engine = start(&place);
+    book(&place, "+447700900822");
+    let database = Database::of(&place);
+    database.execute(
+        "CREATE TRIGGER no BEFORE UPDATE ON callback WHEN OLD.state = 'calling' AND \
+         (NEW.state = 'done' OR (NEW.state = 'calling' AND NEW.lease_until_ms > 0)) \
+         BEGIN SELECT RAISE(ABORT, 'no'); END",
+    );
+    let (agent, caller) = (Ear::at(place.pbx()), Ear::at(place.carrier()));
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen(&place);
+    let carrier = Scenario::new("pbx-hangs-up", place.carrier()).ear(&caller).pause_ms(500);
+    let carrier = carrier.listen(&place);
+    database.execute("UPDATE callback SET due_ms = 0");
+    carrier.saw("\nACK ");
+    engine.idle();
+    assert_eq!(database.texts("SELECT state FROM callback"), ["calling"]);
+    // As when the lease has lapsed: it is anybody's, this node's too.
+    database.execute("UPDATE callback SET lease_until_ms = 0");
+    eventually("done", || (database.texts("SELECT state FROM callback") == ["done"]).then_some(()));
+    engine.idle();
+    assert_eq!(database.number("SELECT tries FROM callback"), 1);
+    for rung in [pbx.messages(), carrier.messages()] {
+        assert_eq!(rung.matches("\nINVITE sip:").count(), 1, "{rung}");
+    }
+}
+
+#[test]
+fn for_want_of_media_ports_a_callback_is_put_off_and_that_is_no_try() {
+    // For the call that is there, two pairs; and one for the first leg.
+    for ports in ["20000-20003", "20000-20005"] {
+        let place = Place::new();
+        place.beep();
+        let config = CONFIG.replace("trusted    = true", TRUNK).replace("20000-29999", ports);
+        let engine = Engine::start_with(BIN, &place, &config, FLOW);
+        book(&place, "+447700900823");
+        engine.idle();
+        let database = Database::of(&place);
+        let wire = Wire::at(&place, place.carrier());
+        let ask = Ask::new(&place, "INVITE").line("From: <sip:+447700900824@127.0.0.1>;tag=1");
+        let ask = ask.offer(place.carrier());
+        let answer = wire.ask(&ask);
+        let to = header(&answer, "To");
+        wire.send(&ask.within("ACK", "1 ACK", to).text(place.carrier()));
+        database.execute("UPDATE callback SET due_ms = 0");
+        let off = "SELECT COUNT(*) FROM callback WHERE state = 'booked' AND tries = 0 \
+                   AND due_ms > created_ms";
+        eventually("it is put off", || (database.number(off) == 1).then_some(()));
+        let bye = wire.ask(&ask.within("BYE", "2 BYE", to));
+        assert!(bye.starts_with("SIP/2.0 200"), "{ports}: {bye}");
+        engine.idle();
+    }
+}
+
+#[test]
+fn an_agent_whose_media_come_from_another_address_is_heard_by_the_caller() {
+    let place = Place::new();
+    let engine = start(&place);
+    book(&place, "+447700900825");
+    let (agent, caller) = (Ear::at(place.pbx()), Ear::at(place.carrier()));
+    // As behind a NAT: the SDP names another port than the one that speaks.
+    let named = Ear::at(place.pbx());
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&named).listen_once(&place);
+    let carrier = Scenario::new("pbx-hangs-up", place.carrier()).ear(&caller).pause_ms(4_000);
+    let carrier = carrier.listen_once(&place);
+    Database::of(&place).execute("UPDATE callback SET due_ms = 0");
+    carrier.saw("\nACK ");
+    let to_agent: SocketAddr = media_of(&place, &pbx.messages());
+    agent.is_heard_by(to_agent, PCMA, 0x5c, &caller);
+    carrier.succeeds();
+    pbx.succeeds();
+    engine.idle();
 }
 
 fn start(place: &Place) -> Engine {

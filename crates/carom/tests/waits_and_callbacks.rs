@@ -4,7 +4,8 @@
 use std::{path::PathBuf, thread, time::Duration};
 
 use carom_blackbox::{
-    CONFIG, Database, Ear, Engine, PCMA, Place, Run, Scenario, call, eventually, go_on_for, sound,
+    Asterisk, CONFIG, Database, Ear, Engine, PCMA, Place, Run, Scenario, call, eventually,
+    go_on_for, sound,
     twilio::{Does, Twilio},
 };
 
@@ -67,6 +68,18 @@ const TRUNK: &str = r#"trusted    = true
 outbound      = true
 address       = "sip:{carrier}:5060"
 callback_from = "+442079460018""#;
+
+const AMI: &str = r#"
+[source.queue]
+kind          = "ami"
+url           = "ami://{pbx}"
+username      = "carom"
+token         = "file:secret"
+queue         = "service"
+every_seconds = 1
+timeout_ms    = 700
+stale_seconds = 2
+"#;
 
 /// What the queue plays, as A-law: as loud as can be.
 const MUSIC: u8 = 0x2a;
@@ -135,6 +148,41 @@ fn ic_04_the_queue_is_left_when_the_provider_has_taken_the_text_and_not_before()
     });
     line.is_left_once(pbx, 1);
     assert_eq!(line.engine.calls()[0]["end"], "deflected");
+}
+
+#[test]
+fn while_the_manager_is_not_heard_no_callback_puts_an_agent_into_silence_or_counts_as_a_try() {
+    let place = Place::new();
+    let asterisk = Asterisk::start(place.pbx(), "secret");
+    place.beep();
+    place.write("secret", "secret");
+    let flow = FLOW.replace("start          = \"line\"", "start = \"callback\"");
+    let flow = flow.replace("reinvite", "ami");
+    let config = CONFIG.replace("trusted    = true", TRUNK) + AMI;
+    let engine = Engine::start_with(BIN, &place, &config, &flow);
+    let database = Database::of(&place);
+    let line = InLine { engine, database, place };
+    let up = || line.engine.metric(&line.place, "carom_source_up{source=\"queue\"}");
+    eventually("it is heard", || (up() == 1.0).then_some(()));
+    let _ = line.waits("+447700900844", &["1@1s", "1@3s"], 20);
+    let pbx = line.queue(1);
+    let put_off = || {
+        let off = "SELECT COUNT(*) FROM callback WHERE state = 'booked' AND tries = 0 \
+                   AND due_ms > created_ms";
+        eventually("it is put off", || (line.database.number(off) == 1).then_some(()));
+    };
+    // It is lost while the queue is waited in: nobody would know of a person.
+    line.database.execute("UPDATE callback SET due_ms = 0");
+    pbx.saw("\nACK ");
+    asterisk.goes_dead(true);
+    asterisk.restarts();
+    put_off();
+    line.is_left_once(pbx, 1);
+    line.engine.idle();
+    // And as long as it is lost the queue is not even rung: nobody is there, which would be a try.
+    line.database.execute("UPDATE callback SET due_ms = 0");
+    put_off();
+    line.engine.idle();
 }
 
 /// A line whose callers wait at the PBX.

@@ -1,6 +1,10 @@
 //! Callbacks that are due are dialled, whichever node has time; and what the CLI asks of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use deflect_actions::{
@@ -9,7 +13,7 @@ use deflect_actions::{
 };
 use ivr_runtime::{
     flow::model::{Deliver, Does, Step},
-    hours::{Hours, openings},
+    hours::{Hours, OneOff, openings},
 };
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,6 +39,38 @@ const AT_ONCE: usize = 10;
 const BACKOFF_MS: i64 = 5 * 60_000;
 /// What this node can't take on is offered again after this, ms.
 const LATER_MS: i64 = 30_000;
+/// One whose target has no opening that is near is looked at again after this at the latest, ms: the
+/// operator may have opened by then.
+const DAY_MS: i64 = 86_400_000;
+/// A store that does not take that a callback is done is asked again after this.
+const DONE_AGAIN: Duration = Duration::from_secs(2);
+
+/// Callbacks whose caller was reached by this node, which the store has yet to learn: they are not
+/// made again.
+#[derive(Debug, Clone, Default)]
+struct Reached(Arc<Mutex<HashSet<String>>>);
+
+impl Reached {
+    fn has(&self, id: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// Tells the store until it has taken it, and keeps the lease meanwhile.
+    async fn done(&self, store: &Store, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        loop {
+            match tokio::time::timeout(RENEW, store.callback_done(id)).await {
+                Ok(Ok(())) => break,
+                Ok(Err(error)) => tracing::warn!(%error, callback = id, "callback: done, not told"),
+                Err(_) => tracing::warn!(callback = id, "callback: done, not told in time"),
+            }
+            // If it is lost, what another node has begun ends once the store has learnt.
+            let _ = tokio::time::timeout(RENEW, store.renew_callback(id, LEASE_MS)).await;
+            tokio::time::sleep(DONE_AGAIN).await;
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
 
 /// Dials what is due until the node is not ready any more.
 pub(super) async fn dial_due(
@@ -44,6 +80,7 @@ pub(super) async fn dial_due(
     ready: watch::Receiver<bool>,
 ) {
     let at_once = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+    let reached = Reached::default();
     let mut every = tokio::time::interval(LOOK);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -64,11 +101,11 @@ pub(super) async fn dial_due(
         };
         for due in due {
             let Ok(permit) = Arc::clone(&at_once).try_acquire_owned() else { break };
-            let (services, asks) = (services.clone(), asks.clone());
+            let (services, asks, reached) = (services.clone(), asks.clone(), reached.clone());
             let snapshot = snapshot.load_full();
             tokio::spawn(async move {
                 let id = due.callback_id.clone();
-                if let Err(error) = dial(&services, &snapshot, &asks, due).await {
+                if let Err(error) = dial(&services, &snapshot, &asks, &reached, due).await {
                     tracing::warn!(%error, callback = id, "callback: the store fails");
                 }
                 drop(permit);
@@ -87,24 +124,27 @@ async fn dial(
     services: &Services,
     snapshot: &Snapshot,
     asks: &mpsc::WeakSender<Ask>,
+    reached: &Reached,
     due: CallbackDue,
 ) -> Result<(), StoreError> {
     let (store, id) = (&services.store, due.callback_id.clone());
-    let opening = |after_ms: i64| {
-        let at_ms = wall_ms() + after_ms;
+    if reached.has(&id) {
+        return store.callback_done(&id).await;
+    }
+    let not_before = |at_ms: i64| {
         let one_offs = one_offs(services.marks().as_deref());
-        let next = openings(hours(snapshot, &due), at_ms, &due.called, &one_offs);
-        next.first().map_or(at_ms + LATER_MS, |opening| opening.from_ms)
+        open_from(hours(snapshot, &due), at_ms, &due.called, &one_offs)
     };
-    let is_open = opening(0) <= wall_ms() + 2 * 60_000;
-    if !is_open {
-        return store.put_callback_off(&id, opening(0), false).await;
+    let now = wall_ms();
+    let open = not_before(now);
+    if open > now {
+        return store.put_callback_off(&id, open, false).await;
     }
     if !store.callback_calling(&id, LEASE_MS).await? {
         return Ok(()); // another node has it
     }
     if let Some(deliver) = deliver(snapshot, &due) {
-        return tell(store, snapshot, deliver, &due).await;
+        return tell(store, snapshot, deliver, reached, &due).await;
     }
     let (reply, dialled) = oneshot::channel();
     if let Some(asks) = asks.upgrade() {
@@ -113,15 +153,32 @@ async fn dial(
     let came = hold_on(store, asks, &id, dialled).await;
     metrics::counter!("carom_callbacks_total", "outcome" => word(came)).increment(1);
     match came {
-        Dialled::Reached => store.callback_done(&id).await,
+        Dialled::Reached => {
+            reached.done(store, &id).await;
+            Ok(())
+        }
         Dialled::Later => store.put_callback_off(&id, wall_ms() + LATER_MS, true).await,
         Dialled::NotReached => {
             let tries = u32::try_from(due.tries).unwrap_or(0).min(5);
-            let again = store.callback_again(&id, opening(BACKOFF_MS * 3_i64.pow(tries))).await?;
+            let next = not_before(wall_ms() + BACKOFF_MS * 3_i64.pow(tries));
+            let again = store.callback_again(&id, next).await?;
             tracing::info!(callback = id, again, "callback: not reached");
             Ok(())
         }
     }
+}
+
+/// The first moment from `at_ms` on at which its target may be rung, ms UTC: hours that are not known
+/// are open.
+fn open_from(hours: Option<&Hours>, at_ms: i64, called: &str, one_offs: &[OneOff]) -> i64 {
+    let Some(hours) = hours else { return at_ms };
+    if hours.is_open(at_ms, called, one_offs) != Some(false) {
+        return at_ms;
+    }
+    let next = openings(Some(hours), at_ms, called, one_offs);
+    let next = next.first().map(|opening| opening.from_ms);
+    let change = || hours.next_change(at_ms, called, one_offs);
+    next.unwrap_or_else(|| change().map_or(at_ms + DAY_MS, |change| change.min(at_ms + DAY_MS)))
 }
 
 /// The system that calls in our place, as the flow is served now.
@@ -140,6 +197,7 @@ async fn tell(
     store: &Store,
     snapshot: &Snapshot,
     deliver: &Deliver,
+    reached: &Reached,
     due: &CallbackDue,
 ) -> Result<(), StoreError> {
     let id = &due.callback_id;
@@ -169,7 +227,10 @@ async fn tell(
     let outcome = if told.is_ok() { "delivered" } else { "not_delivered" };
     metrics::counter!("carom_callbacks_total", "outcome" => outcome).increment(1);
     match told {
-        Ok(()) => store.callback_done(id).await,
+        Ok(()) => {
+            reached.done(store, id).await;
+            Ok(())
+        }
         Err(why) => {
             let again = store.callback_again(id, wall_ms() + hooks::again_ms(due.tries)).await?;
             tracing::warn!(callback = id, why, again, "callback: its system did not take it");
@@ -256,5 +317,62 @@ impl Desk {
             }
             Err(error) => Reply::Error(format!("not recorded: {error}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ivr_runtime::hours::{Schedule, Week, parse_spans};
+
+    use super::*;
+
+    const LINE: &str = "+442079460018";
+    const MINUTE_MS: i64 = 60_000;
+    /// A Monday, 00:00.
+    const MONDAY: i64 = 1_800_230_400_000;
+
+    #[test]
+    fn dp_06_a_callback_that_is_due_is_made_until_its_target_closes() {
+        let hours = hours_of("09:00-17:00");
+        let from = |at_ms| open_from(Some(&hours), at_ms, LINE, &[]);
+        let (nine, five) = (MONDAY + 9 * 60 * MINUTE_MS, MONDAY + 17 * 60 * MINUTE_MS);
+        for at_ms in [nine, five - 2 * MINUTE_MS, five - 1] {
+            assert_eq!(from(at_ms), at_ms, "{} ms before it closes", five - at_ms);
+        }
+        assert_eq!(from(five), nine + DAY_MS);
+        assert_eq!(from(nine - 10 * MINUTE_MS), nine);
+        assert_eq!(open_from(None, five, LINE, &[]), five, "no hours, always open");
+    }
+
+    #[test]
+    fn dp_06_a_target_that_is_closed_for_weeks_is_not_rung_as_if_it_were_open() {
+        let mut hours = hours_of("09:00-17:00");
+        let closed = |until_ms| OneOff {
+            hours: "desk".into(),
+            open: false,
+            from_ms: 0,
+            until_ms,
+            because: String::new(),
+        };
+        let noon = MONDAY + 12 * 60 * MINUTE_MS;
+        for until_ms in [noon + 30 * DAY_MS, i64::MAX] {
+            let from = open_from(Some(&hours), noon, LINE, &[closed(until_ms)]);
+            assert_eq!(from, noon + DAY_MS, "looked at again the next day");
+        }
+        let soon = noon + 15 * DAY_MS;
+        assert_eq!(
+            open_from(Some(&hours), soon - MINUTE_MS, LINE, &[closed(soon)]),
+            soon + MINUTE_MS
+        );
+        hours.schedule = Schedule::ByCalledNumber(BTreeMap::new());
+        assert_eq!(open_from(Some(&hours), noon, LINE, &[]), noon, "no hours for the number");
+    }
+
+    fn hours_of(day: &str) -> Hours {
+        let days = std::array::from_fn(|_| parse_spans(day).unwrap());
+        let week = Week { zone: "UTC".into(), days, holidays: Default::default() };
+        Hours { name: "desk".into(), schedule: Schedule::Week(week) }
     }
 }

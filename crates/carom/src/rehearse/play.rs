@@ -203,7 +203,7 @@ fn world(test: &Test) -> Obedient {
     let next = (test.callback == CallbackIs::Next).then(|| (None, "15:30".to_owned()));
     let slot = Some(match test.callback {
         CallbackIs::Full => CallbackOutcome::Full,
-        _ => CallbackOutcome::Free(FreeSlot { until_ms: i64::MAX, next }),
+        _ => CallbackOutcome::Free(FreeSlot { from_ms: 0, until_ms: i64::MAX, next }),
     });
     let voice = match test.voicemail {
         VoicemailIs::Kept => Some(VoiceOutcome::Kept { length_ms: 12_000 }),

@@ -66,9 +66,7 @@ impl Switchboard {
         let asked = tokio::spawn(async move {
             let now = wall_ms();
             order.room = calendar.room(now, marks.as_deref());
-            if let Some(before_ms) = request.before_ms {
-                order.room.slots.retain(|slot| slot.from_ms < before_ms);
-            }
+            order.room.slots = offered(order.room.slots, request.from_ms, request.before_ms);
             let booked = store.book_callback(&order).await;
             let outcome = match booked {
                 Ok(CallbackBooked::Due(due)) => {
@@ -227,7 +225,7 @@ impl Calendar {
                 None => day_and_time(now, due, &self.flow.hours, &self.called, &self.country),
             }
         });
-        Ok(CallbackOutcome::Free(FreeSlot { until_ms: slot.until_ms, next }))
+        Ok(CallbackOutcome::Free(FreeSlot { from_ms: slot.from_ms, until_ms: slot.until_ms, next }))
     }
 }
 
@@ -251,6 +249,15 @@ pub fn slots(
 ) -> Vec<Slot> {
     let found = openings(hours, from_ms, called, &super::facts::one_offs(marks)).into_iter();
     found.map(|one| Slot { from_ms: one.from_ms, until_ms: one.until_ms }).collect()
+}
+
+/// Of these, what the caller has agreed to: from the time that was told, if one was, to the end of what
+/// was offered.
+fn offered(slots: Vec<Slot>, from_ms: Option<i64>, before_ms: Option<i64>) -> Vec<Slot> {
+    let from_ms = from_ms.unwrap_or(i64::MIN);
+    let before_ms = before_ms.unwrap_or(i64::MAX);
+    let in_time = slots.into_iter().filter(|s| s.until_ms > from_ms && s.from_ms < before_ms);
+    in_time.map(|slot| Slot { from_ms: slot.from_ms.max(from_ms), ..slot }).collect()
 }
 
 /// Those that last until the caller has said yes.
@@ -287,9 +294,24 @@ mod tests {
             let offered = to_offer(None, now_ms, LINE, None)[0];
             for talk_ms in [0, 12_000, 60_000, 119_000] {
                 let free = slots(None, now_ms + talk_ms, LINE, None);
-                let found = free.iter().any(|slot| slot.from_ms < offered.until_ms);
-                assert!(found, "offered at {now_ms}, accepted after {talk_ms} ms");
+                let found = super::offered(free, None, Some(offered.until_ms));
+                assert!(!found.is_empty(), "offered at {now_ms}, accepted after {talk_ms} ms");
             }
         }
+    }
+
+    /// What came free before it meanwhile is at another time than the caller was told.
+    #[test]
+    fn dp_06_a_time_that_was_told_is_booked_or_none() {
+        let now_ms = 1_800_000_000_000 + 17 * 60_000;
+        let told = to_offer(None, now_ms, LINE, None)[2];
+        for talk_ms in [0, 12_000, 119_000] {
+            let free = slots(None, now_ms + talk_ms, LINE, None);
+            let agreed = offered(free, Some(told.from_ms), Some(told.until_ms));
+            assert_eq!(agreed, [told], "accepted after {talk_ms} ms");
+        }
+        // The operator has opened earlier meanwhile: the hour that was told begins as told.
+        let opened = Slot { from_ms: told.from_ms - 60_000, ..told };
+        assert_eq!(offered(vec![opened], Some(told.from_ms), Some(told.until_ms)), [told]);
     }
 }

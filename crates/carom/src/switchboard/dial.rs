@@ -94,9 +94,19 @@ impl Switchboard {
             let _ = reply.send(Dialled::Later);
             return;
         }
-        match self.prepare_dial(&snapshot, &due, reply) {
-            Some(no) => self.forward(no, TargetId(0), true),
-            None => tracing::error!(callback = due.callback_id, "no way to make this callback"),
+        match self.prepare_dial(&snapshot, &due) {
+            Ok(no) => {
+                if let Some(dial) = self.calls.get_mut(&no).and_then(|call| call.dial.as_mut()) {
+                    dial.reply = Some(reply);
+                }
+                self.forward(no, TargetId(0), true);
+            }
+            Err(why) => {
+                if why == Dialled::NotReached {
+                    tracing::error!(callback = due.callback_id, "no way to make this callback");
+                }
+                let _ = reply.send(why);
+            }
         }
     }
 
@@ -104,11 +114,14 @@ impl Switchboard {
         &mut self,
         snapshot: &Arc<Snapshot>,
         due: &CallbackDue,
-        reply: oneshot::Sender<Dialled>,
-    ) -> Option<CallNo> {
-        let flow = snapshot.flows.iter().find(|flow| flow.name == due.flow)?;
-        let agent = flow.targets.iter().find(|target| target.name == due.target)?;
-        let (trunk, outbound) = trunk_for(snapshot, due)?;
+    ) -> Result<CallNo, Dialled> {
+        let none = Dialled::NotReached;
+        let flow = snapshot.flows.iter().find(|flow| flow.name == due.flow).ok_or(none)?;
+        let agent = flow.targets.iter().find(|target| target.name == due.target).ok_or(none)?;
+        if !is_person(agent) && self.services.sources.misses(&agent.human_signal) {
+            return Err(Dialled::Later); // nobody would tell us that a person is there
+        }
+        let (trunk, outbound) = trunk_for(snapshot, due).ok_or(none)?;
         let called = with_user(&outbound.address, due.number.as_str());
         let shown = |number: &str| invite(&with_user(&outbound.address, number), &called);
         let flow = Arc::new(flow_of(flow, agent, trunk, &called, due.language.as_deref()));
@@ -122,10 +135,11 @@ impl Switchboard {
             emergency: false,
             attestation: "none",
         };
-        let to_agent = shown(due.number.as_str())?;
+        let to_agent = shown(due.number.as_str()).ok_or(none)?;
+        let to_caller = shown(&outbound.callback_from).ok_or(none)?;
         let no = CallNo(self.next_call);
         self.next_call += 1;
-        let media = self.reserve(no, Side::Caller, None)?;
+        let media = self.reserve(no, Side::Caller, None).ok_or(Dialled::Later)?;
         let mut ledger = Ledger::open(trunk, &flow, &who, &to_agent, snapshot, &self.services);
         ledger.origin = "callback";
         let mut line = TimeLine::default();
@@ -137,11 +151,11 @@ impl Switchboard {
         });
         let dial = Dial {
             callback_id: due.callback_id.clone(),
-            invite: shown(&outbound.callback_from)?,
+            invite: to_caller,
             facts: facts(&ledger, &due.number, trunk),
             until: None,
             login,
-            reply: Some(reply),
+            reply: None,
         };
         let call = Live {
             call_id: ledger.call_id.clone(),
@@ -171,7 +185,7 @@ impl Switchboard {
             snapshot: Arc::clone(snapshot),
         };
         self.calls.insert(no, call);
-        Some(no)
+        Ok(no)
     }
 
     /// News of the target that is rung first; nothing else is told to a call without a machine.
@@ -179,10 +193,7 @@ impl Switchboard {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&no) else { return };
         let (Some(dial), Input::Target(outcome)) = (call.dial.as_mut(), input) else { return };
-        let is_person = call.flow.targets.first().is_some_and(|target| {
-            target.answered_means == AnsweredMeans::Human
-                || target.human_signal == HumanSignal::Answer
-        });
+        let is_person = call.flow.targets.first().is_some_and(is_person);
         match outcome {
             &TargetOutcome::Answered { human } if human || is_person => self.agent_is_there(no),
             TargetOutcome::Answered { .. } => {
@@ -195,8 +206,12 @@ impl Switchboard {
             | TargetOutcome::Failed { .. }
             | TargetOutcome::HandedOver { .. }
             | TargetOutcome::Ended { .. } => self.dial_failed(no),
-            // One that tells too late, or never, is waited for as any other.
-            TargetOutcome::Ringing | TargetOutcome::SignalLost => {}
+            TargetOutcome::SignalLost => {
+                // A person would hear nothing, and nobody would know.
+                dial.tell(Dialled::Later);
+                self.dial_failed(no);
+            }
+            TargetOutcome::Ringing => {}
         }
     }
 
@@ -217,6 +232,10 @@ impl Switchboard {
         self.sessions.insert(agent, no, Side::Caller);
         self.sessions.insert(spare, no, Side::Target);
         self.start_machine(no, facts);
+        // Until then it was the target's, and the trunk's networks were not its own.
+        if self.calls.get(&no).is_some_and(|call| !call.closing) {
+            self.configure(no, Side::Caller);
+        }
         self.reschedule(no);
     }
 
@@ -258,6 +277,11 @@ impl Switchboard {
             false => self.end_caller(no, "SIP;cause=503;text=\"Taken over\""),
         }
     }
+}
+
+/// Whether somebody is there as soon as it answers.
+fn is_person(target: &Target) -> bool {
+    target.answered_means == AnsweredMeans::Human || target.human_signal == HumanSignal::Answer
 }
 
 /// The trunk that the caller came by, if it carries callbacks; else one of the number's country,
@@ -350,6 +374,8 @@ fn flow_of(
         human: TargetId(1),
         fallback: None,
         holdout_percent: 0,
+        // Whoever is called back calls nobody, and the person rung first least of all.
+        emergency_notice: false,
         steps: vec![
             say("callback", "callback-agent", Go::Target(TargetId(1))),
             say("nobody", "callback-nobody", Go::HangUp),

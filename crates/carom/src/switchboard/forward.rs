@@ -17,6 +17,7 @@ use sip_stack::{
 
 use super::{
     Switchboard,
+    dial::Dialled,
     feature::Pressed,
     hunt::{Act, Ending, Hunt},
     live::{CallNo, CallerState, Live, Media, Side, TargetLeg, TargetState},
@@ -77,6 +78,8 @@ impl Switchboard {
             None => match self.reserve(no, Side::Target, Some(near)) {
                 Some(media) => media,
                 None => {
+                    // Of a callback that was no try: nobody was rung.
+                    self.tell_dialler(no, Dialled::Later);
                     return self.tell(no, Input::Target(TargetOutcome::Failed { status: None }));
                 }
             },

@@ -123,6 +123,9 @@ pub enum CallbackOutcome {
 /// The first time that has room for a callback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FreeSlot {
+    /// It begins then, ms UTC.
+    #[serde(default)]
+    pub from_ms: i64,
     /// It ends then, ms UTC.
     pub until_ms: i64,
     /// Where those before it are full: the day, `YYYY-MM-DD`, where it is not today, and the time
@@ -383,6 +386,8 @@ pub struct CallbackRequest {
     pub per_hour: Option<u32>,
     /// How often it is tried.
     pub tries: u8,
+    /// It is due from then on, ms UTC, where the caller was told a time.
+    pub from_ms: Option<i64>,
     /// It is due before that, ms UTC: the end of the time that the caller was offered.
     pub before_ms: Option<i64>,
 }

@@ -288,7 +288,7 @@ impl Random {
     fn free(&mut self) -> CallbackOutcome {
         let day = self.rng.percent(50).then(|| "2026-11-30".to_owned());
         let next = self.rng.percent(30).then(|| (day, "09:10".to_owned()));
-        CallbackOutcome::Free(FreeSlot { until_ms: i64::MAX, next })
+        CallbackOutcome::Free(FreeSlot { from_ms: 0, until_ms: i64::MAX, next })
     }
 
     /// It is booked, full, taken, refused, fails, or nothing is heard of it.

@@ -100,7 +100,11 @@ impl Default for Obedient {
             agents: BTreeMap::new(),
             voice: Some(VoiceOutcome::Kept { length_ms: 12_000 }),
             speaks: Duration::from_secs(12),
-            slot: Some(CallbackOutcome::Free(FreeSlot { until_ms: i64::MAX, next: None })),
+            slot: Some(CallbackOutcome::Free(FreeSlot {
+                from_ms: 0,
+                until_ms: i64::MAX,
+                next: None,
+            })),
             callback: Some(CallbackOutcome::Booked { day: None, time: Some("15:30".into()) }),
             unanswered: Vec::new(),
             missing_prompts: Vec::new(),

@@ -40,7 +40,9 @@ pub(crate) struct Booking {
     tries: u8,
     /// Which booking of the call it is; 0: none yet.
     booking: u32,
-    /// The end of the slot that is offered, ms UTC.
+    /// The beginning of the slot that is offered, where it was told, ms UTC.
+    from_ms: Option<i64>,
+    /// Its end.
     before_ms: Option<i64>,
     stage: Stage,
 }
@@ -112,7 +114,7 @@ impl Booking {
             return Err(failed(callback, why));
         }
         let stage = Stage::Finding { until: context.now + FIND_WITHIN };
-        let finding = Self { tries: 1, booking: 0, before_ms: None, stage };
+        let finding = Self { tries: 1, booking: 0, from_ms: None, before_ms: None, stage };
         let request = finding.request(step, callback, context);
         context.desk.push(Output::FindSlot(request));
         Ok(finding)
@@ -121,7 +123,7 @@ impl Booking {
     /// There is room.
     pub fn begin(callback: &Callback, context: &mut Context<'_>) -> Self {
         let stage = Stage::Finding { until: context.now };
-        let mut offering = Self { tries: 1, booking: 0, before_ms: None, stage };
+        let mut offering = Self { tries: 1, booking: 0, from_ms: None, before_ms: None, stage };
         if let Some(free) = context.progress.slot.take() {
             offering.offer(callback, context, free);
         }
@@ -129,6 +131,7 @@ impl Booking {
     }
 
     fn offer(&mut self, callback: &Callback, context: &mut Context<'_>, free: FreeSlot) {
+        self.from_ms = free.next.is_some().then_some(free.from_ms);
         self.before_ms = Some(free.until_ms);
         let (day, time) = free.next.clone().unwrap_or_default();
         context.facts.learn(DAY, &day.unwrap_or_default(), false);
@@ -312,6 +315,7 @@ impl Booking {
             target: callback.target.unwrap_or(context.flow.human),
             per_hour: callback.per_hour,
             tries: callback.max_tries(),
+            from_ms: self.from_ms,
             before_ms: self.before_ms,
         }
     }

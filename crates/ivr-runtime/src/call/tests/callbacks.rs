@@ -52,6 +52,7 @@ fn ex_09_a_booked_callback_is_no_deflection() {
     phone.press('1').wait(1);
     let request = booked(&phone)[0];
     assert_eq!((request.booking, request.per_hour, request.tries), (1, Some(30), 3));
+    assert_eq!(request.from_ms, None, "no time was told: the sooner the better");
     assert!(phone.heard().contains(&"callback-booked"));
     phone.wait(60);
     assert_eq!(phone.end(), BOOKED);
@@ -206,7 +207,7 @@ fn dp_06_where_all_is_full_or_nobody_knows_the_option_is_not_spoken_and_no_call_
 fn dp_06_where_the_first_times_are_full_the_next_is_offered_and_taken_by_key_or_left() {
     let next = |time: &str| {
         let next = Some((Some("2026-01-05".to_owned()), time.to_owned()));
-        CallbackOutcome::Free(FreeSlot { until_ms: 9_000, next })
+        CallbackOutcome::Free(FreeSlot { from_ms: 6_000, until_ms: 9_000, next })
     };
     let offered = |time: &str| Obedient { slot: Some(next(time)), ..Obedient::default() };
     let told = "callback-next f-weekday-1 f-the f-ord-5 f-month-1 f-9 f-oh f-5 f-morning callback";
@@ -225,7 +226,10 @@ fn dp_06_where_the_first_times_are_full_the_next_is_offered_and_taken_by_key_or_
     let mut phone = Phone::call_with(draft, british(), world);
     phone.wait(2).press('1').wait(60);
     assert_eq!(booked(&phone).len(), 1);
-    assert_eq!(booked(&phone)[0].before_ms, Some(9_000));
+    assert_eq!(
+        (booked(&phone)[0].from_ms, booked(&phone)[0].before_ms),
+        (Some(6_000), Some(9_000))
+    );
     let times = phone.heard().into_iter().filter(|name| *name == "callback-next").count();
     assert_eq!(times, 2, "{:?}", phone.heard());
     assert!(!phone.heard().contains(&"callback-booked"), "{:?}", phone.heard());
