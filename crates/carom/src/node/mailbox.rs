@@ -10,6 +10,7 @@ use std::{
 };
 
 use deflect_actions::store::{Store, StoreError, VoicemailLeft};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 /// Samples a second of what is recorded.
@@ -70,7 +71,8 @@ impl Mailbox {
     }
 
     /// Keeps a message, on the disk and in the store, or nothing of it; webhooks fetch its sound at
-    /// `public_url`.
+    /// `public_url`. `knows` tells, after an error, whether the caller was there to hear of it: then a
+    /// message without a row goes, else its row is kept once the store takes it.
     ///
     /// # Errors
     /// It can't be kept, or not in time: then it is kept late, as a whole, or not at all.
@@ -80,6 +82,7 @@ impl Mailbox {
         step: &str,
         samples: Vec<i16>,
         public_url: Option<&str>,
+        knows: oneshot::Receiver<bool>,
     ) -> Result<VoicemailLeft, NotKept> {
         let voicemail_id = Uuid::now_v7().to_string();
         let file = self.folder.join(format!("{voicemail_id}.wav"));
@@ -93,20 +96,20 @@ impl Mailbox {
             length_ms: i64::try_from(samples.len()).unwrap_or(i64::MAX) / i64::from(RATE / 1_000),
         };
         // It goes on by itself where the caller can't wait: what is begun becomes whole, or nothing.
-        let keeping = tokio::spawn(self.clone().keep_whole(left.clone(), file, samples));
+        let keeping = tokio::spawn(self.clone().keep_whole(left.clone(), file, samples, knows));
         match tokio::time::timeout(self.within, keeping).await {
             Err(_) => Err(NotKept::Slow),
             Ok(kept) => kept.map_err(io::Error::other)?.map(|()| left),
         }
     }
 
-    /// Writes the sound, then the row that names it. A sound whose row the store has not taken goes;
-    /// one of which that is not known stays until it is.
+    /// Writes the sound, then the row that names it.
     async fn keep_whole(
         self,
         left: VoicemailLeft,
         file: PathBuf,
         samples: Vec<i16>,
+        knows: oneshot::Receiver<bool>,
     ) -> Result<(), NotKept> {
         let to = file.clone();
         let written = tokio::task::spawn_blocking(move || write(&to, &samples)).await;
@@ -117,26 +120,36 @@ impl Mailbox {
                 Ok(())
             }
             Err(error) => {
-                tokio::spawn(self.settle(left.voicemail_id, file));
+                tokio::spawn(self.settle(left, file, knows));
                 Err(error.into())
             }
         }
     }
 
-    /// The store has failed: asks it, until it answers, whether it has taken the row all the same.
-    async fn settle(self, voicemail_id: String, file: PathBuf) {
+    /// The store has failed: asks it, until it answers, whether it has taken the row all the same. If
+    /// not, the sound of a caller who knows goes, and the row of any other is kept late.
+    async fn settle(self, left: VoicemailLeft, file: PathBuf, knows: oneshot::Receiver<bool>) {
+        let caller_knows = knows.await.unwrap_or(false);
         loop {
             // A commit that was on its way may still arrive.
             tokio::time::sleep(self.settle_after).await;
-            match self.store.voicemail(&voicemail_id).await {
+            match self.store.voicemail(&left.voicemail_id).await {
                 Ok(Some(_)) => return,
-                Ok(None) => {
+                Ok(None) if caller_knows => {
                     let gone = tokio::task::spawn_blocking(move || remove(&file)).await;
                     if let Ok(Err(error)) = gone {
                         tracing::warn!(%error, "voicemail: a sound without a row stays for now");
                     }
                     return;
                 }
+                Ok(None) if !file.exists() => return, // past its time
+                Ok(None) => match self.store.keep_voicemail(&left).await {
+                    Ok(()) => {
+                        metrics::counter!("carom_voicemails_total").increment(1);
+                        return;
+                    }
+                    Err(error) => tracing::debug!(%error, "voicemail: its row is not taken yet"),
+                },
                 Err(error) => tracing::debug!(%error, "voicemail: the store does not tell yet"),
             }
         }
@@ -182,7 +195,9 @@ fn write(file: &Path, samples: &[i16]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let part = file.with_extension("part");
-    let written = write_part(&part, samples).and_then(|()| fs::rename(&part, file));
+    // The name is on the disk once its folder is.
+    let named = || fs::rename(&part, file).and_then(|()| fs::File::open(folder)?.sync_all());
+    let written = write_part(&part, samples).and_then(|()| named());
     if written.is_err() {
         let _ = fs::remove_file(&part);
     }
@@ -278,7 +293,8 @@ mod tests {
         let url = format!("sqlite:{}", folder.path().join("carom.db").display());
         let mut other = SqliteConnection::connect(&url).await.unwrap();
         sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
-        let kept = mailbox.keep("call", "night", vec![1; 8_000], None).await;
+        let (_knows, told) = oneshot::channel();
+        let kept = mailbox.keep("call", "night", vec![1; 8_000], None, told).await;
         assert!(matches!(kept, Err(NotKept::Slow)), "{kept:?}");
         sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
         for _ in 0..100 {
@@ -293,17 +309,25 @@ mod tests {
         assert_eq!(sounds(folder.path()), 1);
     }
 
-    #[tokio::test]
-    async fn ex_27_a_sound_whose_row_the_store_does_not_take_goes() {
-        let folder = tempfile::tempdir().unwrap();
-        let mailbox = mailbox(folder.path()).await;
-        let url = format!("sqlite:{}", folder.path().join("carom.db").display());
+    /// The store takes no row, and the caller knows of it or is gone; returns the way to the store.
+    async fn refused(folder: &Path, mailbox: &Mailbox, knows: bool) -> SqliteConnection {
+        let url = format!("sqlite:{}", folder.join("carom.db").display());
         let mut other = SqliteConnection::connect(&url).await.unwrap();
         let refuse = "CREATE TRIGGER no BEFORE INSERT ON voicemail \
                       BEGIN SELECT RAISE(ABORT, 'no'); END";
         sqlx::query(refuse).execute(&mut other).await.unwrap();
-        let kept = mailbox.keep("call", "night", vec![1; 8_000], None).await;
+        let (tell, told) = oneshot::channel();
+        let kept = mailbox.keep("call", "night", vec![1; 8_000], None, told).await;
         assert!(matches!(kept, Err(NotKept::Store(_) | NotKept::Slow)), "{kept:?}");
+        tell.send(knows).unwrap();
+        other
+    }
+
+    #[tokio::test]
+    async fn ex_27_a_sound_whose_row_the_store_does_not_take_goes_if_its_caller_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let mailbox = mailbox(folder.path()).await;
+        let _refused = refused(folder.path(), &mailbox, true).await;
         for _ in 0..100 {
             if sounds(folder.path()) == 0 {
                 return;
@@ -311,5 +335,24 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the sound is still there");
+    }
+
+    #[tokio::test]
+    async fn ex_27_the_message_of_a_caller_who_has_hung_up_waits_for_a_store_that_falters() {
+        let folder = tempfile::tempdir().unwrap();
+        let mailbox = mailbox(folder.path()).await;
+        let mut other = refused(folder.path(), &mailbox, false).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        assert_eq!(sounds(folder.path()), 1, "it waits");
+        sqlx::query("DROP TRIGGER no").execute(&mut other).await.unwrap();
+        for _ in 0..100 {
+            let rows = mailbox.store.voicemails(9).await.unwrap();
+            if let [row] = rows.as_slice() {
+                assert!(Path::new(row.file.as_ref().unwrap()).exists());
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("its row never came");
     }
 }

@@ -18,11 +18,12 @@ use deflect_actions::{
     web::Web,
 };
 use ivr_runtime::{
-    call::{CallbackOutcome, Facts, Input, TextOutcome, TextRequest},
+    call::{CallbackOutcome, Facts, Input, TextOutcome, TextRequest, VoiceOutcome},
     flow::way::{AUTO, Way},
 };
 use message_text::{E164, NumberProblem};
 use sip_stack::Uri;
+use tokio::sync::oneshot;
 
 use super::{Switchboard, frame::Frame, links, live::CallNo};
 use crate::node::{LinkHealth, Mailbox, Sources, clock::wall_ms, rating};
@@ -77,6 +78,8 @@ pub enum Done {
     Facts(CallNo, Box<Facts>),
     /// An input for the call machine.
     Input(CallNo, Input),
+    /// What became of a message that was left, and who wants to know whether the caller hears of it.
+    Voice(CallNo, VoiceOutcome, oneshot::Sender<bool>),
     /// What became of a booking, by its number.
     Booked(CallNo, u32, CallbackOutcome),
     /// The address of a target's URI, for an OPTIONS.
@@ -129,6 +132,10 @@ impl Switchboard {
             }
             Done::Input(no, input) => {
                 self.tell(no, input);
+                no
+            }
+            Done::Voice(no, outcome, knows) => {
+                self.voice_done(no, outcome, knows);
                 no
             }
             Done::Booked(no, number, outcome) => {

@@ -2,10 +2,11 @@
 
 use ivr_runtime::call::{Input, VoiceOutcome};
 use rtp_media::{session::SessionId, worker::Command};
+use tokio::sync::oneshot;
 
 use super::{
     Switchboard,
-    live::{CallNo, Side},
+    live::{CallNo, CallerState, Side},
     tasks::Done,
 };
 use crate::node::clock::wall_ms;
@@ -48,8 +49,9 @@ impl Switchboard {
         let public_url = call.snapshot.config.http.public_url.clone();
         let (mailbox, done) = (self.services.mailbox.clone(), self.done.clone());
         tokio::spawn(async move {
-            let outcome = match mailbox.keep(&call_id, &step, samples, public_url.as_deref()).await
-            {
+            let (knows, told) = oneshot::channel();
+            let url = public_url.as_deref();
+            let outcome = match mailbox.keep(&call_id, &step, samples, url, told).await {
                 Ok(left) => VoiceOutcome::Kept {
                     length_ms: u32::try_from(left.length_ms).unwrap_or(u32::MAX),
                 },
@@ -58,7 +60,7 @@ impl Switchboard {
                     VoiceOutcome::Failed { why: why.word().to_owned() }
                 }
             };
-            let _ = done.send(Done::Input(no, Input::Voice(outcome)));
+            let _ = done.send(Done::Voice(no, outcome, knows));
         });
         if !stopped {
             self.tell(no, Input::VoiceOver);
@@ -66,5 +68,18 @@ impl Switchboard {
         if let Some(call) = self.calls.get_mut(&no) {
             call.line.note(wall_ms(), "media", "caller: message taken");
         }
+    }
+
+    /// What became of a message; its mailbox hears whether the caller is there to be told.
+    pub(super) fn voice_done(
+        &mut self,
+        no: CallNo,
+        outcome: VoiceOutcome,
+        knows: oneshot::Sender<bool>,
+    ) {
+        let call = self.calls.get(&no);
+        let is_there = call.is_some_and(|call| call.caller.state != CallerState::Gone);
+        let _ = knows.send(is_there); // nobody listens where it is kept
+        self.tell(no, Input::Voice(outcome));
     }
 }
