@@ -305,6 +305,10 @@ impl Site {
         Page { status, head: head.to_owned(), body: body.to_owned() }
     }
 
+    fn execute(&self, sql: &str) {
+        Database::of(&self.place).execute(sql);
+    }
+
     fn number(&self, sql: &str) -> i64 {
         Database::of(&self.place).number(sql)
     }

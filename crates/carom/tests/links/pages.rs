@@ -148,4 +148,18 @@ fn whoever_would_rather_talk_is_called_back_once_from_the_page() {
     let asked = "SELECT COUNT(*) FROM outcome WHERE kind = 'callback_requested'";
     eventually("the outcome", || (site.number(asked) == 1).then_some(()));
     assert_eq!(site.asks("POST", "/l/AAAAAAAAAAAAAAAAAAAAAA/callback", SAFARI, "").status, 404);
+    // What was tried in vain, or was made, is promised to nobody any more: another one is booked.
+    for (state, booked) in [("failed", 2), ("canceled", 3)] {
+        let over = format!("UPDATE callback SET state = '{state}' WHERE state = 'booked'");
+        site.execute(&over);
+        let pressed = site.asks("POST", &format!("{link}/callback"), SAFARI, "");
+        assert!(pressed.body.contains("We will call you back on the number"), "{}", pressed.body);
+        assert_eq!(site.number("SELECT COUNT(*) FROM callback WHERE state = 'booked'"), 1);
+        assert_eq!(site.number("SELECT COUNT(*) FROM callback"), booked);
+    }
+    // Enough is enough: then nothing is promised.
+    site.execute("UPDATE callback SET state = 'done'");
+    let pressed = site.asks("POST", &format!("{link}/callback"), SAFARI, "");
+    assert!(!pressed.body.contains("We will call you back on the number"), "{}", pressed.body);
+    assert_eq!(site.number("SELECT COUNT(*) FROM callback WHERE state = 'booked'"), 0);
 }

@@ -28,6 +28,20 @@ impl Store {
         callback::due_ms(&mut conn, id).await
     }
 
+    /// Whether the callback of this id was made, has failed, or was canceled; `None`: there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn callback_is_over(&self, id: &str) -> Result<Option<bool>, StoreError> {
+        let mut conn = self.conn().await?;
+        let state: Option<String> =
+            sqlx::query_scalar("SELECT state FROM callback WHERE callback_id = $1")
+                .bind(id.to_owned())
+                .fetch_optional(&mut *conn)
+                .await?;
+        Ok(state.map(|state| !matches!(state.as_str(), "booked" | "claimed" | "calling")))
+    }
+
     /// What a callback is booked by that the person of a call asks for later; `None`: there is no
     /// such call.
     ///

@@ -7,7 +7,7 @@ use axum::{
 };
 use deflect_actions::{
     link::Page,
-    store::{OutcomeRow, Row},
+    store::{OutcomeRow, Row, StoreError},
 };
 use ivr_runtime::flow::model::Does;
 use sha2::{Digest as _, Sha256};
@@ -23,6 +23,9 @@ use crate::{
     node::clock::wall_ms,
 };
 
+/// Callbacks that the button of one link books, one after the other.
+const PER_LINK: u32 = 20;
+
 /// Whether the flow of the call books callbacks.
 pub(super) fn is_offered(site: &Site, found: &Found, page: &Page) -> bool {
     let snapshot = site.landing.0.snapshot.load();
@@ -31,7 +34,7 @@ pub(super) fn is_offered(site: &Site, found: &Found, page: &Page) -> bool {
     found.link.call_id.is_some() && flow.is_some_and(|flow| flow.steps.iter().any(books))
 }
 
-/// Books one callback for a link, however often its button is pressed.
+/// Books one callback for a link, however often its button is pressed until that one is over.
 pub(super) async fn call_back_me(
     State(site): State<Site>,
     Path(token): Path<String>,
@@ -56,10 +59,7 @@ pub(super) async fn call_back_me(
 }
 
 async fn book(site: &Site, found: &Found, call_id: &str) -> Notice {
-    let mut id = [0; 16];
-    let digest = Sha256::digest(format!("callback|{}", found.link.link_id));
-    id.copy_from_slice(&digest[..16]);
-    let id = Uuid::from_bytes(id);
+    let Ok(Some(id)) = next_id(site, &found.link.link_id).await else { return Notice::NoCallBack };
     match call_back(site, id, call_id, None).await {
         Ok(booked) if booked.due_ms.is_some() => {
             let outcome = OutcomeRow {
@@ -76,4 +76,22 @@ async fn book(site: &Site, found: &Found, call_id: &str) -> Notice {
         }
         Ok(_) | Err(_) => Notice::NoCallBack,
     }
+}
+
+/// The id of the callback that the link's button books: that of the one that is to come, as long as it
+/// is; `None`: there were enough.
+async fn next_id(site: &Site, link_id: &str) -> Result<Option<Uuid>, StoreError> {
+    for n in 0..PER_LINK {
+        let mut id = [0; 16];
+        let digest = Sha256::digest(match n {
+            0 => format!("callback|{link_id}"),
+            _ => format!("callback|{link_id}|{n}"),
+        });
+        id.copy_from_slice(&digest[..16]);
+        let id = Uuid::from_bytes(id);
+        if site.store.callback_is_over(&id.to_string()).await? != Some(true) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
