@@ -72,6 +72,7 @@ mod own_tables;
 mod phone;
 mod pings;
 mod privacy;
+mod privacy_api;
 mod prompts_cli;
 mod protection;
 mod queues;

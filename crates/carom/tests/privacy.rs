@@ -190,7 +190,7 @@ pub fn look_into_files(place: &Place, seen: &mut Vec<(String, String)>) {
 }
 
 /// The rows of all its tables, then what it has written, packed as it is.
-fn look_into_cluster(cluster: &Cluster, seen: &mut Vec<(String, String)>) {
+pub fn look_into_cluster(cluster: &Cluster, seen: &mut Vec<(String, String)>) {
     let database = Database::at(cluster.url());
     let tables = "SELECT table_name::TEXT FROM information_schema.tables \
                   WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
