@@ -80,7 +80,7 @@ impl Crm {
     fn ask(&self, who: &str) -> Ask {
         Ask {
             post: false,
-            url: format!("{}/caller?who={who}", self.url),
+            url: format!("{}/caller?who={who}", self.url).into(),
             token: None,
             system: None,
             body: BTreeMap::new(),

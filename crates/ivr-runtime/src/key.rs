@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
 
 /// A key of a telephone; `A` to `D` are those of RFC 4733 §3.2 that few telephones have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,6 +18,12 @@ const LABELS: [char; 16] =
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a key (0 to 9, *, #, A to D)")]
 pub struct NoSuchKey(String);
+
+impl Zeroize for Key {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl Key {
     /// `0`.

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    os::unix::fs::FileExt as _,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
@@ -146,6 +147,26 @@ impl Engine {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// How often its memory holds these bytes, where it can be written to.
+    #[must_use]
+    pub fn remembers(&self, bytes: &[u8]) -> usize {
+        let process = PathBuf::from(format!("/proc/{}", self.id()));
+        let maps = std::fs::read_to_string(process.join("maps")).unwrap();
+        let memory = File::open(process.join("mem")).unwrap();
+        let written = maps.lines().filter(|map| map.contains(" rw"));
+        let hits = written.map(|map| {
+            let (from, to) = map.split(' ').next().unwrap().split_once('-').unwrap();
+            let [from, to] = [from, to].map(|at| u64::from_str_radix(at, 16).unwrap());
+            let mut all = vec![0; usize::try_from(to - from).unwrap()];
+            // One that is gone by now, or no memory, holds nothing.
+            match memory.read_exact_at(&mut all, from) {
+                Ok(()) => all.windows(bytes.len()).filter(|piece| *piece == bytes).count(),
+                Err(_) => 0,
+            }
+        });
+        hits.sum()
     }
 
     /// Waits for its end.

@@ -193,7 +193,7 @@ impl Sources {
         let save = named.into_iter().filter_map(|(name, at)| Some((name.to_owned(), at.clone()?)));
         let ask = web::Ask {
             post: false,
-            url: url.clone(),
+            url: url.clone().into(),
             token: token.as_ref().map(|token| token.reveal().to_owned()),
             system: None,
             body: BTreeMap::new(),

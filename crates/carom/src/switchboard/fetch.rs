@@ -40,9 +40,16 @@ impl Question {
         let within = Duration::from_millis(u64::from(request.timeout_ms));
         if let Some(name) = request.link {
             let destination = Box::new(links::destination(frame, &name)?);
-            let handed = request.body.into_iter().map(|(name, value)| (name, value.0)).collect();
+            let handed = request.body.iter();
+            let handed = handed.map(|(name, value)| (name.clone(), value.0.clone())).collect();
             let context = Box::new(Context { handed, ..links::context(frame, services) });
-            return Some(Self::Link { name, destination, url: request.url.0, context, within });
+            return Some(Self::Link {
+                name,
+                destination,
+                url: request.url.0.clone(),
+                context,
+                within,
+            });
         }
         let secret = |named: &String| frame.snapshot.secrets.get(named);
         let token = match &request.token {
@@ -58,10 +65,10 @@ impl Question {
         };
         Some(Self::System(Ask {
             post: request.method == Method::Post,
-            url: request.url.0,
+            url: request.url.take(),
             token,
             system,
-            body: request.body.into_iter().map(|(name, value)| (name, value.0)).collect(),
+            body: request.body.into_iter().map(|(name, value)| (name, value.take())).collect(),
             idempotency_key: request.idempotency_key,
             within,
             keep: Duration::from_secs(u64::from(request.cache_seconds)),

@@ -11,13 +11,15 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use reqwest::{
     Response, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderValue},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use self::cache::Cache;
 pub(crate) use self::circuit::Circuits;
@@ -30,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST: usize = 256;
 /// With less time left nothing is tried again.
 const SHORTEST: Duration = Duration::from_millis(100);
+/// Of a byte in JSON, `\u001f`.
+const LONGEST_ESCAPE: usize = 6;
 /// Carries the key by which the other side tells a repeat (draft-ietf-httpapi-idempotency-key).
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
@@ -49,13 +53,13 @@ pub struct Ask {
     /// POST with [`Ask::body`]; else GET, which may be tried again.
     pub post: bool,
     /// Where to, https or loopback.
-    pub url: String,
+    pub url: Zeroizing<String>,
     /// Bearer token.
     pub token: Option<String>,
     /// Who we are to the system, where it wants to know.
     pub system: Option<System>,
-    /// Members of the JSON body.
-    pub body: BTreeMap<String, String>,
+    /// Members of the JSON body. They are wiped from memory once it was sent.
+    pub body: BTreeMap<String, Zeroizing<String>>,
     /// The same for every try of one deed.
     pub idempotency_key: Option<String>,
     /// The answer must be there by then.
@@ -171,11 +175,8 @@ async fn once(ask: &Ask, url: &Url, token: Option<&str>, until: Instant) -> Resu
     {
         request = request.header(IDEMPOTENCY_KEY, key);
     }
-    let mut body = String::new();
+    let body = if ask.post { json_of(&ask.body) } else { Bytes::new() };
     if ask.post {
-        let members =
-            ask.body.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str())));
-        body = Value::Object(members.collect::<Map<_, _>>()).to_string();
         request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
     }
     if let Some(system) = &ask.system {
@@ -189,6 +190,17 @@ async fn once(ask: &Ask, url: &Url, token: Option<&str>, until: Instant) -> Resu
         return Err(format!("status_{}", status.as_u16()));
     }
     answer_body(status, response, until).await
+}
+
+/// A JSON object of these members, wiped from memory with its last copy.
+fn json_of(members: &BTreeMap<String, Zeroizing<String>>) -> Bytes {
+    let members: BTreeMap<&str, &str> =
+        members.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let room = |(name, text): (&&str, &&str)| LONGEST_ESCAPE * (name.len() + text.len()) + 8;
+    // Room for all of it: what grows leaves copies behind.
+    let mut json = Zeroizing::new(Vec::with_capacity(2 + members.iter().map(room).sum::<usize>()));
+    serde_json::to_writer(&mut *json, &members).expect("texts are JSON");
+    Bytes::from_owner(json)
 }
 
 /// An answer without a body is one without fields.

@@ -193,14 +193,15 @@ impl System {
         request: RequestBuilder,
         method: &str,
         url: &Url,
-        body: &str,
+        body: &[u8],
     ) -> RequestBuilder {
         let Some(key) = &self.0.credentials.hmac_key else { return request };
         let at_s = Clock::default().now_ms() / 1_000;
         let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
         // HMAC takes keys of any length.
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length of key is taken");
-        mac.update(format!("{at_s}.{method}.{}{query}.{body}", url.path()).as_bytes());
+        mac.update(format!("{at_s}.{method}.{}{query}.", url.path()).as_bytes());
+        mac.update(body);
         let signature = hex::encode(mac.finalize().into_bytes());
         request.header(TIMESTAMP, at_s.to_string()).header(SIGNATURE, format!("v1={signature}"))
     }

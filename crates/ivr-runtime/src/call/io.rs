@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::records::Record;
 use crate::{
@@ -133,10 +134,24 @@ pub struct FreeSlot {
     pub next: Option<(Option<String>, String)>,
 }
 
-/// A value that no log and no record shows.
+/// A value that no log and no record shows, wiped from memory when it is dropped.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Hidden(pub String);
+
+impl Hidden {
+    /// The value, for whom it is meant, and who wipes it then.
+    #[must_use]
+    pub fn take(mut self) -> Zeroizing<String> {
+        Zeroizing::new(std::mem::take(&mut self.0))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl fmt::Debug for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

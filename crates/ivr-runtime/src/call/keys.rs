@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
 
 use crate::key::Key;
 
@@ -138,7 +139,10 @@ impl Gather {
         match &mut self.stage {
             Stage::Prompting | Stage::First { .. } => {
                 let total_until = now + self.wanted.total;
-                self.stage = Stage::Some { keys: vec![key], gap_until, total_until };
+                // Room for all of them: what grows leaves copies behind.
+                let mut keys = Vec::with_capacity(usize::from(self.wanted.max));
+                keys.push(key);
+                self.stage = Stage::Some { keys, gap_until, total_until };
             }
             Stage::Some { keys, gap_until: until, .. } => {
                 keys.push(key);
@@ -165,12 +169,23 @@ impl Gather {
     }
 
     fn finish(&mut self) -> Gathered {
-        match std::mem::replace(&mut self.stage, Stage::Done) {
+        let gathered = match &mut self.stage {
             Stage::Some { keys, .. } if keys.len() >= usize::from(self.wanted.min) => {
-                Gathered::Keys(keys)
+                Gathered::Keys(std::mem::take(keys))
             }
-            Stage::Some { keys, .. } => Gathered::TooFew(keys),
+            Stage::Some { keys, .. } => Gathered::TooFew(std::mem::take(keys)),
             Stage::Prompting | Stage::First { .. } | Stage::Done => Gathered::Silence,
+        };
+        self.stage = Stage::Done;
+        gathered
+    }
+}
+
+/// What was typed may be a secret.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Self::Some { keys, .. } = self {
+            keys.zeroize();
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use message_text::E164;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::{Exit, Leave, Next, Turn};
 use crate::{
@@ -167,7 +168,7 @@ impl Collecting {
         gathered: Gathered,
     ) -> Turn {
         let keys = match gathered {
-            Gathered::Keys(keys) => keys,
+            Gathered::Keys(keys) => Zeroizing::new(keys),
             Gathered::Silence => return self.missed(collect, context, Exit::Timeout),
             Gathered::TooFew(_) => return self.missed(collect, context, Exit::Wrong),
         };
@@ -176,12 +177,14 @@ impl Collecting {
         {
             return Turn::Leave(Leave::by(Exit::Key(*key), Next::Human));
         }
-        let digits: String = keys.into_iter().map(Key::label).collect();
+        let digits: Zeroizing<String> =
+            Zeroizing::new(keys.iter().copied().map(Key::label).collect());
         if emergency::is_emergency(&context.facts.country, &digits) {
-            context.progress.emergency = Some(digits);
+            context.progress.emergency = Some(digits.to_string());
             return Turn::Stay;
         }
-        let Some(value) = checked(&collect.check, &digits, context.facts) else {
+        let value = checked(&collect.check, &digits, context.facts).map(Zeroizing::new);
+        let Some(value) = value else {
             return self.missed(collect, context, Exit::Wrong);
         };
         context.facts.learn(&collect.save, &value, collect.secret);

@@ -1,5 +1,10 @@
 //! Texts and addresses with `{fields}`.
 
+use zeroize::Zeroizing;
+
+/// Of a byte in an address, `%20`.
+const LONGEST_CODE: usize = 3;
+
 /// `template` with its fields filled in; `{link}` and `{brand}` are left for the sender.
 /// `None` where a field is not known.
 pub(crate) fn fill<'v>(
@@ -7,7 +12,9 @@ pub(crate) fn fill<'v>(
     value: impl Fn(&str) -> Option<&'v str>,
     write: impl Fn(&str) -> Option<String>,
 ) -> Option<String> {
-    let mut filled = String::new();
+    // Room for all of it: what grows leaves copies behind.
+    let values = fields(template).filter_map(&value).map(|value| LONGEST_CODE * value.len());
+    let mut filled = String::with_capacity(template.len() + values.sum::<usize>());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
@@ -18,7 +25,7 @@ pub(crate) fn fill<'v>(
         };
         match name {
             "link" | "brand" => filled.extend(["{", name, "}"]),
-            _ => filled.push_str(&write(value(name)?)?),
+            _ => filled.push_str(&Zeroizing::new(write(value(name)?)?)),
         }
         rest = after;
     }
@@ -38,13 +45,16 @@ pub(crate) fn path_part(value: &str) -> Option<String> {
     if matches!(value, "." | "..") {
         return None;
     }
-    let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
+    let mut part = String::with_capacity(LONGEST_CODE * value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                part.push(char::from(byte));
+            }
+            _ => part.push_str(&format!("%{byte:02X}")),
         }
-        _ => format!("%{byte:02X}"),
-    };
-    Some(value.bytes().map(encode).collect())
+    }
+    Some(part)
 }
 
 #[cfg(test)]
