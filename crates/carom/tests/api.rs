@@ -16,6 +16,7 @@ tokens = [
   { name = "ivr-of-others", oauth = "file:oauth.toml", scope = "deflect" },
   { name = "hasty", secret = "file:hasty", scope = "deflect", per_minute = 2 },
   { name = "pbx", secret = "file:sources", scope = "sources" },
+  { name = "bots", secret = "file:context", scope = "context" },
   { name = "slow", secret = "file:slow", scope = "report", per_minute = 2 },
 ]
 "#;
@@ -61,6 +62,7 @@ impl Site {
             "callbacks",
             "messages",
             "sources",
+            "context",
             "slow",
             "hasty",
         ] {

@@ -6,6 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use carom_blackbox::{
     CONFIG, Database, Place,
     twilio::{Does, Twilio},
+    web,
 };
 use serde_json::{Value, json};
 
@@ -130,6 +131,48 @@ fn kh_13_an_ivr_made_for_another_system_needs_only_our_address() {
     let (status, told) = post("/rest/v1/broadcast/instant", "guess", &event.to_string());
     assert_eq!((status, &told["error"]), (401, &json!("unauthorized")), "{told}");
     assert_eq!(Database::of(&site.place).number("SELECT COUNT(*) FROM message"), 2);
+}
+
+#[test]
+fn kh_13_what_liveperson_s_clients_know_of_the_person_reaches_who_takes_the_link() {
+    let context = r#"context = ["customer_id", "customer_type", "storeNumber", "order", "1", "handoff_id", "consumer_id"]"#;
+    let link = format!("kind = \"signed\"\ncontext_level = \"L0\"\n{context}\nurl      =");
+    let offers =
+        OFFERS.replace("only_if  = [\"long_wait\"]\n", "").replacen("url      =", &link, 1);
+    let site =
+        Site::configured(&offers, &format!("{CONFIG}public_url = \"https://carom.example\"\n"));
+    let post = |path: &str, body: &Value| {
+        site.asks_by("Bearer deflect-token", "POST", path, "", &body.to_string())
+    };
+    let eligibility = "/api/account/1/eligibility?v=2.0";
+    let mut asked = json!({
+        "skill": "orders", "consumerPhoneNumber": "+447700900471", "ivrNumber": "+442079460018",
+        "handoffId": "h1", "consumerId": "person-3",
+        "sdes": [
+            {"type": "ctmrinfo", "info": {"customerId": "customer-7", "ctype": "gold", "storeNumber": 12, "role": null}},
+            {"type": "personal", "personal": {"firstname": "A"}},
+        ],
+        "templateVariables": {"order": "order-9", "1": "x"},
+    });
+    let (status, told) = post(eligibility, &asked);
+    assert_eq!((status, &told["eligible"]), (200, &Value::Bool(true)), "{told}");
+    let invite = json!({"callId": told["callId"]});
+    assert_eq!(post("/api/account/1/invite?v=2.0", &invite).0, 200);
+    let read = "Authorization: Bearer read-token\r\n";
+    let inbox = web::ask(&site.place, "GET", "/sandbox", read, "");
+    let token = inbox.split_once("/l/").unwrap().1.get(..22).unwrap().to_owned();
+    let path = format!("/v1/context/{token}");
+    let (status, told) = site.asks("context", "GET", &path, "");
+    let expected = json!({
+        "customer_id": "customer-7", "customer_type": "gold", "storeNumber": "12", "order": "order-9",
+        "1": "x", "handoff_id": "h1", "consumer_id": "person-3",
+    });
+    assert_eq!((status, &told["context"]), (200, &expected), "{told}");
+    // What a call knows of itself is not told us by others.
+    asked["templateVariables"] = json!({"caller_key": "x"});
+    let (status, told) = post(eligibility, &asked);
+    assert_eq!((status, &told["errorCode"]), (400, &json!(1000)), "{told}");
+    assert!(told["errorMessage"].as_str().unwrap().contains("`caller_key`"), "{told}");
 }
 
 /// Nobody knows whether the text arrives: an IVR that is told "not sent" sends another.

@@ -1,7 +1,7 @@
 //! Routes by the names that other systems have for them, so that an IVR which was made for one of
 //! those needs no more than another address: LivePerson's Connect To Messaging, Khoros Flow.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use axum::{
     Extension, Json,
@@ -32,8 +32,11 @@ const OTHER_CHANNEL: u32 = 1900;
 const OTHER_SKILL: u32 = 1901;
 /// The version of Connect To Messaging that is spoken.
 const C2M: &str = "2.0";
-/// Params of Flow that are taken as fields.
-const PARAMS: usize = 16;
+/// Values of another system that are taken as fields.
+const PARAMS: usize = 32;
+/// What LivePerson calls a field of ours; all others keep their names.
+const OF_THE_CUSTOMER: [(&str, &str); 2] =
+    [("customerId", "customer_id"), ("ctype", "customer_type")];
 
 /// The version, in the query.
 #[derive(Debug, Deserialize)]
@@ -55,6 +58,46 @@ pub(crate) struct C2mEligibility {
     skill: String,
     consumer_phone_number: String,
     ivr_number: Option<String>,
+    /// The client's id of the call: the field `handoff_id`.
+    handoff_id: Option<String>,
+    /// The client's id of the person: the field `consumer_id`.
+    consumer_id: Option<String>,
+    /// What is known of the person: each value of an entry `ctmrinfo` becomes a field.
+    #[serde(default)]
+    sdes: Vec<C2mEntry>,
+    /// What the conversation begins with: each becomes a field.
+    #[serde(default)]
+    template_variables: BTreeMap<String, Value>,
+}
+
+/// Connect To Messaging: one kind of what is known of a person.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct C2mEntry {
+    #[serde(rename = "type")]
+    kind: String,
+    /// Of an entry `ctmrinfo`.
+    #[serde(default)]
+    info: BTreeMap<String, Value>,
+}
+
+impl C2mEligibility {
+    /// What it says of the person and the call, as fields.
+    fn fields(&mut self) -> Result<Vec<(String, String)>, Problem> {
+        let entries = mem::take(&mut self.sdes).into_iter();
+        let of_customer = entries.filter(|entry| entry.kind == "ctmrinfo");
+        let ours = |(name, value): (String, Value)| {
+            let known = OF_THE_CUSTOMER.iter().find(|(theirs, _)| *theirs == name);
+            (known.map_or(name, |(_, ours)| (*ours).to_owned()), value)
+        };
+        let mut all: BTreeMap<String, Value> =
+            of_customer.flat_map(|entry| entry.info).map(ours).collect();
+        all.append(&mut self.template_variables);
+        let ids =
+            [("handoff_id", self.handoff_id.take()), ("consumer_id", self.consumer_id.take())];
+        let ids = ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), id?.into())));
+        all.extend(ids);
+        fields(all)
+    }
 }
 
 /// Connect To Messaging: invite.
@@ -154,13 +197,14 @@ pub(crate) async fn c2m_eligibility(
     body: Result<Body<C2mEligibility>, Problem>,
 ) -> Result<Json<C2mTold>, C2mError> {
     C2mError::unless_spoken(&version)?;
-    let Body(asked) = body?;
+    let Body(mut asked) = body?;
     let number: E164 = asked.consumer_phone_number.parse().map_err(|_| {
         C2mError::bad(INVALID_PHONE, "consumerPhoneNumber is no number with + and country code")
     })?;
     let snapshot = site.snapshot.load_full();
+    let fields = asked.fields()?;
     let called = asked.ivr_number.or_else(|| line_of(&snapshot, &account));
-    let question = question(number, called, Some(asked.skill), client);
+    let question = Question { fields, ..question(number, called, Some(asked.skill), client) };
     let found = site.remote.ask(&snapshot, question.clone()).await;
     if let Some(offer) = &found.offer_id {
         site.remote.publish(offer, &question).await.map_err(Problem::from)?;
@@ -311,7 +355,9 @@ pub(crate) async fn broadcast(
     let mut question = question(number, called, event_name, client);
     if let Some(Metadata { language, params }) = metadata {
         question.language = language;
-        question.fields = fields(params)?;
+        let first =
+            |(name, values): (String, Vec<Param>)| Some((name, values.into_iter().next()?.value));
+        question.fields = fields(params.into_iter().filter_map(first).collect())?;
     }
     let found = site.remote.ask(&snapshot, question).await;
     let Some(offer) = found.offer_id else {
@@ -329,16 +375,15 @@ pub(crate) async fn broadcast(
     }
 }
 
-/// The first value of each param.
-fn fields(params: BTreeMap<String, Vec<Param>>) -> Result<Vec<(String, String)>, Problem> {
-    if params.len() > PARAMS {
-        return Err(Problem::bad("invalid_params", format!("there are more than {PARAMS} params")));
+/// Values by the names that another system has for them, each as a field; what is null is none.
+fn fields(told: BTreeMap<String, Value>) -> Result<Vec<(String, String)>, Problem> {
+    if told.len() > PARAMS {
+        let message = format!("there are more than {PARAMS} values to be kept");
+        return Err(Problem::bad("invalid_params", message));
     }
-    let first = |(name, values): (String, Vec<Param>)| {
-        let value = values.into_iter().next()?.value;
-        Some((name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-    };
-    let fields: Vec<_> = params.into_iter().filter_map(first).collect();
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let known = told.into_iter().filter(|(_, value)| !value.is_null());
+    let fields: Vec<_> = known.map(|(name, value)| (name, text(value))).collect();
     for (name, value) in &fields {
         may_be_told(name, value).map_err(|why| Problem::bad("invalid_params", why))?;
     }
