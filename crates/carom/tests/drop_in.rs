@@ -137,8 +137,11 @@ fn kh_13_an_ivr_made_for_another_system_needs_only_our_address() {
 fn kh_13_what_liveperson_s_clients_know_of_the_person_reaches_who_takes_the_link() {
     let context = r#"context = ["customer_id", "customer_type", "storeNumber", "order", "1", "handoff_id", "consumer_id"]"#;
     let link = format!("kind = \"signed\"\ncontext_level = \"L0\"\n{context}\nurl      =");
-    let offers =
-        OFFERS.replace("only_if  = [\"long_wait\"]\n", "").replacen("url      =", &link, 1);
+    let told = context.replace("context", "told");
+    let offers = OFFERS
+        .replace("only_if  = [\"long_wait\"]\n", "")
+        .replacen("url      =", &link, 1)
+        .replacen("default        = true", &format!("default        = true\n{told}"), 1);
     let site =
         Site::configured(&offers, &format!("{CONFIG}public_url = \"https://carom.example\"\n"));
     let post = |path: &str, body: &Value| {

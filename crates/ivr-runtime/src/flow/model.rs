@@ -90,6 +90,8 @@ pub struct Flow {
     pub digital_only: bool,
     /// Keys that lead to [`Flow::human`] in every menu, offer and answer.
     pub operator_keys: Vec<Key>,
+    /// Fields that systems which ask for an offer tell of their callers (`[flow] told`).
+    pub told: Vec<String>,
     /// Callers who hear no offer, 0–100 %.
     pub holdout_percent: u8,
     /// A caller who declined is not asked again for so many days.

@@ -47,6 +47,7 @@ pub(super) fn check(lint: &Lint<'_>) {
     for (at, used) in in_steps.chain(after) {
         let told_by_source = !lint.shared.sources.is_empty() && TOLD.contains(&used.field.as_str());
         let given = told_by_source
+            || lint.flow.told.contains(&used.field)
             || GIVEN.contains(&used.field.as_str())
             || carry::FIELDS.contains(&used.field.as_str())
             || (used.in_request && GIVEN_TO_REQUESTS.contains(&used.field.as_str()));
@@ -64,6 +65,7 @@ pub(super) fn check(lint: &Lint<'_>) {
 
 fn note(lint: &Lint<'_>, known: &Known, used: &Use, is_secret: bool) {
     let field = &used.field;
+    let told = lint.flow.told.iter().map(String::as_str);
     let (message, help) = if is_secret {
         let help = "a secret goes into lookups and actions, and nowhere else";
         (format!("the field `{field}` is collected as a secret"), help.to_owned())
@@ -71,10 +73,12 @@ fn note(lint: &Lint<'_>, known: &Known, used: &Use, is_secret: bool) {
         let help = "let the step that sets it come before";
         (format!("no step before this one sets the field `{field}`"), help.to_owned())
     } else {
-        let names = known.after.keys().map(String::as_str).chain(GIVEN);
+        let names = known.after.keys().map(String::as_str).chain(told).chain(GIVEN);
         let help = match nearest(field, names) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "name it in `save` of a lookup, an action or a collect step".to_owned(),
+            None => "name it in `save` of a lookup, an action or a collect step, or in `told` of \
+                     `[flow]` if systems that ask for an offer tell it"
+                .to_owned(),
         };
         (format!("no step sets the field `{field}`"), help)
     };

@@ -1,6 +1,6 @@
 //! `[flow]`.
 
-use super::Reader;
+use super::{Reader, fields::may_be_told};
 use crate::{
     diagnose::{Code, Fix, Table, Takes, Text},
     flow::{
@@ -46,6 +46,7 @@ pub(in crate::flow) fn head(table: Table<'_>, reader: &Reader<'_>, rev: String) 
         emergency_notice: table.flag("emergency_notice").unwrap_or(false),
         digital_only,
         operator_keys: operator_keys(&table, digital_only),
+        told: told(&table),
         // At most 100, so it fits.
         holdout_percent: table.number("holdout_percent", 0..=100).unwrap_or(0) as u8,
         ask_again_days: table.number("ask_again_days", 0..=365).unwrap_or(7),
@@ -187,6 +188,18 @@ fn language(table: &Table<'_>, text: &Text) -> String {
     let fix = meant.map(|tag| Fix { span: span.clone(), text: format!("\"{tag}\"") });
     table.notes().note_with_fix(Code::E00, span, message, help, fix);
     meant.map_or_else(|| text.value.clone(), str::to_owned)
+}
+
+/// Fields that only other systems tell: those of a call's own are not told us.
+fn told(table: &Table<'_>) -> Vec<String> {
+    let fields = table.texts("told").unwrap_or_default();
+    for field in &fields {
+        if let Err(why) = may_be_told(&field.value, "") {
+            let help = "name what `POST /v1/eligibility` and its like tell of a caller";
+            table.notes().note(Code::E00, field.span.clone(), why, help);
+        }
+    }
+    unique(table, fields)
 }
 
 /// Topics that need a picture, which some sender must be able to carry.
