@@ -26,6 +26,8 @@ from       = "+14155550123"
 regions    = ["US"]
 auto_reply = true
 "#;
+const NUMBER: &str = "from       = \"+14155550123\"\nregions    = [\"US\"]";
+const NAME: &str = "from       = \"Example\"\nregions    = [\"GB\"]";
 const WHATSAPP: &str = r#"
 [provider.whatsapp]
 kind         = "whatsapp-cloud"
@@ -251,11 +253,16 @@ fn e10_a_sender_that_its_provider_cannot_serve_is_refused() {
         ),
         (OTHERS, "\"carom\"", "\"a-name-that-is-too-long\"", "longer than the 15 characters"),
         (OTHERS, "\"/ref\"", "\"ref\"", "`ref` is no JSON pointer"),
+        (TELNYX, NUMBER, NAME, "`[provider.telnyx]` its `messaging_profile_id`"),
     ] {
         assert!(tables.contains(from), "{from}");
         let report = told(&tables.replace(from, to));
         assert!(report.contains(expected), "{expected}: {report}");
     }
+    let profile = "messaging_profile_id = \"3fa85f64-5717-4562-b3fc-2c963f66afa6\"\nsecret     =";
+    let named = TELNYX.replace(NUMBER, NAME).replace("secret     =", profile);
+    let report = told(&named);
+    assert!(!report.contains("profile") && !report.contains("E10"), "{report}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use axum::{
 };
 use common::{Db, eventually, judges, ours::Ours, wide};
 use deflect_actions::{
-    provider::{Class, Posted, SendError},
+    provider::{Class, Posted, Provider, SendError},
     text::{TextConfig, TextOutcome, TextService},
 };
 use message_text::E164;
@@ -63,6 +63,35 @@ async fn hears(
     };
     let status = texts.webhook(kind, name, posted).await.map_or_else(|no| no.status(), |_| 200);
     StatusCode::from_u16(status).unwrap()
+}
+
+#[tokio::test]
+async fn telnyx_texts_from_a_name_by_its_messaging_profile_and_from_a_number_without() {
+    let (db, emulator) = (Db::sqlite(), Emulator::start(Ipv4Addr::LOCALHOST).unwrap());
+    let is = Personality::Telnyx;
+    let url = emulator.url();
+    let profile = "3fa85f64-5717-4562-b3fc-2c963f66afa6";
+    let with = |profile: Option<&str>, from: &str| {
+        let Provider::Telnyx(telnyx) = is.provider(&url) else { unreachable!() };
+        let provider = Provider::Telnyx(telnyx.with_profile(profile.map(str::to_owned)));
+        TextConfig {
+            limits: wide(),
+            providers: [("telnyx".to_owned(), provider)].into(),
+            senders: vec![common::sender("telnyx", "telnyx", from)],
+            ..TextConfig::default()
+        }
+    };
+    let texts = TextService::new(db.store().await, with(None, "Example"));
+    let text = |n| common::order(texts.store(), &common::mobile(n));
+    let TextOutcome::Failed { class } = texts.send(text(1)).await else { panic!("no profile") };
+    assert_eq!(class, "config");
+    for (n, from, sent) in [(2, "Example", Some(profile)), (3, OURS, None)] {
+        texts.reconfigure(with(Some(profile), from));
+        let outcome = texts.send(text(n)).await;
+        assert_eq!(outcome, TextOutcome::Accepted { sender: "telnyx".to_owned() }, "{from}");
+        let taken = emulator.account(is).taken().pop().unwrap();
+        assert_eq!(taken.posted["messaging_profile_id"].as_str(), sent, "{from}");
+    }
 }
 
 /// Where a text ends, and the class of its error.

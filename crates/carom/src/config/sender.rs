@@ -1,7 +1,7 @@
 //! `[sender.X]`: who a message comes from.
 
 use deflect_actions::{
-    provider::{Channel, Template, VARIABLES, twilio},
+    provider::{Channel, Template, VARIABLES, telnyx, twilio},
     text::Sender,
 };
 use ivr_runtime::diagnose::{Code, Text};
@@ -54,6 +54,9 @@ pub(super) fn read(
         && providers.iter().any(|p| p.name == provider && is_twilio(p));
     if channel == Channel::Sms && !is_service {
         refuse_unfit_from(table, &from, &regions);
+        if telnyx::is_name(&from.value) {
+            ask_for_profile(table, &from, providers.iter().find(|p| p.name == provider));
+        }
     }
     Some(Sender {
         name,
@@ -69,6 +72,17 @@ pub(super) fn read(
         price_micros: price.map(micros),
         flow: None,
     })
+}
+
+/// Telnyx finds the settings of a number by the number, and those of a name by its profile.
+fn ask_for_profile(table: &Table<'_>, from: &Text, provider: Option<&Provider>) {
+    let Some(Provider { name, kind: ProviderKind::Telnyx { profile: None, .. }, .. }) = provider
+    else {
+        return;
+    };
+    let message = format!("`from`: Telnyx texts from the name `{}` by a profile", from.value);
+    let help = format!("give `[provider.{name}]` its `messaging_profile_id`");
+    table.notes().note(Code::E10, from.span.clone(), message, help);
 }
 
 /// Who texts may come from, and where (requirements §4.3): a number, a short code, which works in

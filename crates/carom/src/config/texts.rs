@@ -82,9 +82,10 @@ fn provider(provider: &super::Provider, config: &Config) -> Option<Provider> {
             let (account, secret) = (account.reveal(), secret.reveal());
             Provider::Twilio(Twilio::new(account, secret, url.as_deref(), callback))
         }
-        ProviderKind::Telnyx { secret, public_key, url } => {
+        ProviderKind::Telnyx { secret, public_key, profile, url } => {
             let (secret, hook) = (secret.reveal(), hook("telnyx"));
-            Provider::Telnyx(Telnyx::new(secret, *public_key, url.as_deref(), hook))
+            let telnyx = Telnyx::new(secret, *public_key, url.as_deref(), hook);
+            Provider::Telnyx(telnyx.with_profile(profile.clone()))
         }
         ProviderKind::WhatsApp { secret, app_secret, verify_token, url } => {
             let (secret, app_secret) = (secret.reveal(), app_secret.reveal());

@@ -77,9 +77,15 @@ impl Personality {
                 let missing = missing.map(|(name, _)| {
                     Refusal::field(400, 10_004, name, "Missing required parameter")
                 });
-                missing.or_else(|| {
+                let refusal = missing.or_else(|| {
                     let words = "Invalid phone number";
                     (!is_number).then(|| Refusal::field(400, 10_002, "to", words))
+                });
+                // A name belongs to no profile by itself.
+                let is_name = draft.from.contains(|c: char| c.is_alphabetic());
+                let nobody_s = is_name && body["messaging_profile_id"].as_str().is_none();
+                refusal.or_else(|| {
+                    nobody_s.then(|| Refusal::field(400, 40_305, "from", "Invalid 'from' address"))
                 })
             }
             B => {

@@ -47,6 +47,8 @@ pub enum ProviderKind {
         secret: Secret,
         /// Proves its webhooks.
         public_key: PublicKey,
+        /// The messaging profile that senders which are names belong to.
+        profile: Option<String>,
         /// Address.
         url: Option<String>,
     },
@@ -167,8 +169,9 @@ fn twilio(table: &Table<'_>) -> Option<ProviderKind> {
 fn telnyx(table: &Table<'_>) -> Option<ProviderKind> {
     let secret = secret(table, "secret");
     let public_key = table.required("public_key", |t| public_key(t, "public_key"));
+    let profile = table.text("messaging_profile_id").map(|profile| profile.value);
     let url = table.web_address("url");
-    Some(ProviderKind::Telnyx { secret: secret?, public_key: public_key?, url })
+    Some(ProviderKind::Telnyx { secret: secret?, public_key: public_key?, profile, url })
 }
 
 fn whatsapp(table: &Table<'_>) -> Option<ProviderKind> {

@@ -27,6 +27,8 @@ const API: &str = "https://api.telnyx.com";
 pub struct Telnyx {
     key: String,
     public_key: PublicKey,
+    /// The messaging profile of senders that are names.
+    profile: Option<String>,
     base: String,
     /// Webhooks of a message go to this address, with our reference; `None`: to the profile's.
     callback: Option<String>,
@@ -72,6 +74,12 @@ struct Errors {
     errors: Vec<TelnyxError>,
 }
 
+/// Whether a sender is a name, and neither a number nor a short code.
+#[must_use]
+pub fn is_name(from: &str) -> bool {
+    from.contains(|c: char| c.is_alphabetic())
+}
+
 impl Telnyx {
     /// An account; `public_key` proves its webhooks, `base` replaces the API's address,
     /// `callback` is where webhooks go.
@@ -85,9 +93,16 @@ impl Telnyx {
         Self {
             key: key.to_owned(),
             public_key,
+            profile: None,
             base: base.unwrap_or(API).trim_end_matches('/').to_owned(),
             callback,
         }
+    }
+
+    /// The same, with the messaging profile that senders which are names belong to.
+    #[must_use]
+    pub fn with_profile(self, profile: Option<String>) -> Self {
+        Self { profile, ..self }
     }
 
     pub(super) async fn send(
@@ -100,6 +115,9 @@ impl Telnyx {
         });
         if let Some(callback) = &self.callback {
             body["webhook_url"] = format!("{callback}?message={}", message.reference).into();
+        }
+        if let Some(profile) = self.profile.as_ref().filter(|_| is_name(message.from)) {
+            body["messaging_profile_id"] = profile.as_str().into();
         }
         let request = request::to(Method::POST, &format!("{}/v2/messages", self.base), limit)?
             .bearer_auth(&self.key)
