@@ -81,17 +81,19 @@ async fn telnyx_texts_from_a_name_by_its_messaging_profile_and_from_a_number_wit
             ..TextConfig::default()
         }
     };
-    let texts = TextService::new(db.store().await, with(None, "Example"));
+    let texts = TextService::new(db.store().await, with(Some(profile), "Example"));
     let text = |n| common::order(texts.store(), &common::mobile(n));
-    let TextOutcome::Failed { class } = texts.send(text(1)).await else { panic!("no profile") };
-    assert_eq!(class, "config");
-    for (n, from, sent) in [(2, "Example", Some(profile)), (3, OURS, None)] {
+    for (n, from, sent) in [(1, "Example", Some(profile)), (2, OURS, None)] {
         texts.reconfigure(with(Some(profile), from));
         let outcome = texts.send(text(n)).await;
         assert_eq!(outcome, TextOutcome::Accepted { sender: "telnyx".to_owned() }, "{from}");
         let taken = emulator.account(is).taken().pop().unwrap();
         assert_eq!(taken.posted["messaging_profile_id"].as_str(), sent, "{from}");
     }
+    // Last, for a sender that its provider does not know is asked no more.
+    texts.reconfigure(with(None, "Example"));
+    let TextOutcome::Failed { class } = texts.send(text(3)).await else { panic!("no profile") };
+    assert_eq!(class, "config");
 }
 
 /// Where a text ends, and the class of its error.
