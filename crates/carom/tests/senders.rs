@@ -68,9 +68,22 @@ body    = '{"to":"{to}","text":"{text}","ref":"{reference}","ttl":{valid_seconds
 secret  = "file:key"
 id      = "/id"
 errors  = { "460" = "invalid" }
+parts       = "/parts"
+price       = "/cost"
+currency    = "EUR"
+error       = "/status"
+error_codes = { "0" = "none", "8" = "opted_out", "*" = "unknown" }
+check_url   = "https://sms.example.net/balance?of={account}"
 app_secret       = "file:key"
 signature        = "hmac-sha256"
 signature_header = "X-Signature"
+timestamp_header = "X-Time"
+nonce_header     = "X-Nonce"
+signed           = "{body}.{nonce}.{timestamp}"
+events_at        = "/results"
+price_at         = "/cost"
+currency_at      = "/unit"
+parts_at         = "/parts"
 reference_at     = "/ref"
 state_at         = "/state"
 states           = { DELIVRD = "delivered", UNDELIV = "undelivered" }
@@ -253,6 +266,22 @@ fn e10_a_sender_that_its_provider_cannot_serve_is_refused() {
         ),
         (OTHERS, "\"carom\"", "\"a-name-that-is-too-long\"", "longer than the 15 characters"),
         (OTHERS, "\"/ref\"", "\"ref\"", "`ref` is no JSON pointer"),
+        (OTHERS, "\"EUR\"", "\"euro\"", "`euro` is neither a currency nor a JSON pointer"),
+        (
+            OTHERS,
+            "price       = \"/cost\"\n",
+            "",
+            "`currency` is that of `price`, and there is none",
+        ),
+        (OTHERS, "error       = \"/status\"\n", "", "`error_codes` are those of `error`"),
+        (OTHERS, "\"none\"", "\"fine\"", "`error_codes` does not know `fine`"),
+        (OTHERS, "of={account}", "of={to}", "a field that a question about nobody has not"),
+        (OTHERS, "\"{body}.{nonce}", "\"{nonce}", "does not hold `{body}`"),
+        (OTHERS, "{nonce}.{timestamp}", "{nonce}", "does not hold `{timestamp}`"),
+        (OTHERS, "nonce_header     = \"X-Nonce\"\n", "", "and there is no `nonce_header`"),
+        (OTHERS, "{body}.", "{body}{when}", "a field that a webhook has not"),
+        (OTHERS, "\"hmac-sha256\"", "\"token\"", "a token signs nothing"),
+        (OTHERS, "\"hmac-sha256\"", "\"plivo-v3\"", "Plivo signs by a rule of its own"),
         (TELNYX, NUMBER, NAME, "`[provider.telnyx]` its `messaging_profile_id`"),
     ] {
         assert!(tables.contains(from), "{from}");
@@ -390,7 +419,7 @@ fn providers_are_checked_without_a_text() {
     assert!(told.status.success() && twilio.posted().is_empty());
     place.write("token", "another");
     let told = engine.cli(&["providers", "check"]);
-    assert!(told.out.contains("it does not know us") && !told.status.success(), "{told:?}");
+    assert!(told.out.contains("twilio: it does not know us") && !told.status.success(), "{told:?}");
     let told = engine.cli(&["providers", "check", "nobody"]);
     assert!(told.err.contains("no `[provider.nobody]`"), "{told:?}");
 }
@@ -420,7 +449,7 @@ fn each_provider_that_the_emulator_plays_is_reached_by_its_tables_and_tells_of_d
     let engine = Engine::start_with(BIN, &place, &all, FLOW);
     let told = engine.cli(&["providers", "check"]);
     assert!(told.status.success(), "{told:?}");
-    let names = ["twilio", "telnyx", "whatsapp-cloud", "bandwidth", "vonage", "smpp"];
+    let names = ["twilio", "telnyx", "whatsapp-cloud", "bandwidth", "vonage", "plivo", "smpp"];
     for name in names {
         assert!(told.out.contains(&format!("{name}: the credentials are right")), "{told:?}");
     }

@@ -15,7 +15,7 @@ use deflect_actions::{
     text::{TextConfig, TextOutcome, TextService},
 };
 use message_text::E164;
-use provider_emulator::{Event, Magic, Personality, Says};
+use provider_emulator::{Does, Event, Magic, Personality, Says};
 use serde_json::json;
 
 on_both!(
@@ -312,14 +312,48 @@ async fn credentials_are_checked_without_a_text() {
         let from = is.sender().from;
         let checked = is.provider(&emulator.base).check(Some(&from), Duration::from_secs(2)).await;
         let asked = emulator.asked();
-        if is.kind() == "http" {
-            assert_eq!((checked, asked.len()), (Ok(Checked::NotAskable), 0));
-            continue;
-        }
         assert_eq!(checked, Ok(Checked::Right), "{is:?}");
         assert_eq!((asked.len(), asked[0].method.as_str()), (1, "GET"), "{is:?}");
         assert!(emulator.taken().is_empty());
     }
+}
+
+#[tokio::test]
+async fn what_a_gateway_charges_and_in_how_many_parts_is_stored_as_it_tells_it() {
+    let (db, is) = (Db::sqlite(), Personality::Gateway);
+    let (texts, emulators) = set_up(&db, &[is]).await;
+    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(is));
+    let row = async || {
+        let sql = "SELECT segments || ' ' || price_micros FROM message";
+        db.texts(sql).await.pop().flatten()
+    };
+    assert_eq!(row().await.as_deref(), Some("1 7500"), "with its answer");
+    let to = mobile(1);
+    let event = Event {
+        id: &emulators[0].is.id(1),
+        reference: None,
+        number: to.as_str(),
+        says: Says::Delivered,
+        at_ms: texts.store().clock().now_ms(),
+    };
+    assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200);
+    assert_eq!(row().await.as_deref(), Some("2 10200"), "with its receipt");
+}
+
+/// The status says nothing, and a code that nobody described is no evidence for either.
+#[tokio::test]
+async fn an_unknown_code_inside_a_gateway_s_answer_says_neither_yes_nor_no() {
+    let (db, is) = (Db::sqlite(), Personality::Gateway);
+    let (texts, emulators) = set_up(&db, &[is]).await;
+    emulators[0].once(mobile(1).as_str(), &[Does::Refuse(200, 42, None)]);
+    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, TextOutcome::Ambiguous);
+    assert_eq!(db.message().await, "ambiguous sms unknown");
+    // Under a status of failure it is one.
+    emulators[0].once(mobile(2).as_str(), &[Does::Refuse(460, 42, None)]);
+    let invalid = TextOutcome::NotTextable { reason: "invalid".to_owned() };
+    assert_eq!(texts.send(order(texts.store(), &mobile(2))).await, invalid);
+    let code = "SELECT error_code FROM message ORDER BY message_id";
+    assert_eq!(db.texts(code).await.pop().flatten().as_deref(), Some("42"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -144,7 +144,7 @@ impl Provider {
             Self::Bandwidth(bandwidth) => bandwidth.check(limit).await,
             Self::Vonage(vonage) => vonage.check(limit).await,
             Self::Smpp(smpp) => smpp.check(limit).await.map(|()| Checked::Right),
-            Self::Gateway(_) => Ok(Checked::NotAskable),
+            Self::Gateway(gateway) => gateway.check(limit).await,
         }
     }
 

@@ -7,7 +7,10 @@ use deflect_actions::{
     provider::{
         Channel, Class, Provider, State, Template,
         bandwidth::{Account, Bandwidth},
-        gateway::{Algorithm, Description, Gateway, Hooks, Lines, Signing, plivo::Version},
+        gateway::{
+            Algorithm, Answer, Currency, Description, Gateway, Hooks, Lines, Price, Signing,
+            plivo::Version,
+        },
         telnyx::{PublicKey, Telnyx},
         twilio::Twilio,
         vonage::{SignatureMethod, Vonage},
@@ -144,12 +147,16 @@ fn place(pointer: &str) -> Option<String> {
 
 /// A gateway as an operator may describe one.
 fn gateway(base: &str) -> Description {
-    let errors = [
-        (460, Class::Invalid),
-        (461, Class::NotTextable),
-        (462, Class::OptedOut),
-        (463, Class::Blocked),
+    let error_codes = [
+        ("0", None),
+        ("7", Some(Class::NotTextable)),
+        ("8", Some(Class::OptedOut)),
+        ("9", Some(Class::Blocked)),
     ];
+    let price = Price {
+        amount_at: place("/cost/amount"),
+        currency: Some(Currency::At("/cost/unit".to_owned())),
+    };
     let states = [
         ("ACCEPTD", State::Sent),
         ("DELIVRD", State::Delivered),
@@ -163,21 +170,32 @@ fn gateway(base: &str) -> Description {
         body: r#"{"to":"{to}","from":"{from}","text":"{text}","ref":"{reference}"}"#.to_owned(),
         secret: TOKEN.to_owned(),
         account: "me".to_owned(),
-        id_at: place("/result/id"),
-        errors: errors.into(),
+        answer: Answer {
+            id_at: place("/result/id"),
+            parts_at: place("/result/parts"),
+            price: price.clone(),
+            error_at: place("/status"),
+            error_codes: error_codes.map(|(code, class)| (code.to_owned(), class)).into(),
+        },
+        errors: [(460, Class::Invalid)].into(),
         hooks: Some(Hooks {
             signing: Signing {
                 algorithm: Algorithm::HmacSha256,
                 header: "X-Signature".to_owned(),
                 timestamp_header: Some("X-Time".to_owned()),
+                nonce_header: Some("X-Nonce".to_owned()),
+                signed: Some("{body}.{nonce}.{timestamp}".to_owned()),
                 secret: HOOK_SECRET.to_owned(),
             },
+            events_at: place("/results"),
             id_at: place("/id"),
             reference_at: place("/ref"),
             state_at: place("/dlr"),
             states: states.map(|(word, state)| (word.to_owned(), state)).into(),
             code_at: None,
             codes: [].into(),
+            parts_at: place("/parts"),
+            price,
             from_at: place("/from"),
             to_at: place("/to"),
             text_at: place("/text"),
@@ -187,6 +205,7 @@ fn gateway(base: &str) -> Description {
             kind_at: "/number/line".to_owned(),
             kinds: [("M".to_owned(), true), ("F".to_owned(), false)].into(),
         }),
+        check_url: Some(format!("{base}/send/{{account}}/balance")),
     }
 }
 
@@ -218,25 +237,34 @@ fn plivo(base: &str, public: &str) -> Description {
         body: body.to_string(),
         secret: TOKEN.to_owned(),
         account: PLIVO_ACCOUNT.to_owned(),
-        id_at: place("/message_uuid/0"),
+        answer: Answer { id_at: place("/message_uuid/0"), ..Answer::default() },
         errors: [(400, Class::Invalid)].into(),
         hooks: Some(Hooks {
             signing: Signing {
                 algorithm: Algorithm::Plivo(Version::V3),
                 header: Version::V3.header().to_owned(),
                 timestamp_header: None,
+                nonce_header: None,
+                signed: None,
                 secret: TOKEN.to_owned(),
             },
+            events_at: None,
             id_at: place("/MessageUUID"),
             reference_at: place("/message"),
             state_at: place("/Status"),
             states: states.map(|(word, state)| (word.to_owned(), state)).into(),
             code_at: place("/ErrorCode"),
             codes: codes.map(|(code, class)| (code.to_owned(), class)).into(),
+            parts_at: place("/Units"),
+            price: Price {
+                amount_at: place("/TotalAmount"),
+                currency: Some(Currency::Is("USD".to_owned())),
+            },
             from_at: place("/From"),
             to_at: place("/To"),
             text_at: place("/Text"),
         }),
         lines: None,
+        check_url: Some(format!("{base}/v1/Account/{{account}}/Message/")),
     }
 }

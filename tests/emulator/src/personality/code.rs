@@ -82,7 +82,7 @@ impl Personality {
                 let part = json!({ "status": code.to_string(), "error-text": words });
                 json!({ "message-count": "1", "messages": [part] })
             }
-            G => json!({ "error": words }),
+            G => super::gateway::error(refusal),
             P => json!({ "api_id": "a", "error": words }),
             Smpp => Value::Null,
         }
@@ -195,11 +195,11 @@ impl Personality {
             (V, Magic::Auth) => (200, 4),
             (V, Magic::Down) => (200, 5),
             (G, Magic::Invalid) => (460, 0),
-            (G, Magic::Landline) => (461, 0),
-            (G, Magic::OptedOut) => (462, 0),
+            (G, Magic::Landline) => (200, 7),
+            (G, Magic::OptedOut) => (200, 8),
             (G, Magic::RateLimited) => (429, 0),
             (G, Magic::Config) => (404, 0),
-            (G, Magic::Blocked) => (463, 0),
+            (G, Magic::Blocked) => (200, 9),
             (G, Magic::Funds) => (402, 0),
             (G, Magic::Auth) => (401, 0),
             (G, Magic::Down) => (502, 0),

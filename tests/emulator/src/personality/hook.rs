@@ -101,7 +101,7 @@ impl Personality {
             W => whatsapp::body(events).to_string().into_bytes(),
             B => all(bandwidth::event),
             V => vonage::event(first, forged).to_string().into_bytes(),
-            G => all(gateway::event),
+            G => gateway::body(events).to_string().into_bytes(),
             P => plivo::form(first),
             Smpp => Vec::new(),
         };

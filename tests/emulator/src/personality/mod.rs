@@ -154,7 +154,7 @@ impl Personality {
             }
             B => (202, bandwidth::resource(message)),
             V => (200, vonage::parts(message)),
-            G => (200, json!({ "result": { "id": id.parse::<u64>().unwrap_or_default() } })),
+            G => (200, gateway::resource(message)),
             P => (
                 202,
                 json!({ "api_id": "a", "message": "message(s) queued", "message_uuid": [id] }),

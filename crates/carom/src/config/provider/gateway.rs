@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, str::FromStr as _};
 use deflect_actions::provider::{
     Class, State,
     gateway::{
-        Algorithm, Description, FIELDS, FIELDS_OF_A_NUMBER, Hooks, Lines, Signing, Style,
-        plivo::Version,
+        Algorithm, Answer, Currency, Description, FIELDS, FIELDS_OF_A_NUMBER, FIELDS_OF_AN_ACCOUNT,
+        Hooks, Lines, Price, SIGNED, Signing, Style, is_currency, plivo::Version,
     },
 };
 use ivr_runtime::diagnose::Code;
@@ -15,16 +15,22 @@ use super::{ProviderKind, secret};
 use crate::config::read::Table;
 
 /// Keys of the webhook.
-const HOOKS: [&str; 12] = [
+const HOOKS: [&str; 18] = [
     "signature_header",
     "timestamp_header",
+    "nonce_header",
+    "signed",
     "app_secret",
+    "events_at",
     "id_at",
     "reference_at",
     "state_at",
     "states",
     "code_at",
     "codes",
+    "parts_at",
+    "price_at",
+    "currency_at",
     "from_at",
     "to_at",
     "text_at",
@@ -38,10 +44,14 @@ pub(super) fn read(table: &Table<'_>) -> Option<ProviderKind> {
     let body = table.text("body").map(|body| body.value).unwrap_or_default();
     let key = if table.has("secret") { secret(table, "secret") } else { None };
     let account = table.secret_or_text("account");
-    let id_at = pointer(table, "id");
+    let answer = answer(table);
     let errors = words(table, "errors", Class::parse);
     let hooks = hooks(table);
     let lines = lines(table);
+    let check_url = table.web_address("check_url");
+    if let Some(url) = &check_url {
+        holds_no_more(table, "check_url", url, &FIELDS_OF_AN_ACCOUNT, "a question about nobody");
+    }
     let url = url?;
     check_fields(table, &url, &body);
     let errors = errors.into_iter().filter_map(|(status, class)| {
@@ -62,10 +72,11 @@ pub(super) fn read(table: &Table<'_>) -> Option<ProviderKind> {
         body,
         secret: text(key),
         account: text(account),
-        id_at,
+        answer,
         errors: errors.collect(),
         hooks,
         lines,
+        check_url,
     })))
 }
 
@@ -92,6 +103,61 @@ fn check_fields(table: &Table<'_>, url: &str, body: &str) {
     }
 }
 
+/// A template that has no other fields than these.
+fn holds_no_more<'a>(
+    table: &Table<'a>,
+    key: &'a str,
+    template: &str,
+    fields: &[&str],
+    whose: &str,
+) {
+    let named = |field: &&str| format!("{{{field}}}");
+    let rest =
+        fields.iter().fold(template.to_owned(), |rest, field| rest.replace(&named(field), ""));
+    if rest.contains(['{', '}']) {
+        let message = format!("`{key}` holds a field that {whose} has not");
+        let known: Vec<_> = fields.iter().map(|field| format!("`{}`", named(field))).collect();
+        table.note(Code::E00, key, message, format!("there are {}", known.join(" ")));
+    }
+}
+
+/// What stands where in its answers.
+fn answer(table: &Table<'_>) -> Answer {
+    let [id_at, parts_at, error_at] = ["id", "parts", "error"].map(|key| pointer(table, key));
+    let meaning = |word: &str| match word {
+        "none" => Some(None),
+        _ => Class::parse(word).map(Some),
+    };
+    let error_codes = words(table, "error_codes", meaning);
+    if table.has("error_codes") && !table.has("error") {
+        let message = "`error_codes` are those of `error`, and there is none";
+        table.note(Code::E00, "error_codes", message, "say where the code stands");
+    }
+    Answer { id_at, parts_at, price: price(table, "price", "currency"), error_at, error_codes }
+}
+
+/// Where an amount stands, and its currency, or what that always is.
+fn price<'a>(table: &Table<'a>, amount: &'a str, currency: &'a str) -> Price {
+    let amount_at = pointer(table, amount);
+    let unit = table.text(currency).map(|unit| unit.value);
+    if unit.is_some() && !table.has(amount) {
+        let message = format!("`{currency}` is that of `{amount}`, and there is none");
+        table.note(Code::E00, currency, message, "say where the amount stands");
+    }
+    let unit = unit.map(|unit| {
+        if unit.starts_with('/') {
+            return Currency::At(unit);
+        }
+        if !is_currency(&unit) {
+            let message =
+                format!("`{currency}`: `{unit}` is neither a currency nor a JSON pointer");
+            table.note(Code::E00, currency, message, "such as `\"EUR\"` or `\"/cost/currency\"`");
+        }
+        Currency::Is(unit)
+    });
+    Price { amount_at, currency: unit }
+}
+
 /// What it is asked of a number, where it knows kinds of lines.
 fn lines(table: &Table<'_>) -> Option<Lines> {
     if !table.has("line_url") {
@@ -109,13 +175,8 @@ fn lines(table: &Table<'_>) -> Option<Lines> {
         let message = "`line_url` does not hold the number";
         table.note(Code::E00, "line_url", message, "write `{to}` where it belongs");
     }
-    let rest = FIELDS_OF_A_NUMBER.iter().fold(url.clone().unwrap_or_default(), |rest, field| {
-        rest.replace(&format!("{{{field}}}"), "")
-    });
-    if rest.contains(['{', '}']) {
-        let message = "`line_url` holds a field that a question about a number has not";
-        let known = FIELDS_OF_A_NUMBER.map(|field| format!("`{{{field}}}`")).join(" ");
-        table.note(Code::E00, "line_url", message, format!("there are {known}"));
+    if let Some(url) = &url {
+        holds_no_more(table, "line_url", url, &FIELDS_OF_A_NUMBER, "a question about a number");
     }
     let kind_at = table.required("line_at", |t| pointer(t, "line_at"));
     let takes_texts = |word: &str| match word {
@@ -154,31 +215,76 @@ fn hooks<'a>(table: &Table<'a>) -> Option<Hooks> {
         }
         _ => table.required("signature_header", named),
     };
-    let timestamp_header = table.text("timestamp_header").map(|header| header.value);
-    if timestamp_header.is_some() && matches!(algorithm, Some(Algorithm::Plivo(_))) {
-        let message = "`timestamp_header`: Plivo signs no moment";
-        table.note(Code::E00, "timestamp_header", message, "leave it out");
+    let [timestamp_header, nonce_header, signed] = ["timestamp_header", "nonce_header", "signed"]
+        .map(|key| table.text(key).map(|text| text.value));
+    if matches!(algorithm, Some(Algorithm::Plivo(_))) {
+        for (key, what) in [("timestamp_header", "no moment"), ("signed", "by a rule of its own")] {
+            if table.has(key) {
+                let message = format!("`{key}`: Plivo signs {what}");
+                table.note(Code::E00, key, message, "leave it out");
+            }
+        }
+    }
+    if let Some(signed) = &signed {
+        check_signed(table, signed, algorithm);
     }
     let secret = secret(table, "app_secret");
-    let [id_at, reference_at, state_at, code_at, from_at, to_at, text_at] =
-        ["id_at", "reference_at", "state_at", "code_at", "from_at", "to_at", "text_at"]
+    let [events_at, id_at, reference_at, state_at, code_at, parts_at] =
+        ["events_at", "id_at", "reference_at", "state_at", "code_at", "parts_at"]
             .map(|key| pointer(table, key));
+    let [from_at, to_at, text_at] = ["from_at", "to_at", "text_at"].map(|key| pointer(table, key));
     let states = words(table, "states", State::told);
     let codes = words(table, "codes", Class::parse);
     let secret = secret?.reveal().to_owned();
-    let signing = Signing { algorithm: algorithm?, header: header?, timestamp_header, secret };
+    let price = price(table, "price_at", "currency_at");
+    let signing = Signing {
+        algorithm: algorithm?,
+        header: header?,
+        timestamp_header,
+        nonce_header,
+        signed,
+        secret,
+    };
     Some(Hooks {
         signing,
+        events_at,
         id_at,
         reference_at,
         state_at,
         states,
         code_at,
         codes,
+        parts_at,
+        price,
         from_at,
         to_at,
         text_at,
     })
+}
+
+/// What a signature is over: all that is believed stands in it.
+fn check_signed(table: &Table<'_>, signed: &str, algorithm: Option<Algorithm>) {
+    if algorithm == Some(Algorithm::Token) {
+        let message = "`signed`: a token signs nothing";
+        table.note(Code::E00, "signed", message, "leave it out");
+    }
+    holds_no_more(table, "signed", signed, &SIGNED, "a webhook");
+    let with = [
+        ("{body}", None),
+        ("{timestamp}", Some("timestamp_header")),
+        ("{nonce}", Some("nonce_header")),
+    ];
+    for (field, header) in with {
+        let wanted = header.is_none_or(|header| table.has(header));
+        if wanted && !signed.contains(field) {
+            let message = format!("`signed` does not hold `{field}`: anybody could change it");
+            table.note(Code::E00, "signed", message, "write it as the gateway's documents do");
+        }
+        if let Some(header) = header.filter(|_| !wanted && signed.contains(field)) {
+            let message = format!("`signed` holds `{field}`, and there is no `{header}`");
+            table.note(Code::E00, "signed", message, "say which header it stands in");
+        }
+    }
 }
 
 /// A JSON pointer (RFC 6901).

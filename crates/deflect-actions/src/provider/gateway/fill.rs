@@ -57,6 +57,8 @@ impl Style {
 
 /// Those of them that a look-up of a number has.
 pub const FIELDS_OF_A_NUMBER: [&str; 5] = ["to", "to_digits", "secret", "account", "basic"];
+/// Those that a question about nobody has.
+pub const FIELDS_OF_AN_ACCOUNT: [&str; 3] = ["secret", "account", "basic"];
 
 /// What the fields stand for.
 pub(super) struct Filled<'a>(Vec<(&'static str, Cow<'a, str>)>);
@@ -75,9 +77,17 @@ impl<'a> Filled<'a> {
 
     /// Where there is a number, and no message to it.
     pub fn of_number(to: &'a E164, secret: &'a str, account: &'a str) -> Self {
-        Self(vec![
+        let mut filled = Self::of_account(secret, account);
+        filled.0.extend([
             ("to", to.as_str().into()),
             ("to_digits", to.as_str().trim_start_matches('+').into()),
+        ]);
+        filled
+    }
+
+    /// Where there is no number.
+    pub fn of_account(secret: &'a str, account: &'a str) -> Self {
+        Self(vec![
             ("secret", secret.into()),
             ("account", account.into()),
             ("basic", STANDARD.encode(format!("{account}:{secret}")).into()),

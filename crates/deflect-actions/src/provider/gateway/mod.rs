@@ -1,26 +1,30 @@
 //! Any other gateway that speaks HTTP: its request, its answer and its receipts are described in
 //! the configuration.
 
+mod answer;
 mod fill;
 mod line;
 pub mod plivo;
+mod signing;
 mod webhook;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::{
-    Method, Response,
+    Method,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
-use serde_json::Value;
 
-pub use fill::{FIELDS, FIELDS_OF_A_NUMBER, Style};
+pub use answer::{Answer, Currency, Price, is_currency};
+pub use fill::{FIELDS, FIELDS_OF_A_NUMBER, FIELDS_OF_AN_ACCOUNT, Style};
 pub use line::Lines;
-pub use webhook::{Algorithm, Hooks, Signing};
+pub use signing::{Algorithm, SIGNED, Signing};
+pub use webhook::Hooks;
 
 use self::fill::Filled;
-use super::{Accepted, Class, Failure, OutboundMessage, Posted, Refused, SendError, Told, request};
-use crate::http::body;
+use super::{
+    Accepted, Checked, Class, OutboundMessage, Posted, Refused, SendError, Told, check, request,
+};
 
 /// A gateway as the configuration describes it.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,14 +41,17 @@ pub struct Description {
     pub secret: String,
     /// What `{account}` stands for.
     pub account: String,
-    /// JSON pointer of the message's id in the answer; `None`: it is known by our reference.
-    pub id_at: Option<String>,
+    /// What stands where in its answers.
+    pub answer: Answer,
     /// Classes of error answers, by status, where they say more than the status does.
     pub errors: BTreeMap<u16, Class>,
     /// How it tells of messages; `None`: not at all.
     pub hooks: Option<Hooks>,
     /// How it is asked what kind of line a number is; `None`: it knows none.
     pub lines: Option<Lines>,
+    /// Address, with the fields of the account, whose answer to GET says whether it knows us;
+    /// `None`: there is none.
+    pub check_url: Option<String>,
 }
 
 /// A gateway.
@@ -77,12 +84,19 @@ impl Gateway {
         }
         let response = request::answer(request.headers(headers)).await?;
         if response.status().is_success() {
-            self.accepted(response, &message).await
+            is.accepted(response, &message).await
         } else {
-            let (status, retry_after, _): (_, _, Value) = request::refusal(response).await;
-            let class = is.errors.get(&status).copied().unwrap_or_else(|| request::class(status));
-            Err(SendError::Definite(Failure { class, code: Some(status.to_string()), retry_after }))
+            Err(is.refused(response).await)
         }
+    }
+
+    pub(super) async fn check(&self, limit: Duration) -> Result<Checked, SendError> {
+        let is = &self.0;
+        let Some(url) = &is.check_url else { return Ok(Checked::NotAskable) };
+        let filled = Filled::of_account(&is.secret, &is.account);
+        let headers = self.headers(&filled).ok_or_else(check::no_sender)?;
+        let question = check::get(&filled.fill(url, Style::Url), limit)?.headers(headers);
+        is.knows_us(request::answer(question).await?).await
     }
 
     fn headers(&self, filled: &Filled<'_>) -> Option<HeaderMap> {
@@ -91,19 +105,6 @@ impl Gateway {
             Some((name, HeaderValue::from_str(&filled.fill(value, Style::Plain)).ok()?))
         };
         self.0.headers.iter().map(header).collect()
-    }
-
-    async fn accepted(
-        &self,
-        response: Response,
-        message: &OutboundMessage<'_>,
-    ) -> Result<Accepted, SendError> {
-        let Some(pointer) = &self.0.id_at else {
-            return Ok(Accepted::of(message.reference.to_string()));
-        };
-        let bytes = body(response).await.ok_or_else(SendError::unclear)?;
-        let answer: Value = serde_json::from_slice(&bytes).map_err(|_| SendError::unclear())?;
-        webhook::text_at(&answer, pointer).map(Accepted::of).ok_or_else(SendError::unclear)
     }
 
     pub(super) fn hear(&self, posted: &Posted<'_>) -> Result<Told, Refused> {

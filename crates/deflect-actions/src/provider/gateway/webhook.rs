@@ -1,52 +1,19 @@
-//! How a gateway tells of messages: where in its JSON what stands, and how it is signed.
+//! How a gateway tells of messages: where in its JSON what stands.
 
 use std::collections::BTreeMap;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::Hmac;
 use serde_json::Value;
-use sha1::Sha1;
-use sha2::{Sha256, Sha512};
-use subtle::ConstantTimeEq;
 
-use super::plivo;
-use crate::provider::{
-    Class, Event, Inbound, Malformed, Posted, Receipt, Refused, State, form, hook, mac::hmac,
-};
-
-/// What a webhook is proven by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
-    /// The secret itself.
-    Token,
-    /// HMAC-SHA1 over the body, in hex or base64.
-    HmacSha1,
-    /// HMAC-SHA256.
-    HmacSha256,
-    /// HMAC-SHA512.
-    HmacSha512,
-    /// Plivo's, over the address.
-    Plivo(plivo::Version),
-}
-
-/// How webhooks are signed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Signing {
-    /// What stands in the header.
-    pub algorithm: Algorithm,
-    /// Header of the signature.
-    pub header: String,
-    /// Header of the moment, in seconds since 1970, that is signed before a point and the body.
-    pub timestamp_header: Option<String>,
-    /// The secret.
-    pub secret: String,
-}
+use super::{Price, Signing, answer::parts, signing::Algorithm};
+use crate::provider::{Class, Event, Inbound, Malformed, Posted, Receipt, State, form, hook};
 
 /// How a gateway tells of messages. Places are JSON pointers into an event.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hooks {
     /// How it is proven.
     pub signing: Signing,
+    /// The list of events, where it is inside an object; `None`: the body is the event, or the list.
+    pub events_at: Option<String>,
     /// The gateway's id of the message.
     pub id_at: Option<String>,
     /// Our reference.
@@ -59,6 +26,10 @@ pub struct Hooks {
     pub code_at: Option<String>,
     /// Its codes for that.
     pub codes: BTreeMap<String, Class>,
+    /// Parts on the bill.
+    pub parts_at: Option<String>,
+    /// What it cost.
+    pub price: Price,
     /// Of a text to us: whom it is from.
     pub from_at: Option<String>,
     /// To which sender.
@@ -67,75 +38,22 @@ pub struct Hooks {
     pub text_at: Option<String>,
 }
 
-impl Signing {
-    /// Whether the webhook is the gateway's.
-    ///
-    /// # Errors
-    /// When it is not.
-    pub(super) fn verify(&self, posted: &Posted<'_>) -> Result<(), Refused> {
-        let claimed = posted.header(&self.header).ok_or(Refused::Untrusted)?;
-        if let Algorithm::Plivo(version) = self.algorithm {
-            return self.verify_plivo(version, posted, claimed);
-        }
-        let mut signed = Vec::new();
-        if let Some(header) = &self.timestamp_header {
-            let at = posted.header(header).ok_or(Refused::Untrusted)?;
-            let at_ms = at.parse::<i64>().ok().and_then(|at| at.checked_mul(1_000));
-            if !at_ms.is_some_and(|at_ms| posted.is_fresh(at_ms)) {
-                return Err(Refused::Untrusted);
-            }
-            signed.extend_from_slice(at.as_bytes());
-            signed.push(b'.');
-        }
-        signed.extend_from_slice(posted.body);
-        if self.proves(claimed, &signed) { Ok(()) } else { Err(Refused::Untrusted) }
-    }
-
-    fn verify_plivo(
-        &self,
-        version: plivo::Version,
-        posted: &Posted<'_>,
-        claimed: &str,
-    ) -> Result<(), Refused> {
-        let nonce = posted.header(version.nonce_header()).ok_or(Refused::Untrusted)?;
-        let base = posted.public_url.ok_or(Refused::Untrusted)?;
-        // What is no form cannot have been signed as one.
-        let form = form(posted.body).map_err(|_| Refused::Untrusted)?;
-        let url = format!("{base}{}", posted.path);
-        let genuine = version.is_genuine(&self.secret, &url, &form, nonce, claimed);
-        if genuine { Ok(()) } else { Err(Refused::Untrusted) }
-    }
-
-    fn proves(&self, claimed: &str, signed: &[u8]) -> bool {
-        let tag = match self.algorithm {
-            Algorithm::Token => {
-                let claimed = claimed.strip_prefix("Bearer ").unwrap_or(claimed);
-                return claimed.as_bytes().ct_eq(self.secret.as_bytes()).into();
-            }
-            Algorithm::HmacSha1 => hmac::<Hmac<Sha1>>(&self.secret, signed),
-            Algorithm::HmacSha256 => hmac::<Hmac<Sha256>>(&self.secret, signed),
-            Algorithm::HmacSha512 => hmac::<Hmac<Sha512>>(&self.secret, signed),
-            // It is not over the body.
-            Algorithm::Plivo(_) => return false,
-        };
-        // Some name the algorithm first, as in `sha256=…`.
-        let bare =
-            claimed.split_once('=').filter(|(name, rest)| name.len() < 8 && !rest.is_empty());
-        let spellings = [claimed, bare.map_or(claimed, |(_, rest)| rest)];
-        let read = |text: &str| hex::decode(text).or_else(|_| STANDARD.decode(text)).ok();
-        spellings.into_iter().filter_map(read).any(|claimed| tag.ct_eq(&claimed).into())
-    }
-}
-
 impl Hooks {
     /// The events of a webhook: one, or a list of them; a form is one.
     pub(super) fn events(&self, posted: &Posted<'_>) -> Result<Vec<Event>, Malformed> {
         if posted.is_form() {
             return Ok(vec![self.event(&self.fields(posted)?)?]);
         }
-        match hook::json::<Value>(posted.body)? {
+        let told: Value = hook::json(posted.body)?;
+        let events = match &self.events_at {
+            Some(place) => {
+                told.pointer(place).ok_or(Malformed("no events stand at `events_at`"))?
+            }
+            None => &told,
+        };
+        match events {
             Value::Array(list) => list.iter().map(|event| self.event(event)).collect(),
-            one => Ok(vec![self.event(&one)?]),
+            one => Ok(vec![self.event(one)?]),
         }
     }
 
@@ -164,8 +82,12 @@ impl Hooks {
             let id = id.or_else(|| reference.clone()).unwrap_or_default();
             let code = at(&self.code_at);
             let class = code.as_ref().and_then(|code| self.codes.get(code)).copied();
+            let (price_micros, currency) = self.price.of(event);
             return Ok(Event::Receipt(Receipt {
                 reference,
+                segments: parts(event, self.parts_at.as_deref()),
+                price_micros,
+                currency,
                 class: failed.then_some(class.unwrap_or(Class::Unknown)),
                 code: failed.then(|| code.unwrap_or(word)),
                 ..Receipt::of(id, state)
