@@ -346,8 +346,10 @@ async fn an_unknown_code_inside_a_gateway_s_answer_says_neither_yes_nor_no() {
     let (db, is) = (Db::sqlite(), Personality::Gateway);
     let (texts, emulators) = set_up(&db, &[is]).await;
     emulators[0].once(mobile(1).as_str(), &[Does::Refuse(200, 42, None)]);
-    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, TextOutcome::Ambiguous);
-    assert_eq!(db.message().await, "ambiguous sms unknown");
+    let mut first = order(texts.store(), &mobile(1));
+    first.accept_within_ms = 600;
+    assert_eq!(texts.send(first).await, TextOutcome::Ambiguous);
+    assert_eq!(db.message().await, "ambiguous sms -");
     // Under a status of failure it is one.
     emulators[0].once(mobile(2).as_str(), &[Does::Refuse(460, 42, None)]);
     let invalid = TextOutcome::NotTextable { reason: "invalid".to_owned() };

@@ -232,7 +232,8 @@ async fn x_05_a_text_from_a_phone_is_heeded_and_answered() {
 }
 
 #[tokio::test]
-async fn x_05_parts_of_a_text_are_joined_and_one_that_is_told_again_counts_once() {
+async fn x_05_parts_of_a_text_are_joined_and_one_told_again_counts_once_and_one_written_again_twice()
+ {
     let (db, centre) = (Db::sqlite(), Centre::start());
     let mut config = config(centre.settings());
     let hook = Hook { url: "https://crm.example.net".into(), secret: vec![1], kinds: Vec::new() };
@@ -251,22 +252,53 @@ async fn x_05_parts_of_a_text_are_joined_and_one_that_is_told_again_counts_once(
         Short { esm_class: 0x40, short_message, ..short }
     };
     let (one, two) = (part(1, "Yes, please: I would "), part(2, "like to come on Monday"));
-    // The second comes first, and the centre had no answer to some of them.
-    for short in [&two, &one, &two, &one] {
-        centre.delivers(short.clone());
-    }
-    eventually("all are answered", async || centre.delivered().len() == 4).await;
-    assert_eq!(centre.delivered(), [0; 4]);
+    // The second comes first.
+    let tells = async |shorts: &[&Short]| {
+        let before = centre.delivered().len();
+        shorts.iter().for_each(|short| centre.delivers((*short).clone()));
+        let all = before + shorts.len();
+        eventually("all are answered", async || centre.delivered().len() == all).await;
+    };
+    let lose = async |n| {
+        centre.does(&[Does::Unbind]);
+        texts.send(quick(&texts, n)).await;
+        eventually("it is bound anew", async || centre.binds().len() as u32 == n).await;
+    };
+    tells(&[&two, &one]).await;
     eventually("it is answered", async || centre.taken().len() >= 2).await;
     let events = "SELECT type FROM event";
     assert_eq!(db.texts(events).await, [Some("message.reply".to_owned())]);
-    // A short one, told twice, counts once, too.
-    for _ in 0..2 {
-        centre.delivers(Centre::text(from.as_str(), "Yes, please: I would like to come on Monday"));
+    // The centre had no answer before the session was lost.
+    lose(2).await;
+    tells(&[&two, &one]).await;
+    assert_eq!(db.texts(events).await.len(), 1);
+    // Written once more, it counts once more, and a short one does, too.
+    let short = Centre::text(from.as_str(), "Yes, please: I would like to come on Monday");
+    for (count, told) in (2..).zip([&[&two, &one][..], &[&short], &[&short]]) {
+        tells(told).await;
+        assert_eq!(db.texts(events).await.len(), count);
     }
-    eventually("both are answered", async || centre.delivered().len() == 6).await;
-    assert_eq!(db.texts(events).await.len(), 2);
-    assert_eq!(centre.taken().len(), 3, "one answer each");
+    lose(3).await;
+    tells(&[&short]).await;
+    assert_eq!(db.texts(events).await.len(), 4);
+    assert!(centre.delivered().iter().all(|status| *status == 0), "{:?}", centre.delivered());
+}
+
+/// A centre that has an answer tells no more: so the answer comes when the text is kept.
+#[tokio::test]
+async fn x_05_a_text_that_the_store_does_not_take_is_answered_so_and_told_again() {
+    let (db, centre) = (Db::sqlite(), Centre::start());
+    let texts = service(&db, centre.settings()).await;
+    let from = mobile(1);
+    assert_eq!(texts.send(order(texts.store(), &mobile(2))).await, accepted());
+    db.execute("ALTER TABLE opt_out RENAME TO lost").await.unwrap();
+    centre.delivers(Centre::text(from.as_str(), "Stop!"));
+    eventually("it is answered", async || centre.delivered().len() == 1).await;
+    assert_ne!(centre.delivered(), [0], "it is not kept");
+    db.execute("ALTER TABLE lost RENAME TO opt_out").await.unwrap();
+    centre.delivers(Centre::text(from.as_str(), "Stop!"));
+    eventually("it is kept", async || centre.delivered().last() == Some(&0)).await;
+    assert_eq!(texts.send(order(texts.store(), &from)).await, TextOutcome::OptedOut);
 }
 
 #[tokio::test]

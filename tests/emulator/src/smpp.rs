@@ -161,8 +161,7 @@ impl Centre {
     /// # Panics
     /// There is none.
     pub fn delivers(&self, short: Short) {
-        let pdu = Pdu { sequence: 1_000, body: Body::DeliverSm(short) };
-        self.lock().out.as_ref().expect("somebody is bound").send(pdu).unwrap();
+        self.tries(short).expect("somebody is bound");
     }
 
     /// Tries to deliver a receipt or a text by the newest session; returns by what it is known whether

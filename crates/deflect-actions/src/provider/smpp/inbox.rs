@@ -1,5 +1,5 @@
 //! Texts from phones: parts are joined, and a text has an id that is the same when the centre tells
-//! it again.
+//! it again, and another when somebody writes the same once more.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,8 +15,12 @@ use crate::provider::{Inbound, mac::hmac};
 
 /// A text whose parts have not come within this time is taken as far as it came, ms.
 const PATIENCE_MS: i64 = 5 * 60_000;
-/// Within this time the same text is the same, told again, ms.
+/// Within this time a text that our answer did not reach is told again, ms.
 const AGAIN_MS: i64 = 10 * 60_000;
+/// No centre waits for an answer for less than this before it tells a text again, ms.
+const IMPATIENT_MS: i64 = 5_000;
+/// An answer that a session outlived by this was read by the centre, ms.
+const READ_MS: i64 = 60_000;
 /// Texts in parts that are waited for; of one more, the oldest is taken as far as it came.
 const TEXTS: usize = 256;
 /// Texts that are known again.
@@ -30,9 +34,27 @@ pub(super) struct Inbox {
     waiting: HashMap<Series, Waiting>,
     /// Taken as far as they came, and not fetched yet.
     cut_short: Vec<Inbound>,
-    /// By the mark of a text, when it was told first.
-    known: HashMap<String, i64>,
+    /// Fetched, and not known to be kept; by their ids.
+    fetched: HashMap<String, Inbound>,
+    /// By the mark of a text.
+    known: HashMap<String, Known>,
+    /// The number of this session; the first is 1.
+    session: u64,
 }
+
+/// A text that was told.
+#[derive(Debug)]
+struct Known {
+    id: String,
+    at_ms: i64,
+    /// The sequence number that told it last, and its session.
+    told: Told,
+    /// When it was answered that it is kept.
+    answered_ms: Option<i64>,
+}
+
+/// Which `deliver_sm` of which session.
+type Told = (u64, u32);
 
 /// What makes parts one text (3GPP TS 23.040 §9.2.3.24; SMPP 3.4 §5.3.2.22).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -63,14 +85,22 @@ struct Waiting {
 
 impl Inbox {
     /// The text that this is, or makes whole; `None`: further parts are waited for.
-    pub fn take(&mut self, short: &Short, settings: &Settings, now_ms: i64) -> Option<Inbound> {
+    pub fn take(
+        &mut self,
+        (sequence, short): (u32, &Short),
+        settings: &Settings,
+        now_ms: i64,
+    ) -> Option<Inbound> {
         let Some((series, number)) = series(short) else {
             let text = text::decode(short, settings.alphabet);
-            return Some(self.inbound(short, None, text, settings, now_ms));
+            return Some(self.inbound((sequence, short), None, text, settings, now_ms));
         };
         let other = |waiting: &Waiting| {
             let before = waiting.parts.get(&number);
+            let whole = waiting.parts.len() == usize::from(series.count);
+            let mark = || mark_of(short, Some(series.reference), &waiting.text(settings), settings);
             before.is_some_and(|before| !before.says_the_same(short))
+                || whole && !self.is_told_again(&mark(), sequence, now_ms)
         };
         if self.waiting.get(&series).is_some_and(other) {
             // The phone has come round to the same reference.
@@ -89,7 +119,20 @@ impl Inbox {
             return None;
         }
         let text = waiting.text(settings);
-        Some(self.inbound(short, Some(series.reference), text, settings, now_ms))
+        Some(self.inbound((sequence, short), Some(series.reference), text, settings, now_ms))
+    }
+
+    /// A session begins: what another told and did not answer is told again.
+    pub fn begins(&mut self) {
+        self.session += 1;
+        self.cut_short.extend(self.fetched.drain().map(|(_, text)| text));
+    }
+
+    /// It was answered that the text with this id is kept.
+    pub fn answered(&mut self, id: &str, now_ms: i64) {
+        if let Some(known) = self.known.values_mut().find(|known| known.id == id) {
+            known.answered_ms = Some(now_ms);
+        }
     }
 
     /// A text whose parts are waited for no more, as far as it came.
@@ -103,12 +146,16 @@ impl Inbox {
         for series in late {
             self.cut_short(&series, settings, now_ms);
         }
-        self.cut_short.pop()
+        let text = self.cut_short.pop()?;
+        let id = text.id.clone().unwrap_or_default();
+        self.fetched.insert(id, text.clone());
+        Some(text)
     }
 
-    /// Nobody took it: it is overdue once more.
-    pub fn put_back(&mut self, text: Inbound) {
-        self.cut_short.push(text);
+    /// What became of one that was overdue; unless it is kept, it is overdue once more.
+    pub fn fetched(&mut self, id: &str, kept: bool) {
+        let text = self.fetched.remove(id);
+        self.cut_short.extend(text.filter(|_| !kept));
     }
 
     /// Whether some text is waited for or overdue.
@@ -116,41 +163,61 @@ impl Inbox {
         self.waiting.is_empty() && self.cut_short.is_empty()
     }
 
+    /// Whether the text of this mark is the one that was told before. It is while our answer may
+    /// not have reached the centre: not given yet, by the same number, or just before its session
+    /// was lost.
+    fn is_told_again(&self, mark: &str, sequence: u32, now_ms: i64) -> bool {
+        let Some(known) = self.known.get(mark) else { return false };
+        let ((session, number), now) = (known.told, self.session);
+        if now_ms - known.at_ms >= AGAIN_MS {
+            return false;
+        }
+        match known.answered_ms {
+            _ if session == now && number == sequence => true,
+            None => session != now || now_ms - known.at_ms >= IMPATIENT_MS,
+            Some(_) if session == now => false,
+            Some(at_ms) => now_ms - at_ms < READ_MS,
+        }
+    }
+
     fn cut_short(&mut self, series: &Series, settings: &Settings, now_ms: i64) {
         let Some(waiting) = self.waiting.remove(series) else { return };
         let whole = waiting.parts.len() == usize::from(series.count);
         if let Some(part) = waiting.parts.values().next().filter(|_| !whole) {
             let text = waiting.text(settings);
-            let cut = self.inbound(part, Some(series.reference), text, settings, now_ms);
+            let cut = self.inbound((0, part), Some(series.reference), text, settings, now_ms);
             self.cut_short.push(cut);
         }
     }
 
     fn inbound(
         &mut self,
-        short: &Short,
+        (sequence, short): (u32, &Short),
         reference: Option<Reference>,
         text: String,
         settings: &Settings,
         now_ms: i64,
     ) -> Inbound {
         let (source, destination) = (&short.source.text, &short.destination.text);
-        let marked = format!("{source}\0{destination}\0{reference:?}\0{text}");
-        // Under the password: whoever reads the id can't try numbers and texts.
-        let mark = |signed: &str| {
-            hex::encode(&hmac::<Hmac<Sha256>>(&settings.bind.password, signed.as_bytes())[..16])
-        };
-        let by_text = mark(&marked);
-        self.known.retain(|_, first_ms| now_ms - *first_ms < AGAIN_MS);
-        if self.known.len() >= KNOWN {
-            let oldest = self.known.iter().min_by_key(|(_, first_ms)| **first_ms);
-            if let Some(oldest) = oldest.map(|(mark, _)| mark.clone()) {
-                self.known.remove(&oldest);
+        let mark = mark_of(short, reference, &text, settings);
+        let told = (self.session, sequence);
+        let again = self.is_told_again(&mark, sequence, now_ms);
+        let before = self.known.get_mut(&mark);
+        let id = match before {
+            Some(known) if again => {
+                known.told = told;
+                known.id.clone()
             }
+            // Written once more.
+            Some(known) if now_ms - known.at_ms < AGAIN_MS => {
+                signed(settings, &format!("{}\0{}", known.id, known.told.1))
+            }
+            // By spans of time, so that what is told again after a restart is known, too.
+            _ => signed(settings, &format!("{mark}\0{}", now_ms.div_euclid(AGAIN_MS))),
+        };
+        if !again {
+            self.know(mark, Known { id: id.clone(), at_ms: now_ms, told, answered_ms: None });
         }
-        let first_ms = *self.known.entry(by_text).or_insert(now_ms);
-        // By spans of time, so that what is told again after a restart is known, too.
-        let id = mark(&format!("{marked}\0{}", first_ms.div_euclid(AGAIN_MS)));
         Inbound {
             id: Some(id),
             service: None,
@@ -160,6 +227,28 @@ impl Inbox {
             at_ms: None,
         }
     }
+
+    fn know(&mut self, mark: String, text: Known) {
+        self.known.retain(|_, known| text.at_ms - known.at_ms < AGAIN_MS);
+        if self.known.len() >= KNOWN {
+            let oldest = self.known.iter().min_by_key(|(_, known)| known.at_ms);
+            if let Some(oldest) = oldest.map(|(mark, _)| mark.clone()) {
+                self.known.remove(&oldest);
+            }
+        }
+        self.known.insert(mark, text);
+    }
+}
+
+/// What a text is known by, told again.
+fn mark_of(short: &Short, reference: Option<Reference>, text: &str, settings: &Settings) -> String {
+    let (source, destination) = (&short.source.text, &short.destination.text);
+    signed(settings, &format!("{source}\0{destination}\0{reference:?}\0{text}"))
+}
+
+/// Under the password: whoever reads it can't try numbers and texts.
+fn signed(settings: &Settings, text: &str) -> String {
+    hex::encode(&hmac::<Hmac<Sha256>>(&settings.bind.password, text.as_bytes())[..16])
 }
 
 impl Waiting {
@@ -211,166 +300,4 @@ fn sar(short: &Short) -> Option<(Reference, u8, u8)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::provider::smpp::{Address, Alphabet, Bind, Long, ReceiptIds};
-
-    fn settings() -> Settings {
-        Settings {
-            host: String::new(),
-            port: 0,
-            tls: false,
-            bind: Bind { password: "secret08".to_owned(), ..Bind::default() },
-            alphabet: Alphabet::Gsm7,
-            long: Long::Udh,
-            receipt_ids: ReceiptIds::Same,
-            window: 1,
-            enquire: std::time::Duration::from_secs(30),
-        }
-    }
-
-    fn from(number: &str) -> Short {
-        let address = |text: &str| Address { ton: 1, npi: 1, text: text.to_owned() };
-        Short { source: address(number), destination: address("447700900999"), ..Short::default() }
-    }
-
-    fn plain(number: &str, text: &str) -> Short {
-        Short { short_message: text.bytes().collect(), ..from(number) }
-    }
-
-    /// The parts of `text`, as phones make them.
-    fn parts(text: &str, reference: u8) -> Vec<Short> {
-        text::parts(text, Alphabet::Gsm7, Long::Udh, reference, &from("447700900456"))
-    }
-
-    /// The same with a reference of 16 bits.
-    fn wide(part: &Short) -> Short {
-        let [_, _, _, reference, count, number] = part.short_message[..6] else { unreachable!() };
-        let header = [6, 8, 4, 7, reference, count, number];
-        let short_message = [&header[..], &part.short_message[6..]].concat();
-        Short { short_message, ..part.clone() }
-    }
-
-    /// The same by parameters.
-    fn by_parameters(part: &Short) -> Short {
-        let [_, _, _, reference, count, number] = part.short_message[..6] else { unreachable!() };
-        Short {
-            esm_class: 0,
-            short_message: part.short_message[6..].to_vec(),
-            tlvs: vec![
-                (TLV_SAR_REFERENCE, vec![7, reference]),
-                (TLV_SAR_COUNT, vec![count]),
-                (TLV_SAR_NUMBER, vec![number]),
-            ],
-            ..part.clone()
-        }
-    }
-
-    #[test]
-    fn parts_are_joined_in_any_order_and_by_each_kind_of_reference() {
-        let text = format!("{}😀{}€", "ç".repeat(66), "a".repeat(150));
-        let settings = settings();
-        for kind in [Short::clone, wide, by_parameters] {
-            let parts: Vec<Short> = parts(&text, 9).iter().map(kind).collect();
-            assert!(parts.len() > 2);
-            let mut inbox = Inbox::default();
-            let mut order: Vec<usize> = (0..parts.len()).rev().collect();
-            order.swap(0, 1);
-            let (last, others) = order.split_last().unwrap();
-            for n in others {
-                assert_eq!(inbox.take(&parts[*n], &settings, 0), None);
-                // Told again: it is there already.
-                assert_eq!(inbox.take(&parts[*n], &settings, 0), None);
-            }
-            let whole = inbox.take(&parts[*last], &settings, 1_000).unwrap();
-            assert_eq!(whole.text, text);
-            assert_eq!((whole.from.as_str(), whole.to.as_str()), ("+447700900456", "447700900999"));
-            // Whichever is told once more, it is the same text.
-            for part in &parts {
-                let again = inbox.take(part, &settings, 2_000);
-                assert_eq!(again.as_ref(), Some(&whole));
-            }
-            assert_eq!(inbox.overdue(&settings, PATIENCE_MS), None, "it was whole");
-            assert!(inbox.is_idle());
-        }
-    }
-
-    #[test]
-    fn texts_of_others_and_of_another_reference_do_not_mix() {
-        let (settings, mut inbox) = (settings(), Inbox::default());
-        let (one, two) = (parts(&"a".repeat(200), 1), parts(&"b".repeat(200), 2));
-        let of_another = Short { source: from("447700900457").source, ..one[1].clone() };
-        assert_eq!(inbox.take(&one[0], &settings, 0), None);
-        assert_eq!(inbox.take(&two[0], &settings, 0), None);
-        assert_eq!(inbox.take(&of_another, &settings, 0), None);
-        assert_eq!(inbox.take(&one[1], &settings, 0).unwrap().text, "a".repeat(200));
-        assert_eq!(inbox.take(&two[1], &settings, 0).unwrap().text, "b".repeat(200));
-        // The phone comes round to a reference: another text.
-        let later = parts(&"c".repeat(200), 1);
-        assert_eq!(inbox.take(&later[0], &settings, 1), None);
-        assert_eq!(inbox.take(&later[1], &settings, 1).unwrap().text, "c".repeat(200));
-    }
-
-    #[test]
-    fn what_does_not_come_whole_is_taken_as_far_as_it_came_and_no_more_is_kept_than_that() {
-        let (settings, mut inbox) = (settings(), Inbox::default());
-        let first = &parts("STOP, please, and this goes on ".repeat(9).as_str(), 1)[0];
-        assert_eq!(inbox.take(first, &settings, 0), None);
-        assert_eq!(inbox.overdue(&settings, PATIENCE_MS - 1), None);
-        let cut = inbox.overdue(&settings, PATIENCE_MS).unwrap();
-        assert!(cut.text.starts_with("STOP, please") && cut.text.len() == 153, "{}", cut.text);
-        assert!(inbox.is_idle());
-        for n in 0..1_000 {
-            let one = Short { source: from(&format!("4477009{n:05}")).source, ..first.clone() };
-            assert_eq!(inbox.take(&one, &settings, n), None);
-            assert!(inbox.waiting.len() <= TEXTS);
-        }
-        let mut taken = 0;
-        while inbox.overdue(&settings, 1_000).is_some() {
-            taken += 1;
-        }
-        assert_eq!(taken, 1_000 - TEXTS, "the oldest are taken, none is lost");
-        for n in 0..5_000 {
-            let _ = inbox.take(&plain("447700900456", &n.to_string()), &settings, n);
-        }
-        assert!(inbox.known.len() <= KNOWN);
-    }
-
-    #[test]
-    fn the_same_text_is_the_same_for_a_while_and_its_id_tells_nothing() {
-        let (settings, mut inbox) = (settings(), Inbox::default());
-        let mut id = |number, text, at_ms| {
-            inbox.take(&plain(number, text), &settings, at_ms).unwrap().id.unwrap()
-        };
-        let first = id("447700900456", "4", 0);
-        assert_eq!(id("447700900456", "4", AGAIN_MS - 1), first);
-        assert_ne!(id("447700900456", "5", 0), first);
-        assert_ne!(id("447700900457", "4", 0), first);
-        assert_ne!(id("447700900456", "4", AGAIN_MS), first);
-        assert!(!first.contains("7700900456"));
-        // Nor does a restart make another of it.
-        let mut after = Inbox::default();
-        let told = after.take(&plain("447700900456", "4"), &settings, 30_000).unwrap();
-        assert_eq!(told.id.as_ref(), Some(&first));
-        let other = Settings { bind: Bind::default(), ..settings };
-        assert_ne!(after.take(&plain("447700900456", "4"), &other, 30_000).unwrap().id, told.id);
-    }
-
-    #[test]
-    fn a_header_that_says_nothing_of_parts_leaves_a_text_by_itself() {
-        let (settings, mut inbox) = (settings(), Inbox::default());
-        for header in [
-            &[4, 5, 2, 1, 2][..],      // ports
-            &[5, 0, 3, 1, 2, 3][..],   // the third of two
-            &[5, 0, 3, 1, 0, 0][..],   // of none
-            &[5, 0, 3, 1, 1, 1][..],   // of one
-            &[200, 0, 3, 1, 2, 1][..], // longer than the message
-            &[5, 0, 30, 1, 2, 1][..],  // an element longer than its header
-        ] {
-            let short_message = [header, b"hello"].concat();
-            let short = Short { esm_class: 0x40, short_message, ..from("447700900456") };
-            assert!(inbox.take(&short, &settings, 0).is_some(), "{header:?}");
-        }
-        assert!(inbox.is_idle());
-    }
-}
+mod tests;

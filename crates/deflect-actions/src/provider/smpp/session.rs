@@ -194,8 +194,14 @@ struct Pending {
     answer: oneshot::Sender<Submitted>,
 }
 
-/// Sequence numbers of deliveries, and whether they were kept.
-type Answers = (mpsc::Sender<(u32, bool)>, mpsc::Receiver<(u32, bool)>);
+/// What became of something that was told.
+struct Kept {
+    /// The delivery that told it, to be answered; `None`: one was overdue.
+    sequence: Option<u32>,
+    /// Id of the text.
+    text: Option<String>,
+    kept: bool,
+}
 
 /// One bound session.
 struct Session<'a> {
@@ -210,8 +216,10 @@ struct Session<'a> {
     heard: Instant,
     /// Since when an answer to "are you there?" is awaited.
     asked: Option<Instant>,
-    /// Deliveries that were kept or not, to be answered.
-    answers: Answers,
+    /// When it was last looked whether texts are overdue.
+    looked: Instant,
+    /// What was told and is kept, or is not.
+    answers: (mpsc::Sender<Kept>, mpsc::Receiver<Kept>),
 }
 
 impl<'a> Session<'a> {
@@ -221,6 +229,7 @@ impl<'a> Session<'a> {
         tells: mpsc::Sender<Heard>,
         inbox: &'a mut Inbox,
     ) -> Self {
+        inbox.begins();
         Self {
             settings,
             wire,
@@ -230,6 +239,7 @@ impl<'a> Session<'a> {
             pending: HashMap::new(),
             heard: Instant::now(),
             asked: None,
+            looked: Instant::now(),
             answers: mpsc::channel(64),
         }
     }
@@ -266,10 +276,7 @@ impl<'a> Session<'a> {
                     Some(submit) => self.submit(submit).await?,
                     None => return self.say(Body::Unbind).await.map(|_| ()),
                 },
-                Some((sequence, kept)) = self.answers.1.recv() => {
-                    let status = if kept { codes::OK } else { codes::TEMPORARY };
-                    self.answer(sequence, Body::DeliverSmResp(status)).await?;
-                }
+                Some(kept) = self.answers.1.recv() => self.kept(kept).await?,
                 () = sleep_until(alarm) => self.ask().await?,
                 () = sleep(OVERDUE), if !self.inbox.is_idle() => {}
             }
@@ -365,36 +372,66 @@ impl<'a> Session<'a> {
             text::receipt(short, self.settings.receipt_ids).map(Event::Receipt)
         } else {
             let now_ms = Clock::default().now_ms();
-            self.inbox.take(short, self.settings, now_ms).map(Event::Inbound)
+            self.inbox.take((sequence, short), self.settings, now_ms).map(Event::Inbound)
         };
         // What says nothing is not told again, nor is a part whose text is not whole: a centre may
         // wait for this answer before it tells the next.
         let Some(event) = event else {
             return self.answer(sequence, Body::DeliverSmResp(codes::OK)).await;
         };
-        let (kept, known) = oneshot::channel();
-        if self.tells.try_send(Heard { event, kept }).is_err() {
+        let text = match &event {
+            Event::Inbound(text) => text.id.clone(),
+            Event::Receipt(_) => None,
+        };
+        if self.tell(event, Some(sequence), text).is_err() {
             return self.answer(sequence, Body::DeliverSmResp(codes::TEMPORARY)).await;
         }
+        Ok(())
+    }
+
+    /// Tells something; what becomes of it comes by [`Self::kept`].
+    fn tell(
+        &self,
+        event: Event,
+        sequence: Option<u32>,
+        text: Option<String>,
+    ) -> Result<(), TrySendError<Heard>> {
+        let (kept, known) = oneshot::channel();
+        self.tells.try_send(Heard { event, kept })?;
         let answers = self.answers.0.clone();
         tokio::spawn(async move {
             let kept = known.await.unwrap_or(false);
-            let _ = answers.send((sequence, kept)).await;
+            let _ = answers.send(Kept { sequence, text, kept }).await;
         });
         Ok(())
     }
 
-    /// Tells texts whose parts did not all come.
+    async fn kept(&mut self, what: Kept) -> io::Result<()> {
+        let Some(sequence) = what.sequence else {
+            self.inbox.fetched(&what.text.unwrap_or_default(), what.kept);
+            return Ok(());
+        };
+        let status = if what.kept { codes::OK } else { codes::TEMPORARY };
+        self.answer(sequence, Body::DeliverSmResp(status)).await?;
+        if let Some(id) = what.text.filter(|_| what.kept) {
+            self.inbox.answered(&id, Clock::default().now_ms());
+        }
+        Ok(())
+    }
+
+    /// Tells texts whose parts did not all come; what is not kept is told again.
     fn tell_overdue(&mut self) {
+        if self.looked.elapsed() < OVERDUE {
+            return;
+        }
+        self.looked = Instant::now();
         let now_ms = Clock::default().now_ms();
-        while let Some(text) = self.inbox.overdue(self.settings, now_ms) {
-            let (kept, _) = oneshot::channel();
-            let heard = Heard { event: Event::Inbound(text), kept };
-            if let Err(TrySendError::Full(Heard { event: Event::Inbound(text), .. })) =
-                self.tells.try_send(heard)
-            {
-                self.inbox.put_back(text);
-                return;
+        let late: Vec<_> =
+            std::iter::from_fn(|| self.inbox.overdue(self.settings, now_ms)).collect();
+        for text in late {
+            let id = text.id.clone();
+            if self.tell(Event::Inbound(text), None, id.clone()).is_err() {
+                self.inbox.fetched(&id.unwrap_or_default(), false);
             }
         }
     }
