@@ -9,7 +9,10 @@ use deflect_actions::{
     hooks::{self, Hook},
     link::SigningKey,
 };
-use ivr_runtime::diagnose::Code;
+use ivr_runtime::{
+    diagnose::Code,
+    flow::{INSTEAD, shortener_in},
+};
 
 use sip_stack::transport::Identity;
 
@@ -164,6 +167,12 @@ pub(super) fn read(table: &Table<'_>) -> Http {
     let listen = table.parsed("listen").unwrap_or(Http::default().listen);
     let identity = listener::of_http(table, listen);
     let public_url = table.web_address("public_url");
+    // Texts hold it with a path.
+    let page = public_url.as_ref().map(|url| format!("{url}/l/"));
+    if let Some(host) = page.as_deref().and_then(shortener_in) {
+        let message = format!("the links of texts would be of the public shortener `{host}`");
+        table.note(Code::W18, "public_url", message, INSTEAD);
+    }
     let tokens = table.array_of_tables("tokens").into_iter().filter_map(token).collect();
     let webhooks = table.array_of_tables("webhooks").into_iter().filter_map(webhook).collect();
     let proxies = table.parsed_list("proxies").unwrap_or_else(this_machine);

@@ -167,6 +167,10 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "[provider.sandbox]\nkind = \"sandbox\"|[provider.sandbox]\nkind = \"sandbox\"\nwebhook_from = [\"10.0.0.0/8\"]",
             "45:16 E00 `webhook_from` is for providers with webhooks | leave it out here",
         ),
+        (
+            "[media]|[http]\npublic_url = \"https://bit.ly\"\n[media]",
+            "19:14 W18 the links of texts would be of the public shortener `bit.ly` | carriers filter texts with such addresses: give the whole one, of a domain of your own",
+        ),
         // Room for media.
         (
             "[media]\nbind|[media]\nports = \"20000-20199\"\nbind",

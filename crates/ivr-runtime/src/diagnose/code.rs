@@ -97,6 +97,8 @@ pub enum Code {
     W16,
     /// Fewer media ports than the calls at once may need.
     W17,
+    /// An address of a public shortener.
+    W18,
 }
 
 impl Code {
@@ -120,7 +122,8 @@ impl Code {
             | Self::W14
             | Self::W15
             | Self::W16
-            | Self::W17 => Severity::Warning,
+            | Self::W17
+            | Self::W18 => Severity::Warning,
             Self::E00
             | Self::E01
             | Self::E02
@@ -188,6 +191,7 @@ impl Code {
             Self::W15 => "texts whose cost nothing bounds",
             Self::W16 => "a text that callers of a trunk are never sent",
             Self::W17 => "fewer media ports than the calls at once may need",
+            Self::W18 => "an address of a public shortener",
         }
     }
 }

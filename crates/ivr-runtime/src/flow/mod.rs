@@ -25,3 +25,5 @@ pub(crate) use read::{fields::TOLD, whole};
 pub use select::select;
 pub use shared::{AnyPrompt, Business, PromptFacts, PromptIndex, Sender, Shared, System};
 pub use unique::check_unique;
+
+pub use crate::lint::shorteners::{INSTEAD, shortener_in};

@@ -25,6 +25,7 @@ mod person;
 mod prompts;
 mod reach;
 mod said_keys;
+pub(crate) mod shorteners;
 mod spoken;
 mod transitions;
 mod traps;
@@ -33,13 +34,15 @@ pub(crate) mod urls;
 mod waits;
 mod way_out;
 
+use std::collections::BTreeMap;
+
 use toml::de::{DeTable, DeValue};
 
 use crate::{
     diagnose::{Code, Notes, Span},
     flow::{
         PromptIndex, Shared,
-        model::{Flow, Step, Target},
+        model::{Does, Flow, Step, Target},
     },
 };
 
@@ -62,13 +65,14 @@ pub(crate) fn check(
 ) {
     let names_resolve = !notes.has_errors();
     let lint = Lint { flow, tree, shared, prompts, notes };
-    let each_table: [fn(&Lint<'_>); 11] = [
+    let each_table: [fn(&Lint<'_>); 12] = [
         waits::check,
         prompts::check,
         keys::check,
         languages::check,
         messages::check,
         links::check,
+        shorteners::check,
         menus::check,
         said_keys::check,
         offers::check,
@@ -109,6 +113,16 @@ impl Lint<'_> {
 
     fn table(&self, kind: &str, name: &str) -> Option<&DeTable<'_>> {
         self.tree.get(kind)?.get_ref().as_table()?.get(name)?.get_ref().as_table()
+    }
+
+    /// The messages of steps and of what follows calls: kind and name of the table, and the texts.
+    fn messages(&self) -> impl Iterator<Item = (&'static str, &str, &BTreeMap<String, String>)> {
+        let of_steps = self.flow.steps.iter().filter_map(|step| match &step.does {
+            Does::Text(text) => Some(("step", step.name.as_str(), &text.message)),
+            _ => None,
+        });
+        let after = self.flow.after_call.iter();
+        of_steps.chain(after.map(|after| ("after_call", after.name.as_str(), &after.message)))
     }
 
     /// Place of `key` in `[kind.name]`, else of the table, else of `[flow]`.
