@@ -136,8 +136,12 @@ impl ListArgs {
         }
         for one in value.as_array().into_iter().flatten() {
             let text = |key: &str| one[key].as_str().filter(|text| !text.is_empty());
+            let lost = match one["lost_ms"].is_null() {
+                true => "",
+                false => "  under a key that is lost: not found",
+            };
             println!(
-                "{}  {:8}  {}  {}  by {}",
+                "{}  {:8}  {}  {}  by {}{lost}",
                 clock(one["since_ms"].as_i64().unwrap_or_default()),
                 text("to").unwrap_or("-"),
                 text("brand").unwrap_or("-"),

@@ -32,6 +32,7 @@ impl Desk {
                         "via": one.via,
                         "since_ms": one.since_ms,
                         "to": one.to_masked,
+                        "lost_ms": one.lost_ms,
                     })
                 });
                 data(&views.collect::<Vec<_>>())

@@ -54,6 +54,7 @@ impl Switchboard {
                 let (texts, business) = (&call.snapshot.texts, &call.ledger.business);
                 !who.withheld && texts.against(caller, business, &who.called, &[]).is_none()
             })),
+            no_texts: self.services.store.is_opt_out_list_lost(&call.ledger.business),
             call_is: who.call_is.clone(),
             country: who.called_country.clone(),
             attestation: Some(who.attestation.to_owned()),

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Connection, Row};
 use super::{StoreError, db::Dialect};
 
 /// The steps, oldest first; their number is the version after them.
-const STEPS: [&str; 22] = [
+const STEPS: [&str; 23] = [
     include_str!("../../migrations/0001_schema.sql"),
     include_str!("../../migrations/0002_event.sql"),
     include_str!("../../migrations/0003_attempts.sql"),
@@ -28,6 +28,7 @@ const STEPS: [&str; 22] = [
     include_str!("../../migrations/0020_opt_out_key.sql"),
     include_str!("../../migrations/0021_offer_call.sql"),
     include_str!("../../migrations/0022_link_invited.sql"),
+    include_str!("../../migrations/0023_opt_out_lost.sql"),
 ];
 /// Any number that nobody else locks.
 const LOCK: i64 = 0x63_6172_6f6d;

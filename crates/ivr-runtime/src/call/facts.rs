@@ -39,6 +39,9 @@ pub struct Facts {
     pub caller_seed: u64,
     /// Whether a text can reach the caller's number; `None` where that is unknown.
     pub can_receive_text: Option<bool>,
+    /// Nobody is texted now, for the business's opt-out list can't be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_texts: bool,
     /// `psap-callback`, `priority`, `relay-or-text-phone`, `withheld`, [`Facts::TEST_CALL`].
     pub call_is: Vec<String>,
     /// Flags of the operator that are set now; `None` while the store can't say.
@@ -152,6 +155,9 @@ pub enum Bypass {
     /// The node drains and lets go of what it can.
     Draining,
 }
+
+/// Why nobody is texted while the opt-out list can't be read.
+pub(crate) const NO_TEXTS: &str = "opt_out_list";
 
 impl Facts {
     /// One of [`Facts::call_is`]: a test call of the operator. It is protected, and no report

@@ -28,8 +28,8 @@ mod wait;
 
 pub(crate) use targets::never_tells;
 
-pub(crate) use facts::FIELD_LEN;
 pub use facts::{Bypass, Facts, History, Told};
+pub(crate) use facts::{FIELD_LEN, NO_TEXTS};
 pub use few::Few;
 pub use io::{
     AgentRequest, CallbackOutcome, CallbackRequest, FetchOutcome, FetchRequest, FreeSlot, Hidden,

@@ -1,6 +1,9 @@
 //! Who hears an offer: hold-out, ramp, and every reason for which one is not made.
 
-use super::{facts::Facts, io::Hidden};
+use super::{
+    facts::{Facts, NO_TEXTS},
+    io::Hidden,
+};
 use crate::{
     flow::{
         model::{Does, Flow, Go, LinkId, Offer, RuleId, Text, Wait},
@@ -25,6 +28,8 @@ const SEEDS: u64 = 5_000;
 pub(crate) enum Suppressed {
     /// The caller is in the control group.
     Holdout,
+    /// Nobody is texted: who wants no texts can't be told.
+    NoTexts,
     /// The last text to this caller failed; the next thing they get is a person.
     FailedPromise,
     /// No number to send to.
@@ -58,6 +63,7 @@ impl Suppressed {
     pub fn reason(&self) -> String {
         let word = match self {
             Self::Holdout => "holdout",
+            Self::NoTexts => NO_TEXTS,
             Self::FailedPromise => "failed_promise",
             Self::Withheld => "withheld",
             Self::NotTextable => "not_textable",
@@ -89,8 +95,9 @@ pub(crate) fn suppressed(
     typed: Option<&Hidden>,
     now_ms: i64,
 ) -> Option<Suppressed> {
-    let checks: [&dyn Fn() -> Option<Suppressed>; 8] = [
+    let checks: [&dyn Fn() -> Option<Suppressed>; 9] = [
         &|| is_holdout(flow, facts).then_some(Suppressed::Holdout),
+        &|| facts.no_texts.then_some(Suppressed::NoTexts),
         &|| chose_phone(flow, step, offer, facts).then_some(Suppressed::ChosePhone),
         &|| caller_is_unfit(flow, offer, facts, typed, now_ms),
         &|| (offer.needs_intent && facts.intent.is_none()).then_some(Suppressed::NoIntent),

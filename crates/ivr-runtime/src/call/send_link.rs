@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Call, OfferResponse, Output, Phase, Record, TextRequest,
     desk::Context,
+    facts::NO_TEXTS,
     targets::{Forwarding, Stage},
 };
 use crate::{
@@ -69,6 +70,9 @@ fn request(
     // The node could not take the call through its flow, and has no more room for this.
     if facts.bypass.is_some() {
         return Err("bypassed");
+    }
+    if facts.no_texts {
+        return Err(NO_TEXTS);
     }
     if facts.wants_no_texts() && typed.is_none() {
         return Err("opted_out");

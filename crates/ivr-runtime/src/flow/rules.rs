@@ -114,6 +114,7 @@ fn simple(flow: &Flow, facts: &Facts, now_ms: i64, fact: &Fact) -> Truth {
         Fact::Flag(name) => facts.flags.as_ref().map(|flags| flags.contains(name)).into(),
         // A withheld number is known to the network, but not ours to text.
         Fact::CanReceiveText(_) if facts.withheld => Truth::Unknown,
+        Fact::CanReceiveText(wanted) if facts.no_texts => (!*wanted).into(),
         Fact::CanReceiveText(wanted) => facts.can_receive_text.map(|can| can == *wanted).into(),
         Fact::FailedPromise(wanted) => history.map(|h| h.failed_promise == *wanted).into(),
         Fact::Intent(list) => facts.intent.as_ref().map(|intent| list.contains(intent)).into(),

@@ -56,6 +56,7 @@ impl Draft {
             holdout_percent: 0,
             ask_again_days: 7,
             max_minutes: 15,
+            told: Vec::new(),
             max_steps: 60,
             round_wait: RoundWait::default(),
             steps: steps.iter().map(step).collect(),

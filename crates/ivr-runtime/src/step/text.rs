@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     call::{
-        Input, OfferResponse, Output, Record, TextOutcome,
+        Input, NO_TEXTS, OfferResponse, Output, Record, TextOutcome,
         desk::{Asked, Context, Playback},
     },
     flow::model::{ConfirmNumber, Go, PromptItem, PromptList, Text},
@@ -74,6 +74,9 @@ impl Sending {
         let order = Order { asked, offer };
         if context.facts.wants_no_texts() {
             return Self::tell(Verdict::OptedOut, text, context);
+        }
+        if context.facts.no_texts {
+            return Self::tell(Verdict::failed(NO_TEXTS), text, context);
         }
         let wanted = number::wanted(text, context.facts, context.progress.typed.as_ref());
         match (wanted, &text.ask) {

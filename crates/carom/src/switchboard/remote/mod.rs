@@ -265,6 +265,7 @@ impl RemoteCalls {
             caller: Some(number.to_string()),
             caller_seed: facts::seed(number.as_str()),
             can_receive_text: Some(textable && !untextable),
+            no_texts: self.services.store.is_opt_out_list_lost(business),
             country: number.region().to_owned(),
             attestation: Some("none".to_owned()),
             links_down: self.services.links.down(flow),

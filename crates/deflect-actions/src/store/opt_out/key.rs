@@ -54,18 +54,30 @@ impl Store {
     }
 
     /// Takes the present key for that of the list of a business: what was written with another is
-    /// never found again. `who` said so.
+    /// never found again, and is shown so. `who` said so.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn accept_opt_out_key(&self, business: &str, who: &str) -> Result<(), StoreError> {
-        let check = self.keys().opt_out_check(business);
+        let (check, brand) = (self.keys().opt_out_check(business), self.keys().brand(business));
         self.transaction(async |conn| {
             let query = sqlx::query(
                 "UPDATE opt_out_key SET key_check = $2, since_ms = $3 WHERE business = $1",
             );
             let query = query.bind(business.to_owned()).bind(check.clone()).bind(self.now_ms());
             query.execute(&mut *conn).await?;
+            if self.keys().businesses().filter(|one| self.keys().brand(one) == brand).count() == 1 {
+                // What is sealed is hashed with the next look; another business of the brand may
+                // have a key of its own.
+                sqlx::query(
+                    "UPDATE opt_out SET lost_ms = $2 WHERE brand = $1 AND lost_ms IS NULL \
+                     AND opt_key < 'g'",
+                )
+                .bind(brand.to_owned())
+                .bind(self.now_ms())
+                .execute(&mut *conn)
+                .await?;
+            }
             audit(conn, self.now_ms(), who, "opt-out key accepted", business).await
         })
         .await?;

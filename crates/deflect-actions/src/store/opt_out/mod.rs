@@ -29,6 +29,8 @@ pub struct OptOutView {
     pub since_ms: i64,
     /// Country and last two digits, where they are known.
     pub to_masked: Option<String>,
+    /// Since when it is found no more, ms UTC: the key it is hashed under was given up.
+    pub lost_ms: Option<i64>,
 }
 
 /// Who wants no texts of what, as it is stored.
@@ -248,7 +250,7 @@ impl Store {
     ) -> Result<Vec<OptOutView>, StoreError> {
         let mut conn = self.conn().await?;
         let rows = sqlx::query(
-            "SELECT brand, topic, via, since_ms, shown FROM opt_out \
+            "SELECT brand, topic, via, since_ms, shown, lost_ms FROM opt_out \
              WHERE revoked_ms IS NULL AND brand = COALESCE($1, brand) \
              ORDER BY since_ms DESC, opt_key LIMIT $2",
         )
@@ -263,6 +265,7 @@ impl Store {
                 via: row.try_get("via")?,
                 since_ms: row.try_get("since_ms")?,
                 to_masked: row.try_get("shown")?,
+                lost_ms: row.try_get("lost_ms")?,
             })
         };
         rows.iter().map(view).collect()

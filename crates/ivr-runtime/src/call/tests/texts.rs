@@ -204,6 +204,27 @@ fn x_05_an_opted_out_caller_gets_no_text_and_hears_why() {
     assert_eq!(phone.heard(), ["welcome", "flow-says-why"]);
 }
 
+/// Nobody on a list that can't be read would be found: so nobody is offered what would not go.
+#[test]
+fn x_05_while_the_opt_out_list_is_lost_nothing_is_offered_nor_asked_for_and_a_person_answers() {
+    let lost = Facts { no_texts: true, ..facts() };
+    let mut phone = Phone::call_with(offering(|_, _| {}), lost.clone(), Obedient::default());
+    phone.wait(20);
+    let (stage, response, _, why) = phone.offers()[0].clone();
+    assert_eq!((stage.as_str(), response), ("use-case", OfferResponse::Suppressed));
+    assert_eq!(why.as_deref(), Some("opt_out_list"));
+    assert_eq!((phone.heard(), phone.forwards()), (vec![], vec!["agents"]));
+    // A key that leads to a text at once: no number is asked for.
+    let withheld = Facts { withheld: true, ..lost };
+    for facts in [Facts { no_texts: true, ..facts() }, withheld] {
+        let mut phone = Phone::call_with(minimal(), facts, Obedient::default());
+        phone.press('1').wait(20);
+        assert!(phone.texts().is_empty());
+        assert_eq!(phone.heard(), ["welcome", "not-sent"]);
+        assert_eq!((phone.forwards(), phone.notes()), (vec!["agents"], vec!["opt_out_list"]));
+    }
+}
+
 #[test]
 fn a_number_that_must_be_confirmed_is_not_texted_unasked() {
     let draft = minimal().step("text_me", |draft| {
