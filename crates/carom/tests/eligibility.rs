@@ -1,6 +1,9 @@
 //! Whom other IVRs may offer a text, and how they have it sent (`/v1/eligibility`, `/v1/invite`).
 
-use carom_blackbox::{Database, eventually, web};
+use carom_blackbox::{
+    Database, eventually,
+    web::{self, Crm, Says},
+};
 use serde_json::{Value, json};
 
 use super::api::Site;
@@ -54,6 +57,30 @@ message  = "Example: your orders: {link}"
 then     = "hangup"
 if_fails = "agents"
 "#;
+
+/// Callers are spared the wait for it, and it is spared their questions; how it is tried again stands
+/// with the circuit.
+#[test]
+fn lp_02_a_destination_that_fails_five_times_is_asked_no_more_and_nothing_is_offered() {
+    let crm = Crm::start(Says::Status(503));
+    let link = format!("kind = \"http\"\nurl = \"{}/free\"", crm.url());
+    let flow = OFFERS
+        .replace("only_if  = [\"long_wait\"]\n", "")
+        .replace("url      = \"https://help.example.com/orders\"", &link);
+    let site = Site::with(&flow);
+    for n in 1..=7 {
+        let asked = json!({
+            "number": format!("+44770090048{n}"), "called": "+442079460018", "intent": "orders",
+        });
+        let (status, told) = site.asks("deflect", "POST", "/v1/eligibility", &asked.to_string());
+        assert_eq!((status, &told["eligible"]), (200, &json!(false)), "{n}: {told}");
+        assert_eq!(told["reason"], "check_failed", "{n}");
+        assert_eq!(crm.asked().len(), n.min(5), "{n}");
+    }
+    let database = Database::of(&site.place);
+    let reasons = "SELECT COUNT(*) FROM offer WHERE reason = 'check_failed'";
+    eventually("all are recorded", || (database.number(reasons) == 7).then_some(()));
+}
 
 #[test]
 fn kh_13_an_old_ivr_asks_and_has_the_text_sent_once() {

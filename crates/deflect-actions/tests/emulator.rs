@@ -180,6 +180,47 @@ async fn what_befalls_a_text_at_any_provider_is_what_its_row_says_at_last() {
     assert!(statuses.keys().all(|status| [200, 401, 403].contains(status)), "{statuses:?}");
 }
 
+/// Twilio's receipts hold no price: its resource does, once the carrier has the text.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_twilio_charged_is_asked_for_and_asked_again_until_it_is_told() {
+    let db = Db::sqlite();
+    let (texts, emulator) = site(&db).await;
+    let (is, account) = (Personality::Twilio, emulator.account(Personality::Twilio));
+    for end in ["001", Magic::NoReceipt.end()] {
+        let to: E164 = format!("+447400511{end}").parse().unwrap();
+        let mut order = common::order(texts.store(), &to);
+        order.via = vec![is.name().to_owned()];
+        let accepted = TextOutcome::Accepted { sender: is.name().to_owned() };
+        assert_eq!(texts.send(order).await, accepted);
+    }
+    eventually("the first is delivered", async || {
+        db.number("SELECT COUNT(*) FROM message WHERE state = 'delivered'").await == Some(1)
+    })
+    .await;
+    let rows = async || {
+        let sql = "SELECT COALESCE(price_micros, -1) || ' ' || segments || ' ' || price_asked \
+                   FROM message ORDER BY message_id";
+        db.texts(sql).await.into_iter().flatten().collect::<Vec<_>>()
+    };
+    let questions = || {
+        let is_one = |asked: &&provider_emulator::Request| {
+            asked.method == "GET" && asked.path().contains("/Messages/SM")
+        };
+        account.asked().iter().filter(is_one).count()
+    };
+    let worker = texts.start();
+    assert_eq!((rows().await, questions()), (vec!["-1 1 0".to_owned(); 2], 0), "too early");
+    texts.store().clock().advance(61_000);
+    let once = ["7500 1 9", "-1 1 1"];
+    eventually("both are asked about", async || rows().await == once).await;
+    assert_eq!(questions(), 2);
+    texts.store().clock().advance(240_000);
+    let twice = ["7500 1 9", "-1 1 2"];
+    eventually("what was not told is asked again", async || rows().await == twice).await;
+    assert_eq!(questions(), 3);
+    worker.abort();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_writes_stop_to_any_provider_of_the_emulator_gets_no_more() {
     let db = Db::sqlite();

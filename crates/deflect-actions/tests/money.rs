@@ -10,12 +10,16 @@ use common::{
     ours::{self, Ours, account, hears},
     wide,
 };
-use deflect_actions::text::{TextConfig, TextService};
+use deflect_actions::{
+    Clock,
+    text::{Sender, TextConfig, TextLimits, TextOutcome, TextService, WebhookAnswer},
+};
 use provider_emulator::{Event, Personality, Says};
 
 on_both!(
     the_alarm_of_the_days_money_is_told_for_callers_of_a_shared_number_too,
     the_texts_of_a_day_cost_so_much_and_it_is_told_before,
+    answers_to_texts_cost_as_much_and_none_is_given_beyond_the_limits,
     what_a_provider_charged_counts_whatever_the_price_says,
     what_a_text_of_our_own_cost_is_learnt_within_seconds,
     e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders,
@@ -62,6 +66,54 @@ async fn the_texts_of_a_day_cost_so_much_and_it_is_told_before(db: Db) {
     again.is_limited(&mobile(12), "spend_per_day").await;
     again.clock.advance(24 * HOUR_MS);
     again.sends(&mobile(12)).await;
+}
+
+async fn answers_to_texts_cost_as_much_and_none_is_given_beyond_the_limits(db: Db) {
+    let (is, clock) = (Personality::Twilio, Clock::default());
+    let emulator = account(is);
+    // Four at four pence each.
+    let limits = TextLimits { spend_day: Some(160_000), ..wide() };
+    let mut config = TextConfig { limits, ..TextConfig::default() };
+    config.public_url = Some(PUBLIC_URL.to_owned());
+    config.providers.insert(is.name().to_owned(), is.provider(&emulator.base));
+    let ours = Sender { price_micros: Some(40_000), auto_reply: Some(false), ..is.sender() };
+    config.senders.push(ours);
+    let started = async |boot| {
+        let store = db.store_with("n1", boot, clock.clone()).await;
+        TextService::new(store, config.clone())
+    };
+    let is_helped = async |texts: &TextService, n: u32| {
+        let (id, number) = (format!("SM{n:032x}"), mobile(n));
+        let event = Event {
+            id: &id,
+            reference: None,
+            number: number.as_str(),
+            says: Says::Text("HELP"),
+            at_ms: clock.now_ms(),
+        };
+        let told = texts.webhook(is.kind(), is.name(), is.hook(&[event]).posted()).await.unwrap();
+        matches!(told, WebhookAnswer::Twiml(text) if text.contains("<Message>"))
+    };
+    let texts = started("b1").await;
+    assert!(is_helped(&texts, 1).await && is_helped(&texts, 2).await);
+    assert_eq!(texts.send(order(texts.store(), &mobile(3))).await, ours::accepted(is));
+    // A restart forgets nothing.
+    let texts = started("b2").await;
+    assert!(is_helped(&texts, 4).await);
+    assert!(!is_helped(&texts, 5).await, "the money is spent");
+    let limited = TextOutcome::Limited { rule: "spend_per_day".to_owned() };
+    assert_eq!(texts.send(order(texts.store(), &mobile(6))).await, limited);
+    let hits = "SELECT rule || ' ' || scope_key FROM limit_hit WHERE scope <> 'alarm'";
+    assert_eq!(db.texts(hits).await, vec![Some("spend_per_day day".to_owned()); 2]);
+    // As many to numbers that are alike as there are texts.
+    clock.advance(25 * HOUR_MS);
+    let few = TextLimits { prefix_hour: 2, ..wide() };
+    texts.reconfigure(TextConfig { limits: few, ..config.clone() });
+    assert_eq!(texts.send(order(texts.store(), &mobile(7))).await, ours::accepted(is));
+    assert!(is_helped(&texts, 8).await);
+    assert!(!is_helped(&texts, 9).await);
+    let limited = TextOutcome::Limited { rule: "texts_per_prefix".to_owned() };
+    assert_eq!(texts.send(order(texts.store(), &mobile(10))).await, limited);
 }
 
 async fn what_a_provider_charged_counts_whatever_the_price_says(db: Db) {

@@ -19,7 +19,11 @@ pub(super) fn warn(root: &Table<'_>, senders: &[Sender], providers: &[Provider],
 pub(super) fn advise(table: &Table<'_>, sender: &Sender, providers: &[Provider], limits: &Limits) {
     let Some(kind) = kind(sender, providers) else { return };
     // These tell a price with their answer.
-    let tells = matches!(kind, ProviderKind::Telnyx { .. } | ProviderKind::Vonage { .. });
+    let tells = match kind {
+        ProviderKind::Telnyx { .. } | ProviderKind::Vonage { .. } => true,
+        ProviderKind::Http(gateway) => gateway.answer.price.amount_at.is_some(),
+        _ => false,
+    };
     let is_counted = tells || sender.price_micros.is_some() || !costs(kind);
     if limits.spend_per_day.is_none() || is_counted {
         return;

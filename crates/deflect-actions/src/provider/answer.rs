@@ -33,6 +33,17 @@ impl Accepted {
     }
 }
 
+/// What a provider says that a message cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cost {
+    /// Parts on the bill, where told.
+    pub segments: Option<i64>,
+    /// In micros of the account's currency.
+    pub price_micros: i64,
+    /// That currency (ISO 4217), where told.
+    pub currency: Option<String>,
+}
+
 /// A provider does not have it, or nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use message_text::E164;
 
-pub use answer::{Accepted, Failure, Found, Receipt, SendError};
+pub use answer::{Accepted, Cost, Failure, Found, Receipt, SendError};
 pub use check::{Checked, Reached, reach_webhook};
 pub use class::Class;
 pub use form::form;
@@ -145,6 +145,26 @@ impl Provider {
             Self::Vonage(vonage) => vonage.check(limit).await,
             Self::Smpp(smpp) => smpp.check(limit).await.map(|()| Checked::Right),
             Self::Gateway(gateway) => gateway.check(limit).await,
+        }
+    }
+
+    /// Whether it tells what a text cost to who asks for it only.
+    pub(crate) fn is_asked_for_prices(&self) -> bool {
+        matches!(self, Self::Twilio(_))
+    }
+
+    /// What a message cost, by its id; `None`: it does not say, or not yet.
+    pub(crate) async fn cost(&self, provider_id: &str, limit: Duration) -> Option<Cost> {
+        match self {
+            Self::Twilio(twilio) => twilio.cost(provider_id, limit).await,
+            // They tell it unasked, or never.
+            Self::Sandbox
+            | Self::Telnyx(_)
+            | Self::WhatsApp(_)
+            | Self::Bandwidth(_)
+            | Self::Vonage(_)
+            | Self::Smpp(_)
+            | Self::Gateway(_) => None,
         }
     }
 

@@ -159,7 +159,7 @@ fn places(count: usize) -> String {
 }
 
 /// The smallest UUIDv7 of a moment.
-pub(super) fn first_id_of(at_ms: i64) -> String {
+pub(crate) fn first_id_of(at_ms: i64) -> String {
     let at = u64::try_from(at_ms.max(0)).unwrap_or(0) & 0xffff_ffff_ffff;
     Uuid::from_u128(u128::from(at) << 80).to_string()
 }

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Connection, Row};
 use super::{StoreError, db::Dialect};
 
 /// The steps, oldest first; their number is the version after them.
-const STEPS: [&str; 23] = [
+const STEPS: [&str; 24] = [
     include_str!("../../migrations/0001_schema.sql"),
     include_str!("../../migrations/0002_event.sql"),
     include_str!("../../migrations/0003_attempts.sql"),
@@ -29,6 +29,7 @@ const STEPS: [&str; 23] = [
     include_str!("../../migrations/0021_offer_call.sql"),
     include_str!("../../migrations/0022_link_invited.sql"),
     include_str!("../../migrations/0023_opt_out_lost.sql"),
+    include_str!("../../migrations/0024_price_asked.sql"),
 ];
 /// Any number that nobody else locks.
 const LOCK: i64 = 0x63_6172_6f6d;

@@ -79,6 +79,7 @@ pub use told::ExternalCount;
 pub use voicemail::{VoicemailLeft, VoicemailView};
 pub use writer::{QueueFull, Writer, WriterFigures};
 
+pub(crate) use self::limits::first_id_of;
 pub(crate) use event::Waiting;
 pub(crate) use history::LINE_MS;
 pub(crate) use limits::{Charge, SentText};

@@ -105,14 +105,26 @@ impl Store {
         .bind(scope_key.map(str::to_owned))
         .fetch_all(&mut *conn)
         .await?;
-        let row = |row: &sqlx::any::AnyRow| {
-            Ok(Protection {
-                scope_key: row.try_get("scope_key")?,
-                n: row.try_get("n")?,
-                until_ms: row.try_get("until_ms")?,
-            })
-        };
-        rows.iter().map(row).collect()
+        rows.iter().map(protection).collect()
+    }
+
+    /// What holds now of a kind, for keys from `first` on.
+    pub(crate) async fn protections_from(
+        &self,
+        kind: &str,
+        first: &str,
+    ) -> Result<Vec<Protection>, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows = sqlx::query(
+            "SELECT scope_key, n, until_ms FROM protection WHERE kind = $1 AND scope_key >= $2 \
+             AND until_ms > $3",
+        )
+        .bind(kind.to_owned())
+        .bind(first.to_owned())
+        .bind(self.now_ms())
+        .fetch_all(&mut *conn)
+        .await?;
+        rows.iter().map(protection).collect()
     }
 
     /// Notes that a text of `sender` was taken for spam, once however often it is told. Returns how
@@ -191,4 +203,12 @@ impl Store {
         })
         .await
     }
+}
+
+fn protection(row: &sqlx::any::AnyRow) -> Result<Protection, StoreError> {
+    Ok(Protection {
+        scope_key: row.try_get("scope_key")?,
+        n: row.try_get("n")?,
+        until_ms: row.try_get("until_ms")?,
+    })
 }

@@ -29,6 +29,8 @@ const SWEEP_EVERY: u64 = 3_600;
 const PROMISES_EVERY: u64 = 10;
 /// Looks between two for senders that other nodes have paused; the first is one.
 const PAUSES_EVERY: u64 = 5;
+/// Looks between two for texts whose price is not told.
+const PRICES_EVERY: u64 = 5;
 
 impl TextService {
     /// Starts the background task: takes back what earlier starts left, retries, settles,
@@ -47,9 +49,10 @@ impl TextService {
             }
             let attempts = Arc::new(Semaphore::new(ATTEMPTS));
             let questions = Arc::new(Semaphore::new(QUESTIONS));
+            let asking = Arc::new(Semaphore::new(1));
             let mut looks: u64 = 0;
             loop {
-                let pause = match service.look(&attempts, &questions, looks).await {
+                let pause = match service.look(&attempts, &questions, &asking, looks).await {
                     Ok(()) => LOOK,
                     Err(error) => {
                         tracing::warn!(%error, "outbox: the store fails");
@@ -67,6 +70,7 @@ impl TextService {
         &self,
         attempts: &Arc<Semaphore>,
         questions: &Arc<Semaphore>,
+        asking: &Arc<Semaphore>,
         looks: u64,
     ) -> Result<(), StoreError> {
         let store = &self.0.store;
@@ -81,6 +85,9 @@ impl TextService {
             store.finish_imports().await?;
             store.look_at_opt_out_keys().await?;
             self.keep_promises_of_the_dead().await?;
+        }
+        if looks.is_multiple_of(PRICES_EVERY) {
+            self.ask_prices(asking);
         }
         if looks % ERASE_EVERY == ERASE_EVERY - 1 {
             store.erase_due().await?;

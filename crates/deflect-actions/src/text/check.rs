@@ -88,7 +88,7 @@ impl TextService {
     }
 
     /// What other nodes sent is known, as far as limits need it.
-    async fn keep_up_with_others(
+    pub(super) async fn keep_up_with_others(
         &self,
         config: &TextConfig,
         now_ms: i64,

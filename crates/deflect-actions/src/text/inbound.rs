@@ -35,11 +35,10 @@ impl TextService {
     ) -> Result<Option<String>, StoreError> {
         let Ok(from) = text.from.parse::<E164>() else { return Ok(None) };
         let answer = self.heed(config, name, provider, text, &from).await?;
-        let of = sender(config, name, text).and_then(|sender| sender.business.as_deref());
-        match answer {
-            Some(answer) if self.may_answer(of, &from).await? => Ok(Some(answer)),
-            _ => Ok(None),
-        }
+        let Some(answer) = answer else { return Ok(None) };
+        let sender = sender(config, name, text);
+        let may = self.may_answer(config, sender, (&from, &answer)).await?;
+        Ok(may.then_some(answer))
     }
 
     async fn heed(

@@ -19,6 +19,7 @@ mod limits;
 mod line;
 mod operator;
 mod order;
+mod prices;
 mod promise;
 mod receipts;
 mod reply;

@@ -178,6 +178,7 @@ impl Personality {
             }
             P if path.contains("/Message/") && id != "Message" => (200, plivo::resource(found()?)),
             P if id == "Message" => (200, plivo::list(taken)),
+            P if id == PLIVO_ACCOUNT => (200, json!({ "api_id": "a", "auth_id": PLIVO_ACCOUNT })),
             V => (200, json!({ "value": 10.28, "autoReload": false })),
             T | W | B | G => (200, json!({ "data": [], "id": crate::PHONE_ID })),
             Twilio | P | Smpp => return None,

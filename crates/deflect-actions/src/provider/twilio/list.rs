@@ -7,7 +7,7 @@ use jiff::{Timestamp, fmt::rfc2822};
 use serde::Deserialize;
 
 use super::{codes, is_service};
-use crate::provider::{Class, Found, OutboundMessage, Receipt, State, answer::micros};
+use crate::provider::{Class, Cost, Found, OutboundMessage, Receipt, State, answer::micros};
 
 /// Clocks may differ by this much, ms.
 const SKEW_MS: i64 = 60_000;
@@ -58,6 +58,16 @@ pub(super) fn find(page: &[u8], message: OutboundMessage<'_>, written_ms: i64) -
         .map(Entry::receipt)
         .collect();
     if found.is_empty() { Found::HasNone } else { Found::Has(found) }
+}
+
+/// What a message cost, where it is told by now.
+pub(super) fn cost(message: &[u8]) -> Option<Cost> {
+    let entry: Entry = serde_json::from_slice(message).ok()?;
+    Some(Cost {
+        segments: entry.num_segments.and_then(|n| n.parse().ok()),
+        price_micros: micros(&entry.price?)?,
+        currency: entry.price_unit.map(|unit| unit.to_uppercase()),
+    })
 }
 
 impl Entry {

@@ -15,8 +15,8 @@ use signature::body_hash;
 pub use signature::{is_genuine, is_genuine_body, signature};
 
 use super::{
-    Accepted, Channel, Checked, Class, Failure, Found, OutboundMessage, Posted, Refused, SendError,
-    Told, check, form, request,
+    Accepted, Channel, Checked, Class, Cost, Failure, Found, OutboundMessage, Posted, Refused,
+    SendError, Told, check, form, request,
 };
 use crate::http::body;
 
@@ -119,6 +119,19 @@ impl Twilio {
             Some(bytes) => list::find(&bytes, message, written_ms),
             None => Found::Unknown,
         }
+    }
+
+    /// What a message cost; `None`: it does not say, or not yet.
+    pub(super) async fn cost(&self, sid: &str, limit: Duration) -> Option<Cost> {
+        let is_sid = !sid.is_empty() && sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let account = format!("{}/2010-04-01/Accounts/{}", self.base, self.account);
+        let url = is_sid.then(|| format!("{account}/Messages/{sid}.json"))?;
+        let request = request::to(Method::GET, &url, limit).ok()?;
+        let response = request.basic_auth(&self.account, Some(&self.token)).send().await.ok()?;
+        if response.status() != StatusCode::OK {
+            return None;
+        }
+        list::cost(&body(response).await?)
     }
 
     pub(super) async fn check(&self, limit: Duration) -> Result<Checked, SendError> {

@@ -3,6 +3,7 @@
 mod again;
 mod commit;
 mod many;
+mod price;
 mod progress;
 mod queue;
 mod read;
@@ -16,6 +17,7 @@ pub(super) use self::{
 };
 pub(crate) use self::{
     commit::{NewMessage, When},
+    price::Unpriced,
     progress::{News, Writes},
     read::{LastText, NewText, Past, Standing},
 };

@@ -16,10 +16,10 @@ use message_text::E164;
 
 use self::{
     opened::Opened,
-    texts::{Before, Texts},
+    texts::{Answer, Before, Texts},
 };
-use super::{TextConfig, TextOrder};
-use crate::store::{Charge, SentText, Store, StoreError};
+use super::{Sender, TextConfig, TextOrder};
+use crate::store::{Charge, SentText, Store, StoreError, first_id_of};
 
 const DAY_MS: i64 = 86_400_000;
 /// What other nodes wrote is read so often, ms …
@@ -30,6 +30,9 @@ const STALE_MS: i64 = 2_500;
 const SOON_MS: i64 = 400;
 /// … and always within this one.
 const LATE_MS: i64 = 10_000;
+
+/// Kind of the rows of answers: id and country of each, and what it cost.
+const ANSWERED: &str = "answered";
 
 /// The texts of the last day.
 #[derive(Debug, Default)]
@@ -113,13 +116,34 @@ impl Window {
             (bites, told) = (bites_now, told.or(told_now));
         }
         if let Some(percent) = told {
-            tracing::error!(percent, "the texts of a day cost that much of `spend_per_day`");
-            let (call, percent) = (&order.call.call_id, percent.to_string());
-            if let Err(error) =
-                store.limit_hit(Some(call), "spend_per_day", "alarm", &percent).await
-            {
-                tracing::warn!(%error, "the alarm of `spend_per_day` is not recorded");
-            }
+            alarm(store, Some(&order.call.call_id), percent).await;
+        }
+        Ok(bites)
+    }
+
+    /// Counts an answer of `sender` to somebody's text in, for all nodes, or names the limit that
+    /// forbids it.
+    pub async fn reserve_answer(
+        &self,
+        store: &Store,
+        config: &TextConfig,
+        sender: &Sender,
+        (to, text): (&E164, &str),
+    ) -> Result<Option<Rule>, StoreError> {
+        let now = store.now_ms();
+        let segments = i64::try_from(message_text::segments(text).count).unwrap_or(1);
+        let answer = Answer {
+            id: super::attempt::new_id(now),
+            region: to.region().to_owned(),
+            cost: sender.price_of(segments).unwrap_or(0),
+        };
+        let (bites, told) = self.lock().take_answer(&answer, config, to, now);
+        if let Some(percent) = told {
+            alarm(store, None, percent).await;
+        }
+        if bites.is_none() {
+            let named = format!("{} {}", answer.id, answer.region);
+            store.keep_protection(ANSWERED, &named, answer.cost, now + DAY_MS).await?;
         }
         Ok(bites)
     }
@@ -182,6 +206,15 @@ impl Window {
                 return Err(error);
             }
         };
+        if whole {
+            let answers = store.protections_from(ANSWERED, &first_id_of(since)).await?;
+            let answers = answers.into_iter().filter_map(|row| {
+                let (id, region) = row.scope_key.split_once(' ')?;
+                Some(Answer { id: id.to_owned(), region: region.to_owned(), cost: row.n })
+            });
+            let answers: Vec<_> = answers.collect();
+            self.lock().take_in_answers(&answers);
+        }
         self.lock().take_in(&news, store, config, now);
         let whole_ms = if whole { now } else { read.map_or(now, |read| read.whole_ms) };
         *read = Some(Read { at_ms: now, whole_ms });
@@ -203,6 +236,14 @@ impl Window {
 
     fn lock(&self) -> MutexGuard<'_, Texts> {
         self.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn alarm(store: &Store, call: Option<&str>, percent: u8) {
+    tracing::error!(percent, "the texts of a day cost that much of `spend_per_day`");
+    if let Err(error) = store.limit_hit(call, "spend_per_day", "alarm", &percent.to_string()).await
+    {
+        tracing::warn!(%error, "the alarm of `spend_per_day` is not recorded");
     }
 }
 

@@ -56,6 +56,8 @@ enum By {
     Client,
     /// Callers of a line without a number.
     Nobody,
+    /// Numbers that begin alike, by the answers to their texts.
+    Answered,
 }
 
 /// What caller and number of a text were known by under the previous epoch's secret.
@@ -76,7 +78,20 @@ struct Text {
     groups: Box<[u64]>,
     /// E.164, where it is not erased yet.
     to: Option<Box<str>>,
+    /// What numbers like that one are counted by.
+    alike: By,
     cost: i64,
+}
+
+/// An answer to somebody's text: it costs as a text does, and was asked for by nobody's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// A UUIDv7 of its own.
+    pub id: String,
+    /// Country of the number.
+    pub region: String,
+    /// In millionths.
+    pub cost: i64,
 }
 
 impl Texts {
@@ -134,13 +149,55 @@ impl Texts {
         self.count_by(config.limits.prefix_digits);
         let mut bites = self.bites(text, config, to, before, now);
         let cost = self.spent + config.cost(&text.charge);
-        if bites.is_none() && config.limits.spend_day.is_some_and(|most| cost > most) {
-            bites = Some(Rule { rule: "spend_per_day", scope: "all", key: "day".to_owned() });
-        }
+        bites = bites.or_else(|| spent_up(config, cost));
         if let (None, Some(id)) = (&bites, id_of(&text.charge.message_id)) {
             self.insert(id, text, Some(to.as_str().to_owned()), config);
         }
         (bites, self.alarm(config, cost))
+    }
+
+    /// Counts an answer in, or names the limit that forbids it; and the share of the day's money
+    /// that is to be told. Limits of callers and lines are not for it.
+    pub fn take_answer(
+        &mut self,
+        answer: &Answer,
+        config: &TextConfig,
+        to: &E164,
+        now: i64,
+    ) -> (Option<Rule>, Option<u8>) {
+        self.count_by(config.limits.prefix_digits);
+        let cost = self.spent + answer.cost;
+        let bites = self
+            .bites_prefix(config, to, now)
+            .or_else(|| self.bites_country(config, to.region(), now))
+            .or_else(|| spent_up(config, cost));
+        if bites.is_none() {
+            self.insert_answer(answer, Some(to));
+        }
+        (bites, self.alarm(config, cost))
+    }
+
+    /// Counts in what the store has of answers; the number of one that another node gave is not known.
+    pub fn take_in_answers(&mut self, answers: &[Answer]) {
+        for answer in answers {
+            if id_of(&answer.id).is_some_and(|id| !self.by_id.contains_key(&id)) {
+                self.insert_answer(answer, None);
+            }
+        }
+    }
+
+    fn insert_answer(&mut self, answer: &Answer, to: Option<&E164>) {
+        let Some(id) = id_of(&answer.id) else { return };
+        self.put(
+            id,
+            Text {
+                persons: Box::default(),
+                groups: Box::new([hash(By::Country, &answer.region)]),
+                to: to.map(|to| to.as_str().into()),
+                alike: By::Answered,
+                cost: answer.cost,
+            },
+        );
     }
 
     /// What a text costs, in millionths.
@@ -237,22 +294,37 @@ impl Texts {
         if too_many(By::Number, &new.dest_key, Some(before.number)) {
             return rule("texts_per_caller", "destination", &new.dest_key);
         }
-        let prefix = prefix(to.as_str(), limits.prefix_digits);
-        if reached(By::Prefix, prefix, HOUR_MS, limits.prefix_hour) {
-            return rule("texts_per_prefix", "prefix", prefix);
+        if let Some(rule) = self.bites_prefix(config, to, now) {
+            return Some(rule);
         }
         if reached(By::Line, &new.line, MINUTE_MS, limits.line_minute) {
             return rule("texts_per_line", "line", &new.line);
         }
-        let of_country = |most| reached(By::Country, &new.region, HOUR_MS, most);
-        if limits.country_hour.is_some_and(of_country) {
-            return rule("texts_per_country", "country", &new.region);
+        if let Some(rule) = self.bites_country(config, &new.region, now) {
+            return Some(rule);
         }
         let of_client = |name: &&String| reached(By::Client, name, MINUTE_MS, limits.client_minute);
         if let Some(name) = new.client.as_ref().filter(of_client) {
             return rule("texts_per_client", "client", name);
         }
         None
+    }
+
+    fn bites_prefix(&self, config: &TextConfig, to: &E164, now: i64) -> Option<Rule> {
+        let prefix = prefix(to.as_str(), config.limits.prefix_digits);
+        let since = first_id_after(now - HOUR_MS);
+        let of = |by| self.counted.count_of_many(hash(by, prefix), since);
+        let reached = of(By::Prefix) + of(By::Answered) >= config.limits.prefix_hour as usize;
+        let rule = || Rule { rule: "texts_per_prefix", scope: "prefix", key: prefix.to_owned() };
+        reached.then(rule)
+    }
+
+    fn bites_country(&self, config: &TextConfig, region: &str, now: i64) -> Option<Rule> {
+        let since = first_id_after(now - HOUR_MS);
+        let count = self.counted.count_of_many(hash(By::Country, region), since);
+        let reached = config.limits.country_hour.is_some_and(|most| count >= most as usize);
+        let rule = || Rule { rule: "texts_per_country", scope: "country", key: region.to_owned() };
+        reached.then(rule)
     }
 
     /// The share that was passed since it was last told.
@@ -274,8 +346,13 @@ impl Texts {
             persons: persons.into_iter().chain(caller).collect(),
             groups: groups.into_iter().chain(client).chain(nobody).collect(),
             to: to.map(String::into_boxed_str),
+            alike: By::Prefix,
             cost: config.cost(&text.charge),
         };
+        self.put(id, text);
+    }
+
+    fn put(&mut self, id: Id, text: Text) {
         text.persons.iter().for_each(|person| self.counted.insert(*person, id));
         for group in text.groups.iter().copied().chain(of_prefix(&text, self.digits)) {
             self.counted.insert_of_many(group, id);
@@ -311,7 +388,13 @@ impl Texts {
 }
 
 fn of_prefix(text: &Text, digits: u8) -> Option<u64> {
-    Some(hash(By::Prefix, prefix(text.to.as_ref()?, digits)))
+    Some(hash(text.alike, prefix(text.to.as_ref()?, digits)))
+}
+
+/// The day's money is spent.
+fn spent_up(config: &TextConfig, cost: i64) -> Option<Rule> {
+    let is_spent = config.limits.spend_day.is_some_and(|most| cost > most);
+    is_spent.then(|| Rule { rule: "spend_per_day", scope: "all", key: "day".to_owned() })
 }
 
 /// How a number, E.164, begins: as many digits, and never nearly all of it.

@@ -213,7 +213,9 @@ fn x_05_while_the_opt_out_list_is_lost_nothing_is_offered_nor_asked_for_and_a_pe
     let (stage, response, _, why) = phone.offers()[0].clone();
     assert_eq!((stage.as_str(), response), ("use-case", OfferResponse::Suppressed));
     assert_eq!(why.as_deref(), Some("opt_out_list"));
-    assert_eq!((phone.heard(), phone.forwards()), (vec![], vec!["agents"]));
+    assert_eq!(phone.heard(), ["menu", "menu"], "it is not spoken");
+    phone.press('0');
+    assert_eq!(phone.forwards(), ["agents"]);
     // A key that leads to a text at once: no number is asked for.
     let withheld = Facts { withheld: true, ..lost };
     for facts in [Facts { no_texts: true, ..facts() }, withheld] {
