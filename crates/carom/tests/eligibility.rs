@@ -1,7 +1,7 @@
 //! Whom other IVRs may offer a text, and how they have it sent (`/v1/eligibility`, `/v1/invite`).
 
 use carom_blackbox::{
-    Database, eventually,
+    CONFIG, Database, eventually,
     web::{self, Crm, Says},
 };
 use serde_json::{Value, json};
@@ -67,7 +67,8 @@ fn lp_02_a_destination_that_fails_five_times_is_asked_no_more_and_nothing_is_off
     let flow = OFFERS
         .replace("only_if  = [\"long_wait\"]\n", "")
         .replace("url      = \"https://help.example.com/orders\"", &link);
-    let site = Site::with(&flow);
+    let config = format!("{CONFIG}public_url = \"https://carom.example\"\n");
+    let site = Site::configured(&flow, &config);
     for n in 1..=7 {
         let asked = json!({
             "number": format!("+44770090048{n}"), "called": "+442079460018", "intent": "orders",

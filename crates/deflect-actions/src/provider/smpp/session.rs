@@ -14,10 +14,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    sync::{
-        mpsc::{self, error::TrySendError},
-        oneshot, watch,
-    },
+    sync::{mpsc, oneshot, watch},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
@@ -383,27 +380,24 @@ impl<'a> Session<'a> {
             Event::Inbound(text) => text.id.clone(),
             Event::Receipt(_) => None,
         };
-        if self.tell(event, Some(sequence), text).is_err() {
+        if !self.tell(event, Some(sequence), text) {
             return self.answer(sequence, Body::DeliverSmResp(codes::TEMPORARY)).await;
         }
         Ok(())
     }
 
-    /// Tells something; what becomes of it comes by [`Self::kept`].
-    fn tell(
-        &self,
-        event: Event,
-        sequence: Option<u32>,
-        text: Option<String>,
-    ) -> Result<(), TrySendError<Heard>> {
+    /// Tells something, where there is room for it; what becomes of it comes by [`Self::kept`].
+    fn tell(&self, event: Event, sequence: Option<u32>, text: Option<String>) -> bool {
         let (kept, known) = oneshot::channel();
-        self.tells.try_send(Heard { event, kept })?;
+        if self.tells.try_send(Heard { event, kept }).is_err() {
+            return false;
+        }
         let answers = self.answers.0.clone();
         tokio::spawn(async move {
             let kept = known.await.unwrap_or(false);
             let _ = answers.send(Kept { sequence, text, kept }).await;
         });
-        Ok(())
+        true
     }
 
     async fn kept(&mut self, what: Kept) -> io::Result<()> {
@@ -430,7 +424,7 @@ impl<'a> Session<'a> {
             std::iter::from_fn(|| self.inbox.overdue(self.settings, now_ms)).collect();
         for text in late {
             let id = text.id.clone();
-            if self.tell(Event::Inbound(text), None, id.clone()).is_err() {
+            if !self.tell(Event::Inbound(text), None, id.clone()) {
                 self.inbox.fetched(&id.unwrap_or_default(), false);
             }
         }
