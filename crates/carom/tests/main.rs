@@ -69,6 +69,7 @@ mod operators_text;
 mod opt_out_key;
 mod overload;
 mod own_tables;
+mod parts;
 mod phone;
 mod pings;
 mod privacy;

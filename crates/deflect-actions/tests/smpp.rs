@@ -284,6 +284,38 @@ async fn x_05_parts_of_a_text_are_joined_and_one_told_again_counts_once_and_one_
     assert!(centre.delivered().iter().all(|status| *status == 0), "{:?}", centre.delivered());
 }
 
+/// What is answered and not kept is lost with the process: a part is kept with its text.
+#[tokio::test]
+async fn x_05_a_part_is_answered_with_its_text_and_alone_after_a_second() {
+    let (db, centre) = (Db::sqlite(), Centre::start());
+    let texts = service(&db, centre.settings()).await;
+    let from = mobile(1);
+    assert_eq!(texts.send(order(texts.store(), &mobile(2))).await, accepted());
+    let part = |reference: u8, n: u8, words: &str| {
+        let short_message = [&[5, 0, 3, reference, 2, n], words.as_bytes()].concat();
+        Short { esm_class: 0x40, short_message, ..Centre::text(from.as_str(), "") }
+    };
+    let tries = |short| centre.tries(short).unwrap();
+    let first = tries(part(7, 1, "st"));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!centre.is_kept(first), "it is in memory only");
+    let second = tries(part(7, 2, "op"));
+    eventually("both are", async || centre.is_kept(first) && centre.is_kept(second)).await;
+    assert_eq!(texts.send(order(texts.store(), &from)).await, TextOutcome::OptedOut);
+    // Neither is, where the store does not take the text.
+    db.execute("ALTER TABLE opt_out RENAME TO lost").await.unwrap();
+    let parts = [part(8, 1, "sto"), part(8, 2, "p")].map(|part| tries(part));
+    eventually("they are refused", async || centre.delivered().len() == 4).await;
+    assert!(!parts.iter().any(|sequence| centre.is_kept(*sequence)));
+    db.execute("ALTER TABLE lost RENAME TO opt_out").await.unwrap();
+    // A centre that waits for the answer to one before it tells the next.
+    let first = tries(part(9, 1, "st"));
+    eventually("it is let go", async || centre.is_kept(first)).await;
+    let second = tries(part(9, 2, "art"));
+    eventually("the text is whole", async || centre.is_kept(second)).await;
+    assert_eq!(texts.send(order(texts.store(), &from)).await, accepted());
+}
+
 /// A centre that has an answer tells no more: so the answer comes when the text is kept.
 #[tokio::test]
 async fn x_05_a_text_that_the_store_does_not_take_is_answered_so_and_told_again() {

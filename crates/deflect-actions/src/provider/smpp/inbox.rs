@@ -279,7 +279,7 @@ impl Short {
 }
 
 /// The text that this is a part of, and which; `None`: it is one by itself.
-fn series(short: &Short) -> Option<(Series, u8)> {
+pub(super) fn series(short: &Short) -> Option<(Series, u8)> {
     let (reference, count, number) = text::concatenation(short).or_else(|| sar(short))?;
     let fits = count > 1 && (1..=count).contains(&number) && short.text().len() <= PART;
     let series = || Series {

@@ -1,6 +1,7 @@
 //! SMPP 3.4: a session with a message centre that stays up, over TCP or TLS.
 
 mod codes;
+mod held;
 mod inbox;
 mod pdu;
 mod session;

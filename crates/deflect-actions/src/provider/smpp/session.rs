@@ -20,7 +20,8 @@ use tokio::{
 
 use super::{
     Settings, codes,
-    inbox::Inbox,
+    held::Held,
+    inbox::{self, Inbox},
     pdu::{self, Body, Pdu, Short},
     text,
 };
@@ -193,8 +194,8 @@ struct Pending {
 
 /// What became of something that was told.
 struct Kept {
-    /// The delivery that told it, to be answered; `None`: one was overdue.
-    sequence: Option<u32>,
+    /// The deliveries that told it, to be answered; none: it was overdue.
+    sequences: Vec<u32>,
     /// Id of the text.
     text: Option<String>,
     kept: bool,
@@ -209,6 +210,7 @@ struct Session<'a> {
     inbox: &'a mut Inbox,
     sequence: u32,
     pending: HashMap<u32, Pending>,
+    held: Held,
     /// When the centre was last heard.
     heard: Instant,
     /// Since when an answer to "are you there?" is awaited.
@@ -234,6 +236,7 @@ impl<'a> Session<'a> {
             inbox,
             sequence: 1,
             pending: HashMap::new(),
+            held: Held::default(),
             heard: Instant::now(),
             asked: None,
             looked: Instant::now(),
@@ -256,6 +259,9 @@ impl<'a> Session<'a> {
         loop {
             self.forget();
             self.tell_overdue();
+            let overdue = self.held.overdue();
+            self.answer_all(&overdue, codes::OK).await?;
+            let held = self.held.next();
             let room = self.pending.len() < self.settings.window;
             let alarm = self.alarm();
             tokio::select! {
@@ -276,6 +282,7 @@ impl<'a> Session<'a> {
                 Some(kept) = self.answers.1.recv() => self.kept(kept).await?,
                 () = sleep_until(alarm) => self.ask().await?,
                 () = sleep(OVERDUE), if !self.inbox.is_idle() => {}
+                () = sleep_until(held.unwrap_or(alarm)), if held.is_some() => {}
             }
         }
     }
@@ -365,29 +372,45 @@ impl<'a> Session<'a> {
 
     /// A receipt or a text; it is answered when it is kept.
     async fn deliver(&mut self, sequence: u32, short: &Short) -> io::Result<()> {
+        let mut series = None;
         let event = if text::is_receipt(short) {
             text::receipt(short, self.settings.receipt_ids).map(Event::Receipt)
         } else {
             let now_ms = Clock::default().now_ms();
+            series = inbox::series(short).map(|(series, _)| series);
             self.inbox.take((sequence, short), self.settings, now_ms).map(Event::Inbound)
         };
-        // What says nothing is not told again, nor is a part whose text is not whole: a centre may
-        // wait for this answer before it tells the next.
+        let mut sequences = vec![sequence];
         let Some(event) = event else {
-            return self.answer(sequence, Body::DeliverSmResp(codes::OK)).await;
+            // What says nothing is not told again.
+            let Some(series) = series else {
+                return self.answer_all(&sequences, codes::OK).await;
+            };
+            self.held.hold(series, sequence);
+            return Ok(());
         };
+        if let Some(series) = &series {
+            sequences.extend(self.held.take(series));
+        }
         let text = match &event {
             Event::Inbound(text) => text.id.clone(),
             Event::Receipt(_) => None,
         };
-        if !self.tell(event, Some(sequence), text) {
-            return self.answer(sequence, Body::DeliverSmResp(codes::TEMPORARY)).await;
+        if !self.tell(event, sequences.clone(), text) {
+            return self.answer_all(&sequences, codes::TEMPORARY).await;
+        }
+        Ok(())
+    }
+
+    async fn answer_all(&mut self, sequences: &[u32], status: u32) -> io::Result<()> {
+        for sequence in sequences {
+            self.answer(*sequence, Body::DeliverSmResp(status)).await?;
         }
         Ok(())
     }
 
     /// Tells something, where there is room for it; what becomes of it comes by [`Self::kept`].
-    fn tell(&self, event: Event, sequence: Option<u32>, text: Option<String>) -> bool {
+    fn tell(&self, event: Event, sequences: Vec<u32>, text: Option<String>) -> bool {
         let (kept, known) = oneshot::channel();
         if self.tells.try_send(Heard { event, kept }).is_err() {
             return false;
@@ -395,18 +418,18 @@ impl<'a> Session<'a> {
         let answers = self.answers.0.clone();
         tokio::spawn(async move {
             let kept = known.await.unwrap_or(false);
-            let _ = answers.send(Kept { sequence, text, kept }).await;
+            let _ = answers.send(Kept { sequences, text, kept }).await;
         });
         true
     }
 
     async fn kept(&mut self, what: Kept) -> io::Result<()> {
-        let Some(sequence) = what.sequence else {
+        if what.sequences.is_empty() {
             self.inbox.fetched(&what.text.unwrap_or_default(), what.kept);
             return Ok(());
-        };
+        }
         let status = if what.kept { codes::OK } else { codes::TEMPORARY };
-        self.answer(sequence, Body::DeliverSmResp(status)).await?;
+        self.answer_all(&what.sequences, status).await?;
         if let Some(id) = what.text.filter(|_| what.kept) {
             self.inbox.answered(&id, Clock::default().now_ms());
         }
@@ -424,7 +447,7 @@ impl<'a> Session<'a> {
             std::iter::from_fn(|| self.inbox.overdue(self.settings, now_ms)).collect();
         for text in late {
             let id = text.id.clone();
-            if !self.tell(Event::Inbound(text), None, id.clone()) {
+            if !self.tell(Event::Inbound(text), Vec::new(), id.clone()) {
                 self.inbox.fetched(&id.unwrap_or_default(), false);
             }
         }
