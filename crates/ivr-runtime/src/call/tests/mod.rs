@@ -9,6 +9,7 @@ mod comfort;
 mod digital_only;
 mod emergencies;
 mod follow_ups;
+mod leaving_the_line;
 mod links;
 mod menus;
 mod numbers;
