@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 
 use carom_blackbox::{
     Ask, CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, Wire, call, eventually, header,
-    media_of,
+    media_of, sound,
     web::{Crm, Says},
 };
+use rtp_media::codec::Law;
+
+use crate::softphone::spoken;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -324,6 +327,41 @@ fn an_agent_whose_media_come_from_another_address_is_heard_by_the_caller() {
     carrier.saw("\nACK ");
     let to_agent: SocketAddr = media_of(&place, &pbx.messages());
     agent.is_heard_by(to_agent, PCMA, 0x5c, &caller);
+    carrier.succeeds();
+    pbx.succeeds();
+    engine.idle();
+}
+
+#[test]
+fn who_is_rung_first_hears_of_the_callback_and_nothing_of_emergency_calls() {
+    let place = Place::new();
+    place.beep();
+    let flow = FLOW.replace("default = true", "default = true\nemergency_notice = true");
+    let config = CONFIG.replace("trusted    = true", TRUNK);
+    let engine = Engine::start_with(BIN, &place, &config, &flow);
+    let uri = format!("sip:100@{}", place.engine());
+    // The caller hears the notice first; the keys that are pressed into it count for nothing.
+    let keys: Vec<_> = (2..10).map(|second| format!("1@{}s", second * 2)).collect();
+    let mut args = vec!["--from", "+447700900827"];
+    args.extend(keys.iter().flat_map(|key| ["--press", key]));
+    assert!(call(BIN, &place, &uri, &args).out.contains("\"status\":200"));
+    let agent = Ear::at(place.pbx());
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&agent).listen_once(&place);
+    let carrier = Scenario::new("pbx-hangs-up", place.carrier()).pause_ms(200);
+    let carrier = carrier.listen_once(&place);
+    Database::of(&place).execute("UPDATE callback SET due_ms = 0");
+    let mut heard = Vec::new();
+    eventually("the caller is rung", || {
+        let audio = agent.heard().into_iter().filter(|packet| packet.pt == PCMA);
+        heard.extend(audio.flat_map(|packet| packet.payload).map(|byte| Law::Pcma.decode(byte)));
+        carrier.messages().contains("\nINVITE ").then_some(())
+    });
+    let likeness = |name: &str| {
+        let prompt = spoken("en-GB", name);
+        sound::likeness(&heard, sound::loudest_fifth(&prompt))
+    };
+    assert!(likeness("callback-agent") > 0.9);
+    assert!(likeness("emergency-notice") < 0.9, "{}", likeness("emergency-notice"));
     carrier.succeeds();
     pbx.succeeds();
     engine.idle();
