@@ -120,7 +120,9 @@ fn kh_07_holidays_of_a_calendar_close_a_reload_reads_it_again_and_the_operator_o
 #[test]
 fn kh_07_kh_10_hours_that_a_called_number_leads_to_are_closed_by_their_name() {
     let place = Place::new();
-    let site = site(&place, &FLOW.replace("LINE", "line"));
+    let flow = FLOW.replace("LINE", "line");
+    let numbers = "numbers = [\"+442079460018\", \"+33123456789\"]";
+    let site = site(&place, &flow.replace("default = true", numbers));
     let rung = |number: &str| site.ring(Scenario::key, "called", number);
     assert!(site.engine.cli(&["hours", "close", "paris", "--until", "2h"]).status.success());
     assert_eq!(rung("+33123456789"), "closed");

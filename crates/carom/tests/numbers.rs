@@ -1,6 +1,8 @@
 //! X-02 through the whole program: a caller from a landline types a mobile number by real keys.
 
-use carom_blackbox::{CONFIG, Database, Engine, Place, Scenario, call, eventually, twilio::Twilio};
+use carom_blackbox::{
+    Ask, CONFIG, Database, Engine, Place, Scenario, Wire, call, eventually, twilio::Twilio,
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 const TYPED: &str = "07700900188#";
@@ -78,6 +80,25 @@ fn x_02_a_caller_from_a_landline_types_a_mobile_number_and_gets_the_text_there()
     for digits in ["7700900188", "\"7\"", "\"8\""] {
         assert!(!written.contains(digits), "{digits}: {written}");
     }
+}
+
+#[test]
+fn x_07_a_caller_with_a_text_phone_reaches_a_person_without_any_offer() {
+    let place = Place::new();
+    let engine = Engine::start_with(BIN, &place, CONFIG, FLOW);
+    let pbx = Scenario::new("pbx-hangs-up", place.pbx()).pause_ms(50).listen_once(&place);
+    let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
+    let media = ["m=audio 4000 RTP/AVP 8", "m=text 4002 RTP/AVP 98", "a=rtpmap:98 t140/1000"];
+    let ask = Ask::new(&place, "INVITE").sdp(here, &media);
+    let answer = wire.ask(&ask.line("Content-Type: application/sdp"));
+    assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+    pbx.succeeds();
+    engine.idle();
+    let store = Database::of(&place);
+    let row = "SELECT end_reason FROM call WHERE ended_ms IS NOT NULL";
+    let ends = eventually("written", || Some(store.texts(row)).filter(|rows| rows.len() == 1));
+    assert_eq!(ends, ["forwarded"]);
+    assert_eq!(store.number("SELECT COUNT(*) FROM offer"), 0);
 }
 
 #[test]

@@ -189,5 +189,8 @@ fn counts(text: &str) -> Vec<(String, u64)> {
 }
 
 fn is_an_end(what: &str) -> bool {
-    !what.starts_with("offers") && what != "in the control group"
+    !what.starts_with("offers")
+        && what != "in the control group"
+        && !what.contains(" steps entered")
+        && !what.contains(" exits taken")
 }

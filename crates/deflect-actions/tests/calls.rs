@@ -171,6 +171,14 @@ async fn all_that_is_known_of_a_caller_is_told_at_once(db: Db) {
     let theirs = call(now - 1_000, Some(&stranger));
     let no = OfferRow { response: "declined".to_owned(), ..offer(&declined) };
     let declined_ms = no.offered_ms;
+    // Later ones that were not spoken, or were not this caller's.
+    let silent = OfferRow {
+        response: "suppressed".to_owned(),
+        offered_ms: declined_ms + 500,
+        ..offer(&declined)
+    };
+    let others = OfferRow { offered_ms: declined_ms + 700, ..offer(&theirs) };
+    let present = OfferRow { offered_ms: declined_ms + 900, ..offer(&running) };
     let answered = OutcomeRow {
         outcome_id: "o1".to_owned(),
         call_id: deflected.call_id.clone(),
@@ -181,8 +189,9 @@ async fn all_that_is_known_of_a_caller_is_told_at_once(db: Db) {
     };
     let end = ended(&deflected, "no_human", "answered_in_ivr");
     let calls = [&old, &deflected, &declined, &running, &theirs];
+    let offers = [no, silent, others, present].map(Row::Offer);
     let rows = calls.map(|call| Row::CallStarted(call.clone())).into_iter();
-    write(&db, &clock, rows.chain([end, Row::Offer(no), Row::Outcome(answered)])).await;
+    write(&db, &clock, rows.chain([end, Row::Outcome(answered)]).chain(offers)).await;
     let store = db.store_with("n1", "b1", clock.clone()).await;
     let ask = async |caller| {
         let limit = Duration::from_secs(5);
@@ -194,6 +203,7 @@ async fn all_that_is_known_of_a_caller_is_told_at_once(db: Db) {
     assert_eq!(known.calls_ms, [declined.started_ms, deflected.started_ms]);
     assert_eq!(known.deflected_ms, [deflected.started_ms]);
     assert_eq!(known.declined_ms, Some(declined_ms));
+    assert_eq!(known.offered_ms, Some(declined_ms), "what was suppressed was not offered");
     assert_eq!((known.failed_promise, known.opted_out), (false, false));
 
     store.opt_out("retail", &caller, "", "call").await.unwrap();

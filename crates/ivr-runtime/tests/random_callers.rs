@@ -2,13 +2,13 @@
 
 mod full;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ivr_runtime::{
     call::{EndReason, Facts, TextOutcome},
     flow::{AnyPrompt, Shared, load, model::Flow},
     hours::{Hours, Schedule, Week, parse_spans},
-    sim::{Faults, Heard, Obedient, Player, run_random},
+    sim::{Faults, Heard, Obedient, Player, exits, run_random},
 };
 
 const MINIMAL: &str = include_str!("fixtures/minimal.toml");
@@ -42,11 +42,14 @@ fn ten_thousand_random_callers_of_the_shipped_flow_reach_an_end_or_a_person() {
 fn ten_thousand_random_callers_of_the_full_flow_reach_an_end_or_a_person() {
     let checked = load(full::FLOW, "full.toml", &full::shared(), &AnyPrompt);
     let flow = Arc::new(checked.flow.expect("full.toml loads"));
+    let known = all_exits(&flow);
     for (name, faults) in [("none", Faults::NONE), ("some", Faults::SOME), ("all", Faults::ALL)] {
         let tally = run_random(&flow, callers(), SEED, faults);
         println!("faults {name}: {tally}");
         assert!(tally.is_ok() && tally.calls == callers(), "faults {name}: {tally}");
         assert!(tally.state_bytes <= 4_096, "{} bytes", tally.state_bytes);
+        let unknown: Vec<_> = tally.exits.keys().filter(|exit| !known.contains(exit)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
         if name == "some" {
             // It has callbacks and messages too, and random callers come to them.
             for end in [EndReason::CallbackBooked, EndReason::Voicemail, EndReason::Deflected] {
@@ -54,6 +57,23 @@ fn ten_thousand_random_callers_of_the_full_flow_reach_an_end_or_a_person() {
             }
         }
     }
+}
+
+/// Each thousand callers of a seed of their own, until all steps were entered.
+#[test]
+fn random_callers_of_the_full_flow_come_to_every_step() {
+    let checked = load(full::FLOW, "full.toml", &full::shared(), &AnyPrompt);
+    let flow = Arc::new(checked.flow.expect("full.toml loads"));
+    let mut missing: BTreeSet<String> = flow.steps.iter().map(|step| step.name.clone()).collect();
+    for seed in SEED..SEED + 60 {
+        let tally = run_random(&flow, 1_000, seed, Faults::SOME);
+        assert!(tally.is_ok(), "seed {seed}: {tally}");
+        missing.retain(|step| tally.steps[step] == 0);
+        if missing.is_empty() {
+            return;
+        }
+    }
+    panic!("from seed {SEED} on nobody came to {missing:?}");
 }
 
 #[test]
@@ -90,6 +110,14 @@ fn kh_03_x_03_the_minimal_flow_says_sent_or_not_sent_and_only_what_is_so() {
         let agents = Heard::Forward { target: "agents".into() };
         assert_eq!(heard.contains(&agents), forwarded, "{heard:?}");
     }
+}
+
+fn all_exits(flow: &Flow) -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for step in &flow.steps {
+        all.extend(exits(flow, step).into_iter().map(|exit| (step.name.clone(), exit)));
+    }
+    all
 }
 
 fn minimal() -> Arc<Flow> {

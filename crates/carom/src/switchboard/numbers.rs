@@ -245,6 +245,31 @@ mod tests {
     }
 
     #[test]
+    fn x_07_a_text_stream_in_the_offer_is_a_text_phone() {
+        let snapshot = Config::load(None).unwrap();
+        let audio = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=m=text \r\nc=IN IP4 192.0.2.2\r\n\
+                     t=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+        for (media, is_text_phone) in [
+            ("", false),
+            ("m=text 4002 RTP/AVP 98\r\na=rtpmap:98 t140/1000\r\n", true),
+            ("m=video 4002 RTP/AVP 99\r\na=m=text 1\r\n", false),
+        ] {
+            let text = format!(
+                "INVITE sip:100@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\n\
+                 From: <sip:+447700900001@192.0.2.2>;tag=1\r\nTo: <sip:100@192.0.2.1>\r\n\
+                 Call-ID: 1\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n\
+                 Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{audio}{media}",
+                audio.len() + media.len()
+            );
+            let Message::Request(invite) = Message::parse(text.as_bytes()).unwrap() else {
+                panic!("a request was written");
+            };
+            let told = parties(&invite, &snapshot.config.trunks[0]).call_is;
+            assert_eq!(told == ["relay-or-text-phone"], is_text_phone, "{media}: {told:?}");
+        }
+    }
+
+    #[test]
     fn what_a_trusted_carrier_vouches_for_is_told() {
         let snapshot = Config::load(None).unwrap();
         let mut trunk = snapshot.config.trunks[0].clone();

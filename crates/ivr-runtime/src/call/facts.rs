@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{few::Few, io::Hidden};
 use crate::{
-    flow::{carry, model::Level},
+    flow::{
+        carry,
+        model::{Fact, Flow, Level},
+    },
     hours::OneOff,
 };
-
-/// Calls of one caller the machine remembers; older ones are forgotten (bounded state).
-const HISTORY_LEN: usize = 100;
 
 /// Fields of one call.
 const FIELDS: usize = 32;
@@ -257,12 +257,26 @@ impl Facts {
         }
     }
 
-    /// Keeps the newest earlier calls only, so that the state stays small.
-    pub(crate) fn bound(&mut self) {
+    /// Keeps as many of the newest earlier calls as the flow's rules count, so that the state stays
+    /// small.
+    pub(crate) fn bound(&mut self, flow: &Flow) {
         let Some(history) = &mut self.history else { return };
-        for list in [&mut history.calls_ms, &mut history.deflected_ms] {
+        // By the newest deflected one offers know a returning caller.
+        let (mut calls, mut deflected) = (0, 1);
+        for rule in &flow.rules {
+            match &rule.fact {
+                Fact::CallsInLast(window) => calls = calls.max(window.bound.counts_to()),
+                Fact::DeflectedInLast(window) => {
+                    deflected = deflected.max(window.bound.counts_to());
+                }
+                _ => {}
+            }
+        }
+        for (list, len) in [(&mut history.calls_ms, calls), (&mut history.deflected_ms, deflected)]
+        {
             list.sort_unstable_by(|a, b| b.cmp(a));
-            list.truncate(HISTORY_LEN);
+            list.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+            list.shrink_to_fit();
         }
     }
 }

@@ -70,7 +70,7 @@ pub struct Call {
 impl Call {
     /// A call arrives. Nothing is answered yet; drain [`Call::poll_output`].
     pub fn new(now: Duration, flow: Arc<Flow>, mut facts: Facts) -> Self {
-        facts.bound();
+        facts.bound(&flow);
         if facts.language.is_empty() {
             facts.language = flow.languages.first().cloned().unwrap_or_default();
         }
@@ -110,7 +110,7 @@ impl Call {
 
     /// A call whose caller left before its flow began: it is on record, and nothing else happens.
     pub fn left_at_once(now: Duration, flow: Arc<Flow>, mut facts: Facts) -> Self {
-        facts.bound();
+        facts.bound(&flow);
         let mut call = Self::waiting_to_begin(now, flow, facts);
         call.end_at_once(now);
         call

@@ -22,6 +22,8 @@ const ONCE_A_CALL_DAYS: i64 = 7;
 const LOOK_AHEAD: usize = 4;
 /// Seeds that are looked at for one that is alike.
 const SEEDS: u64 = 5_000;
+/// … and for one on one side of every share.
+const SEEDS_OF_SHARES: u64 = 1_000_000;
 
 /// Why an offer is not spoken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,6 +254,29 @@ pub(crate) fn seed_alike(flow: &Flow, seed: u64) -> u64 {
     let alike =
         |other: &u64| arms.iter().all(|(salt, share, was)| inside(*other, salt, *share) == *was);
     (0..SEEDS).find(alike).unwrap_or(0)
+}
+
+/// A seed of a caller who is in the control group of `flow`, or not, and who is inside the `share`
+/// of all its offers at `now_ms`, or outside of all that leave somebody out. `None`: there is no
+/// such caller, or none was found.
+#[must_use]
+pub fn seed_of(flow: &Flow, is_holdout: bool, inside: bool, now_ms: i64) -> Option<u64> {
+    let shares = flow.steps.iter().filter_map(|step| match &step.does {
+        Does::Offer(offer) => Some((step.name.as_str(), u64::from(offer.share.at(now_ms)))),
+        _ => None,
+    });
+    let shares: Vec<(&str, u64)> = shares.filter(|(_, share)| *share < 100).collect();
+    if !inside && shares.is_empty() {
+        return None;
+    }
+    // Nobody is inside of nothing.
+    let side = |seed, step: &str, share| (percentile(seed, step) < share) == (inside && share > 0);
+    let holdout = u64::from(flow.holdout_percent);
+    let fits = |seed: &u64| {
+        (percentile(*seed, "holdout") < holdout) == is_holdout
+            && shares.iter().all(|(step, share)| side(*seed, step, *share))
+    };
+    (0..SEEDS_OF_SHARES).find(fits)
 }
 
 /// 0–99, evenly spread over callers and independent from one `salt` to another.

@@ -1,4 +1,4 @@
-//! E12: `by_called_number` has hours for every number of the flow. (Zones, spans and holidays
+//! E12: `by_called_number` has hours for every number that the flow takes. (Zones, spans and holidays
 //! are checked where they are read.)
 
 use super::Lint;
@@ -32,5 +32,15 @@ fn covers(lint: &Lint<'_>, id: HoursId, used_at: impl Fn() -> Span) {
             let message = format!("`[hours.{}]` has no hours for `{number}`", hours.name);
             lint.note(Code::E12, used_at(), message, "add the number to `by_called_number`");
         }
+    }
+    let others = [("`prefixes`", !lint.flow.prefixes.is_empty()), ("`default`", lint.flow.default)];
+    let others: Vec<&str> = others.into_iter().filter_map(|(key, is)| is.then_some(key)).collect();
+    if !others.is_empty() {
+        let message = format!(
+            "`[hours.{}]` has hours for single numbers, and by {} the flow takes others",
+            hours.name,
+            others.join(" and ")
+        );
+        lint.note(Code::E12, used_at(), message, "name hours with a `zone` here");
     }
 }

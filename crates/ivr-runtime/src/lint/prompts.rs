@@ -19,6 +19,8 @@ use crate::{
 
 /// Played by the machine itself, whatever the flow says.
 const BUILT_IN: [&str; 1] = ["apology"];
+/// Played where keys are pressed that are an emergency number.
+const OF_EMERGENCIES: [&str; 2] = ["emergency-typed", "emergency-stay"];
 const LEAST_MS: u32 = 200;
 
 pub(super) fn check(lint: &Lint<'_>) {
@@ -59,7 +61,11 @@ pub(super) fn check(lint: &Lint<'_>) {
         let number = Spoken::Text("112".into());
         spoken::say(lint, languages, Way::Digits, &number, &mut told, place);
     }
-    for name in BUILT_IN {
+    let takes_keys =
+        |step: &Step| step.does.menu().is_some() || matches!(step.does, Does::Collect(_));
+    let of_emergencies =
+        if lint.flow.steps.iter().any(takes_keys) { &OF_EMERGENCIES[..] } else { &[] };
+    for name in BUILT_IN.iter().chain(of_emergencies) {
         one(lint, languages, name, &mut told, || lint.flow_place("languages"));
     }
 }

@@ -18,7 +18,12 @@ pub use stage::{Plan, Stage, Topic, World};
 pub use tally::{Lost, Tally};
 pub use world::{AgentIs, LinkIs, Obedient, PROMPT};
 
-use std::{sync::Arc, time::Duration};
+pub use crate::{
+    call::offers::seed_of,
+    step::exits::{exits, taken},
+};
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use self::{oracle::Oracle, random::Random};
 use crate::{
@@ -34,14 +39,19 @@ const EVENTS: usize = 20_000;
 /// Every call is written away and taken up again at random moments. A call that breaks a promise
 /// of the machine, or reaches neither an end nor a person, is in [`Tally::lost`].
 pub fn run_random(flow: &Arc<Flow>, callers: u64, seed: u64, faults: Faults) -> Tally {
-    let mut tally = Tally::new(seed);
+    let mut tally = Tally::new(seed, flow);
+    let mut left = BTreeSet::new();
     for index in 0..callers {
         let caller_seed = Rng::new(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).bits();
         match play_one(flow, index, caller_seed, faults) {
-            Ok(oracle) => tally.count(&oracle),
+            Ok(mut oracle) => {
+                tally.count(&oracle);
+                left.append(&mut oracle.left);
+            }
             Err(why) => tally.lost.push(Lost { index, seed: caller_seed, why }),
         }
     }
+    tally.count_exits(flow, &left);
     tally
 }
 

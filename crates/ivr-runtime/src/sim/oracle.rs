@@ -1,6 +1,6 @@
 //! What every call must keep to, whatever its flow and whatever fails.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{random::Random, stage::Stage};
 use crate::{
@@ -13,6 +13,14 @@ use crate::{
 
 /// The machine's state may be no larger, written as JSON.
 const STATE_BYTES: usize = 4096;
+
+/// How a step was left.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Left {
+    pub step: String,
+    pub exit: String,
+    pub note: Option<String>,
+}
 
 /// Watches one call from outside.
 #[derive(Debug)]
@@ -40,7 +48,10 @@ pub(super) struct Oracle {
     pub offers: Vec<(OfferResponse, Option<String>)>,
     pub end: Option<(EndReason, Handled)>,
     pub state_bytes: usize,
-    pub steps: u32,
+    /// The steps that were entered, in order.
+    pub entered: Vec<String>,
+    /// By what steps were left.
+    pub left: BTreeSet<Left>,
     pub events: u32,
 }
 
@@ -71,7 +82,8 @@ impl Oracle {
             offers: Vec::new(),
             end: None,
             state_bytes: 0,
-            steps: 0,
+            entered: Vec::new(),
+            left: BTreeSet::new(),
             events: 0,
         }
     }
@@ -219,8 +231,16 @@ impl Oracle {
     fn note(&mut self, record: &Record) -> Result<(), &'static str> {
         match record {
             Record::Arm { holdout } => self.holdout = *holdout,
-            Record::StepEntered { .. } => self.steps += 1,
-            Record::StepLeft { .. } => {
+            Record::StepEntered { step, .. } => self.entered.push(step.clone()),
+            Record::StepLeft { seq, exit, note, .. } => {
+                let index = usize::try_from(*seq).ok().and_then(|n| n.checked_sub(1));
+                let step = index.and_then(|index| self.entered.get(index));
+                let Some(step) = step else { return Err("a step left that was not entered") };
+                self.left.insert(Left {
+                    step: step.clone(),
+                    exit: exit.clone(),
+                    note: note.clone(),
+                });
                 self.taking = false;
                 if std::mem::take(&mut self.with_agent) {
                     self.forwarding = false;

@@ -1,5 +1,7 @@
 //! A world at random: callers who press anything at any time, and parts that fail.
 
+mod arrivals;
+
 use std::time::Duration;
 
 use super::{
@@ -9,8 +11,8 @@ use super::{
 };
 use crate::{
     call::{
-        AgentRequest, Bypass, Call, CallbackOutcome, Facts, FetchOutcome, FetchRequest, FreeSlot,
-        History, Input, Output, TargetOutcome, TextOutcome, Told, VoiceOutcome,
+        AgentRequest, Call, CallbackOutcome, FetchOutcome, FetchRequest, FreeSlot, Input, Output,
+        TargetOutcome, TextOutcome, VoiceOutcome,
     },
     flow::model::{Fact, FieldTest, Flow, HumanSignal},
     key::Key,
@@ -38,70 +40,6 @@ pub(super) struct Random {
 impl Random {
     pub fn new(rng: Rng, faults: Faults) -> Self {
         Self { rng, faults, told: None, booked: None, kept: None, over: Vec::new() }
-    }
-
-    /// What is known about a random call to `flow`.
-    pub fn facts(&mut self, flow: &Flow, index: u64) -> Facts {
-        let called = flow.numbers.iter().chain(&flow.extensions).next();
-        let withheld = self.rng.percent(5);
-        let known = |random: &mut Self| !random.rng.percent(random.faults.facts);
-        let mut facts = Facts {
-            call_id: format!("sim-{index}"),
-            trunk: "sim".into(),
-            called: called.cloned().unwrap_or_default(),
-            caller: (!withheld).then(|| format!("+4477009{:05}", index % 100_000)),
-            withheld,
-            caller_seed: self.rng.bits(),
-            start_ms: FIRST_DAY_MS
-                + i64::try_from(self.rng.within(0..2 * 365 * 86_400)).unwrap_or(0) * 1_000,
-            ..Facts::default()
-        };
-        if known(self) {
-            facts.can_receive_text = Some(!withheld && !self.rng.percent(10));
-        }
-        if known(self) {
-            facts.flags = Some(Vec::new());
-        }
-        if known(self) && !withheld {
-            facts.history = Some(self.history(facts.start_ms));
-        }
-        for rule in &flow.rules {
-            let (Fact::WaitOver { source, .. } | Fact::AgentsAvailable { source, .. }) = &rule.fact
-            else {
-                continue;
-            };
-            if known(self) {
-                let told = Told {
-                    wait_seconds: Some(self.rng.pick(0, &[30, 120, 121, 900])),
-                    agents_available: Some(self.rng.pick(0, &[0, 1, 5])),
-                    until_ms: facts.start_ms + 60_000,
-                    ..Told::default()
-                };
-                facts.sources.insert(source.clone(), told);
-            }
-        }
-        if self.rng.percent(3) {
-            facts.call_is.push(self.rng.pick("priority", &["psap-callback", "withheld"]).into());
-        }
-        if self.rng.percent(self.faults.store / 10) {
-            facts.bypass = Some(self.rng.pick(Bypass::StoreDown, &[Bypass::Overload]));
-        }
-        facts
-    }
-
-    fn history(&mut self, start_ms: i64) -> History {
-        let calls = self.rng.within(0..4);
-        let mut ago =
-            || start_ms - i64::try_from(self.rng.within(1..30 * 86_400_000)).unwrap_or(DAY_MS);
-        let calls_ms: Vec<_> = (0..calls).map(|_| ago()).collect();
-        History {
-            deflected_ms: calls_ms.iter().copied().take(1).filter(|at| at % 3 == 0).collect(),
-            offered_ms: calls_ms.last().copied().filter(|at| at % 4 == 0),
-            declined_ms: calls_ms.first().copied().filter(|at| at % 5 == 0),
-            calls_ms,
-            failed_promise: self.rng.percent(3),
-            opted_out: self.rng.percent(3),
-        }
     }
 
     /// When the caller hangs up, if they do so unprovoked; when the node drains, if it does.
@@ -155,7 +93,15 @@ impl Random {
         }
     }
 
+    /// Mostly one of those that the caller was told of.
     fn key(&mut self, call: &Call) -> Option<Key> {
+        let at = call.flow().steps.iter().find(|step| Some(step.name.as_str()) == call.step());
+        let told: Vec<Key> = at
+            .and_then(|step| step.does.menu())
+            .map_or_else(Vec::new, |menu| menu.press.keys().copied().collect());
+        if let Some(key) = self.one_of(&told).filter(|_| self.rng.percent(60)) {
+            return Some(key);
+        }
         let any = ['0', '1', '1', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A'];
         let operator = call.flow().operator_keys.first().copied();
         if self.rng.percent(10) && operator.is_some() {
@@ -205,6 +151,11 @@ impl Random {
                 Some(TargetOutcome::Ended { by_caller: false }),
             ],
         )
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> Option<T> {
+        let (first, others) = choices.split_first()?;
+        Some(self.rng.pick(*first, others))
     }
 
     fn play(&mut self, now: Duration, call: &Call, id: u32, prompts: usize, plan: &mut Plan) {

@@ -135,6 +135,22 @@ fn every_random_caller_reaches_an_end_or_a_person() {
 }
 
 #[test]
+fn ex_18_random_callers_take_every_exit_that_the_steps_have_and_no_other() {
+    for (name, draft) in [("minimal", minimal()), ("everything", everything())] {
+        let flow = draft.done();
+        let tally = run_random(&flow, 6_000, 20_261_124, Faults::SOME);
+        let known = flow
+            .steps
+            .iter()
+            .flat_map(|step| exits(&flow, step).into_iter().map(|exit| (step.name.clone(), exit)));
+        let known: BTreeSet<_> = known.collect();
+        let unknown: Vec<_> = tally.exits.keys().filter(|exit| !known.contains(exit)).collect();
+        assert!(unknown.is_empty(), "{name}: {unknown:?}");
+        assert_eq!(tally.not_taken().collect::<Vec<_>>(), [("", ""); 0], "{name}: {tally}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_tally_and_another_one_another() {
     let flow = everything().done();
     let run = |seed| run_random(&flow, 300, seed, Faults::SOME);

@@ -10,6 +10,7 @@ pub(crate) mod check;
 pub(crate) mod collect;
 pub(crate) mod decide;
 pub(crate) mod destinations;
+pub(crate) mod exits;
 pub(crate) mod fetch;
 pub(crate) mod menu;
 pub(crate) mod number;

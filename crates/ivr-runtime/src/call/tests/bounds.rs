@@ -1,4 +1,5 @@
 use super::*;
+use crate::flow::model::{Bound, Fact, InLast};
 use crate::flow::model::{Does, HumanSignal};
 
 /// A caller can go round here for ever.
@@ -222,10 +223,12 @@ fn a_saved_call_is_resumed_only_with_its_own_flow() {
 fn a_long_history_is_bounded() {
     let calls_ms: Vec<_> = (0..100_000).collect();
     let history = History { deflected_ms: calls_ms.clone(), calls_ms, ..History::default() };
-    let call =
-        Call::new(Duration::ZERO, minimal().done(), Facts { history: Some(history), ..facts() });
+    let of = |bound| Fact::CallsInLast(InLast { window_ms: 1, bound });
+    let flow = minimal().rule("two", of(Bound::AtLeast(2))).rule("three", of(Bound::AtMost(3)));
+    let call = Call::new(Duration::ZERO, flow.done(), Facts { history: Some(history), ..facts() });
     let kept = call.facts().history.clone().unwrap_or_default();
-    assert_eq!((kept.calls_ms.len(), kept.calls_ms.first()), (100, Some(&99_999)));
+    assert_eq!(kept.calls_ms, [99_999, 99_998, 99_997, 99_996], "as many as the rules count");
+    assert_eq!(kept.deflected_ms, [99_999], "offers ask for the last one");
     let saved = serde_json::to_vec(call.state()).unwrap().len();
     assert!(saved <= 4_096, "{saved} bytes");
 }

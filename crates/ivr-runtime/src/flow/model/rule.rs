@@ -108,6 +108,15 @@ pub enum Bound {
 }
 
 impl Bound {
+    /// How many there must be for more to make no difference.
+    #[must_use]
+    pub fn counts_to(self) -> u32 {
+        match self {
+            Self::AtMost(most) => most.saturating_add(1),
+            Self::AtLeast(least) => least,
+        }
+    }
+
     /// Whether `count` keeps it.
     #[must_use]
     pub fn holds(self, count: u32) -> bool {

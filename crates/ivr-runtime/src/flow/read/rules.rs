@@ -262,7 +262,7 @@ fn in_last<'a>(table: &Table<'a>, key: &'a str) -> Option<InLast> {
     Some(InLast { window_ms: hours.or(days)?, bound: bound? })
 }
 
-/// `at_most` or `at_least`. The call machine remembers 100 earlier calls of a caller.
+/// `at_most` or `at_least`. The call machine remembers so many earlier calls of a caller.
 fn bound(table: &Table<'_>, of: &str, form: &str) -> Option<Bound> {
     let at_most = table.number("at_most", 0..=99).map(Bound::AtMost);
     let at_least = table.number("at_least", 1..=99).map(Bound::AtLeast);
