@@ -80,6 +80,7 @@ mod queues;
 mod ratings;
 mod receipts;
 mod rehearse;
+mod rehearse_given;
 mod reload;
 mod replay;
 mod replies;

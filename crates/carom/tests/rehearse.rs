@@ -66,6 +66,7 @@ expect = {}
     let told = carom(&[&CONFIG[..], &args].concat());
     assert_eq!(told.status.code(), Some(1));
     let text = String::from_utf8(told.stdout).unwrap();
+    let text = text.replace(folder.path().to_str().unwrap(), "[folder]");
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("tests_that_fail", text.split("Sample line:").next().unwrap());
     });
@@ -74,6 +75,68 @@ expect = {}
     assert!(xml.contains("<testcase name=\"a &lt;caller&gt; takes the text\""), "{xml}");
     let opened = xml.matches("<testcase").count();
     assert_eq!(opened, xml.matches("</testcase>").count(), "{xml}");
+}
+
+#[test]
+fn ex_18_every_case_and_every_exit_is_counted_whether_a_test_took_it_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("results.xml");
+    let flow = r#"
+version = 1
+[flow]
+name    = "Cases"
+default = true
+start   = "sort"
+human   = "agents"
+[target.agents]
+sip            = "sip:agents@pbx.example.net"
+answered_means = "human"
+[rule.outage]
+flag = "outage"
+[rule.strike]
+flag = "strike"
+[step.sort]
+do        = "decide"
+case      = [{ if = "outage", go = "agents" }, { if = "strike", go = "agents" }]
+otherwise = "ask"
+[step.ask]
+do       = "collect"
+save     = "account"
+play     = "welcome.wav"
+min      = 2
+then     = "stop"
+no_input = "agents"
+[step.stop]
+do       = "opt-out"
+play     = "welcome.wav"
+then     = "agents"
+"#;
+    let test = r#"
+[[test]]
+name   = "by a case, and by none"
+flags  = ["strike"]
+expect = { path = ["sort next"] }
+[[test]]
+name   = "digits, and a key that confirms nothing"
+do     = ["12#", "5"]
+expect = { path = ["sort next", "ask next", "stop 5"] }
+"#;
+    let config = write_config(folder.path(), flow, test);
+    let args = ["test", "-c", &config, "--junit", junit.to_str().unwrap()];
+    let told = carom(&args);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success(), "{text}{}", String::from_utf8_lossy(&told.stderr));
+    let missing = [
+        "  not seen: ask by error, timeout, wrong\n",
+        "  not seen: sort by if outage\n",
+        "  not seen: stop by 1, error, timeout\n",
+    ];
+    let all = format!("Cases: 3 of 3 steps, 4 of 11 exits\n{}", missing.concat());
+    assert!(text.ends_with(&all), "{text}");
+    let xml = std::fs::read_to_string(junit).unwrap();
+    assert!(xml.contains("<testsuite name=\"coverage of Cases\" tests=\"0\""), "{xml}");
+    assert!(xml.contains("<property name=\"exits\" value=\"4 of 11\"/>"), "{xml}");
+    assert!(xml.contains("sort by if outage\nstop by 1, error, timeout</system-out>"), "{xml}");
 }
 
 #[test]
@@ -193,6 +256,17 @@ fn a_file_that_is_no_file_of_tests_is_told_with_its_line() {
     let empty = tempfile::tempdir().unwrap();
     let told = carom(&[&CONFIG[..], &[empty.path().to_str().unwrap()]].concat());
     assert!(String::from_utf8(told.stderr).unwrap().contains("there is no *.flowtest.toml in"));
+}
+
+/// A folder with the sample configuration, one flow and its tests; returns its `carom.toml`.
+fn write_config(folder: &std::path::Path, flow: &str, tests: &str) -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    std::fs::create_dir_all(folder.join("flows")).unwrap();
+    let config = folder.join("carom.toml");
+    std::fs::copy(format!("{root}/config/carom.toml"), &config).unwrap();
+    std::fs::write(folder.join("flows/flow.toml"), flow).unwrap();
+    std::fs::write(folder.join("flows/flow.flowtest.toml"), tests).unwrap();
+    config.to_str().unwrap().to_owned()
 }
 
 fn carom(args: &[&str]) -> Output {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use ivr_runtime::flow::model::{Does, Flow};
+use ivr_runtime::{flow::model::Flow, sim::exits};
 
 use super::Played;
 
@@ -14,108 +14,77 @@ use super::Played;
 #[derive(Debug, Default)]
 pub struct Coverage(BTreeMap<String, Covered>);
 
+/// Steps and exits of one flow.
 #[derive(Debug, Default)]
-struct Covered {
-    /// Every exit that the flow has: step and key, or step and what else may happen there.
-    known: BTreeSet<(String, String)>,
-    seen: BTreeSet<(String, String)>,
+pub struct Covered {
+    steps: BTreeSet<String>,
+    entered: BTreeSet<String>,
+    /// Every [exit](exits) that a step has, by step.
+    exits: BTreeSet<(String, String)>,
+    taken: BTreeSet<(String, String)>,
 }
 
 impl Coverage {
     /// Takes the flows there are, so that one that no test goes through is told, too.
     pub fn of(flows: &[Arc<Flow>]) -> Self {
-        let known = |flow: &Arc<Flow>| {
-            (flow.name.clone(), Covered { known: exits(flow), seen: BTreeSet::new() })
-        };
-        Self(flows.iter().map(known).collect())
+        Self(flows.iter().map(|flow| (flow.name.clone(), Covered::of(flow))).collect())
     }
 
     /// Counts a test in.
     pub fn add(&mut self, played: &Played) {
         let Some(covered) = self.0.get_mut(&played.flow.name) else { return };
-        let exits = played.path.iter().filter_map(|visit| visit.split_once(' '));
-        covered.seen.extend(exits.map(|(step, exit)| (step.to_owned(), exit.to_owned())));
+        let step = |visit: &String| visit.split(' ').next().unwrap_or_default().to_owned();
+        covered.entered.extend(played.path.iter().map(step));
+        covered.taken.extend(played.exits.iter().cloned());
+    }
+
+    /// Each flow by name.
+    pub fn flows(&self) -> impl Iterator<Item = (&str, &Covered)> {
+        self.0.iter().map(|(name, covered)| (name.as_str(), covered))
+    }
+}
+
+impl Covered {
+    fn of(flow: &Flow) -> Self {
+        let mut covered = Self::default();
+        for step in &flow.steps {
+            covered.steps.insert(step.name.clone());
+            let of_step = exits(flow, step).into_iter().map(|exit| (step.name.clone(), exit));
+            covered.exits.extend(of_step);
+        }
+        covered
+    }
+
+    /// `11 of 12`: steps that were entered.
+    pub fn steps(&self) -> String {
+        let met = self.steps.intersection(&self.entered).count();
+        format!("{met} of {}", self.steps.len())
+    }
+
+    /// `30 of 47`: exits that were taken.
+    pub fn exits(&self) -> String {
+        let met = self.exits.intersection(&self.taken).count();
+        format!("{met} of {}", self.exits.len())
+    }
+
+    /// `menu by 2, timeout`: a line for each step with exits that were not taken.
+    pub fn missing(&self) -> impl Iterator<Item = String> {
+        let mut by_step: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (step, exit) in self.exits.difference(&self.taken) {
+            by_step.entry(step).or_default().push(exit);
+        }
+        by_step.into_iter().map(|(step, exits)| format!("{step} by {}", exits.join(", ")))
     }
 }
 
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, covered) in &self.0 {
-            let steps: BTreeSet<&str> = covered.known.iter().map(|(step, _)| &**step).collect();
-            let seen: BTreeSet<&str> = covered.seen.iter().map(|(step, _)| &**step).collect();
-            let missing: Vec<_> = covered.known.difference(&covered.seen).collect();
-            let (all, met) = (covered.known.len(), covered.known.len() - missing.len());
-            writeln!(
-                f,
-                "{name}: {} of {} steps, {met} of {all} exits",
-                steps.intersection(&seen).count(),
-                steps.len()
-            )?;
-            let mut by_step: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-            for (step, exit) in missing {
-                by_step.entry(step).or_default().push(exit);
-            }
-            for (step, exits) in by_step {
-                writeln!(f, "  not seen: {step} by {}", exits.join(", "))?;
+        for (name, covered) in self.flows() {
+            writeln!(f, "{name}: {} steps, {} exits", covered.steps(), covered.exits())?;
+            for line in covered.missing() {
+                writeln!(f, "  not seen: {line}")?;
             }
         }
         Ok(())
     }
-}
-
-/// A step is left by each of its keys, and by what else can happen in it.
-fn exits(flow: &Flow) -> BTreeSet<(String, String)> {
-    let mut exits = BTreeSet::new();
-    for step in &flow.steps {
-        let mut add = |exit: &str| exits.insert((step.name.clone(), exit.to_owned()));
-        if let Some(menu) = step.does.menu() {
-            menu.press.keys().for_each(|key| {
-                add(&key.to_string());
-            });
-            add("timeout");
-        }
-        match &step.does {
-            Does::Say { .. } | Does::Decide { .. } | Does::Set { .. } => {
-                add("next");
-            }
-            Does::Text(_) | Does::Lookup(_) => {
-                add("next");
-                add("error");
-            }
-            Does::Collect(_) => {
-                add("next");
-                add("timeout");
-                add("wrong");
-            }
-            Does::Action(_) => {
-                add("next");
-                add("error");
-            }
-            Does::Wait(_) => {
-                add("next");
-                add("timeout");
-            }
-            Does::Agent(_) => {
-                add("next");
-                add("timeout");
-                add("error");
-            }
-            Does::Callback(_) => {
-                add("next");
-                add("timeout");
-                add("error");
-            }
-            Does::Voicemail(_) => {
-                add("next");
-                add("hangup");
-                add("error");
-            }
-            Does::OptOut { confirm, .. } => {
-                add(&confirm.to_string());
-                add("timeout");
-            }
-            Does::Menu(_) | Does::Answer { .. } | Does::Offer(_) => {}
-        }
-    }
-    exits
 }

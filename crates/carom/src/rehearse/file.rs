@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::turns::{OneOrMore, TextsAre};
+use super::{
+    places::Places,
+    turns::{OneOrMore, TextsAre},
+};
 
 /// How a file of tests is called.
 pub const SUFFIX: &str = ".flowtest.toml";
@@ -54,13 +57,26 @@ pub struct Test {
     /// The store says nothing of the caller.
     #[serde(default)]
     pub history_unknown: bool,
+    /// How often the caller was on the pages of the business within the last hour; left out: never.
+    pub site_visits: Option<u32>,
+    /// The control group, or not; left out: not.
+    pub arm: Option<ArmIs>,
+    /// Whether the caller is one of those who hear offers with a `share`; left out: one of them.
+    pub share: Option<ShareIs>,
+    /// Opening hours that are closed or open for once, by name.
+    #[serde(default)]
+    pub hours: BTreeMap<String, HoursAre>,
+    /// Whether targets answer our OPTIONS, by name; of others nothing is known.
+    #[serde(default)]
+    pub target_up: BTreeMap<String, bool>,
     /// What sources tell.
     #[serde(default)]
     pub sources: BTreeMap<String, SourceSays>,
     /// What lookups and actions answer, by step; others fail.
     #[serde(default)]
     pub answers: BTreeMap<String, BTreeMap<String, String>>,
-    /// What the destinations of links say of themselves, by link; others are there.
+    /// What the destinations of links say of themselves, by link, or that their checks fail; others
+    /// are there.
     #[serde(default)]
     pub links: BTreeMap<String, LinkSays>,
     /// What voice bots do, by step: a table of fields that they hand back, or a word; others
@@ -79,6 +95,12 @@ pub struct Test {
     /// What becomes of what the caller says.
     #[serde(default)]
     pub voicemail: VoicemailIs,
+    /// What becomes of opt-outs.
+    #[serde(default)]
+    pub opt_out: OptOutIs,
+    /// Prompts that can't be played.
+    #[serde(default)]
+    pub missing_prompts: Vec<String>,
     /// What becomes of targets, by name; others are answered by a person.
     #[serde(default)]
     pub targets: BTreeMap<String, OneOrMore<TargetIs>>,
@@ -87,6 +109,9 @@ pub struct Test {
     pub does: Vec<String>,
     /// What must come of it.
     pub expect: Expect,
+    /// Where all this stands in its file.
+    #[serde(skip)]
+    pub places: Places,
 }
 
 /// What must come of a call; what is left out is not looked at.
@@ -111,6 +136,36 @@ pub struct Expect {
     pub handled: Option<String>,
 }
 
+/// The arm of an experiment, as `call.arm` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ArmIs {
+    /// Offers are made.
+    On,
+    /// The control group, which hears none.
+    Holdout,
+}
+
+/// Whether offers with a `share` are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShareIs {
+    /// They are.
+    Inside,
+    /// They are not.
+    Outside,
+}
+
+/// Opening hours, whatever their calendar says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoursAre {
+    /// Open for once.
+    Open,
+    /// Closed for once.
+    Closed,
+}
+
 /// What a source tells.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,6 +186,8 @@ pub enum LinkSays {
     NotAvailable,
     /// Nothing.
     Down,
+    /// Its `check_url` fails.
+    Failing,
 }
 
 /// What a voice bot does with the caller.
@@ -172,6 +229,19 @@ pub enum TextIs {
     NotTextable,
     /// It went out a moment ago.
     Duplicate,
+    /// Nothing is heard of them.
+    Lost,
+}
+
+/// What becomes of opt-outs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptOutIs {
+    /// They are recorded.
+    #[default]
+    Recorded,
+    /// They can't be.
+    Failed,
     /// Nothing is heard of them.
     Lost,
 }
@@ -244,9 +314,12 @@ fn somebody() -> String {
 /// # Errors
 /// What is wrong with it, with its line.
 pub fn read(text: &str) -> Result<Vec<Test>, String> {
-    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    let mut file: File = toml::from_str(text).map_err(|error| error.to_string())?;
     if file.test.is_empty() {
         return Err("there is no `[[test]]` in it".to_owned());
+    }
+    for (test, places) in file.test.iter_mut().zip(Places::of(text)) {
+        test.places = places;
     }
     Ok(file.test)
 }

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use super::Coverage;
+
 /// A test by name, with what was wrong with it.
 type Tested = (String, Vec<String>);
 
-/// One suite a file, by its name.
-pub fn junit(suites: &[(String, Vec<Tested>)]) -> String {
+/// One suite a file, by its name; one without tests for each flow, with its coverage.
+pub fn junit(suites: &[(String, Vec<Tested>)], coverage: &Coverage) -> String {
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
     for (suite, tests) in suites {
         let failed = tests.iter().filter(|(_, faults)| !faults.is_empty()).count();
@@ -31,6 +33,19 @@ pub fn junit(suites: &[(String, Vec<Tested>)]) -> String {
             );
         }
         xml.push_str("  </testsuite>\n");
+    }
+    for (flow, covered) in coverage.flows() {
+        let (steps, exits) = (covered.steps(), covered.exits());
+        let missing: Vec<String> = covered.missing().map(|line| escaped(&line)).collect();
+        let _ = writeln!(
+            xml,
+            "  <testsuite name=\"coverage of {}\" tests=\"0\" failures=\"0\">\n    <properties>\n      \
+             <property name=\"steps\" value=\"{steps}\"/>\n      \
+             <property name=\"exits\" value=\"{exits}\"/>\n    </properties>\n    \
+             <system-out>{}</system-out>\n  </testsuite>",
+            escaped(flow),
+            missing.join("\n")
+        );
     }
     xml + "</testsuites>\n"
 }

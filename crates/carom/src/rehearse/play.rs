@@ -1,26 +1,22 @@
 //! One test, played.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use ivr_runtime::{
-    call::{
-        CallbackOutcome, Facts, FetchOutcome, Few, FreeSlot, History, OfferResponse, Record,
-        TargetOutcome, TextOutcome, Told, VoiceOutcome,
-    },
-    flow::model::Flow,
+    call::{OfferResponse, Record},
+    diagnose::nearest,
+    flow::model::{Flow, Step},
     key::Key,
-    sim::{AgentIs, Heard, LinkIs, Obedient, Player},
+    sim::{Heard, Player, taken},
 };
-use jiff::{Timestamp, Zoned};
-use message_text::E164;
 
-use super::file::{
-    AgentDoes, AgentSays, CallbackIs, LinkSays, SUFFIX, TargetIs, Test, TextIs, VoicemailIs,
+use super::{
+    facts::facts,
+    file::{SUFFIX, Test},
+    names,
+    world::world,
 };
-use super::turns::{OneOrMore, TextsAre};
-use crate::{config::Snapshot, node::clock::wall_ms, switchboard::known_fields};
-
-const HOUR_MS: f64 = 3_600_000.0;
+use crate::config::Snapshot;
 
 /// What came of a test.
 #[derive(Debug)]
@@ -29,6 +25,8 @@ pub struct Played {
     pub flow: Arc<Flow>,
     /// Steps with their exits, as `welcome 1`.
     pub path: Vec<String>,
+    /// The [exits](taken) by which steps were left, by step.
+    pub exits: BTreeSet<(String, String)>,
     /// What was not as expected; empty: it passed.
     pub faults: Vec<String>,
 }
@@ -36,18 +34,21 @@ pub struct Played {
 /// Plays a test of the file `file` against the flows of a configuration.
 ///
 /// # Errors
-/// Why it can't be played.
-pub fn play(snapshot: &Snapshot, test: &Test, file: &Path) -> Result<Played, String> {
-    let flow = flow_of(snapshot, test, file)?;
-    let facts = facts(snapshot, test, &flow)?;
-    known_names(test, &flow)?;
+/// Why it can't be played: each thing with its place in the file.
+pub fn play(snapshot: &Snapshot, test: &Test, file: &Path) -> Result<Played, Vec<String>> {
+    let flow = flow_of(snapshot, test, file).map_err(|why| vec![why])?;
+    let unknown = names::unknown(snapshot, test, &flow, file);
+    if !unknown.is_empty() {
+        return Err(unknown);
+    }
+    let facts = facts(snapshot, test, &flow, file).map_err(|why| vec![why])?;
     let world = world(test);
     let mut call =
         Rehearsal { player: Player::new(Arc::clone(&flow), facts, world), heard: Vec::new() };
     let first = call.player.listen();
     call.heard.extend(first);
     for act in &test.does {
-        call.act(act)?;
+        call.act(act).map_err(|why| vec![test.places.told(file, "do", act, &why)])?;
     }
     if call.player.call().is_bridged() {
         // Nobody talks for ever.
@@ -55,7 +56,7 @@ pub fn play(snapshot: &Snapshot, test: &Test, file: &Path) -> Result<Played, Str
         call.heard.extend(last);
     }
     let path = call.path();
-    Ok(Played { faults: call.faults(test, &path), flow, path })
+    Ok(Played { faults: call.faults(test, &path), exits: call.exits(&flow), flow, path })
 }
 
 /// The flow that a test is about: as it says, or else the only one, or that of `X.toml` for a test
@@ -73,189 +74,22 @@ fn flow_of(snapshot: &Snapshot, test: &Test, file: &Path) -> Result<Arc<Flow>, S
     };
     let named = |name: &String| {
         let found = snapshot.flows.iter().find(|flow| flow.name == *name);
-        found.cloned().ok_or_else(|| format!("there is no flow `{name}`"))
+        found.cloned().ok_or_else(|| {
+            let near = nearest(name, snapshot.flows.iter().map(|flow| flow.name.as_str()));
+            let near = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+            test.places.told(file, "flow", "", &format!("there is no flow `{name}`{near}"))
+        })
     };
     match (&test.flow, &test.called) {
         (Some(name), _) => named(name),
         (None, Some(called)) => Ok(Arc::clone(snapshot.flow_for(called))),
         (None, None) => match snapshot.flows.as_slice() {
             [only] => Ok(Arc::clone(only)),
-            _ => beside().ok_or("there are several flows: name `flow` or `called`".to_owned()),
+            _ => beside().ok_or_else(|| {
+                let why = "there are several flows: write `flow` or `called`";
+                test.places.told(file, "name", "", why)
+            }),
         },
-    }
-}
-
-fn facts(snapshot: &Snapshot, test: &Test, flow: &Flow) -> Result<Facts, String> {
-    let country = snapshot.config.trunks.first().map_or("GB", |trunk| &trunk.country).to_owned();
-    let caller = match test.caller.as_str() {
-        "anonymous" => None,
-        number => {
-            let number = E164::parse(number, &country);
-            Some(number.map_err(|why| format!("caller `{}`: {why}", test.caller))?)
-        }
-    };
-    let called = test.called.clone().or_else(|| flow.numbers.first().cloned());
-    let called = called.or_else(|| flow.extensions.first().cloned()).unwrap_or_default();
-    let start_ms = match &test.at {
-        None => wall_ms(),
-        Some(at) => moment(at).ok_or_else(|| {
-            format!("`at`: `{at}` is no moment; write it as 2026-11-25T10:00[Europe/London]")
-        })?,
-    };
-    let ago = |hours: &f64| start_ms - (hours * HOUR_MS) as i64;
-    let history = History {
-        calls_ms: test.called_hours_ago.iter().map(ago).collect(),
-        deflected_ms: test.deflected_hours_ago.iter().map(ago).collect(),
-        declined_ms: test.declined_hours_ago.as_ref().map(ago),
-        offered_ms: test.declined_hours_ago.as_ref().map(ago),
-        failed_promise: test.failed_promise,
-        opted_out: test.opted_out,
-    };
-    let business = snapshot.config.business(flow.business.as_deref());
-    let business = business.map_or("", |business| business.key.as_str());
-    let textable = caller
-        .as_ref()
-        .is_some_and(|caller| snapshot.texts.against(caller, business, &called, &[]).is_none());
-    let told = |says: &super::file::SourceSays| Told {
-        wait_seconds: says.wait_seconds,
-        agents_available: says.agents_available,
-        until_ms: i64::MAX,
-        ..Told::default()
-    };
-    let sources: Few<Told> =
-        test.sources.iter().map(|(name, says)| (name.clone(), told(says))).collect();
-    let first = snapshot.source_of(flow).and_then(|source| sources.get(&source.name));
-    let fields = known_fields(Some("rehearsed"), first, flow.round_wait, start_ms);
-    Ok(Facts {
-        call_id: "rehearsed".into(),
-        called,
-        withheld: caller.is_none(),
-        can_receive_text: Some(test.can_receive_text.unwrap_or(textable)),
-        // Never in the control group, unless the flow has nothing else.
-        caller_seed: 0x5eed,
-        caller: caller.map(|caller| caller.to_string()),
-        call_is: test.call_is.clone(),
-        flags: Some(test.flags.clone()),
-        history: (!test.history_unknown).then_some(history),
-        headers: test.headers.iter().map(|(k, v)| (k.to_ascii_lowercase(), v.clone())).collect(),
-        attestation: test.attestation.clone(),
-        country,
-        sources,
-        fields,
-        start_ms,
-        ..Facts::default()
-    })
-}
-
-/// What outcomes are told of is there, and each list of them has one.
-fn known_names(test: &Test, flow: &Flow) -> Result<(), String> {
-    let none = |what: &str, name: &String| Err(format!("there is no {what} `{name}`"));
-    let senders = |name: &&String| !flow.senders.iter().any(|known| known.name == **name);
-    if let Some(name) = test.senders.keys().find(senders) {
-        return none("sender", name);
-    }
-    let steps = |name: &&String| !flow.steps.iter().any(|known| known.name == **name);
-    if let TextsAre::BySteps(by_step) = &test.text
-        && let Some(name) = by_step.keys().find(steps)
-    {
-        return none("step", name);
-    }
-    Ok(())
-}
-
-fn moment(text: &str) -> Option<i64> {
-    let zoned = text.parse::<Zoned>().map(|zoned| zoned.timestamp());
-    zoned.or_else(|_| text.parse::<Timestamp>()).ok().map(Timestamp::as_millisecond)
-}
-
-fn sent(is: TextIs) -> Option<TextOutcome> {
-    match is {
-        TextIs::Accepted => Some(TextOutcome::Accepted { sender: "rehearsed".into() }),
-        TextIs::Queued => Some(TextOutcome::Queued),
-        TextIs::Failed => Some(TextOutcome::Failed { class: "provider_down".into() }),
-        TextIs::Ambiguous => Some(TextOutcome::Ambiguous),
-        TextIs::Limited => Some(TextOutcome::Limited { rule: "texts_per_caller".into() }),
-        TextIs::NotTextable => Some(TextOutcome::NotTextable { reason: "landline".into() }),
-        TextIs::Duplicate => Some(TextOutcome::Duplicate),
-        TextIs::Lost => None,
-    }
-}
-
-fn world(test: &Test) -> Obedient {
-    let texts = |turns: &[TextIs]| turns.iter().copied().map(sent).collect::<Vec<_>>();
-    let (mut texts_first, by_step) = match &test.text {
-        TextsAre::All(all) => (texts(all.turns()), BTreeMap::new()),
-        TextsAre::BySteps(steps) => {
-            let steps = steps.iter().map(|(step, turns)| (step.clone(), texts(turns.turns())));
-            (texts(&[TextIs::Accepted]), steps.collect())
-        }
-    };
-    let text = texts_first.pop().flatten();
-    let callback = match test.callback {
-        CallbackIs::Booked | CallbackIs::Next => {
-            Some(CallbackOutcome::Booked { day: None, time: Some("15:30".into()) })
-        }
-        CallbackIs::Full => Some(CallbackOutcome::Full),
-        CallbackIs::NotCallable => Some(CallbackOutcome::NotCallable { why: "country".into() }),
-        CallbackIs::Failed => Some(CallbackOutcome::Failed { why: "store".into() }),
-        CallbackIs::Lost => None,
-    };
-    let next = (test.callback == CallbackIs::Next).then(|| (None, "15:30".to_owned()));
-    let slot = Some(match test.callback {
-        CallbackIs::Full => CallbackOutcome::Full,
-        _ => CallbackOutcome::Free(FreeSlot { from_ms: 0, until_ms: i64::MAX, next }),
-    });
-    let voice = match test.voicemail {
-        VoicemailIs::Kept => Some(VoiceOutcome::Kept { length_ms: 12_000 }),
-        VoicemailIs::Nothing => Some(VoiceOutcome::Nothing),
-        VoicemailIs::Failed => Some(VoiceOutcome::Failed { why: "disk".into() }),
-        VoicemailIs::Lost => None,
-    };
-    let outcome = |is: &TargetIs| match is {
-        TargetIs::Person => Some(TargetOutcome::Answered { human: true }),
-        TargetIs::Queue => Some(TargetOutcome::Answered { human: false }),
-        TargetIs::Busy => Some(TargetOutcome::Busy { status: 486 }),
-        TargetIs::NoAnswer => Some(TargetOutcome::NoAnswer { status: Some(480) }),
-        TargetIs::Failed => Some(TargetOutcome::Failed { status: Some(503) }),
-        TargetIs::Dead => None,
-    };
-    let link = |says: &LinkSays| match says {
-        LinkSays::Available => LinkIs::Available,
-        LinkSays::NotAvailable => LinkIs::NotAvailable,
-        LinkSays::Down => LinkIs::Down,
-    };
-    let agent = |says: &AgentSays| match says {
-        AgentSays::Fields(values) => AgentIs::HandsBack(values.clone()),
-        AgentSays::Does(AgentDoes::Stays) => AgentIs::Stays,
-        AgentSays::Does(AgentDoes::BreaksOff) => AgentIs::BreaksOff,
-    };
-    let fetched = test.answers.iter();
-    // One of a list is spent by each call, up to the last.
-    let before_last = |is: &OneOrMore<TargetIs>| {
-        let turns = is.turns();
-        turns.iter().take(turns.len().saturating_sub(1)).map(&outcome).collect()
-    };
-    let last = |is: &OneOrMore<TargetIs>| is.turns().last().and_then(&outcome);
-    Obedient {
-        text,
-        texts: by_step,
-        texts_first: texts_first.into(),
-        senders: test.senders.iter().map(|(name, is)| (name.clone(), sent(*is))).collect(),
-        targets_first: test
-            .targets
-            .iter()
-            .map(|(name, is)| (name.clone(), before_last(is)))
-            .collect(),
-        links: test.links.iter().map(|(name, says)| (name.clone(), link(says))).collect(),
-        agents: test.agents.iter().map(|(step, says)| (step.clone(), agent(says))).collect(),
-        voice,
-        slot,
-        callback,
-        targets: test.targets.iter().map(|(name, is)| (name.clone(), last(is))).collect(),
-        fetched: fetched
-            .map(|(step, values)| (step.clone(), FetchOutcome::Values(values.clone())))
-            .collect(),
-        ..Obedient::default()
     }
 }
 
@@ -316,6 +150,26 @@ impl Rehearsal {
             }
         }
         path
+    }
+
+    fn exits(&self, flow: &Flow) -> BTreeSet<(String, String)> {
+        let mut entered: Vec<&Step> = Vec::new();
+        let mut exits = BTreeSet::new();
+        for record in self.records() {
+            match record {
+                Record::StepEntered { step, .. } => {
+                    entered.extend(flow.steps.iter().find(|known| known.name == *step));
+                }
+                Record::StepLeft { seq, exit, note, .. } => {
+                    let at = usize::try_from(*seq).ok().and_then(|n| n.checked_sub(1));
+                    let Some(step) = at.and_then(|at| entered.get(at)) else { continue };
+                    let exit = taken(flow, step, exit, note.as_deref());
+                    exits.extend(exit.map(|exit| (step.name.clone(), exit)));
+                }
+                _ => {}
+            }
+        }
+        exits
     }
 
     fn offers(&self) -> Vec<String> {
