@@ -21,6 +21,23 @@ fn a_call_is_replayed_through_its_flow_and_through_one_that_was_changed() {
     assert!(again.out.contains("the call goes the way it went"), "{}", again.out);
     assert!(again.out.lines().any(|line| line.split_whitespace().eq(["deflected", "deflected"])));
 
+    // One that only says or sends something else.
+    for (from, to, other, line) in [
+        ("welcome.wav", "goodbye.wav", "other prompts", "♪ goodbye"),
+        ("here is the chat link", "here is the link", "other texts", "✉ Example: here is the link"),
+    ] {
+        let changed = FLOW.replacen(from, to, 1);
+        assert_ne!(changed, FLOW);
+        let file = place.write("changed.toml", &fill(&place, &changed));
+        let again = engine.cli(&["replay", &id, file.to_str().unwrap()]);
+        let verdict = format!("the call goes the way it went; {other}\n");
+        assert!(again.status.code() == Some(1) && again.out.ends_with(&verdict), "{again:?}");
+        let marked = again.out.lines().any(|told| told.starts_with('>') && told.contains(line));
+        assert!(marked, "{line}: {}", again.out);
+        let json = engine.cli(&["replay", &id, file.to_str().unwrap(), "--json"]).out;
+        assert!(json.contains(&format!("\"what\":\"{}\"", &other[6..])), "{json}");
+    }
+
     // The key that asked for the text leads to a person in this one.
     let changed = FLOW.replacen("1 = \"", "1 = \"agents\", 3 = \"", 1);
     assert_ne!(changed, FLOW);

@@ -1,13 +1,18 @@
 //! `carom replay`: a recorded call, played again.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
-use deflect_actions::store::{CallTimeLine, Store};
+use deflect_actions::store::{CallTimeLine, FlowServed, Store};
 use ivr_runtime::{
     call::Facts,
     flow::model::Flow,
-    replay::{Entry, Recorded, Replayed, Visit, replay},
+    replay::{Difference, Entry, Had, Recorded, Replayed, Visit, What, differences, replay},
 };
 use serde_json::json;
 
@@ -45,16 +50,26 @@ impl ReplayArgs {
             let store = super::past::store(&snapshot.config).context("[store]")?;
             read(&store, &self.call).await
         };
-        let (line, recorded) = super::run::runtime()?.block_on(reading)?;
+        let (line, recorded, served) = super::run::runtime()?.block_on(reading)?;
         let flow = flow_of(&snapshot, &line, self.flow.is_some())?;
         let again = replay(flow, &recorded);
+        let was = served.as_ref().and_then(|served| as_it_was(config, served, &recorded));
+        let told = Told { line: &line, recorded: &recorded, was: was.as_ref(), again: &again };
         if self.json {
-            println!("{}", as_json(&line, &recorded, &again));
+            println!("{}", told.as_json());
         } else {
-            print!("{}", as_table(&line, &recorded, &again));
+            print!("{}", told.as_table());
         }
-        Ok(if again.differs_at.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if told.is_alike() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// The call through the flow that it had; `None`: that is not kept, or fits the configuration no
+/// more.
+fn as_it_was(config: Option<&Path>, served: &FlowServed, recorded: &Recorded) -> Option<Replayed> {
+    let (snapshot, _) = config::check_served(config, served);
+    let snapshot = snapshot?;
+    Some(replay(snapshot.flows.first()?, recorded))
 }
 
 fn flow_of<'a>(
@@ -70,7 +85,11 @@ fn flow_of<'a>(
     found.with_context(|| format!("there is no flow `{name}` any more: name a flow file"))
 }
 
-async fn read(store: &Store, like: &str) -> anyhow::Result<(CallTimeLine, Recorded)> {
+/// The call, what it was told, and the flow that it had, where that is kept.
+async fn read(
+    store: &Store,
+    like: &str,
+) -> anyhow::Result<(CallTimeLine, Recorded, Option<FlowServed>)> {
     let ids = store.calls_like(like, ALIKE).await.context("[store]")?;
     let id = match ids.as_slice() {
         [id] => id,
@@ -97,7 +116,10 @@ async fn read(store: &Store, like: &str) -> anyhow::Result<(CallTimeLine, Record
     let visits = visits.collect();
     let inputs = inputs.collect::<anyhow::Result<_>>()?;
     let target = line.call.forward_target.clone();
-    Ok((line, Recorded { facts, inputs, visits, target }))
+    let revisions = store.revisions().await?.into_iter().map(|revision| revision.served);
+    let served =
+        revisions.into_iter().find(|served| Some(&served.rev) == line.call.flow_rev.as_ref());
+    Ok((line, Recorded { facts, inputs, visits, target }, served))
 }
 
 fn arrival(at_ms: i64, row: &str) -> Option<(i64, Facts)> {
@@ -107,56 +129,160 @@ fn arrival(at_ms: i64, row: &str) -> Option<(i64, Facts)> {
     }
 }
 
-fn end_of(line: &CallTimeLine) -> &str {
-    line.call.end_reason.as_deref().unwrap_or("running")
+/// A call as it was and as it would be.
+struct Told<'a> {
+    line: &'a CallTimeLine,
+    recorded: &'a Recorded,
+    /// Through the flow that it had.
+    was: Option<&'a Replayed>,
+    again: &'a Replayed,
 }
 
-fn end_again(again: &Replayed) -> &'static str {
-    again.end.map_or("running", |end| end.as_str())
-}
+impl Told<'_> {
+    /// What else is another where the way is the same.
+    fn differences(&self) -> Vec<Difference> {
+        self.was.map_or_else(Vec::new, |was| differences(was, self.again))
+    }
 
-fn as_table(line: &CallTimeLine, recorded: &Recorded, again: &Replayed) -> String {
-    let told = |visit: Option<&Visit>| {
-        visit.map_or_else(String::new, |visit| {
-            format!("{} {}", visit.step, visit.exit.as_deref().unwrap_or("-"))
-        })
-    };
-    let mut table = format!("  {:<32} {}\n", "recorded", "replayed");
-    for at in 0..recorded.visits.len().max(again.visits.len()) {
-        let mark = if again.differs_at == Some(at) { '>' } else { ' ' };
-        let (was, is) = (told(recorded.visits.get(at)), told(again.visits.get(at)));
-        table.push_str(format!("{mark} {was:<32} {is}").trim_end());
-        table.push('\n');
+    fn is_alike(&self) -> bool {
+        self.again.differs_at.is_none() && self.differences().is_empty()
     }
-    let called =
-        |target: &Option<String>| target.as_deref().map_or("-".to_owned(), |it| format!("→ {it}"));
-    if recorded.target.is_some() || again.target.is_some() {
-        let elsewhere = again
-            .differs_at
-            .is_some_and(|at| at == again.visits.len() && at == recorded.visits.len());
-        let mark = if elsewhere { '>' } else { ' ' };
-        let (was, is) = (called(&recorded.target), called(&again.target));
-        table.push_str(&format!("{mark} {was:<32} {is}\n"));
+
+    fn end_was(&self) -> &str {
+        self.line.call.end_reason.as_deref().unwrap_or("running")
     }
-    table.push_str(&format!("  {:<32} {}\n", end_of(line), end_again(again)));
-    table.push_str(&match again.differs_at {
-        None => "the call goes the way it went\n".to_owned(),
-        Some(at) if at == again.visits.len() && at == recorded.visits.len() => {
-            "the call goes to another target\n".to_owned()
+
+    fn end_is(&self) -> &'static str {
+        self.again.end.map_or("running", |end| end.as_str())
+    }
+
+    /// Both ways went all the way, and it is the target that is another.
+    fn elsewhere(&self) -> bool {
+        let (was, is) = (self.recorded.visits.len(), self.again.visits.len());
+        self.again.differs_at.is_some_and(|at| at == is && at == was)
+    }
+
+    fn as_table(&self) -> String {
+        let told = |visit: Option<&Visit>| {
+            visit.map_or_else(String::new, |visit| {
+                format!("{} {}", visit.step, visit.exit.as_deref().unwrap_or("-"))
+            })
+        };
+        let (recorded, again) = (self.recorded, self.again);
+        let mut table = row(' ', "recorded", "replayed") + &self.had(0);
+        for at in 0..recorded.visits.len().max(again.visits.len()) {
+            let mark = if again.differs_at == Some(at) { '>' } else { ' ' };
+            let (was, is) = (told(recorded.visits.get(at)), told(again.visits.get(at)));
+            table += &(row(mark, &was, &is) + &self.had(at + 1));
         }
-        Some(at) => format!("the call goes another way from its step {} on\n", at + 1),
-    });
-    table
+        let called = |target: &Option<String>| {
+            target.as_deref().map_or("-".to_owned(), |it| format!("→ {it}"))
+        };
+        if recorded.target.is_some() || again.target.is_some() {
+            let mark = if self.elsewhere() { '>' } else { ' ' };
+            table += &row(mark, &called(&recorded.target), &called(&again.target));
+        }
+        let ends = self.differences().iter().any(|one| one.what == What::End);
+        table += &row(if ends { '>' } else { ' ' }, self.end_was(), self.end_is());
+        table + &self.verdict()
+    }
+
+    /// What differs of what the caller had of a step.
+    fn had(&self, at: usize) -> String {
+        let differences = self.differences();
+        let here = differences.iter().filter(|one| one.at == at);
+        let mut lines = String::new();
+        for Difference { what, .. } in here {
+            let list = |replayed: Option<&Replayed>| {
+                let had = replayed.and_then(|replayed| replayed.had.get(at));
+                let list = had.map(|had| match what {
+                    What::Prompts => had.prompts.as_slice(),
+                    What::Texts => had.texts.as_slice(),
+                    What::Targets => had.targets.as_slice(),
+                    What::End => &[],
+                });
+                list.unwrap_or_default().to_vec()
+            };
+            let (was, is) = (list(self.was), list(Some(self.again)));
+            for n in 0..was.len().max(is.len()) {
+                let one = |list: &[String]| list.get(n).cloned().unwrap_or_else(|| "-".to_owned());
+                let (was, is) = (one(&was), one(&is));
+                let mark = if was == is { ' ' } else { '>' };
+                lines += &row(
+                    mark,
+                    &format!("  {} {was}", sign(*what)),
+                    &format!("  {} {is}", sign(*what)),
+                );
+            }
+        }
+        lines
+    }
+
+    fn verdict(&self) -> String {
+        let mut verdict = match self.again.differs_at {
+            None => "the call goes the way it went".to_owned(),
+            Some(_) if self.elsewhere() => "the call goes to another target".to_owned(),
+            Some(at) => format!("the call goes another way from its step {} on", at + 1),
+        };
+        let mut what: Vec<&str> =
+            self.differences().iter().map(|difference| difference.what.word()).collect();
+        what.dedup();
+        what.sort_unstable();
+        what.dedup();
+        if !what.is_empty() {
+            verdict += &format!("; other {}", what.join(", "));
+        }
+        if self.was.is_none() {
+            verdict += "; the flow that it had is not kept or fits the configuration no more: \
+                        prompts and texts are not compared";
+        }
+        verdict + "\n"
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let told = |visits: &[Visit], had: Option<&[Had]>| -> Vec<_> {
+            let of = |(n, visit): (usize, &Visit)| {
+                let had = had.and_then(|had| had.get(n + 1));
+                json!({
+                    "step": visit.step,
+                    "exit": visit.exit,
+                    "prompts": had.map(|had| &had.prompts),
+                    "texts": had.map(|had| &had.texts),
+                    "targets": had.map(|had| &had.targets),
+                })
+            };
+            visits.iter().enumerate().map(of).collect()
+        };
+        let (recorded, again) = (self.recorded, self.again);
+        let differ = self.differences();
+        let differ = differ.iter().map(|one| json!({ "at": one.at, "what": one.what.word() }));
+        json!({
+            "call": self.line.call.call_id,
+            "recorded": {
+                "steps": told(&recorded.visits, self.was.map(|was| was.had.as_slice())),
+                "target": recorded.target,
+                "end": self.end_was(),
+            },
+            "replayed": {
+                "steps": told(&again.visits, Some(&again.had)),
+                "target": again.target,
+                "end": self.end_is(),
+            },
+            "differs_at": again.differs_at,
+            "compared_with_its_flow": self.was.is_some(),
+            "differences": differ.collect::<Vec<_>>(),
+        })
+    }
 }
 
-fn as_json(line: &CallTimeLine, recorded: &Recorded, again: &Replayed) -> serde_json::Value {
-    let told = |visits: &[Visit]| -> Vec<_> {
-        visits.iter().map(|visit| json!({ "step": visit.step, "exit": visit.exit })).collect()
-    };
-    json!({
-        "call": line.call.call_id,
-        "recorded": { "steps": told(&recorded.visits), "target": recorded.target, "end": end_of(line) },
-        "replayed": { "steps": told(&again.visits), "target": again.target, "end": end_again(again) },
-        "differs_at": again.differs_at,
-    })
+fn row(mark: char, was: &str, is: &str) -> String {
+    format!("{mark} {was:<32} {is}").trim_end().to_owned() + "\n"
+}
+
+fn sign(what: What) -> &'static str {
+    match what {
+        What::Prompts => "♪",
+        What::Texts => "✉",
+        What::Targets | What::End => "→",
+    }
 }

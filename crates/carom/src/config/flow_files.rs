@@ -59,7 +59,7 @@ pub(super) fn load_folder(
 ) -> Vec<Served> {
     let Some(folder) = folder else {
         let (name, text) = SAMPLE;
-        return load_flow(Path::new(name), text, shared, prompts, own, report)
+        return load_flow(Path::new(name), text, None, shared, prompts, own, report)
             .into_iter()
             .collect();
     };
@@ -96,12 +96,13 @@ pub(super) fn load_files(
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
             Err(why) => {
-                report.findings.push(unreadable(file, Code::E00, &why.to_string()));
+                let why = format!("the flow {} can't be read: {why}", file.display());
+                report.findings.push(unreadable(file, Code::E00, &why));
                 continue;
             }
         };
         if !is_sub(&text) {
-            served.extend(load_flow(file, &text, shared, prompts, own, report));
+            served.extend(load_flow(file, &text, None, shared, prompts, own, report));
         }
     }
     let names: Vec<String> =
@@ -115,9 +116,23 @@ pub(super) fn load_files(
     served
 }
 
+/// A flow as it was served once, with the sub-flow files that it had then.
+pub(super) fn load_served(
+    flow: &FlowServed,
+    shared: &Shared,
+    prompts: &Index<'_>,
+    own: &mut Own<'_>,
+    report: &mut CheckReport,
+) -> Vec<Served> {
+    let (file, subs) = (Path::new(&flow.file), Some(flow.subs.clone()));
+    load_flow(file, &flow.source, subs, shared, prompts, own, report).into_iter().collect()
+}
+
+/// `subs`: the sub-flow files that it names; `None`: those beside it.
 fn load_flow(
     file: &Path,
     text: &str,
+    subs: Option<BTreeMap<String, String>>,
     shared: &Shared,
     prompts: &Index<'_>,
     own: &mut Own<'_>,
@@ -125,7 +140,7 @@ fn load_flow(
 ) -> Option<Served> {
     let name = file.display().to_string();
     let folder = file.parent().unwrap_or(Path::new(""));
-    let sub_files = sub_files(text, folder);
+    let sub_files = subs.unwrap_or_else(|| sub_files(text, folder));
     let mut shared =
         Shared { holiday_files: holiday_files(text, folder), sub_files, ..shared.clone() };
     let faults = own.read(&name, text, &mut shared);

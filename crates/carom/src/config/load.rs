@@ -9,6 +9,7 @@ use std::{
 
 use deflect_actions::{
     hooks,
+    store::FlowServed,
     text::{Sender, TextConfig},
 };
 use ivr_runtime::{
@@ -21,7 +22,7 @@ use ivr_runtime::{
 
 use super::{
     CheckReport, Config, Control, FlowSource, Prompts, Secret, SecretRef, Source, costs, countries,
-    flow_files::{Served, load_files, load_folder},
+    flow_files::{Served, load_files, load_folder, load_served},
     index::Index,
     own::Own,
     parse,
@@ -132,6 +133,22 @@ impl Snapshot {
 
 /// Checks a configuration, and `flows` in place of those in its folder where there are any.
 pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, CheckReport) {
+    check_with(path, |config, shared, index, own, report| match flows {
+        [] => load_folder(config.flows_dir.as_deref(), shared, index, own, report),
+        files => load_files(files, shared, index, own, report),
+    })
+}
+
+/// Checks a configuration with one flow as it was served once.
+pub fn check_served(path: Option<&Path>, flow: &FlowServed) -> (Option<Snapshot>, CheckReport) {
+    check_with(path, |_, shared, index, own, report| load_served(flow, shared, index, own, report))
+}
+
+/// Checks a configuration, and the flows that `load` reads.
+fn check_with(
+    path: Option<&Path>,
+    load: impl FnOnce(&Config, &Shared, &Index<'_>, &mut Own<'_>, &mut CheckReport) -> Vec<Served>,
+) -> (Option<Snapshot>, CheckReport) {
     let mut report = CheckReport::default();
     let Some((config, name, text)) = read(path, &mut report) else { return (None, report) };
     let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
@@ -145,10 +162,7 @@ pub fn check(path: Option<&Path>, flows: &[PathBuf]) -> (Option<Snapshot>, Check
     let shared = shared(&config);
     let index = Index { prompts: &prompts, voice: Voice::new(&config.tts) };
     let mut own = Own::new(&config, &name, &text);
-    let served = match flows {
-        [] => load_folder(config.flows_dir.as_deref(), &shared, &index, &mut own, &mut report),
-        files => load_files(files, &shared, &index, &mut own, &mut report),
-    };
+    let served = load(&config, &shared, &index, &mut own, &mut report);
     let Own { senders, sources, is_without_some, .. } = own;
     if !is_without_some {
         report.findings.extend(of_all_senders(&config, &senders, &name, &text));
@@ -216,7 +230,8 @@ fn read(path: Option<&Path>, report: &mut CheckReport) -> Option<(Config, String
         None => (BUILT_IN.0.to_owned(), BUILT_IN.1.to_owned()),
         Some((path, Ok(text))) => (path.display().to_string(), text),
         Some((path, Err(why))) => {
-            report.findings.push(unreadable(path, Code::E00, &why.to_string()));
+            let why = format!("the configuration {} can't be read: {why}", path.display());
+            report.findings.push(unreadable(path, Code::E00, &why));
             return None;
         }
     };

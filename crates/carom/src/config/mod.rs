@@ -54,7 +54,7 @@ pub use flow_files::{FlowSource, flow_files, sub_files};
 pub use http::{Http, Proof, Scope, Token};
 pub use limits::Limits;
 pub use listener::{DAY_MS, Listener, Shown, Transport};
-pub use load::{Snapshot, check};
+pub use load::{Snapshot, check, check_served};
 pub use media::{Codec, InBandDtmf, Media, PortRange, Srtp};
 pub use named::flows_meant;
 pub use net::{Net, NetError};

@@ -7,6 +7,7 @@
 //! own doings do; prompts, texts, requests and targets then behave as they did in the record, in
 //! their order, and after that as the simulator's obedient world.
 
+mod had;
 mod veil;
 
 use std::{
@@ -17,6 +18,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use had::{Difference, Had, What, differences};
 pub use veil::Veil;
 
 use crate::{
@@ -88,6 +90,8 @@ pub struct Recorded {
 pub struct Replayed {
     /// The steps it went through.
     pub visits: Vec<Visit>,
+    /// What the caller had before the first of them, then of each.
+    pub had: Vec<Had>,
     /// The last target that was called.
     pub target: Option<String>,
     /// How it ended; `None`: it was still going on when all that is recorded was played.
@@ -108,9 +112,9 @@ pub fn replay(flow: &Arc<Flow>, recorded: &Recorded) -> Replayed {
         stage.plan(*at + AFTER_DEADLINES, topic(input), input.clone());
     }
     let last = recorded.inputs.last().map_or(Duration::ZERO, |(at, _)| *at);
-    let mut again = Replayed::default();
+    let mut again = Replayed { had: vec![Had::default()], ..Replayed::default() };
     for _ in 0..EVENTS {
-        again.take(stage.take_outputs());
+        again.take(flow, stage.take_outputs());
         if again.end.is_some() || stage.now > last + ALONE || !stage.step() {
             break;
         }
@@ -118,7 +122,7 @@ pub fn replay(flow: &Arc<Flow>, recorded: &Recorded) -> Replayed {
     if again.end.is_none() && stage.world.loose && stage.call.is_bridged() {
         // Who talks to somebody else than in the record hangs up some time, too.
         stage.input(Input::HungUp);
-        again.take(stage.take_outputs());
+        again.take(flow, stage.take_outputs());
     }
     let elsewhere = match (&recorded.target, &again.target) {
         (Some(was), Some(is)) => (was != is).then_some(again.visits.len()),
@@ -129,8 +133,14 @@ pub fn replay(flow: &Arc<Flow>, recorded: &Recorded) -> Replayed {
 }
 
 impl Replayed {
-    fn take(&mut self, outputs: Vec<Output>) {
+    fn take(&mut self, flow: &Flow, outputs: Vec<Output>) {
         for output in outputs {
+            if matches!(output, Output::Record(Record::StepEntered { .. })) {
+                self.had.push(Had::default());
+            }
+            if let Some(had) = self.had.last_mut() {
+                had.note(flow, &output);
+            }
             match output {
                 Output::Record(Record::End { reason, .. }) => self.end = Some(reason),
                 Output::Record(Record::ForwardStarted { target, .. }) => {
