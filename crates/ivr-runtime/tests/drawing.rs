@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod common;
+mod full;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Sounds, shipped_shared};
 use ivr_runtime::{
@@ -113,4 +114,209 @@ fn well_formed(xml: &str) {
 
 fn flow(text: &str) -> Flow {
     load(text, "flow.toml", &shipped_shared(), &Sounds).flow.unwrap()
+}
+
+/// What the drawing says of the full flow, against all ways that stand in the flow itself.
+#[test]
+fn kh_16_the_full_flow_is_drawn_with_every_step_and_every_way_in_each_form() {
+    let checked = load(full::FLOW, "full.toml", &full::shared(), &Sounds);
+    let flow = checked.flow.unwrap();
+    let expected = ways_of(&flow);
+    assert!(flow.steps.len() > 30 && expected.len() > 80, "{} ways", expected.len());
+    let drawing = draw(&flow, &BTreeMap::new());
+    let names = |of: &[String]| of.iter().cloned().collect::<BTreeSet<_>>();
+    let steps = names(&flow.steps.iter().map(|step| step.name.clone()).collect::<Vec<_>>());
+
+    let (nodes, edges) = read_mermaid(&mermaid(&drawing));
+    assert!(steps.is_subset(&names(&nodes)), "{nodes:?}");
+    let drawn: BTreeSet<Way> = edges.iter().map(|(way, _)| way.clone()).collect();
+    assert_eq!(drawn, expected, "mermaid");
+    // Every key that is written stands on its arrow.
+    for (from, key, to) in keys_of(&flow) {
+        let (_, label) = edges.iter().find(|(way, _)| *way == (from.clone(), to.clone())).unwrap();
+        assert!(label.split(", ").any(|part| part == key), "{from} by {key} to {to}: {label}");
+    }
+
+    let (nodes, drawn) = read_dot(&dot(&drawing));
+    assert!(steps.is_subset(&names(&nodes)), "{nodes:?}");
+    assert_eq!(drawn, expected, "dot");
+
+    let picture = svg(&drawing);
+    well_formed(&picture);
+    let (nodes, drawn) = read_svg(&picture);
+    assert!(steps.is_subset(&names(&nodes)), "{nodes:?}");
+    assert_eq!(drawn, expected, "svg");
+}
+
+/// From one step or target to another, by name.
+type Way = (String, String);
+
+/// Every place where the flow, as it is served, says "and then": whatever its key is called.
+fn ways_of(flow: &Flow) -> BTreeSet<Way> {
+    let mut ways = BTreeSet::new();
+    for step in &flow.steps {
+        let does = serde_json::to_value(&step.does).unwrap();
+        gos(&does, &mut |go| {
+            ways.insert((step.name.clone(), name_of(flow, go)));
+        });
+        // A target or a step of another form than what comes next.
+        for kind in ["Wait", "Agent"] {
+            for (key, as_go) in [("target", "Target"), ("offer", "Step")] {
+                if let Some(at) = does[kind][key].as_u64() {
+                    let go = serde_json::json!({ as_go: at });
+                    ways.insert((step.name.clone(), name_of(flow, &go)));
+                }
+            }
+        }
+        if !does["Wait"].is_null() && does["Wait"]["then"].is_null() {
+            ways.insert((step.name.clone(), human(flow)));
+        }
+        // Operator keys lead to a person wherever a key is asked for.
+        let listens = [&does["Menu"]["press"], &does["Answer"]["menu"]["press"]];
+        let listens = listens.into_iter().chain([&does["Offer"]["menu"]["press"]]);
+        for press in listens.filter(|press| !press.is_null()) {
+            if flow.operator_keys.iter().any(|key| press.get(key.to_string()).is_none()) {
+                ways.insert((step.name.clone(), human(flow)));
+            }
+        }
+    }
+    for target in &flow.targets {
+        for key in ["when_closed", "if_busy", "if_no_answer", "if_fails"] {
+            let target_value = serde_json::to_value(target).unwrap();
+            gos(&target_value[key], &mut |go| {
+                ways.insert((target.name.clone(), name_of(flow, go)));
+            });
+        }
+    }
+    ways
+}
+
+/// What each written key of a menu, an offer or an answer leads to.
+fn keys_of(flow: &Flow) -> Vec<(String, String, String)> {
+    let mut keys = Vec::new();
+    for step in &flow.steps {
+        let Some(menu) = step.does.menu() else { continue };
+        for (key, go) in &menu.press {
+            let to = name_of(flow, &serde_json::to_value(go).unwrap());
+            keys.push((step.name.clone(), key.to_string(), to));
+        }
+    }
+    assert!(keys.len() > 30, "{keys:?}");
+    keys
+}
+
+fn gos(value: &serde_json::Value, take: &mut dyn FnMut(&serde_json::Value)) {
+    match value {
+        serde_json::Value::String(word) if word == "HangUp" => take(value),
+        serde_json::Value::Object(object) => {
+            let is_go =
+                |kind: &str| object.len() == 1 && object.get(kind).is_some_and(|at| at.is_u64());
+            if is_go("Step") || is_go("Target") {
+                return take(value);
+            }
+            object.values().for_each(|value| gos(value, take));
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|value| gos(value, take)),
+        _ => {}
+    }
+}
+
+fn name_of(flow: &Flow, go: &serde_json::Value) -> String {
+    let at = |kind: &str| go[kind].as_u64().map(|at| usize::try_from(at).unwrap());
+    match (at("Step"), at("Target")) {
+        (Some(at), _) => flow.steps[at].name.clone(),
+        (None, Some(at)) => flow.targets[at].name.clone(),
+        (None, None) => "hangup".to_owned(),
+    }
+}
+
+fn human(flow: &Flow) -> String {
+    flow.targets[usize::from(flow.human.0)].name.clone()
+}
+
+/// Names of the boxes, and the arrows with their labels.
+fn read_mermaid(text: &str) -> (Vec<String>, Vec<(Way, String)>) {
+    let (mut nodes, mut edges): (Vec<String>, Vec<(Way, String)>) = (Vec::new(), Vec::new());
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("flowchart "));
+    assert_eq!(lines.next(), Some("flowchart TD"));
+    for line in lines {
+        let line = line.trim();
+        assert_eq!(line.matches('"').count() % 2, 0, "{line}");
+        if let Some((from, rest)) = line.split_once("->") {
+            let (label, to) = match rest.strip_prefix("|\"") {
+                Some(rest) => rest.split_once("\"| ").unwrap(),
+                None => ("", rest.trim()),
+            };
+            let from = from.trim().trim_end_matches(['-', '.']).trim();
+            let name =
+                |node: &str| -> String { nodes[node[1..].parse::<usize>().unwrap()].clone() };
+            edges.push(((name(from), name(to)), label.to_owned()));
+        } else {
+            let (id, label) = line.split_once('"').unwrap();
+            assert_eq!(id.trim_end_matches(['[', '{', '(']), format!("n{}", nodes.len()));
+            let label = label.rsplit_once('"').unwrap().0;
+            nodes.push(label.split("<br/>").next().unwrap().to_owned());
+        }
+    }
+    (nodes, edges)
+}
+
+fn read_dot(text: &str) -> (Vec<String>, BTreeSet<Way>) {
+    let body = text.split_once("{\n").unwrap().1.strip_suffix("}\n").unwrap();
+    let (mut nodes, mut edges): (Vec<String>, _) = (Vec::new(), BTreeSet::new());
+    for line in body.lines().map(str::trim).filter(|line| line.starts_with('n')) {
+        assert!(line.ends_with("];") && line.matches('"').count() % 2 == 0, "{line}");
+        let (what, attributes) = line.split_once(" [").unwrap();
+        match what.split_once(" -> ") {
+            Some((from, to)) => {
+                let name = |node: &str| nodes[node[1..].parse::<usize>().unwrap()].clone();
+                edges.insert((name(from), name(to)));
+            }
+            None if what == "node" => {}
+            None => {
+                assert_eq!(what, format!("n{}", nodes.len()), "{line}");
+                let label = attributes.split_once("label=\"").unwrap().1;
+                nodes.push(label.split(['"', '\\']).next().unwrap().to_owned());
+            }
+        }
+    }
+    (nodes, edges)
+}
+
+/// Arrows lead from the box that they begin at to the one that they end at.
+fn read_svg(picture: &str) -> (Vec<String>, BTreeSet<Way>) {
+    let mut boxes: Vec<([f64; 4], String)> = Vec::new();
+    let mut arrows = Vec::new();
+    for line in picture.lines() {
+        if line.starts_with("<rect class=") {
+            let [x, y, w, h] = ["x", "y", "width", "height"].map(|key| number(line, key));
+            boxes.push(([x, y, x + w, y + h], String::new()));
+        } else if let (true, Some((at, name))) =
+            (line.starts_with("<text class=\"name\""), boxes.last_mut())
+        {
+            assert!((at[0]..=at[2]).contains(&number(line, "x")), "{line}");
+            *name = line.split_once("\">").unwrap().1.split('<').next().unwrap().to_owned();
+        } else if line.contains("marker-end") {
+            let d = line.split_once(" d=\"").unwrap().1;
+            let figures: Vec<f64> = d
+                .split(|c: char| !(c.is_ascii_digit() || "-.".contains(c)))
+                .filter_map(|figure| figure.parse().ok())
+                .collect();
+            assert_eq!(figures.len(), 8, "{line}");
+            arrows.push([[figures[0], figures[1]], [figures[6], figures[7]]]);
+        }
+    }
+    let apart = |[x, y]: [f64; 2], at: &[f64; 4]| {
+        let of = |least: f64, most: f64, at: f64| (least - at).max(at - most).max(0.0);
+        of(at[0], at[2], x) + of(at[1], at[3], y)
+    };
+    let of = |point: [f64; 2]| {
+        let near = boxes.iter().min_by(|a, b| apart(point, &a.0).total_cmp(&apart(point, &b.0)));
+        let (at, name) = near.unwrap();
+        assert!(apart(point, at) <= 2.0, "{point:?} is at no box");
+        name.clone()
+    };
+    let edges = arrows.into_iter().map(|[from, to]| (of(from), of(to)));
+    let edges: BTreeSet<Way> = edges.collect();
+    (boxes.into_iter().map(|(_, name)| name).collect(), edges)
 }

@@ -82,6 +82,7 @@ fn of_step(flow: &Flow, step: &Step) -> Vec<Labelled> {
             [line, offer, way("gives up", then), fails("fails", wait.if_fails)].concat()
         }
         Does::Agent(agent) => [
+            way("bot", Go::Target(agent.target)),
             way("handed back", agent.then),
             fails("busy", agent.if_busy),
             fails("no answer", agent.if_no_answer),
