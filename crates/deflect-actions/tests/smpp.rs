@@ -304,7 +304,7 @@ async fn x_05_a_part_is_answered_with_its_text_and_alone_after_a_second() {
     assert_eq!(texts.send(order(texts.store(), &from)).await, TextOutcome::OptedOut);
     // Neither is, where the store does not take the text.
     db.execute("ALTER TABLE opt_out RENAME TO lost").await.unwrap();
-    let parts = [part(8, 1, "sto"), part(8, 2, "p")].map(|part| tries(part));
+    let parts = [part(8, 1, "sto"), part(8, 2, "p")].map(&tries);
     eventually("they are refused", async || centre.delivered().len() == 4).await;
     assert!(!parts.iter().any(|sequence| centre.is_kept(*sequence)));
     db.execute("ALTER TABLE lost RENAME TO opt_out").await.unwrap();
