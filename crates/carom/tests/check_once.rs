@@ -63,6 +63,78 @@ fn one_mistake_in_a_configuration_is_one_error_in_its_flows_too() {
     }
 }
 
+/// A mistake in what gateways, senders and businesses say, with nothing that comes of it.
+#[test]
+fn one_mistake_in_a_gateway_a_price_or_a_word_is_told_once() {
+    const GATE: &str = r#"
+[provider.gate]
+kind             = "http"
+url              = "https://gate.example.net/send?to={to}&text={text}"
+errors           = { "460" = "invalid" }
+line_url         = "https://gate.example.net/line?of={to}"
+line_at          = "/kind"
+line_kinds       = { mobile = "textable", fixed = "not_textable" }
+signature        = "hmac-sha256"
+signature_header = "X-Signature"
+app_secret       = "0123456789abcdef0123456789abcdef"
+id_at            = "/id"
+state_at         = "/state"
+states           = { ok = "delivered" }
+[sender.gate]
+provider = "gate"
+from     = "+447700900777"
+regions  = ["GB"]
+price    = 0.04
+"#;
+    const WORDS: &str = "stop_words = [\"basta\"]\nhelp_words = [\"quien\"]\n\
+        [[business.example.replies]]\nwords = [\"5\"]\nurl = \"https://a.example.com/5\"\n\
+        secret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"\n";
+    let place = Place::new();
+    place.write("flows/main.toml", SAMPLE);
+    let whole = CONFIG.replacen("[hours.office]", &format!("{WORDS}\n[hours.office]"), 1).replacen(
+        "[limits]",
+        "[limits]\nspend_per_day = { amount = 250, currency = \"GBP\" }",
+        1,
+    ) + GATE;
+    let told = |text: &str| {
+        let config = place.write("carom.toml", text);
+        let findings = check(Some(&config), &[]).1.findings.into_iter();
+        let of_config = findings.filter(|one| one.file.ends_with("carom.toml"));
+        let told = of_config.map(|one| format!("{} {} ({})", one.code, one.message, one.help));
+        // Secrets in the open are no matter here.
+        told.filter(|told| !told.starts_with("E13")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&whole), [""; 0]);
+    for (from, to, expected) in [
+        ("price    = 0.04", "price    = \"0.04\"", "E00 `price` is a text; it takes a number"),
+        ("price    = 0.04", "", "A01 `spend_per_day` counts nothing for texts by `gate`"),
+        ("\nline_url ", "\nline_urll ", "E00 `[provider.gate]` does not know the key `line_urll`"),
+        ("\nsignature  ", "\nsignatur  ", "E00 `[provider.gate]` does not know the key `signatur`"),
+        ("\nline_url ", "\n#line_url ", "E00 `line_at`, `line_kinds` say nothing: kinds of lines"),
+        (
+            "\"invalid\"",
+            "\"invlid\"",
+            "E00 `errors` does not take `invlid` (did you mean `invalid`?)",
+        ),
+        ("\"textable\"", "\"textabel\"", "E00 `line_kinds` does not take `textabel` (did you mean"),
+        ("\"delivered\"", "\"deliverd\"", "E00 `states` does not take `deliverd` (did you mean"),
+        ("[\"basta\"]", "[\"5\"]", "E00 `5` has no letter: it may be a rating"),
+        ("[\"basta\"]", "[\"quien\"]", "E00 `quien` is one of the `stop_words`, too"),
+        ("[\"basta\"]", "[\"\"]", "E00 `stop_words` has an empty text (leave it out"),
+        ("[\"basta\"]", "\"basta\"", "E00 `stop_words` is a text; it takes a list of texts"),
+    ] {
+        assert!(whole.contains(from), "{from}");
+        let found = told(&whole.replacen(from, to, 1));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{expected}: {found:#?}");
+    }
+    assert_eq!(told(&whole.replacen("[\"basta\"]", "[]", 1)), [""; 0], "no words of one's own");
+    // What can only have been meant is mended.
+    let bad = whole.replacen("\"invalid\"", "\"invlid\"", 1);
+    let config = place.write("carom.toml", &bad.replacen("\"textable\"", "\"textabel\"", 1));
+    let mended = Command::new(BIN).args(["check", "--fix", "-c"]).arg(&config).output().unwrap();
+    assert_eq!(fs::read_to_string(&config).unwrap(), whole, "{mended:?}");
+}
+
 /// A language without any recordings is one thing to be done, however much is played in it.
 #[test]
 fn e07_a_language_without_prompts_is_told_of_once() {

@@ -27,6 +27,47 @@ fn a_flow_begun_beside_the_sample_asks_for_its_number_and_the_sample_s_tests_go_
 }
 
 #[test]
+fn a_number_that_no_call_comes_to_is_refused_before_a_flow_is_written() {
+    let (folder, config) = sample();
+    let file = folder.path().join("mine.toml");
+    for number in ["12", "+4420", "07700900123", "+44 20 7946 0018", "desk"] {
+        let args = ["new", "flow", "orders", "--number", number, "--file", file.to_str().unwrap()];
+        let refused = carom(&config, &args);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(64), "{number}: {told}");
+        assert!(told.contains(number) && told.contains("write it as +442079460018"), "{told}");
+        assert!(!file.exists(), "{number}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_by_its_name_and_by_what_it_was_wanted_for() {
+    let (folder, config) = sample();
+    let file = folder.path().join("no-such.toml");
+    let name = file.to_str().unwrap();
+    for args in
+        [&["graph", name][..], &["simulate", name], &["check", name], &["replay", "0", name]]
+    {
+        let told = carom(&config, args);
+        let text = String::from_utf8([told.stdout, told.stderr].concat()).unwrap();
+        assert_eq!(told.status.code(), Some(1), "{args:?}: {text}");
+        let why = format!("the flow {name} can't be read: No such file or directory");
+        assert!(text.contains(&why), "{args:?}: {text}");
+    }
+    let told = Command::new(BIN).args(["simulate", "-c", name]).output().unwrap();
+    let text = String::from_utf8(told.stderr).unwrap();
+    assert!(text.contains(&format!("the configuration {name} can't be read: No such")), "{text}");
+    for (args, why) in [
+        (&["test", "no.flowtest.toml"][..], "the tests no.flowtest.toml can't be read: No such"),
+        (&["test", name], "no-such.toml has no tests: there is no "),
+    ] {
+        let told = carom(&config, args);
+        let text = String::from_utf8(told.stderr).unwrap();
+        assert!(told.status.code() == Some(1) && text.contains(why), "{args:?}: {text}");
+    }
+}
+
+#[test]
 fn keys_are_the_same_with_the_sample_as_without_a_configuration() {
     let keys = |config: &Config| {
         let business = &config.businesses[0];

@@ -35,6 +35,12 @@ fn x_05_with_another_key_of_the_opt_out_list_nobody_is_texted_until_it_is_settle
     fs::write(&key, "quite another").unwrap();
     let (well, told) = check();
     assert!(!well && told.contains("E18") && told.contains("[business.example]"), "{told}");
+    // It stands at the key, or at the table that has none.
+    let written = fs::read_to_string(place.folder().join("carom.toml")).unwrap();
+    let (before, rest) = written.split_once("[business.example]").unwrap();
+    let up_to = rest.split("\n[").next().unwrap().split_once("\nbrand").unwrap().0;
+    let line = before.matches('\n').count() + up_to.matches('\n').count() + 2;
+    assert!(told.contains(&format!("carom.toml:{line}:")), "line {line}: {told}");
     engine.restart();
     assert!(engine.log().contains("was written with another `opt_out_key`"), "{}", engine.log());
     let (sent, told) = text(&engine);

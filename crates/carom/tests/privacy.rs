@@ -1,6 +1,6 @@
 //! What personal data is nowhere to be found (decisions §1).
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path};
 
 use carom_blackbox::{
     Answer, CONFIG, Cluster, Database, Engine, Place, Scenario, call, eventually, get,
@@ -72,13 +72,6 @@ fn no_number_text_digit_or_token_is_in_the_rows_the_files_or_the_log_of_postgres
     let place = Place::new();
     let cluster = Cluster::start(&place);
     search(&place, Some(cluster));
-}
-
-#[test]
-fn what_is_told_a_key_at_a_time_is_found() {
-    let log: String =
-        "4992".chars().map(|key| format!("at 12:00:0{key} key {key}\nelse\n").repeat(2)).collect();
-    assert!(columns(&log).contains(&each("4992", 2)), "{:?}", columns(&log));
 }
 
 /// Plays the calls, and looks everywhere.
@@ -155,7 +148,6 @@ fn search(place: &Place, cluster: Option<Cluster>) {
     for secret in CALLERS.into_iter().chain(secrets) {
         is_nowhere(secret, &seen);
     }
-    is_nowhere_key_by_key(&DIGITS[..8], &seen);
 }
 
 /// A person opens the link and presses its button; returns the value of the cookie that they got.
@@ -185,35 +177,6 @@ pub fn is_nowhere(secret: &str, seen: &[(String, String)]) {
             at.map(|at| text[at.saturating_sub(200)..].chars().take(400).collect::<String>());
         assert_eq!(around, None, "{secret} in {name}");
     }
-}
-
-/// Digits that were typed are not told one by one either, each once or so many times.
-pub fn is_nowhere_key_by_key(digits: &str, seen: &[(String, String)]) {
-    for (name, text) in seen {
-        for column in columns(text) {
-            let found = (1..=10).find(|&times| column.contains(&each(digits, times)));
-            assert_eq!(found, None, "key by key in {name}: {column}");
-        }
-    }
-}
-
-/// Single digits of lines that are else the same, one below the other.
-fn columns(text: &str) -> Vec<String> {
-    let mut columns: BTreeMap<(String, usize), String> = BTreeMap::new();
-    for line in text.lines() {
-        let runs = line.split(|it: char| !it.is_ascii_digit()).filter(|run| !run.is_empty());
-        let shape = line.split(|it: char| it.is_ascii_digit()).filter(|part| !part.is_empty());
-        let shape = shape.collect::<Vec<_>>().join("#");
-        for (n, run) in runs.enumerate().filter(|(_, run)| run.len() == 1) {
-            columns.entry((shape.clone(), n)).or_default().push_str(run);
-        }
-    }
-    columns.into_values().collect()
-}
-
-/// Each digit so many times.
-fn each(digits: &str, times: usize) -> String {
-    digits.chars().flat_map(|digit| std::iter::repeat_n(digit, times)).collect()
 }
 
 /// The files that a node makes: the database, and what is not yet in it.

@@ -1,11 +1,9 @@
 //! What is offered by what a caller is about, and by what is known of them: real keys, real rows.
 
 use carom_blackbox::{
-    CONFIG, Database, Engine, Place, Scenario, call, eventually, get, sound,
+    CONFIG, Database, Engine, Place, Scenario, call, eventually, get,
     web::{Crm, Says},
 };
-
-use crate::softphone::spoken;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -165,27 +163,6 @@ fn ex_26_a_topic_that_needs_a_picture_goes_by_the_sender_that_carries_one() {
     }
     let senders = site.database.texts("SELECT sender FROM message ORDER BY created_ms");
     assert_eq!(senders, ["sandbox", "mms"], "the first that will do");
-}
-
-#[test]
-fn dp_19_who_was_sent_a_text_heard_that_it_comes_and_then_from_which_number() {
-    let site = Site::start(FLOW);
-    let heard = site.place.folder().join("heard.wav");
-    let uri = format!("sip:100@{}", site.place.engine());
-    let args = ["--from", "+447700900755", "--press", "4@1s", "--record", heard.to_str().unwrap()];
-    assert!(call(BIN, &site.place, &uri, &args).status.success());
-    let heard = sound::read(&heard).unwrap();
-    // Each where those before it are over.
-    let mut at = 0;
-    for name in ["one-moment", "sent", "sent-from"] {
-        let prompt = spoken("en-GB", name);
-        let piece = sound::loudest_fifth(&prompt);
-        let is_here = |at: &usize| {
-            sound::likeness(&heard[*at..heard.len().min(*at + 2 * piece.len())], piece) > 0.9
-        };
-        let mut places = (at..heard.len() - piece.len()).step_by(piece.len());
-        at = places.find(is_here).unwrap_or_else(|| panic!("{name} is not heard in its place"));
-    }
 }
 
 /// Takes no calls any more: says so, and offers the text.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
+use message_text::E164;
 
 use super::{ConfigArg, flows::alone};
 use crate::{
@@ -41,7 +42,7 @@ struct FlowArgs {
     name: Option<String>,
     /// A called number such as +442079460018; several are given one by one; left out, the flow
     /// takes every call that no other does.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = called)]
     number: Vec<String>,
     /// The target where a person is; left out, that of [fallback].
     #[arg(long, value_name = "TARGET")]
@@ -124,6 +125,16 @@ impl FlowArgs {
             println!("it is served from {} only", folder.display());
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A number as a flow file has it (E08).
+fn called(text: &str) -> Result<String, String> {
+    let form = "write it as +442079460018: no spaces, with the country";
+    match text.parse::<E164>() {
+        Ok(number) if number.as_str() == text => Ok(number.to_string()),
+        Ok(_) => Err(form.to_owned()),
+        Err(why) => Err(format!("{why}; {form}")),
     }
 }
 

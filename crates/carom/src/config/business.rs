@@ -55,34 +55,43 @@ pub(super) fn read(key: String, table: &Table<'_>) -> Option<Business> {
     })
 }
 
-/// `stop_words` and `help_words`.
+/// `stop_words` and `help_words`. What can't be one is told of and left out.
 fn own_words(table: &Table<'_>) -> OwnWords {
-    let stop = table.texts("stop_words").unwrap_or_default();
-    let help = table.texts("help_words").unwrap_or_default();
-    for word in stop.iter().chain(&help) {
-        let (text, letter) = (compared(&word.value), |c: char| c.is_alphabetic());
-        let refuse = |message: String, help: &str| {
-            table.problem(Code::E00, &word.span, message, help);
-        };
-        if text.is_empty() {
-            refuse(format!("`{}` has no letter", word.value), "write a word such as `basta`");
-        } else if text.contains(' ') {
-            refuse(format!("`{}` is more than one word", word.value), "each text is one word");
-        } else if !text.contains(letter) {
-            let message = format!("`{}` has no letter: it may be a rating", word.value);
-            refuse(message, "write a word such as `basta`");
-        } else if is_keyword(&text) {
-            let message = format!("`{}` means something to everybody already", word.value);
-            refuse(message, "leave it out");
+    let fit = |key| -> Vec<Text> {
+        let words = table.texts(key).unwrap_or_default().into_iter();
+        words.filter(|word| is_fit(table, word)).collect()
+    };
+    let (stop, help) = (fit("stop_words"), fit("help_words"));
+    let texts = |words: &[Text]| words.iter().map(|word| compared(&word.value)).collect();
+    let mut own = OwnWords { stop: texts(&stop), help: Vec::new() };
+    for word in help {
+        if own.stop.contains(&compared(&word.value)) {
+            let message = format!("`{}` is one of the `stop_words`, too", word.value);
+            table.problem(Code::E00, &word.span, message, "it can mean one thing only");
+        } else {
+            own.help.push(compared(&word.value));
         }
     }
-    let texts = |words: &[Text]| words.iter().map(|word| compared(&word.value)).collect();
-    let own = OwnWords { stop: texts(&stop), help: texts(&help) };
-    for word in help.iter().filter(|word| own.stop.contains(&compared(&word.value))) {
-        let message = format!("`{}` is one of the `stop_words`, too", word.value);
-        table.problem(Code::E00, &word.span, message, "it can mean one thing only");
-    }
     own
+}
+
+/// Whether it is one word that means nothing else.
+fn is_fit(table: &Table<'_>, word: &Text) -> bool {
+    let text = compared(&word.value);
+    let (message, help) = if text.is_empty() {
+        (format!("`{}` has no letter", word.value), "write a word such as `basta`")
+    } else if text.contains(' ') {
+        (format!("`{}` is more than one word", word.value), "each text is one word")
+    } else if !text.contains(char::is_alphabetic) {
+        let message = format!("`{}` has no letter: it may be a rating", word.value);
+        (message, "write a word such as `basta`")
+    } else if is_keyword(&text) {
+        (format!("`{}` means something to everybody already", word.value), "leave it out")
+    } else {
+        return true;
+    };
+    table.problem(Code::E00, &word.span, message, help);
+    false
 }
 
 /// An answer that people may give to texts, and who is told.

@@ -25,7 +25,8 @@ pub(super) fn advise(table: &Table<'_>, sender: &Sender, providers: &[Provider],
         _ => false,
     };
     let is_counted = tells || sender.price_micros.is_some() || !costs(kind);
-    if limits.spend_per_day.is_none() || is_counted {
+    // A price that can't be read is told of already.
+    if limits.spend_per_day.is_none() || is_counted || table.has("price") {
         return;
     }
     let message = format!(

@@ -6,7 +6,7 @@ use deflect_actions::{
     keys::{Keys, opt_out_check},
     store::{Erased, OptOutOrder, StoreError, unknown_opt_out_keys},
 };
-use ivr_runtime::diagnose::{Code, Finding};
+use ivr_runtime::diagnose::{self, Code, Finding, Notes, Span};
 use message_text::E164;
 use serde_json::json;
 
@@ -165,35 +165,46 @@ pub async fn lists_of_other_keys(path: &str, config: &Config, online: bool) -> V
     if keys.is_empty() {
         return Vec::new();
     }
-    let finding = |code: Code, message: String, help: &str| Finding {
-        code,
-        severity: code.severity(),
-        file: path.to_owned(),
-        line: 1,
-        column: 1,
-        span: 0..0,
-        message,
-        help: help.to_owned(),
-        fix: None,
-        more: Vec::new(),
-    };
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let notes = Notes::default();
     match unknown_opt_out_keys(url, &keys).await {
         Ok(unknown) => {
             let help = "restore it and start anew; if the key is lost, start with the present one, then `carom opt-outs accept-key`, and import the list anew";
-            let told = |name: String| {
+            for name in unknown {
                 let message = format!(
                     "the opt-out list of `[business.{name}]` was written with another `opt_out_key` or `brand`: \
                      nobody on it would be found, and so nobody is texted"
                 );
-                finding(Code::E18, message, help)
-            };
-            unknown.into_iter().map(told).collect()
+                notes.note(Code::E18, key_of(&text, &name), message, help);
+            }
         }
         Err(error) => {
             let message = format!("the opt-out list can't be read: {error}");
-            vec![finding(Code::E18, message, "")]
+            notes.note(Code::E18, place_of(&text, &["store"]), message, "");
         }
     }
+    diagnose::findings(notes.into_problems(), path, &text)
+}
+
+/// Where the key of a business stands, else its brand, else its table.
+fn key_of(text: &str, business: &str) -> Span {
+    let table = ["business", business];
+    let found = ["opt_out_key", "brand"].into_iter().map(|key| [table[0], table[1], key]);
+    let mut places = found.map(|path| place_of(text, &path)).filter(|place| !place.is_empty());
+    places.next().unwrap_or_else(|| place_of(text, &table))
+}
+
+/// Where a key stands in a file; its beginning where there is no such key.
+fn place_of(text: &str, path: &[&str]) -> Span {
+    let tree = diagnose::tree(text, &Notes::default());
+    let (mut table, mut place) = (Some(tree.get_ref()), 0..0);
+    for name in path {
+        let Some((key, value)) = table.and_then(|table| table.get_key_value(*name)) else {
+            return 0..0;
+        };
+        (table, place) = (value.get_ref().as_table(), key.span());
+    }
+    place
 }
 
 /// What an entry means, by business.

@@ -151,7 +151,15 @@ impl<'a> Table<'a> {
             self.wrong_type(key, value, "a list of texts, such as `[\"a\", \"b\"]`");
             return None;
         };
-        Some(list.iter().filter_map(|item| self.text_of(key, item)).collect())
+        let text = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+            DeValue::String(text) if text.trim().is_empty() => {
+                let help = "leave it out, or write what is meant";
+                self.notes.note(Code::E00, item.span(), format!("`{key}` has an empty text"), help);
+                None
+            }
+            _ => self.text_of(key, item),
+        };
+        Some(list.iter().filter_map(text).collect())
     }
 
     /// A list of texts without their places, empty where the key is missing.

@@ -63,6 +63,13 @@ pub(super) fn check(lint: &Lint<'_>) {
     }
 }
 
+/// The fields that something of the flow takes.
+pub(super) fn taken(lint: &Lint<'_>) -> BTreeSet<String> {
+    let of_steps = lint.flow.steps.iter().flat_map(|step| uses(lint, step));
+    let after = lint.flow.after_call.iter().flat_map(|after| of_after_call(lint, after));
+    of_steps.chain(after).map(|used| used.field).collect()
+}
+
 fn note(lint: &Lint<'_>, known: &Known, used: &Use, is_secret: bool) {
     let field = &used.field;
     let told = lint.flow.told.iter().map(String::as_str);

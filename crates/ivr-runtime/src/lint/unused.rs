@@ -1,14 +1,17 @@
-//! W10: links, rules, hours and targets that nothing uses.
+//! W10: links, rules, hours, targets, senders and sources that nothing uses.
 
 use std::collections::BTreeSet;
 
 use super::{
-    Lint,
+    Lint, fields,
     graph::{self, Places},
 };
 use crate::{
     diagnose::Code,
-    flow::model::{Does, Fact, Go, HoursId, LinkId, RuleId},
+    flow::{
+        TOLD,
+        model::{Does, Fact, Go, HoursId, LinkId, RuleId},
+    },
 };
 
 #[derive(Default)]
@@ -32,9 +35,53 @@ pub(super) fn check(lint: &Lint<'_>) {
         let is_used = used.hours.contains(&id) || is_of_a_number(lint, &hours.name);
         note(lint, "hours", &hours.name, is_used);
     }
+    let sources: Vec<&str> =
+        sources(lint).into_iter().filter(|name| !is_idle(lint, name)).collect();
     for (at, target) in graph::targets(flow) {
-        note(lint, "target", &target.name, used.places.contains(at));
+        let is_asked =
+            || sources.iter().any(|source| word(lint, source, "target") == Some(&target.name));
+        note(lint, "target", &target.name, used.places.contains(at) || is_asked());
     }
+    let senders = flow.steps.iter().filter_map(|step| match &step.does {
+        Does::Text(text) => Some(&text.via),
+        _ => None,
+    });
+    let senders: Vec<&String> =
+        senders.chain(flow.after_call.iter().map(|after| &after.via)).flatten().collect();
+    for sender in &flow.senders {
+        note(lint, "sender", &sender.name, senders.contains(&&sender.name));
+    }
+    for name in self::sources(lint) {
+        note(lint, "source", name, sources.contains(&name));
+    }
+}
+
+/// The sources that the flow file brings.
+fn sources<'a>(lint: &'a Lint<'_>) -> Vec<&'a str> {
+    let tables = lint.tree.get("source").and_then(|tables| tables.get_ref().as_table());
+    tables.into_iter().flatten().map(|(name, _)| name.get_ref().as_ref()).collect()
+}
+
+/// Whether nothing asks a source: no rule, no word of a prompt or a text where it is the first, and
+/// no target that wants to hear from it when a person answers.
+fn is_idle(lint: &Lint<'_>, name: &str) -> bool {
+    let of_rule = lint.flow.rules.iter().any(|rule| match &rule.fact {
+        Fact::WaitOver { source, .. } | Fact::AgentsAvailable { source, .. } => source == name,
+        _ => false,
+    });
+    let is_first = lint.shared.sources.first().is_some_and(|first| first == name);
+    let told = || fields::taken(lint).iter().any(|field| TOLD.contains(&field.as_str()));
+    let kind = word(lint, name, "kind");
+    let signals =
+        || lint.flow.targets.iter().any(|target| kind == Some(target.human_signal.word()));
+    // Queues tell who answered; the others have no such word.
+    let is_queue = matches!(kind, Some("ami" | "esl"));
+    !(of_rule || (is_first && told()) || (is_queue && signals()))
+}
+
+/// A text of a source's table.
+fn word<'a>(lint: &'a Lint<'_>, source: &str, key: &str) -> Option<&'a str> {
+    lint.value("source", source, key)?.get_ref().as_str()
 }
 
 fn note(lint: &Lint<'_>, kind: &str, name: &str, is_used: bool) {

@@ -45,7 +45,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<ProviderKind> {
     let key = if table.has("secret") { secret(table, "secret") } else { None };
     let account = table.secret_or_text("account");
     let answer = answer(table);
-    let errors = words(table, "errors", Class::parse);
+    let errors = words(table, "errors", &classes());
     let hooks = hooks(table);
     let lines = lines(table);
     let check_url = table.web_address("check_url");
@@ -124,11 +124,9 @@ fn holds_no_more<'a>(
 /// What stands where in its answers.
 fn answer(table: &Table<'_>) -> Answer {
     let [id_at, parts_at, error_at] = ["id", "parts", "error"].map(|key| pointer(table, key));
-    let meaning = |word: &str| match word {
-        "none" => Some(None),
-        _ => Class::parse(word).map(Some),
-    };
-    let error_codes = words(table, "error_codes", meaning);
+    let meanings = classes().map(|(word, class)| (word, Some(class))).into_iter();
+    let meanings: Vec<_> = meanings.chain([("none", None)]).collect();
+    let error_codes = words(table, "error_codes", &meanings);
     if table.has("error_codes") && !table.has("error") {
         let message = "`error_codes` are those of `error`, and there is none";
         table.note(Code::E00, "error_codes", message, "say where the code stands");
@@ -161,13 +159,8 @@ fn price<'a>(table: &Table<'a>, amount: &'a str, currency: &'a str) -> Price {
 /// What it is asked of a number, where it knows kinds of lines.
 fn lines(table: &Table<'_>) -> Option<Lines> {
     if !table.has("line_url") {
-        table.value("line_url");
-        for key in ["line_at", "line_kinds"] {
-            if table.value(key).is_some() {
-                let message = format!("`{key}` is for kinds of lines, and there is no `line_url`");
-                table.note(Code::E00, key, message, "say where they are asked for");
-            }
-        }
+        let what = "kinds of lines are asked for by `line_url`";
+        lacks(table, "line_url", &["line_at", "line_kinds"], what);
         return None;
     }
     let url = table.web_address("line_url");
@@ -179,12 +172,7 @@ fn lines(table: &Table<'_>) -> Option<Lines> {
         holds_no_more(table, "line_url", url, &FIELDS_OF_A_NUMBER, "a question about a number");
     }
     let kind_at = table.required("line_at", |t| pointer(t, "line_at"));
-    let takes_texts = |word: &str| match word {
-        "textable" => Some(true),
-        "not_textable" => Some(false),
-        _ => None,
-    };
-    let kinds = words(table, "line_kinds", takes_texts);
+    let kinds = words(table, "line_kinds", &[("textable", true), ("not_textable", false)]);
     Some(Lines { url: url?, kind_at: kind_at?, kinds })
 }
 
@@ -198,13 +186,7 @@ fn hooks<'a>(table: &Table<'a>) -> Option<Hooks> {
         ("plivo-v3", Algorithm::Plivo(Version::V3)),
     ];
     if !table.has("signature") {
-        table.value("signature");
-        for key in HOOKS {
-            if table.value(key).is_some() {
-                let message = format!("`{key}` is for webhooks, and there is no `signature`");
-                table.note(Code::E00, key, message, "say how they are signed");
-            }
-        }
+        lacks(table, "signature", &HOOKS, "webhooks are told from others by `signature`");
         return None;
     }
     let algorithm = table.choice("signature", &algorithms, &[]);
@@ -233,8 +215,10 @@ fn hooks<'a>(table: &Table<'a>) -> Option<Hooks> {
         ["events_at", "id_at", "reference_at", "state_at", "code_at", "parts_at"]
             .map(|key| pointer(table, key));
     let [from_at, to_at, text_at] = ["from_at", "to_at", "text_at"].map(|key| pointer(table, key));
-    let states = words(table, "states", State::told);
-    let codes = words(table, "codes", Class::parse);
+    let states = State::ALL.map(State::as_str).into_iter();
+    let states: Vec<_> = states.filter_map(|word| Some((word, State::told(word)?))).collect();
+    let states = words(table, "states", &states);
+    let codes = words(table, "codes", &classes());
     let secret = secret?.reveal().to_owned();
     let price = price(table, "price_at", "currency_at");
     let signing = Signing {
@@ -287,6 +271,21 @@ fn check_signed(table: &Table<'_>, signed: &str, algorithm: Option<Algorithm>) {
     }
 }
 
+/// Keys that say nothing without another: told once, of that one, and not where it is misspelt.
+fn lacks<'a>(table: &Table<'a>, key: &'a str, without: &[&'a str], what: &str) {
+    table.value(key);
+    let there: Vec<String> = without
+        .iter()
+        .filter(|key| table.value(key).is_some())
+        .map(|key| format!("`{key}`"))
+        .collect();
+    let (says, them) = if there.len() == 1 { ("says", "it") } else { ("say", "them") };
+    if !there.is_empty() {
+        let message = format!("{} {says} nothing: {what}", there.join(", "));
+        table.lacks(Code::E00, key, message, format!("add `{key} = …`, or leave {them} out"));
+    }
+}
+
 /// A JSON pointer (RFC 6901).
 fn pointer<'a>(table: &Table<'a>, key: &'a str) -> Option<String> {
     let text = table.text(key)?;
@@ -302,19 +301,17 @@ fn pairs(table: &Table<'_>) -> Vec<(String, String)> {
     keys.filter_map(|key| Some((key.to_owned(), table.text(key)?.value))).collect()
 }
 
-/// A table from the gateway's words to ours.
-fn words<'a, T>(
-    table: &Table<'a>,
-    key: &'a str,
-    read: fn(&str) -> Option<T>,
-) -> BTreeMap<String, T> {
-    let words = table.table(key).map(|words| pairs(&words)).unwrap_or_default();
-    let word = |(theirs, ours): (String, String)| {
-        let meaning = read(&ours);
-        if meaning.is_none() {
-            table.note(Code::E00, key, format!("`{key}` does not know `{ours}`"), "");
-        }
-        Some((theirs, meaning?))
+/// Kinds of failures by their words.
+fn classes() -> [(&'static str, Class); 13] {
+    Class::ALL.map(|class| (class.as_str(), class))
+}
+
+/// A table from the gateway's words to ours, each one of `ours`.
+fn words<'a, T: Clone>(table: &Table<'a>, key: &'a str, ours: &[(&str, T)]) -> BTreeMap<String, T> {
+    let Some(words) = table.table(key) else { return BTreeMap::new() };
+    let word = |theirs: &'a str| {
+        let text = words.text(theirs)?;
+        Some((theirs.to_owned(), words.choose(key, &text, ours, &[])?))
     };
-    words.into_iter().filter_map(word).collect()
+    words.keys().into_iter().filter_map(word).collect()
 }
