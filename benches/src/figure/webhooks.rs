@@ -5,12 +5,16 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use deflect_actions::provider::{
-    Posted, Provider, Told,
+    Posted, Provider, State, Told,
+    bandwidth::{Account, Bandwidth},
+    gateway::{Algorithm, Answer, Description, Gateway, Hooks, Price, Signing},
     telnyx::{PublicKey, Telnyx},
     twilio::Twilio,
+    vonage::{SignatureMethod, Vonage},
     whatsapp::WhatsApp,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use provider_emulator::{BANDWIDTH_ACCOUNT, Event, HOOK_SECRET, Personality, Says};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use rustix::time::{ClockId, clock_gettime};
@@ -30,20 +34,30 @@ const NOW_MS: i64 = 1_796_000_000_000;
 struct Case {
     name: &'static str,
     provider: Provider,
-    path: &'static str,
+    path: String,
     what: &'static str,
     headers: HeaderMap,
-    body: String,
+    body: Vec<u8>,
 }
 
-/// The dearest of three signatures: HMAC-SHA1 over a form, HMAC-SHA256 and Ed25519 over a body.
+/// The dearest of all proofs: HMAC-SHA1 over a form, HMAC-SHA256 and Ed25519 over a body, HMAC over
+/// sorted parameters, a name and password, and what a gateway's description says.
 ///
 /// # Errors
 /// A webhook is not believed.
 pub fn webhooks() -> anyhow::Result<Vec<Figure>> {
     let mut dearest = 0.0_f64;
     let mut details = serde_json::Map::new();
-    for case in [twilio()?, whatsapp()?, telnyx()?] {
+    let described = Provider::Gateway(Box::new(Gateway::new(gateway()?)));
+    let cases = [
+        twilio()?,
+        whatsapp()?,
+        telnyx()?,
+        told(Personality::Vonage, vonage()),
+        told(Personality::Bandwidth, bandwidth()),
+        told(Personality::Gateway, described),
+    ];
+    for case in cases {
         let us = case.run()?.as_secs_f64() * 1e6;
         details.insert(case.name.to_owned(), json!({ "us": us, "bytes": case.body.len() }));
         dearest = dearest.max(us);
@@ -60,9 +74,9 @@ impl Case {
         let posted = Posted {
             asks: false,
             what: self.what,
-            path: self.path,
+            path: &self.path,
             headers: &self.headers,
-            body: self.body.as_bytes(),
+            body: &self.body,
             public_url: Some(URL),
             now_ms: NOW_MS,
         };
@@ -102,10 +116,10 @@ fn twilio() -> anyhow::Result<Case> {
     Ok(Case {
         name: "twilio",
         provider: Provider::Twilio(Twilio::new("AC1", SECRET, None, None)),
-        path,
+        path: path.to_owned(),
         what: "status",
         headers: headers(&[("x-twilio-signature", signature)])?,
-        body: body.to_owned(),
+        body: body.into(),
     })
 }
 
@@ -122,10 +136,10 @@ fn whatsapp() -> anyhow::Result<Case> {
     Ok(Case {
         name: "whatsapp",
         provider: Provider::WhatsApp(WhatsApp::new("token", SECRET, "verify", None)),
-        path: "/webhooks/whatsapp-cloud/wa",
+        path: "/webhooks/whatsapp-cloud/wa".to_owned(),
         what: "",
         headers: headers(&[("x-hub-signature-256", signature)])?,
-        body,
+        body: body.into_bytes(),
     })
 }
 
@@ -141,9 +155,84 @@ fn telnyx() -> anyhow::Result<Case> {
     Ok(Case {
         name: "telnyx",
         provider: Provider::Telnyx(Telnyx::new("key", key, None, None)),
-        path: "/webhooks/telnyx/tx/status",
+        path: "/webhooks/telnyx/tx/status".to_owned(),
         what: "status",
         headers: headers(&[("telnyx-timestamp", stamp), ("telnyx-signature-ed25519", signature)])?,
-        body,
+        body: body.into_bytes(),
+    })
+}
+
+/// A receipt as the emulator tells it.
+fn told(is: Personality, provider: Provider) -> Case {
+    let receipt = Event {
+        id: "m1",
+        reference: Some("0190d6f2-7a6a-7000-8000-000000000001-1"),
+        number: "+447400000001",
+        says: Says::Delivered,
+        at_ms: NOW_MS,
+    };
+    let hook = is.hook(&[receipt]);
+    Case {
+        name: is.name(),
+        provider,
+        path: hook.path,
+        what: hook.what,
+        headers: hook.headers,
+        body: hook.body,
+    }
+}
+
+fn vonage() -> Provider {
+    let signing = (SignatureMethod::Sha256, HOOK_SECRET);
+    Provider::Vonage(Vonage::new("key", "secret", signing, None, None))
+}
+
+fn bandwidth() -> Provider {
+    let account = Account {
+        id: BANDWIDTH_ACCOUNT.to_owned(),
+        username: "api".to_owned(),
+        password: SECRET.to_owned(),
+        application: "93de2206-9669-4e07-948d-329f4b722ee2".to_owned(),
+        webhooks: format!("hooks:{HOOK_SECRET}"),
+    };
+    Provider::Bandwidth(Bandwidth::new(account, None))
+}
+
+/// As the emulator's tells and signs.
+fn gateway() -> anyhow::Result<Description> {
+    let place = |pointer: &str| Some(pointer.to_owned());
+    Ok(Description {
+        method: "POST".parse()?,
+        url: "https://sms.example.net/send".to_owned(),
+        headers: Vec::new(),
+        body: String::new(),
+        secret: SECRET.to_owned(),
+        account: String::new(),
+        answer: Answer::default(),
+        errors: [].into(),
+        hooks: Some(Hooks {
+            signing: Signing {
+                algorithm: Algorithm::HmacSha256,
+                header: "X-Signature".to_owned(),
+                timestamp_header: place("X-Time"),
+                nonce_header: place("X-Nonce"),
+                signed: place("{body}.{nonce}.{timestamp}"),
+                secret: HOOK_SECRET.to_owned(),
+            },
+            events_at: place("/results"),
+            id_at: place("/id"),
+            reference_at: place("/ref"),
+            state_at: place("/dlr"),
+            states: [("DELIVRD".to_owned(), State::Delivered)].into(),
+            code_at: None,
+            codes: [].into(),
+            parts_at: place("/parts"),
+            price: Price::default(),
+            from_at: place("/from"),
+            to_at: place("/to"),
+            text_at: place("/text"),
+        }),
+        lines: None,
+        check_url: None,
     })
 }

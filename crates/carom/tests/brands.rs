@@ -66,7 +66,8 @@ impl Site {
     /// The caller writes to a sender; returns what is answered.
     fn writes(&self, sender: &str, body: &str) -> String {
         let path = "/webhooks/twilio/twilio/inbound";
-        let form = [("MessageSid", "SM9"), ("From", CALLER), ("To", sender), ("Body", body)];
+        let id = format!("SM{sender}{body}");
+        let form = [("MessageSid", id.as_str()), ("From", CALLER), ("To", sender), ("Body", body)];
         let owned: Vec<_> = form.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let url = format!("http://{}:8080{path}", self.place.engine());
         post(&self.place, path, &form, &signature(TOKEN, &url, &owned))

@@ -22,6 +22,7 @@ on_both!(
     answers_to_texts_cost_as_much_and_none_is_given_beyond_the_limits,
     what_a_provider_charged_counts_whatever_the_price_says,
     what_a_text_of_our_own_cost_is_learnt_within_seconds,
+    what_a_text_cost_that_another_node_asked_for_counts_here_too,
     e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders,
 );
 
@@ -66,6 +67,26 @@ async fn the_texts_of_a_day_cost_so_much_and_it_is_told_before(db: Db) {
     again.is_limited(&mobile(12), "spend_per_day").await;
     again.clock.advance(24 * HOUR_MS);
     again.sends(&mobile(12)).await;
+}
+
+async fn what_a_text_cost_that_another_node_asked_for_counts_here_too(db: Db) {
+    // The senders have no price.
+    let desk = Desk::priced(&db, 100_000, 0).await;
+    desk.sends(&mobile(1)).await;
+    desk.clock.advance(10 * 60_000);
+    desk.sends(&mobile(2)).await;
+    // Its provider tells whoever asks, some minutes after the text.
+    let told = format!(
+        "UPDATE message SET price_micros = 90000, price_asked = 9, priced_ms = {} \
+         WHERE created_ms < {}",
+        desk.clock.now_ms(),
+        desk.clock.now_ms() - 60_000
+    );
+    db.execute(&told).await.unwrap();
+    desk.clock.advance(30_000);
+    desk.sends(&mobile(3)).await;
+    let hits = db.hits().await;
+    assert!(hits.iter().any(|hit| hit.ends_with("spend_per_day alarm 80")), "{hits:?}");
 }
 
 async fn answers_to_texts_cost_as_much_and_none_is_given_beyond_the_limits(db: Db) {

@@ -18,6 +18,7 @@ on_both!(
     kh_19_an_sms_is_sent_by_the_real_rest_form_and_accepted,
     kh_19_a_messaging_service_of_twilio_is_a_sender,
     kh_19_the_next_sender_is_tried_after_a_definite_failure_only,
+    kh_19_only_senders_that_serve_its_country_get_a_text,
     kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason,
     kh_03_429_is_tried_again_after_the_time_the_provider_names,
     kh_03_whatever_time_a_provider_names_its_refusal_is_told_and_nothing_ends,
@@ -85,6 +86,27 @@ async fn kh_19_the_next_sender_is_tried_after_a_definite_failure_only(db: Db) {
     let outcome = texts.send(order(texts.store(), &mobile(2))).await;
     assert_eq!(outcome, TextOutcome::Ambiguous);
     assert_eq!((first.posted().len(), second.posted().len()), (2, 1));
+}
+
+async fn kh_19_only_senders_that_serve_its_country_get_a_text(db: Db) {
+    let ((british, gb), (american, us)) = (Twilio::start(&[]), Twilio::start(&[]));
+    let mut config = config(&[gb, us]);
+    config.senders[1].regions = vec!["US".to_owned()];
+    let texts = service(&db, config).await;
+    let send = async |to: &E164| {
+        let mut order = order(texts.store(), to);
+        // The order of a step says who is asked first, not whom they serve.
+        order.via = ["uk2", "uk1"].map(str::to_owned).to_vec();
+        texts.send(order).await
+    };
+    let by = |name: &str| TextOutcome::Accepted { sender: name.to_owned() };
+    assert_eq!(send(&mobile(1)).await, by("uk1"));
+    assert_eq!(send(&number("+14155550102")).await, by("uk2"));
+    assert_eq!((british.taken().len(), american.taken().len()), (1, 1));
+    // Whom it refuses nobody else may text.
+    british.always(Does::Refuse(400, 21_211, None));
+    assert!(matches!(send(&mobile(2)).await, TextOutcome::Failed { .. }));
+    assert_eq!(american.taken().len(), 1);
 }
 
 async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {

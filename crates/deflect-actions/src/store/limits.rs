@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 use super::{Store, StoreError};
 
+/// The day that limits count, ms.
+const DAY_MS: i64 = 86_400_000;
+
 /// A text that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SentText {
@@ -91,14 +94,17 @@ impl Store {
         Ok(texts)
     }
 
-    /// All texts whose ids were made at `since_ms` or later, with what they cost.
+    /// All texts whose ids were made at `since_ms` or later, and those of the last day whose provider
+    /// told their price since then, with what they cost.
     pub(crate) async fn charges_since(&self, since_ms: i64) -> Result<Vec<Charge>, StoreError> {
         let rows = sqlx::query(
             "SELECT message_id, sender, price_micros, \
              CAST(COALESCE(segments, 1) AS BIGINT) AS segments FROM message \
-             WHERE message_id >= $1",
+             WHERE message_id >= $1 OR (priced_ms >= $2 AND message_id >= $3)",
         )
         .bind(first_id_of(since_ms))
+        .bind(since_ms)
+        .bind(first_id_of(self.now_ms() - DAY_MS))
         .fetch_all(&mut *self.conn().await?)
         .await?;
         rows.iter().map(charge).collect()

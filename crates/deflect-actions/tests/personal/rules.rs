@@ -99,7 +99,7 @@ const TABLES: [Table; 29] = [
             provider_id dest_region template encoding segments state attempt claimed_by \
             lease_until_ms next_try_ms write_ms error_class error_code price_micros created_ms \
             valid_until_ms accepted_ms sent_ms delivered_ms read_ms failed_ms final_ms \
-            erase_after_ms try_no price_asked",
+            erase_after_ms try_no price_asked priced_ms",
         keys: "dest_key dest_key_prev",
         sealed: "dest_enc body_enc",
         sealed_h: Some(DAY_H),

@@ -62,7 +62,10 @@ pub(crate) async fn callback(
         (Some(call), _) => Some(call.clone()),
         (None, Some(message)) => {
             let call = site.store.call_of_message(message).await?;
-            Some(call.ok_or_else(|| Problem::unknown("no such message"))?)
+            if call.is_none() && booked_before.is_none() {
+                return Err(Problem::unknown("no such message"));
+            }
+            call
         }
         (None, None) => None,
     };

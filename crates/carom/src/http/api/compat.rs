@@ -1,7 +1,7 @@
 //! Routes by the names that other systems have for them, so that an IVR which was made for one of
 //! those needs no more than another address: LivePerson's Connect To Messaging, Khoros Flow.
 
-use std::{collections::BTreeMap, mem};
+use std::collections::BTreeMap;
 
 use axum::{
     Extension, Json,
@@ -63,11 +63,9 @@ pub(crate) struct C2mEligibility {
     /// The client's id of the person: the field `consumer_id`.
     consumer_id: Option<String>,
     /// What is known of the person: each value of an entry `ctmrinfo` becomes a field.
-    #[serde(default)]
-    sdes: Vec<C2mEntry>,
+    sdes: Option<Vec<C2mEntry>>,
     /// What the conversation begins with: each becomes a field.
-    #[serde(default)]
-    template_variables: BTreeMap<String, Value>,
+    template_variables: Option<BTreeMap<String, Value>>,
 }
 
 /// Connect To Messaging: one kind of what is known of a person.
@@ -81,9 +79,10 @@ struct C2mEntry {
 }
 
 impl C2mEligibility {
-    /// What it says of the person and the call, as fields.
-    fn fields(&mut self) -> Result<Vec<(String, String)>, Problem> {
-        let entries = mem::take(&mut self.sdes).into_iter();
+    /// What it says of the person and the call, as fields. What is none of ours, or is long, is left
+    /// out: the client means it for others, and wants its answer.
+    fn fields(&mut self) -> Vec<(String, String)> {
+        let entries = self.sdes.take().unwrap_or_default().into_iter();
         let of_customer = entries.filter(|entry| entry.kind == "ctmrinfo");
         let ours = |(name, value): (String, Value)| {
             let known = OF_THE_CUSTOMER.iter().find(|(theirs, _)| *theirs == name);
@@ -91,12 +90,19 @@ impl C2mEligibility {
         };
         let mut all: BTreeMap<String, Value> =
             of_customer.flat_map(|entry| entry.info).map(ours).collect();
-        all.append(&mut self.template_variables);
+        all.append(&mut self.template_variables.take().unwrap_or_default());
         let ids =
             [("handoff_id", self.handoff_id.take()), ("consumer_id", self.consumer_id.take())];
         let ids = ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), id?.into())));
         all.extend(ids);
-        fields(all)
+        let may_be_kept = |(name, value): &(String, String)| {
+            let why_not = may_be_told(name, value).err();
+            if let Some(why) = &why_not {
+                tracing::debug!(why, "a value of an eligibility request is left out");
+            }
+            why_not.is_none()
+        };
+        texts(all).filter(may_be_kept).take(PARAMS).collect()
     }
 }
 
@@ -202,7 +208,7 @@ pub(crate) async fn c2m_eligibility(
         C2mError::bad(INVALID_PHONE, "consumerPhoneNumber is no number with + and country code")
     })?;
     let snapshot = site.snapshot.load_full();
-    let fields = asked.fields()?;
+    let fields = asked.fields();
     let called = asked.ivr_number.or_else(|| line_of(&snapshot, &account));
     let question = Question { fields, ..question(number, called, Some(asked.skill), client) };
     let found = site.remote.ask(&snapshot, question.clone()).await;
@@ -381,13 +387,18 @@ fn fields(told: BTreeMap<String, Value>) -> Result<Vec<(String, String)>, Proble
         let message = format!("there are more than {PARAMS} values to be kept");
         return Err(Problem::bad("invalid_params", message));
     }
-    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let known = told.into_iter().filter(|(_, value)| !value.is_null());
-    let fields: Vec<_> = known.map(|(name, value)| (name, text(value))).collect();
+    let fields: Vec<_> = texts(told).collect();
     for (name, value) in &fields {
         may_be_told(name, value).map_err(|why| Problem::bad("invalid_params", why))?;
     }
     Ok(fields)
+}
+
+/// Values as fields hold them; null is none.
+fn texts(told: BTreeMap<String, Value>) -> impl Iterator<Item = (String, String)> {
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let known = told.into_iter().filter(|(_, value)| !value.is_null());
+    known.map(move |(name, value)| (name, text(value)))
 }
 
 /// The number called that belongs to an account of a client.

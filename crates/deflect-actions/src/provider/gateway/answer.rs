@@ -84,11 +84,15 @@ impl Price {
             Value::Number(number) => micros(&number.as_f64()?.to_string()),
             _ => None,
         });
-        let currency = amount.and(self.currency.as_ref()).and_then(|currency| match currency {
+        let Some(currency) = amount.and(self.currency.as_ref()) else { return (amount, None) };
+        let currency = match currency {
             Currency::Is(code) => Some(code.clone()),
-            Currency::At(place) => text_at(told, place).filter(|code| is_currency(code)),
-        });
-        (amount, currency)
+            Currency::At(place) => text_at(told, place)
+                .map(|code| code.to_ascii_uppercase())
+                .filter(|code| is_currency(code)),
+        };
+        // What nobody knows the worth of is no price.
+        (amount.filter(|_| currency.is_some()), currency)
     }
 }
 
@@ -181,7 +185,9 @@ mod tests {
         for (price, told, expected) in [
             (told(), json!({ "cost": "-0.0075", "unit": "EUR" }), (Some(7_500), eur())),
             (told(), json!({ "cost": 0.000_012, "unit": "EUR" }), (Some(12), eur())),
-            (told(), json!({ "cost": 2, "unit": "euro" }), (Some(2_000_000), None)),
+            (told(), json!({ "cost": 2, "unit": "eur" }), (Some(2_000_000), eur())),
+            (told(), json!({ "cost": 2, "unit": "euro" }), (None, None)),
+            (told(), json!({ "cost": 2 }), (None, None)),
             (told(), json!({ "unit": "EUR" }), (None, None)),
             (
                 at(Some(Currency::Is("EUR".to_owned()))),

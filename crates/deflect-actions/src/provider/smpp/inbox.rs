@@ -51,6 +51,8 @@ struct Known {
     told: Told,
     /// When it was answered that it is kept.
     answered_ms: Option<i64>,
+    /// It was answered that it is not kept: the centre tells it again.
+    refused: bool,
 }
 
 /// Which `deliver_sm` of which session.
@@ -135,6 +137,13 @@ impl Inbox {
         }
     }
 
+    /// It was answered that the text with this id is not kept.
+    pub fn refused(&mut self, id: &str) {
+        if let Some(known) = self.known.values_mut().find(|known| known.id == id) {
+            known.refused = true;
+        }
+    }
+
     /// A text whose parts are waited for no more, as far as it came.
     pub fn overdue(&mut self, settings: &Settings, now_ms: i64) -> Option<Inbound> {
         let late: Vec<Series> = self
@@ -173,6 +182,7 @@ impl Inbox {
             return false;
         }
         match known.answered_ms {
+            _ if known.refused => true,
             _ if session == now && number == sequence => true,
             None => session != now || now_ms - known.at_ms >= IMPATIENT_MS,
             Some(_) if session == now => false,
@@ -206,6 +216,7 @@ impl Inbox {
         let id = match before {
             Some(known) if again => {
                 known.told = told;
+                known.refused = false;
                 known.id.clone()
             }
             // Written once more.
@@ -216,7 +227,8 @@ impl Inbox {
             _ => signed(settings, &format!("{mark}\0{}", now_ms.div_euclid(AGAIN_MS))),
         };
         if !again {
-            self.know(mark, Known { id: id.clone(), at_ms: now_ms, told, answered_ms: None });
+            let id = id.clone();
+            self.know(mark, Known { id, at_ms: now_ms, told, answered_ms: None, refused: false });
         }
         Inbound {
             id: Some(id),

@@ -396,7 +396,8 @@ impl<'a> Session<'a> {
             Event::Inbound(text) => text.id.clone(),
             Event::Receipt(_) => None,
         };
-        if !self.tell(event, sequences.clone(), text) {
+        if !self.tell(event, sequences.clone(), text.clone()) {
+            text.iter().for_each(|id| self.inbox.refused(id));
             return self.answer_all(&sequences, codes::TEMPORARY).await;
         }
         Ok(())
@@ -430,8 +431,10 @@ impl<'a> Session<'a> {
         }
         let status = if what.kept { codes::OK } else { codes::TEMPORARY };
         self.answer_all(&what.sequences, status).await?;
-        if let Some(id) = what.text.filter(|_| what.kept) {
-            self.inbox.answered(&id, Clock::default().now_ms());
+        match (what.text, what.kept) {
+            (Some(id), true) => self.inbox.answered(&id, Clock::default().now_ms()),
+            (Some(id), false) => self.inbox.refused(&id),
+            (None, _) => {}
         }
         Ok(())
     }

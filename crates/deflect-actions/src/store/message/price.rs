@@ -1,6 +1,6 @@
 //! What texts cost whose provider tells it only to who asks.
 
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::{
     provider::Cost,
@@ -13,6 +13,8 @@ const ASKED_AT_MS: [i64; 5] = [60_000, 300_000, 1_800_000, 10_800_000, 72_000_00
 const OLDEST_MS: i64 = 26 * 3_600_000;
 /// `price_asked` of one that is asked about no more.
 const TOLD: i64 = 9;
+/// Of one whose provider may still be asked; an index holds them.
+const OPEN: &str = "price_asked < 5";
 
 /// A text whose price is not told yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,15 +31,15 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Unpriced>, StoreError> {
         let now = self.now_ms();
-        // The ids are in order of time, and the primary key is an index.
-        let mut query = sqlx::query(
-            "SELECT message_id, provider_id, CAST(price_asked AS BIGINT) AS asked FROM message \
-             WHERE message_id >= $1 AND message_id <= CASE price_asked WHEN 0 THEN $2 \
+        // The ids are in order of time.
+        let sql = format!(
+            "SELECT message_id, provider_id, created_ms, CAST(price_asked AS BIGINT) AS asked \
+             FROM message WHERE {OPEN} AND message_id >= $1 AND message_id <= CASE price_asked WHEN 0 THEN $2 \
              WHEN 1 THEN $3 WHEN 2 THEN $4 WHEN 3 THEN $5 WHEN 4 THEN $6 ELSE '' END \
              AND provider = $7 AND provider_id IS NOT NULL AND accepted_ms IS NOT NULL \
              ORDER BY message_id LIMIT $8",
-        )
-        .bind(first_id_of(now - OLDEST_MS));
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(first_id_of(now - OLDEST_MS));
         for age_ms in ASKED_AT_MS {
             query = query.bind(first_id_of(now - age_ms));
         }
@@ -50,7 +52,11 @@ impl Store {
                 provider_id: row.try_get("provider_id")?,
             };
             let asked: i64 = row.try_get("asked")?;
-            if self.note_asked(&text.message_id, asked).await? {
+            // One that nobody could ask about in time is not asked about time after time.
+            let age_ms = now - row.try_get::<i64, _>("created_ms")?;
+            let due = ASKED_AT_MS.iter().filter(|at_ms| **at_ms <= age_ms).count();
+            let now_asked = i64::try_from(due).unwrap_or(TOLD).max(asked + 1);
+            if self.note_asked(&text.message_id, (asked, now_asked)).await? {
                 taken.push(text);
             }
         }
@@ -65,15 +71,18 @@ impl Store {
         cost: &Cost,
         price_micros: Option<i64>,
     ) -> Result<(), StoreError> {
+        let now_ms = self.now_ms();
         self.execute(async |conn| {
             sqlx::query(
                 "UPDATE message SET price_micros = COALESCE($2, price_micros), \
-                 segments = COALESCE($3, segments), price_asked = $4 WHERE message_id = $1",
+                 segments = COALESCE($3, segments), price_asked = $4, priced_ms = $5 \
+                 WHERE message_id = $1",
             )
             .bind(message_id.to_owned())
             .bind(price_micros)
             .bind(cost.segments)
             .bind(TOLD)
+            .bind(now_ms)
             .execute(&mut *conn)
             .await?;
             Ok(())
@@ -82,14 +91,18 @@ impl Store {
     }
 
     /// Whether nobody else asked meanwhile.
-    async fn note_asked(&self, message_id: &str, asked: i64) -> Result<bool, StoreError> {
+    async fn note_asked(
+        &self,
+        message_id: &str,
+        (before, now): (i64, i64),
+    ) -> Result<bool, StoreError> {
         self.execute(async |conn| {
             let done = sqlx::query(
                 "UPDATE message SET price_asked = $3 WHERE message_id = $1 AND price_asked = $2",
             )
             .bind(message_id.to_owned())
-            .bind(asked)
-            .bind(asked + 1)
+            .bind(before)
+            .bind(now)
             .execute(&mut *conn)
             .await?;
             Ok(done.rows_affected() == 1)

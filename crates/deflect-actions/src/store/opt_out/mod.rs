@@ -15,6 +15,8 @@ use crate::keys::Keys;
 const AT_ONCE: usize = 200;
 /// So many are one commit, which others wait for some milliseconds.
 const FEW: usize = 500;
+/// A provider's clock may be behind ours by so much, and tells whole seconds, ms.
+const CLOCK_MS: i64 = 3_000;
 
 /// An opt-out in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +146,8 @@ impl Store {
         at_ms: Option<i64>,
     ) -> Result<bool, StoreError> {
         let now_ms = self.now_ms();
-        let (mut rows, upto_ms) = (Vec::new(), at_ms.unwrap_or(now_ms));
+        let upto_ms = at_ms.map_or(now_ms, |at_ms| at_ms + CLOCK_MS);
+        let mut rows = Vec::new();
         for business in businesses {
             let brand = self.keys().brand(business).to_owned();
             rows.push((self.keys().opt_key(business, number), brand));

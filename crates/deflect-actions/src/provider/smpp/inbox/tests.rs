@@ -226,3 +226,20 @@ fn what_is_overdue_is_so_until_it_is_kept() {
     inbox.begins();
     assert!(inbox.is_idle());
 }
+
+#[test]
+fn a_text_that_is_not_kept_is_told_again_by_its_last_part_alone() {
+    let (settings, mut inbox) = (settings(), Inbox::default());
+    inbox.begins();
+    let parts = parts(&"a".repeat(200), 1);
+    // The first was answered for itself, so that the centre has forgotten it.
+    assert_eq!(inbox.take((1, &parts[0]), &settings, 0), None);
+    let whole = inbox.take((2, &parts[1]), &settings, 1_000).unwrap();
+    inbox.refused(whole.id.as_ref().unwrap());
+    let again = inbox.take((3, &parts[1]), &settings, 1_500).unwrap();
+    assert_eq!(again, whole, "the whole text, and the same one");
+    inbox.answered(again.id.as_ref().unwrap(), 1_600);
+    // Kept, it is another when it is written once more.
+    assert_eq!(inbox.take((4, &parts[0]), &settings, 2_000), None);
+    assert_ne!(inbox.take((5, &parts[1]), &settings, 2_000).unwrap().id, whole.id);
+}
