@@ -103,9 +103,9 @@ async fn kh_19_only_senders_that_serve_its_country_get_a_text(db: Db) {
     assert_eq!(send(&mobile(1)).await, by("uk1"));
     assert_eq!(send(&number("+14155550102")).await, by("uk2"));
     assert_eq!((british.taken().len(), american.taken().len()), (1, 1));
-    // Whom it refuses nobody else may text.
-    british.always(Does::Refuse(400, 21_211, None));
-    assert!(matches!(send(&mobile(2)).await, TextOutcome::Failed { .. }));
+    // Where it can't, the other one is not asked in its place.
+    british.always(Does::Refuse(400, 21_606, None));
+    assert_eq!(send(&mobile(2)).await, TextOutcome::Failed { class: "config".to_owned() });
     assert_eq!(american.taken().len(), 1);
 }
 

@@ -140,7 +140,7 @@ fn the_full_flow_broken_in_one_place_traps_no_caller_and_passes() {
         let mut dice = Dice(SEED);
         let is_of_all = |edit: &Edit| matches!(edit, Edit::Gone { .. } | Edit::Answers { .. });
         let (of_all, mut others): (Vec<_>, Vec<_>) = edits.into_iter().partition(is_of_all);
-        edits = (0..120).map(|_| others.swap_remove(dice.below(others.len()))).collect();
+        edits = (0..240).map(|_| others.swap_remove(dice.below(others.len()))).collect();
         edits.extend(edits_of_kinds(&whole, &["wait"]).into_iter().step_by(2));
         edits.extend(of_all);
     }
