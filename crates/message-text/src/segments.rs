@@ -1,6 +1,7 @@
 //! How many SMS a text is (3GPP TS 23.038, 23.040 §9.2.3.24.1).
 
 use serde::{Deserialize, Serialize};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::gsm7;
 
@@ -42,7 +43,8 @@ pub struct Segments {
 pub const MAX_SEGMENTS: u8 = 2;
 
 /// Counts the segments of `text`, with the 8-bit concatenation header (153 septets or 67 units a
-/// part). Neither an escape pair nor a surrogate pair is split over two parts.
+/// part). Neither an escape pair nor what is read as one character, such as a flag, is split over
+/// two parts: so Twilio counts.
 #[must_use]
 pub fn segments(text: &str) -> Segments {
     let offending = text.chars().find(|&c| gsm7::septets(c).is_none());
@@ -50,12 +52,12 @@ pub fn segments(text: &str) -> Segments {
         None => (Encoding::Gsm7, 160, 153),
         Some(_) => (Encoding::Ucs2, 70, 67),
     };
-    let width = |c: char| match encoding {
-        Encoding::Gsm7 => gsm7::septets(c).unwrap_or(1),
-        Encoding::Ucs2 => c.len_utf16(),
+    let widths: Vec<usize> = match encoding {
+        Encoding::Gsm7 => text.chars().map(|c| gsm7::septets(c).unwrap_or(1)).collect(),
+        Encoding::Ucs2 => text.graphemes(true).map(|it| it.encode_utf16().count()).collect(),
     };
-    let units = text.chars().map(width).sum();
-    let count = if units <= alone { 1 } else { parts(text.chars().map(width), part) };
+    let units = widths.iter().sum();
+    let count = if units <= alone { 1 } else { parts(widths.into_iter(), part) };
     Segments { encoding, count, units, offending }
 }
 
@@ -87,6 +89,9 @@ mod tests {
             (format!("{}ç", "a".repeat(70)), Encoding::Ucs2, 2),
             ("😀".repeat(35), Encoding::Ucs2, 1),
             ("😀".repeat(36), Encoding::Ucs2, 2),
+            // A flag is of four units: 66 and one that does not fit, where pairs would.
+            (format!("ç{}{}", "a".repeat(64), "🇬🇧a"), Encoding::Ucs2, 1),
+            (format!("ç{}{}{}", "a".repeat(64), "🇬🇧", "a".repeat(64)), Encoding::Ucs2, 3),
             ("a".repeat(306), Encoding::Gsm7, 2),
             ("a".repeat(307), Encoding::Gsm7, 3),
             (String::new(), Encoding::Gsm7, 1),
