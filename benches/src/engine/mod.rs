@@ -287,6 +287,10 @@ fn write_files(
     fs::write(folder.join("flows/text.toml"), include_str!("text.toml"))?;
     fs::write(folder.join("provider.token"), crate::provider::TOKEN)?;
     fs::write(folder.join("api.token"), API_TOKEN)?;
+    // Nodes of one database know its numbers and its opt-outs by the same keys.
+    for (key, digit) in [("number.key", "1"), ("opt-out.key", "2")] {
+        fs::write(folder.join(key), digit.repeat(64))?;
+    }
     let prompts = folder.join("prompts/en-GB");
     fs::create_dir_all(&prompts)?;
     fs::write(prompts.join("first.wav"), prompt::tone(440.0, prompt::LONG_SECONDS))?;

@@ -27,8 +27,9 @@ const ON_POSTGRES: f64 = 800.0;
 const NODES: usize = 4;
 /// More than is to be reached is asked for, by this factor.
 const MORE: f64 = 1.1;
-/// Connections of those who ask: callers do not wait for each other.
-const CLIENTS: usize = 512;
+/// Connections to each node of those who ask: callers do not wait for each other, and there is room
+/// for who tells of receipts.
+const CLIENTS: usize = 128;
 /// Receipts of what was taken are given so long.
 const RECEIPTS: Duration = Duration::from_secs(30);
 
@@ -148,7 +149,8 @@ pub(super) fn ask_for(
     let mut all = Asked { messages: Vec::new(), times_us: Vec::new() };
     thread::scope(|scope| {
         let one = &one;
-        let clients: Vec<_> = (0..CLIENTS).map(|n| scope.spawn(move || one(n))).collect();
+        let clients: Vec<_> =
+            (0..CLIENTS * engines.len()).map(|n| scope.spawn(move || one(n))).collect();
         for client in clients {
             let asked = client.join().map_err(|_| anyhow::anyhow!("a client ended"))??;
             all.messages.extend(asked.messages);

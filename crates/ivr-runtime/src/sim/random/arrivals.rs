@@ -10,7 +10,7 @@ use crate::{
 /// A caller who rings all the time has had so many calls.
 const MANY_CALLS: u64 = 150;
 /// Moments tried for one at which a line is open.
-const TRIES: u8 = 8;
+const TRIES: u8 = 3;
 
 impl Random {
     /// What is known about a random call to `flow`.
