@@ -5,53 +5,15 @@ use carom_blackbox::{
     Ask, CONFIG, Ear, Engine, PCMA, Place, Scenario, Wire, header, media_of, respond,
 };
 
+use super::waits::FLOW;
+
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
-const LINE: &str = r#"
-version = 1
-
-[flow]
-name    = "Line"
-default = true
-start   = "line"
-human   = "agents"
-
-[target.agents]
-sip            = "sip:queue@{pbx}:5060"
-answered_means = "queue"
-human_signal   = "reinvite"
-ping_seconds   = 0
-
-[link.chat]
-url      = "https://help.example.com/chat"
-staffing = "self-service"
-intents  = ["any"]
-
-[step.line]
-do                  = "wait"
-target              = "agents"
-music               = "beep.wav"
-retry_every_seconds = 60
-offer               = "queue_offer"
-offer_after_seconds = 5
-
-[step.queue_offer]
-do             = "offer"
-stage          = "in-queue"
-link           = "chat"
-play           = "beep.wav"
-press          = { 1 = "queue_text", 2 = "line" }
-accept         = ["1"]
-no_input       = "line"
-if_not_offered = "line"
-
-[step.queue_text]
-do       = "text"
-link     = "chat"
-message  = "Example: {link}"
-then     = "hangup"
-if_fails = "line"
-"#;
+/// The line of the waits, called again after a minute only.
+fn line() -> String {
+    let line = FLOW.replace("welcome.wav", "beep.wav");
+    line.replace("retry_every_seconds = 5", "retry_every_seconds = 60")
+}
 
 const BOT: &str = r#"
 version = 1
@@ -286,7 +248,7 @@ fn a_carrier_that_asks_for_our_offer_gets_one_and_its_hold_is_passed_on() {
 fn ic_04_a_hold_by_the_queue_ends_where_the_offer_begins_and_is_back_with_the_queue() {
     let place = Place::new();
     place.beep();
-    let engine = Engine::start_with(BIN, &place, CONFIG, LINE);
+    let engine = Engine::start_with(BIN, &place, CONFIG, &line());
     let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
     let queue = Scenario::new("pbx-holds-for-good", place.pbx()).key("hold", "inactive");
     let queue = queue.pause_ms(100).listen_once(&place);
@@ -315,7 +277,7 @@ fn ic_04_a_hold_by_the_queue_ends_where_the_offer_begins_and_is_back_with_the_qu
 fn ic_04_who_is_back_in_our_own_line_is_not_held_by_the_queue_that_is_gone() {
     let place = Place::new();
     place.beep();
-    let engine = Engine::start_with(BIN, &place, CONFIG, LINE);
+    let engine = Engine::start_with(BIN, &place, CONFIG, &line());
     let (here, wire) = (place.carrier(), Wire::at(&place, place.carrier()));
     let queue = Scenario::new("pbx-holds-and-hangs-up", place.pbx());
     let queue = queue.pause_ms(300).listen_once(&place);

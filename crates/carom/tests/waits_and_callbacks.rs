@@ -9,53 +9,11 @@ use carom_blackbox::{
     twilio::{Does, Twilio},
 };
 
+use super::waits;
+
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
-const FLOW: &str = r#"
-version = 1
-
-[flow]
-name           = "Line"
-default        = true
-start          = "line"
-human          = "agents"
-ask_again_days = 0
-
-[target.agents]
-sip            = "sip:queue@{pbx}:5060"
-answered_means = "queue"
-human_signal   = "reinvite"
-ping_seconds   = 0
-
-[link.chat]
-url      = "https://help.example.com/chat"
-staffing = "self-service"
-intents  = ["any"]
-
-[step.line]
-do                  = "wait"
-target              = "agents"
-music               = "beep.wav"
-offer               = "queue_offer"
-offer_after_seconds = 5
-
-[step.queue_offer]
-do             = "offer"
-stage          = "in-queue"
-link           = "chat"
-play           = "beep.wav"
-press          = { 1 = "queue_text", 2 = "line", 3 = "callback" }
-accept         = ["1"]
-no_input       = "line"
-if_not_offered = "line"
-
-[step.queue_text]
-do       = "text"
-link     = "chat"
-message  = "Example: {link}"
-then     = "hangup"
-if_fails = "line"
-
+const CALLBACK: &str = r#"
 [step.callback]
 do       = "callback"
 play     = "beep.wav"
@@ -63,6 +21,21 @@ then     = "hangup"
 no_input = "line"
 if_fails = "line"
 "#;
+
+/// The line of the waits, which offers a callback, too.
+fn flow() -> String {
+    let own = [
+        ("human   = \"agents\"", "human   = \"agents\"\nask_again_days = 0"),
+        ("retry_every_seconds = 5\n", ""),
+        ("welcome.wav", "beep.wav"),
+        ("2 = \"line\" }", "2 = \"line\", 3 = \"callback\" }"),
+    ];
+    let line = own.iter().fold(waits::FLOW.to_owned(), |line, (from, to)| {
+        assert!(line.contains(from), "{from}");
+        line.replace(from, to)
+    });
+    line + CALLBACK
+}
 
 const TRUNK: &str = r#"trusted    = true
 outbound      = true
@@ -135,7 +108,7 @@ fn ic_04_the_queue_is_left_when_the_provider_has_taken_the_text_and_not_before()
     let twilio = Twilio::start(&place);
     twilio.does("+447700900843", Does::Slow(Duration::from_millis(2_000)));
     let config = twilio.engine_config(&place).replace("trusted    = true", TRUNK);
-    let engine = Engine::start_with(BIN, &place, &config, FLOW);
+    let engine = Engine::start_with(BIN, &place, &config, &flow());
     let line = InLine { engine, database: Database::of(&place), place };
     let pbx = line.queue(1);
     thread::scope(|scope| {
@@ -156,7 +129,7 @@ fn while_the_manager_is_not_heard_no_callback_puts_an_agent_into_silence_or_coun
     let asterisk = Asterisk::start(place.pbx(), "secret");
     place.beep();
     place.write("secret", "secret");
-    let flow = FLOW.replace("start          = \"line\"", "start = \"callback\"");
+    let flow = flow().replace("start   = \"line\"", "start = \"callback\"");
     let flow = flow.replace("reinvite", "ami");
     let config = CONFIG.replace("trusted    = true", TRUNK) + AMI;
     let engine = Engine::start_with(BIN, &place, &config, &flow);
@@ -197,7 +170,7 @@ impl InLine {
         let place = Place::new();
         place.beep();
         let config = CONFIG.replace("trusted    = true", TRUNK) + limits;
-        let engine = Engine::start_with(BIN, &place, &config, FLOW);
+        let engine = Engine::start_with(BIN, &place, &config, &flow());
         Self { engine, database: Database::of(&place), place }
     }
 

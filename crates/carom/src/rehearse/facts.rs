@@ -83,7 +83,7 @@ pub fn facts(snapshot: &Snapshot, test: &Test, flow: &Flow, file: &Path) -> Resu
         history: has_history.then_some(history),
         headers: test.headers.iter().map(|(k, v)| (k.to_ascii_lowercase(), v.clone())).collect(),
         attestation: test.attestation.clone(),
-        targets_up: test.target_up.clone(),
+        targets_up: test.target_up.clone().into_iter().collect(),
         links_down: test.links.iter().filter_map(failing).collect(),
         one_offs: one_offs(test, start_ms),
         country,

@@ -133,7 +133,7 @@ pub fn one_off(stored: &store::OneOff) -> OneOff {
 }
 
 /// The headers that the flow's rules ask for.
-fn asked_headers(flow: &Flow, invite: &Request) -> BTreeMap<String, String> {
+fn asked_headers(flow: &Flow, invite: &Request) -> Few<String> {
     let asked = flow.rules.iter().filter_map(|rule| match &rule.fact {
         Fact::Header { name, .. } => Some(name),
         _ => None,

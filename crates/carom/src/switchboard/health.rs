@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use ivr_runtime::flow::{
-    model::{Flow, TargetId},
-    way::AUTO,
+use ivr_runtime::{
+    call::Few,
+    flow::{
+        model::{Flow, TargetId},
+        way::AUTO,
+    },
 };
 use sip_stack::endpoint::PingId;
 
@@ -55,7 +58,7 @@ impl Health {
     }
 
     /// Whether each target of a flow is there, by name; those that nobody knows of are left out.
-    pub fn targets_up(&self, flow: &Flow) -> BTreeMap<String, bool> {
+    pub fn targets_up(&self, flow: &Flow) -> Few<bool> {
         let told = flow.targets.iter().filter_map(|target| {
             let seen = || target.addresses.iter().map(|uri| self.seen.get(uri));
             let up = seen().any(|seen| seen == Some(&Seen::Up));

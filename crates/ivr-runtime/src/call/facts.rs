@@ -1,7 +1,5 @@
 //! What is known about a call when it arrives, and what its flow learns later.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::{few::Few, io::Hidden};
@@ -57,9 +55,9 @@ pub struct Facts {
     /// What the carrier vouches for of the caller's number: `A`, `B`, `C`, `failed`, `none`.
     pub attestation: Option<String>,
     /// Headers of the INVITE that rules ask for, by name in lower case.
-    pub headers: BTreeMap<String, String>,
+    pub headers: Few<String>,
     /// Targets that are asked by OPTIONS, by name: whether one of their addresses answers.
-    pub targets_up: BTreeMap<String, bool>,
+    pub targets_up: Few<bool>,
     /// Links whose destination fails its checks.
     pub links_down: Vec<String>,
     /// What the sources told last, by name.
@@ -257,9 +255,12 @@ impl Facts {
         }
     }
 
-    /// Keeps as many of the newest earlier calls as the flow's rules count, so that the state stays
-    /// small.
+    /// Keeps as many of the newest earlier calls as the flow's rules count, and no spare room, so that
+    /// the state stays small.
     pub(crate) fn bound(&mut self, flow: &Flow) {
+        self.one_offs.shrink_to_fit();
+        self.links_down.shrink_to_fit();
+        self.call_is.shrink_to_fit();
         let Some(history) = &mut self.history else { return };
         // By the newest deflected one offers know a returning caller.
         let (mut calls, mut deflected) = (0, 1);

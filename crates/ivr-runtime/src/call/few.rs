@@ -20,7 +20,10 @@ impl<V> Few<V> {
     pub fn insert(&mut self, name: String, value: V) {
         match self.place(&name) {
             Ok(at) => self.0[at].1 = value,
-            Err(at) => self.0.insert(at, (name, value)),
+            Err(at) => {
+                self.0.reserve_exact(1);
+                self.0.insert(at, (name, value));
+            }
         }
     }
 

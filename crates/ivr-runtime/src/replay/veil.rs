@@ -42,11 +42,11 @@ impl<'a> Veil<'a> {
         // Nothing that is known on arrival names a sound.
         kept.fields =
             known.map(|(name, value)| (name.clone(), self.number_or_shape(name, value))).collect();
-        for (name, value) in &mut kept.headers {
-            if !self.header_is_listed(name, value) {
-                *value = shape(value);
-            }
-        }
+        let veiled = |(name, value): (&String, &String)| {
+            let listed = self.header_is_listed(name, value);
+            (name.clone(), if listed { value.clone() } else { shape(value) })
+        };
+        kept.headers = facts.headers.iter().map(veiled).collect();
         kept
     }
 

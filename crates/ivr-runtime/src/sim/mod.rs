@@ -44,9 +44,9 @@ pub fn run_random(flow: &Arc<Flow>, callers: u64, seed: u64, faults: Faults) -> 
     for index in 0..callers {
         let caller_seed = Rng::new(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).bits();
         match play_one(flow, index, caller_seed, faults) {
-            Ok(mut oracle) => {
+            Ok(oracle) => {
                 tally.count(&oracle);
-                left.append(&mut oracle.left);
+                left.extend(oracle.left);
             }
             Err(why) => tally.lost.push(Lost { index, seed: caller_seed, why }),
         }
