@@ -110,7 +110,7 @@ fn dp_17_dp_20_ex_12_the_agent_finds_at_one_address_what_the_caller_typed_and_th
     engine.idle();
     // When the call is over the digits are gone, and the CRM is told how it went.
     let page = get(&place, &path);
-    assert!(!page.contains("known") && !page.contains("456"), "{page}");
+    assert!(!page.contains("known") && !page.contains("***"), "{page}");
     let pushed = eventually("the CRM is told", || told_of(&crm, "call.ended"));
     assert_eq!(pushed["call_id"], told["call_id"]);
     assert_eq!(pushed["intent"], "billing_dispute", "{pushed}");

@@ -342,7 +342,8 @@ async fn numbers_and_bodies_are_never_in_the_open_and_erased_a_day_later(db: Db)
         .texts("SELECT COALESCE(dest_enc, '') || COALESCE(body_enc, '') || dest_key FROM message")
         .await;
     let row = rows[0].clone().unwrap();
-    assert!(row.len() > 100 && !row.contains("7400") && !row.contains("example.net"), "{row}");
+    let digits = mobile(1).as_str()[3..].to_owned();
+    assert!(row.len() > 100 && !row.contains(&digits) && !row.contains("example.net"), "{row}");
     clock.advance(23 * 3_600_000);
     assert_eq!(texts.store().erase_due().await.unwrap(), 0);
     clock.advance(2 * 3_600_000);

@@ -15,6 +15,11 @@ tokens = [
 /// Typed in secret on the way to the text.
 const PIN: &str = "4815";
 
+/// Whether the PIN stands there by itself: four digits stand by chance in some time or id.
+fn tells_pin(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(|word| word == PIN)
+}
+
 #[test]
 fn ex_12_kh_16_what_a_link_hands_over_is_told_once_or_by_role_and_never_a_secret() {
     let site = asking_for_a_pin();
@@ -55,8 +60,8 @@ fn ex_12_kh_16_what_a_link_hands_over_is_told_once_or_by_role_and_never_a_secret
     );
     // Nothing of it tells what was typed in secret.
     let of_call = reads(&site, "desk", &of_call).body;
-    assert!(of_call.contains("\"pin\"") && !of_call.contains(PIN), "the step is told: {of_call}");
-    assert!(!told[0].to_string().contains(PIN), "{}", told[0]);
+    assert!(of_call.contains("\"pin\"") && !tells_pin(&of_call), "the step is told: {of_call}");
+    assert!(!tells_pin(&told[0].to_string()), "{}", told[0]);
 
     // Once it is over, nobody reads it any more.
     Database::of(&site.place).execute("UPDATE link SET expires_ms = 1");
