@@ -4,13 +4,14 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 use carom::config::{CheckReport, check};
 use carom_blackbox::{
-    CONFIG, Engine, Place, call, eventually,
+    Authority, CONFIG, Engine, Place, TlsServer, call,
     web::{Crm, Says},
 };
 
@@ -334,33 +335,12 @@ fn lp_04_the_minimal_example_runs_as_printed_with_exactly_one_warning() {
 fn destinations_are_asked_only_where_one_wants_it_and_told_by_w01_and_w12() {
     let place = Place::new();
     let folder = place.folder();
-    place.write("leaf.cnf", "subjectAltName=DNS:localhost\n");
-    for command in [
-        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=judge -keyout ca.key -out ca.pem",
-        "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout leaf.key -out leaf.csr",
-        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 5 -extfile leaf.cnf \
-         -out leaf.pem",
-    ] {
-        let args = command.split_whitespace();
-        let done = Command::new("openssl").args(args).current_dir(folder).output().unwrap();
-        assert!(done.status.success(), "{done:?}");
-    }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let server = Command::new("openssl")
-        .args(["s_server", "-www", "-quiet", "-key", "leaf.key", "-cert", "leaf.pem", "-accept"])
-        .arg(port.to_string())
-        .current_dir(folder)
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let _server = Killed(server);
-    eventually("the destination listens", || {
-        std::net::TcpStream::connect(("127.0.0.1", port)).ok()
-    });
+    Authority::called(&place, "ca").issues("leaf", &format!("IP:{}", place.ip(20)), 5);
+    let site = SocketAddr::from((place.ip(20), 443));
+    let _site = TlsServer::page(&place, site, "leaf", &["-www"]);
     let down = Crm::start(Says::Status(503));
     let bad = fs::read_to_string("tests/bad/online/destinations.toml").unwrap();
-    let bad = bad.replace("https://127.0.0.1:1/", &format!("https://localhost:{port}/"));
+    let bad = bad.replace("https://127.0.0.1:1/", &format!("https://{site}/"));
     let bad = bad.replace("http://127.0.0.1:2", &down.url());
     let flow = place.write("destinations.toml", &bad);
     let plain = fs::read_to_string("tests/fixtures/plain.toml").unwrap();
@@ -381,7 +361,7 @@ fn destinations_are_asked_only_where_one_wants_it_and_told_by_w01_and_w12() {
     let online = online
         .replace(&flow.display().to_string(), "flows/destinations.toml")
         .replace(&down.url(), "http://127.0.0.1:2")
-        .replace(&format!("https://localhost:{port}/"), "https://127.0.0.1:1/")
+        .replace(&format!("https://{site}/"), "https://127.0.0.1:1/")
         .replace(&day.to_string(), "DAY");
     // How long an address is shows in what underlines it.
     let marks = |line: &str| {
@@ -393,16 +373,6 @@ fn destinations_are_asked_only_where_one_wants_it_and_told_by_w01_and_w12() {
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("W01_W12_online", online.join("\n"));
     });
-}
-
-/// Kills the program in the end.
-pub struct Killed(pub std::process::Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn files(folder: &str) -> Vec<PathBuf> {

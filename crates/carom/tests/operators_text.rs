@@ -17,7 +17,7 @@ fn a_provider_that_our_secret_is_wrong_for_says_so_and_nobody_is_texted() {
     let place = Place::new();
     let emulator = Emulator::start(place.ip(20)).unwrap();
     let engine = Engine::start_with(BIN, &place, &emulated(&place, &emulator), FLOW);
-    let by_http = ["twilio", "telnyx", "whatsapp-cloud", "bandwidth", "vonage"];
+    let by_http = ["twilio", "telnyx", "whatsapp-cloud", "bandwidth", "vonage", "plivo"];
     let all = || by_http.map(|name| (name, "EMULATOR_TOKEN")).into_iter();
     for (name, secret) in all().chain([("smpp", "EMULATOR_PASSWORD")]) {
         let right = std::fs::read_to_string(place.folder().join(secret)).unwrap();

@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::{Command, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -12,11 +12,11 @@ use std::{
 
 use carom::config::check;
 use carom_blackbox::{
-    CONFIG, Place, eventually, go_on_for,
+    Authority, CONFIG, Place, TlsServer, go_on_for,
     web::{Crm, Says},
 };
 
-use crate::{asks::Site, check::Killed};
+use crate::asks::Site;
 
 /// Who calls is looked up unanswered.
 const FLOW: &str = r#"
@@ -59,38 +59,15 @@ fn nobody() -> Crm {
 #[test]
 fn a_system_that_asks_for_a_client_certificate_gets_ours_and_only_from_those_who_have_it() {
     let place = Place::new();
-    let folder = place.folder();
-    place.write("leaf.cnf", "subjectAltName=DNS:localhost\n");
-    for command in [
-        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=judge -keyout ca.key -out ca.pem",
-        "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-         -extfile leaf.cnf -out server.pem",
-        "req -newkey rsa:2048 -nodes -subj /CN=carom -keyout client.key -out client.csr",
-        "x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-         -extfile leaf.cnf -out client.pem",
-    ] {
-        let args = command.split_whitespace();
-        let done = Command::new("openssl").args(args).current_dir(folder).output().unwrap();
-        assert!(done.status.success(), "{done:?}");
-    }
+    let authority = Authority::called(&place, "ca");
+    authority.issues("server", &format!("IP:{}", place.ip(20)), 5);
+    authority.issues("client", "DNS:carom", 5);
     place.write("who.json", PREMIUM);
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     // Serves the files of its folder to whoever has a certificate of this authority.
-    let server = Command::new("openssl")
-        .args(["s_server", "-WWW", "-quiet", "-key", "server.key", "-cert", "server.pem"])
-        .args(["-CAfile", "ca.pem", "-Verify", "1", "-verify_return_error", "-accept"])
-        .arg(port.to_string())
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _server = Killed(server);
-    eventually("it listens", || TcpStream::connect(("127.0.0.1", port)).ok());
-
-    let url = format!("https://localhost:{port}");
+    let at = SocketAddr::from((place.ip(20), 443));
+    let trusts = ["-WWW", "-CAfile", "ca.pem", "-Verify", "1", "-verify_return_error"];
+    let _server = TlsServer::page(&place, at, "server", &trusts);
+    let url = format!("https://{at}");
     let system = format!(
         "url = \"{url}\"\nca = \"ca.pem\"\nclient_cert = \"client.pem\"\n\
          client_key = \"file:client.key\""
@@ -111,10 +88,7 @@ fn a_system_that_asks_for_a_client_certificate_gets_ours_and_only_from_those_who
             "ca = \"other.pem\"\nclient_cert = \"client.pem\"\nclient_key = \"file:client.key\"";
         config.replace("ca = \"ca.pem\"", other)
     });
-    let args =
-        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=other -keyout o.key -out other.pem";
-    let done = Command::new("openssl").args(args.split(' ')).current_dir(folder).output().unwrap();
-    assert!(done.status.success());
+    let _ = Authority::called(&place, "other");
     assert!(site.engine.cli(&["reload"]).status.success());
     assert_eq!(site.rings("+447700900621", &[]), "agents");
 }

@@ -47,6 +47,9 @@ pub struct Answer {
     pub err: String,
 }
 
+/// The only authority that the engine's machine trusts, if it stands in the place's folder.
+pub const TRUSTED: &str = "trusted.pem";
+
 impl Engine {
     /// Starts the binary `bin` with the usual configuration and flow.
     pub fn start(bin: &str, place: &Place) -> Self {
@@ -92,6 +95,7 @@ impl Engine {
     ) -> Self {
         let out = File::options().create(true).append(true).open(&log).unwrap();
         let read = out.metadata().unwrap().len();
+        let trusted = config.with_file_name(TRUSTED);
         // A write beyond the limit on files then fails, as on a full disk, and does not kill.
         let child = Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
@@ -100,6 +104,7 @@ impl Engine {
             .arg(&config)
             .current_dir(config.parent().unwrap())
             .envs(level.map(|level| ("CAROM_LOG", level)))
+            .envs(trusted.exists().then_some(("SSL_CERT_FILE", &trusted)))
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(out)

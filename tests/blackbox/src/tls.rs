@@ -185,7 +185,7 @@ pub fn certificate_of(place: &Place) -> String {
 }
 
 /// `openssl s_server` at port 5061, which shows `name.pem` of the place's folder and never says
-/// anything.
+/// anything; or a page.
 #[derive(Debug)]
 pub struct TlsServer {
     child: Child,
@@ -202,8 +202,16 @@ impl TlsServer {
     /// Starts it at another port.
     #[must_use]
     pub fn on(place: &Place, at: SocketAddr, name: &str) -> Self {
+        Self::page(place, at, name, &[])
+    }
+
+    /// Starts it as a website at another port, with options of its own: `-www` is one page, `-WWW`
+    /// the files of the place's folder.
+    #[must_use]
+    pub fn page(place: &Place, at: SocketAddr, name: &str, how: &[&str]) -> Self {
         let mut child = Command::new("openssl")
             .args(["s_server", "-quiet", "-accept", &at.to_string()])
+            .args(how)
             .args(["-cert", &format!("{name}.pem"), "-key", &format!("{name}.key")])
             .current_dir(place.folder())
             .stdin(Stdio::piped())
