@@ -83,6 +83,42 @@ fn lp_02_a_destination_that_fails_five_times_is_asked_no_more_and_nothing_is_off
     eventually("all are recorded", || (database.number(reasons) == 7).then_some(()));
 }
 
+/// An IVR that waits a second for the answer, while the destination takes longer.
+#[test]
+fn kh_13_an_ivr_that_gives_up_waiting_leaves_no_call_that_never_ends() {
+    let crm = Crm::start(Says::Late(700, "{\"available\":false}".into()));
+    let link = format!("kind = \"http\"\nurl = \"{}/free\"", crm.url());
+    let flow = OFFERS
+        .replace("only_if  = [\"long_wait\"]\n", "")
+        .replace("url      = \"https://help.example.com/orders\"", &link);
+    let config = format!("{CONFIG}public_url = \"https://carom.example\"\n");
+    let site = Site::configured(&flow, &config);
+    let asked = r#"{"number":"+447700900489","called":"+442079460018","intent":"orders"}"#;
+    let headers = format!("{}Authorization: Bearer deflect-token\r\n", web::JSON);
+    let ivr = web::begin(&site.place, "POST", "/v1/eligibility", &headers, asked).unwrap();
+    eventually("the destination is asked", || (!crm.asked().is_empty()).then_some(()));
+    drop(ivr);
+    let database = Database::of(&site.place);
+    let ended = "SELECT COUNT(*) FROM call WHERE ended_ms IS NOT NULL";
+    eventually("the call ends", || (database.number(ended) == 1).then_some(()));
+    let reasons = "SELECT reason FROM offer";
+    assert_eq!(database.texts(reasons), ["not_available"]);
+}
+
+#[test]
+fn kh_13_a_number_without_a_country_is_one_of_the_country_that_was_called() {
+    let site = Site::with(OFFERS);
+    let ask = |number: &str, called: &str| {
+        let asked = json!({ "number": number, "called": called, "intent": "orders" });
+        site.asks("deflect", "POST", "/v1/eligibility", &asked.to_string()).0
+    };
+    // A mobile number in France, none in Britain, and the other way round.
+    assert_eq!(ask("0612345678", "+33142685300"), 200);
+    assert_eq!(ask("07400110001", "+33142685300"), 400);
+    assert_eq!(ask("07400110001", "+442079460018"), 200);
+    assert_eq!(ask("0612345678", "+442079460018"), 400);
+}
+
 #[test]
 fn kh_13_an_old_ivr_asks_and_has_the_text_sent_once() {
     let site = Site::with(OFFERS);

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use carom_blackbox::{CONFIG, Engine, FLOW, Place, call, eventually, get};
+use carom_blackbox::{CONFIG, Engine, FLOW, Place, call, eventually, get, go_on_for};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -76,6 +76,24 @@ fn clients_that_take_their_time_disturb_no_call_and_are_hung_up_on() {
         let read = stream.read_to_end(&mut rest).map_err(|error| error.kind());
         assert!(matches!(read, Ok(_) | Err(ErrorKind::ConnectionReset)), "{read:?}");
     }
+}
+
+#[test]
+fn a_connection_that_is_kept_has_all_the_time_for_each_request() {
+    let place = Place::new();
+    let _engine = Engine::start(BIN, &place);
+    let mut stream = TcpStream::connect((place.engine(), 8080)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut send = |part: &str| stream.write_all(part.as_bytes()).unwrap();
+    send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+    // Begun 8 s after the last answer, and slow for 4 s.
+    go_on_for(8_000);
+    send("GET /livez HTTP/1.1\r\nHo");
+    go_on_for(4_000);
+    send("st: x\r\nConnection: close\r\n\r\n");
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers.matches("alive\n").count(), 2, "{answers}");
 }
 
 #[test]

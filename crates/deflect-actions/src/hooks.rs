@@ -13,7 +13,10 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
+};
 
 use crate::{
     http,
@@ -22,6 +25,8 @@ use crate::{
 
 /// Between two looks at what waits.
 const LOOK: Duration = Duration::from_millis(500);
+/// Once there is room again, further requests may end before one looks what waits.
+const GATHER: Duration = Duration::from_millis(5);
 /// Between two looks while the database is down.
 const DOWN: Duration = Duration::from_secs(5);
 /// A webhook answers within this time.
@@ -75,13 +80,15 @@ struct Line {
 pub struct Hooks {
     store: Store,
     lines: Arc<RwLock<Arc<Vec<Arc<Line>>>>>,
+    /// A request has ended.
+    room: Arc<Notify>,
 }
 
 impl Hooks {
     /// Those of `hooks`, over the events of `store`. Nothing is told until [`Self::start`] runs.
     #[must_use]
     pub fn new(store: Store, hooks: Vec<Hook>) -> Self {
-        let all = Self { store, lines: Arc::default() };
+        let all = Self { store, lines: Arc::default(), room: Arc::default() };
         all.reconfigure(hooks);
         all
     }
@@ -104,40 +111,51 @@ impl Hooks {
         let mut swept_ms = self.store.now_ms();
         tokio::spawn(async move {
             loop {
-                let pause = match hooks.look(&mut swept_ms).await {
-                    Ok(()) => LOOK,
+                match hooks.look(&mut swept_ms).await {
+                    Ok(false) => tokio::time::sleep(LOOK).await,
+                    // More may wait than there was room for.
+                    Ok(true) => {
+                        let _ = tokio::time::timeout(LOOK, hooks.room.notified()).await;
+                        tokio::time::sleep(GATHER).await;
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "webhooks: the store fails");
-                        DOWN
+                        tokio::time::sleep(DOWN).await;
                     }
-                };
-                tokio::time::sleep(pause).await;
+                }
             }
         })
     }
 
-    async fn look(&self, swept_ms: &mut i64) -> Result<(), StoreError> {
+    /// Tells what is due; `true`: for some webhook as much as there was room for.
+    async fn look(&self, swept_ms: &mut i64) -> Result<bool, StoreError> {
         let lines = Arc::clone(&self.lines.read().unwrap_or_else(PoisonError::into_inner));
         // What waits for webhooks that are gone is swept all the same.
         let sweeps = self.store.now_ms() - *swept_ms >= SWEEP_MS;
         if lines.is_empty() && !sweeps {
-            return Ok(());
+            return Ok(false);
         }
         self.store.prepare().await?;
+        let mut is_full = false;
         for line in lines.iter() {
             // What is claimed is tried at once: as many as there is room for.
             let free = i64::try_from(line.free.available_permits()).unwrap_or(0);
             if free == 0 {
+                is_full = true;
                 continue;
             }
-            for event in self.store.claim_events(&line.name, LEASE, free).await? {
+            let claimed = self.store.claim_events(&line.name, LEASE, free).await?;
+            is_full |= i64::try_from(claimed.len()) == Ok(free);
+            for event in claimed {
                 let Ok(permit) = Arc::clone(&line.free).try_acquire_owned() else { break };
                 let (store, line) = (self.store.clone(), Arc::clone(line));
+                let room = Arc::clone(&self.room);
                 tokio::spawn(async move {
                     if let Err(error) = tell(&store, &line.hook, &event).await {
                         tracing::warn!(%error, event = event.event_id, "webhooks: the store fails");
                     }
                     drop(permit);
+                    room.notify_one();
                 });
             }
         }
@@ -149,7 +167,7 @@ impl Hooks {
                 tracing::error!(lost, "webhooks: events that nobody took for 3 days are given up");
             }
         }
-        Ok(())
+        Ok(is_full)
     }
 }
 

@@ -31,6 +31,7 @@ on_both! {
     only_what_is_wanted_is_told,
     an_event_outlives_the_node_that_saw_it,
     two_nodes_share_what_waits,
+    a_webhook_that_takes_events_at_once_does_not_fall_behind,
     the_same_event_written_twice_is_one,
     ic_14_a_refused_event_is_told_ever_later_and_given_up_after_three_days,
     ic_14_what_waits_for_webhooks_that_are_gone_is_given_up_too,
@@ -175,6 +176,18 @@ async fn two_nodes_share_what_waits(db: Db) {
     assert_eq!(inbox.lock().unwrap().posts.len(), 60, "each was told once");
     let ids: BTreeMap<_, _> = posts.into_iter().collect();
     assert_eq!(ids.len(), 60);
+}
+
+/// 16 a second were told at most, however fast they were taken.
+async fn a_webhook_that_takes_events_at_once_does_not_fall_behind(db: Db) {
+    let (url, inbox) = webhook(0).await;
+    let store = db.store().await;
+    let hooks = Hooks::new(store.clone(), vec![hook(&url, &["*"])]);
+    for n in 0..400 {
+        store.tell(&booked(n)).await.unwrap();
+    }
+    hooks.start();
+    assert_eq!(until_posts(&inbox, 400).await.len(), 400);
 }
 
 async fn the_same_event_written_twice_is_one(db: Db) {

@@ -81,6 +81,8 @@ pub enum Says {
     Late(u64, String),
     /// This status, without a body.
     Status(u16),
+    /// 302 to this address.
+    Leads(String),
     /// Closes the connection.
     Reset,
 }
@@ -158,6 +160,7 @@ impl Crm {
                 inner.asked.push(request);
                 says
             };
+            let mut location = String::new();
             let (status, body) = match says {
                 Says::Json(body) => (200, body),
                 Says::Late(ms, body) => {
@@ -165,11 +168,15 @@ impl Crm {
                     (200, body)
                 }
                 Says::Status(status) => (status, String::new()),
+                Says::Leads(to) => {
+                    location = format!("Location: {to}\r\n");
+                    (302, String::new())
+                }
                 Says::Reset => return None,
             };
             let mut stream = stream;
-            let len = body.len();
-            write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: {len}\r\n\r\n{body}").ok()?;
+            let head = format!("HTTP/1.1 {status} x\r\n{location}Content-Length: {}", body.len());
+            write!(stream, "{head}\r\n\r\n{body}").ok()?;
         }
     }
 }

@@ -133,6 +133,13 @@ impl Http {
         format!("{base}/v1/context/{call_id}")
     }
 
+    /// What stands before the path of our pages as browsers know them, where a proxy takes it away.
+    #[must_use]
+    pub fn base_path(&self) -> &str {
+        let after = self.public_url.as_deref().and_then(|url| url.split_once("://"));
+        after.and_then(|(_, rest)| Some(&rest[rest.find('/')?..])).unwrap_or_default()
+    }
+
     /// Its certificate.
     #[must_use]
     pub fn certificate(&self) -> Option<Shown<'_>> {
@@ -166,7 +173,14 @@ impl Default for Http {
 pub(super) fn read(table: &Table<'_>) -> Http {
     let listen = table.parsed("listen").unwrap_or(Http::default().listen);
     let identity = listener::of_http(table, listen);
-    let public_url = table.web_address("public_url");
+    let public_url = table.web_address("public_url").filter(|url| {
+        let is_plain = !url.contains(['?', '#', '@']);
+        if !is_plain {
+            let help = "paths are put behind it: `\"https://HOST\"`, or with a path that a proxy takes away";
+            table.note(Code::E13, "public_url", "`public_url` is more than an address", help);
+        }
+        is_plain
+    });
     // Texts hold it with a path.
     let page = public_url.as_ref().map(|url| format!("{url}/l/"));
     if let Some(host) = page.as_deref().and_then(shortener_in) {

@@ -251,6 +251,10 @@ fn every_error_is_told_at_its_place_with_the_way_to_mend_it() {
             "[media]|[http]\npublic_url = \"http://c.example.com\"\n[media]",
             "19:14 E13 `public_url` is no https address | write `\"https://…\"`; plain http is for this machine only",
         ),
+        (
+            "[media]|[http]\npublic_url = \"https://c.example.com/?a=b\"\n[media]",
+            "19:14 E13 `public_url` is more than an address | paths are put behind it: `\"https://HOST\"`, or with a path that a proxy takes away",
+        ),
         // Addresses that peers could not reach.
         (
             "bind      = \"127.0.0.1:5060\"\n[[listener]]|bind      = \"0.0.0.0:5060\"\n[[listener]]",

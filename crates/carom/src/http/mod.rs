@@ -7,6 +7,7 @@
 mod api;
 mod context;
 mod dialect;
+mod finish;
 mod front;
 mod guard;
 mod inbox;
@@ -150,6 +151,7 @@ fn router(site: Site) -> Router {
         .route("/webhooks/{kind}/{provider}/{*tail}", webhooks)
         .fallback(front::nothing)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(finish::places(), finish::to_its_end))
         .with_state(site)
 }
 

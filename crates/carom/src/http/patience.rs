@@ -68,7 +68,7 @@ impl Listener for Patient {
             if let Ok((stream, from)) = self.listener.accept().await {
                 let patience = Box::pin(tokio::time::sleep(PATIENCE));
                 let stream = self.begin(stream);
-                return (Connection { stream, patience, _place: place }, from);
+                return (Connection { stream, patience, answered: false, _place: place }, from);
             }
             tokio::time::sleep(BREATH).await;
         }
@@ -79,10 +79,13 @@ impl Listener for Patient {
     }
 }
 
-/// A connection that breaks off when nothing was answered on it for too long.
+/// A connection that breaks off when a request on it was not answered, or no further one came, for too
+/// long.
 pub(super) struct Connection {
     stream: Stream,
     patience: Pin<Box<Sleep>>,
+    /// What comes next begins a request, which has all of the time.
+    answered: bool,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -130,7 +133,13 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.goes_on(context)?;
-        ready!(self.stream.poll_open(context))?.poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(ready!(self.stream.poll_open(context))?.poll_read(context, buffer))?;
+        if self.answered && buffer.filled().len() > before {
+            self.answered = false;
+            self.patience.as_mut().reset(Instant::now() + PATIENCE);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -142,6 +151,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         self.goes_on(context)?;
         let written = ready!(ready!(self.stream.poll_open(context))?.poll_write(context, bytes))?;
+        self.answered = true;
         self.patience.as_mut().reset(Instant::now() + PATIENCE);
         Poll::Ready(Ok(written))
     }

@@ -117,6 +117,7 @@ impl Desk {
             (Err(why), _) | (_, Err(why)) => return Reply::Error(why),
         };
         let (store, mut all) = (&self.services.store, Erased::default());
+        let detail = format!("{} {}", business.unwrap_or("*"), number.region());
         for business in businesses {
             match store.erase_number(business, &number).await {
                 Ok(one) => {
@@ -128,10 +129,17 @@ impl Desk {
                     all.contacts += one.contacts;
                     all.events += one.events;
                 }
-                Err(error) => return Reply::Error(format!("not all erased: {error}")),
+                Err(error) => {
+                    // What was erased before it stays so, and is audited.
+                    let told = format!("not all erased: {error}");
+                    let unfinished = format!("{detail} unfinished");
+                    return match self.audited(who, "erase", &unfinished, told).await {
+                        Reply::Done(told) => Reply::Error(told),
+                        other => other,
+                    };
+                }
             }
         }
-        let detail = format!("{} {}", business.unwrap_or("*"), number.region());
         let Erased { calls, messages, links, callbacks, voicemails, contacts, events } = all;
         let told = format!(
             "erased from {calls} call(s), {messages} message(s), {links} link(s), {callbacks} \

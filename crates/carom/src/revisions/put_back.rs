@@ -55,7 +55,7 @@ pub fn put_back(served: &FlowServed, file: &Path, at_ms: i64) -> Result<Copies, 
     for (file, text) in texts {
         match replace(&file, text, at_ms) {
             Ok(Replaced::Same) => {}
-            Ok(Replaced::Over(copy)) => copies.files.push((file, copy)),
+            Ok(Replaced::Over(file, copy)) => copies.files.push((file, copy)),
             Err(cause) => {
                 copies.restore()?;
                 return Err(NotPutBack { file, cause });
@@ -67,32 +67,33 @@ pub fn put_back(served: &FlowServed, file: &Path, at_ms: i64) -> Result<Copies, 
 
 enum Replaced {
     Same,
-    Over(Option<PathBuf>),
+    /// The file itself, where a link led to it, and its copy.
+    Over(PathBuf, Option<PathBuf>),
 }
 
 fn replace(file: &Path, text: &str, at_ms: i64) -> io::Result<Replaced> {
     // A link stays one; what it leads to is replaced.
-    let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let before = match fs::read(file) {
+    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let before = match fs::read(&file) {
         Ok(before) if before == text.as_bytes() => return Ok(Replaced::Same),
-        Ok(_) => Some(fs::metadata(file)?.permissions()),
+        Ok(_) => Some(fs::metadata(&file)?.permissions()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let fresh = beside(file, "new", at_ms);
+    let fresh = beside(&file, "new", at_ms);
     let mut written = fs::File::create(&fresh)?;
     written.write_all(text.as_bytes())?;
     let mut copy = None;
     if let Some(permissions) = before {
         written.set_permissions(permissions)?;
-        let kept = beside(file, "before", at_ms);
+        let kept = beside(&file, "before", at_ms);
         // The copy keeps mode and times, and the name never leads to half a file.
-        fs::hard_link(file, &kept)?;
+        fs::hard_link(&file, &kept)?;
         copy = Some(kept);
     }
     written.sync_all()?;
-    fs::rename(&fresh, file)?;
-    Ok(Replaced::Over(copy))
+    fs::rename(&fresh, &file)?;
+    Ok(Replaced::Over(file, copy))
 }
 
 /// `main.toml.before-20261129T170512.123`: no flow is read from such a name.
@@ -148,6 +149,20 @@ mod tests {
         copies.restore().unwrap();
         assert_eq!(names(folder.path()), ["main.toml"]);
         assert_eq!(fs::read_to_string(&main).unwrap(), "new main");
+    }
+
+    #[test]
+    fn a_link_stays_one_and_what_it_leads_to_comes_back() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (main, real) = (folder.path().join("main.toml"), elsewhere.path().join("real.toml"));
+        fs::write(&real, "new main").unwrap();
+        std::os::unix::fs::symlink(&real, &main).unwrap();
+        let copies = put_back(&served(), &main, 1_700_000_000_123).unwrap();
+        assert_eq!(fs::read_to_string(&real).unwrap(), "old main");
+        copies.restore().unwrap();
+        assert!(fs::symlink_metadata(&main).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "new main");
+        assert_eq!(names(elsewhere.path()), ["real.toml"]);
     }
 
     #[test]

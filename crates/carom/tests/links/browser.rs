@@ -49,7 +49,8 @@ fn what_else_a_link_shows_is_clean_too() {
 #[test]
 fn the_page_is_clean_in_chromium_and_its_button_needs_no_script() {
     let site = Site::new();
-    let there = Crm::start(Says::Json("{}".into()));
+    let (there, farther) =
+        (Crm::start(Says::Json("{}".into())), Crm::start(Says::Json("{}".into())));
     // Several buttons, in two languages; then one, which leads on to a real place.
     for keys in ["2", "8"] {
         site.calls(keys);
@@ -63,11 +64,13 @@ fn the_page_is_clean_in_chromium_and_its_button_needs_no_script() {
         "{{\"verified\":true,\"available\":true,\"url\":\"{}/chat\",\"valid_for_seconds\":300}}",
         there.url()
     )));
+    // As a chat does whose address is another than the one it is known by.
+    there.says(Says::Leads(format!("{}/room", farther.url())));
     site.calls("31");
     let told = judged(&site, &site.link(), &["press"]);
     assert_eq!(told["violations"], serde_json::json!([]), "{told:#}");
     // By a keyboard and with no script at all: both lead on.
-    let place = format!("{}/chat", there.url());
+    let place = format!("{}/room", farther.url());
     assert_eq!(told["pressed"], serde_json::json!([place, place]), "{told:#}");
     assert_eq!(there.asked().iter().filter(|request| request.path == "/chat").count(), 2);
 }

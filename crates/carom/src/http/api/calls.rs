@@ -7,8 +7,8 @@ use axum::{
 };
 use deflect_actions::queue::Taken;
 use ivr_runtime::flow::model::HumanSignal;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::Problem;
@@ -42,17 +42,23 @@ pub(crate) async fn human(
     }
 }
 
+/// A link is on its way to the caller.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct LinkSent {
+    call_id: String,
+}
+
 /// `POST /v1/calls/{call_id}/send-link`: the person who talks with the caller has the link of the
 /// call's target sent. 202: it is on its way; what became of it is on the call's record.
 pub(crate) async fn send_link(
     State(site): State<Site>,
     Path(call): Path<String>,
     Query(ordered): Query<LinkOrdered>,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+) -> Result<(StatusCode, Json<LinkSent>), Problem> {
     let (reply, told) = oneshot::channel();
     let order = Ask::SendLink(call.clone(), ordered.number_confirmed, reply);
     match ask(&site, order, told).await? {
-        LinkOrder::Sent => Ok((StatusCode::ACCEPTED, Json(json!({ "call_id": call })))),
+        LinkOrder::Sent => Ok((StatusCode::ACCEPTED, Json(LinkSent { call_id: call }))),
         LinkOrder::Refused(why) => Err(Problem::refused(why)),
         LinkOrder::NoCall => Err(Problem::unknown("no such call is running here")),
     }

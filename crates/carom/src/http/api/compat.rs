@@ -242,18 +242,14 @@ pub(crate) async fn c2m_invite(
     };
     let (text, intent) = (wanted.override_message, wanted.override_skill);
     let overrides = Overrides { channel, text, intent };
-    let (snapshot, remote) = (site.snapshot.load_full(), site.remote.clone());
+    let snapshot = site.snapshot.load_full();
     // It has no key of its own: who asks twice is told the second time that it is used.
     let key = Uuid::now_v7().to_string();
-    // Done to its end though the client goes away.
-    let done =
-        tokio::spawn(
-            async move { remote.invite(&snapshot, &wanted.call_id, &key, &overrides).await },
-        );
-    let failed = |what: &str| C2mError::of(StatusCode::INTERNAL_SERVER_ERROR, what);
-    let invited = done.await.map_err(|_| failed("the invite came to no end"))?;
+    let invited = site.remote.invite(&snapshot, &wanted.call_id, &key, &overrides).await;
     let invited = invited.map_err(|why| match why {
-        NoOffer::Store => failed("the store does not answer"),
+        NoOffer::Store => {
+            C2mError::of(StatusCode::INTERNAL_SERVER_ERROR, "the store does not answer")
+        }
         NoOffer::Gone | NoOffer::UnderWay => {
             C2mError::of(StatusCode::NOT_FOUND, "no eligibility of this callId waits")
         }

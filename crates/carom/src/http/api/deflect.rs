@@ -152,13 +152,19 @@ pub(crate) async fn eligibility(
 
 fn question(site: &Site, client: String, asked: Eligible) -> Result<Question, Problem> {
     let snapshot = site.snapshot.load();
-    let country = snapshot.config.trunks.first().map_or("", |trunk| trunk.country.as_str());
-    let parse = |text: &str, what| {
-        E164::parse(text, country)
-            .map_err(|why| Problem::bad("invalid_number", format!("`{what}`: {why}")))
-    };
-    let number = parse(&asked.number, "number")?;
-    let called = parse(&asked.called, "called").map_or(asked.called.clone(), |it| it.to_string());
+    let trunks = &snapshot.config.trunks;
+    let first = trunks.first().map_or("", |trunk| trunk.country.as_str());
+    let called = E164::parse(&asked.called, first).ok();
+    // A number without a country is one of the country that was called.
+    let country = called.as_ref().map_or(first, |called| {
+        let told = trunks.iter().find_map(|trunk| trunk.number_countries.get(called.as_str()));
+        // Some numbers are of no country.
+        let own = Some(called.region()).filter(|region| region.len() == 2);
+        told.map(String::as_str).or(own).unwrap_or(first)
+    });
+    let number = E164::parse(&asked.number, country)
+        .map_err(|why| Problem::bad("invalid_number", format!("`number`: {why}")))?;
+    let called = called.map_or(asked.called.clone(), |called| called.to_string());
     let fields = [("customer_type", asked.customer_type), ("path", asked.path)];
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     let fields: Vec<_> = fields.collect();
@@ -200,16 +206,7 @@ pub(crate) async fn invite(
     let overrides = Overrides { channel, text, intent };
     let snapshot = site.snapshot.load_full();
     // Done to its end though the client goes away: it asks again, and is told what came of it.
-    let remote = site.remote.clone();
-    let done =
-        tokio::spawn(async move { remote.invite(&snapshot, &offer_id, &key, &overrides).await });
-    let invited = done.await.map_err(|_| {
-        Problem::of(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "failed",
-            "the invite came to no end; ask again",
-        )
-    })?;
+    let invited = site.remote.invite(&snapshot, &offer_id, &key, &overrides).await;
     let invited = invited.map_err(refusal)?;
     let message = match invited.message_id.clone() {
         Some(id) => Some(id),

@@ -68,14 +68,22 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         }
         answers.insert(status.to_string(), answer);
     }
-    let problem = content(&problem(operation.dialect, generator), operation.xml.is_some(), xml);
+    let refusal = problem(operation.dialect, generator);
+    // What tells of its own why it was not done may be refused before it comes to that.
+    for (_, answer) in answers.iter_mut().filter(|(status, _)| status.as_str() >= "4") {
+        for (_, content) in answer["content"].as_object_mut().into_iter().flatten() {
+            content["schema"] = json!({ "anyOf": [content["schema"], refusal] });
+        }
+    }
+    let problem = content(&refusal, operation.xml.is_some(), xml);
     for (status, what) in [
         ("401", "A token of the scope is needed"),
         ("429", "Too many requests; see Retry-After"),
         ("4XX", "It is not done"),
         ("5XX", "It can't be done now"),
     ] {
-        answers.insert(status.to_owned(), json!({ "description": what, "content": problem }));
+        let answer = || json!({ "description": what, "content": problem });
+        answers.entry(status).or_insert_with(answer);
     }
     let scope = operation.scope.map_or("read or context", crate::config::Scope::as_str);
     let mut told = json!({
@@ -90,6 +98,9 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
+    parameters.extend(operation.query.iter().map(|(name, what)| {
+        json!({ "name": name, "in": "query", "description": what, "schema": { "type": "string" } })
+    }));
     if operation.key != Key::Pointless {
         parameters.push(json!({
             "name": "Idempotency-Key",

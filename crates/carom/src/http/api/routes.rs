@@ -49,6 +49,8 @@ pub(crate) struct Operation {
     pub dialect: Dialect,
     /// Whether it takes an `Idempotency-Key`.
     pub key: Key,
+    /// Names in the query, and what each says.
+    pub query: &'static [(&'static str, &'static str)],
     /// Status, what it says, and the body that comes with it.
     pub answers: Vec<(u16, &'static str, Option<Made>)>,
     /// Type of the body that comes with 200, where it is no JSON.
@@ -85,6 +87,7 @@ impl Operation {
             xml: None,
             dialect: Dialect::Ours,
             key: Key::Pointless,
+            query: &[],
             answers: Vec::new(),
             sends: None,
             route,
@@ -129,6 +132,10 @@ impl Operation {
         Self { key, ..self }
     }
 
+    fn query(self, query: &'static [(&'static str, &'static str)]) -> Self {
+        Self { query, ..self }
+    }
+
     fn tells<T: JsonSchema>(mut self, status: u16, what: &'static str) -> Self {
         self.answers.push((status, what, Some(SchemaGenerator::subschema_for::<T>)));
         self
@@ -143,6 +150,8 @@ impl Operation {
         self
     }
 }
+
+const C2M_VERSION: &[(&str, &str)] = &[("v", "Of LivePerson's API: `2.0`, or left out")];
 
 /// All of them.
 pub(in crate::http) fn operations() -> Vec<Operation> {
@@ -169,7 +178,11 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
         .xml_too("invite")
         .key(Key::Taken)
         .tells::<InviteTold>(200, "A provider has it")
-        .tells::<InviteTold>(202, "It waits, or may have arrived"),
+        .tells::<InviteTold>(202, "It waits, or may have arrived")
+        .tells::<InviteTold>(409, "They want no texts, or the same invite is under way")
+        .tells::<InviteTold>(422, "They can't be texted")
+        .tells::<InviteTold>(429, "A limit holds; or too many requests, see Retry-After")
+        .tells::<InviteTold>(502, "No provider takes it"),
         Op::get(
             "/v1/messages/{id}",
             Some(Scope::Deflect),
@@ -264,11 +277,11 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
         Op::post(
             "/v1/calls/{call}/send-link",
             Scope::Agents,
-            "Has the link of a call's target sent to its caller; number_confirmed=true: who has said \
-             that the number is right",
+            "Has the link of a call's target sent to its caller",
             post(calls::send_link),
         )
-        .says(202, "It is on its way"),
+        .query(&[("number_confirmed", "`true`: they have said that the number is right")])
+        .tells::<calls::LinkSent>(202, "It is on its way"),
         Op::get(
             "/v1/voicemails",
             Some(Scope::Read),
@@ -290,6 +303,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
             post(compat::c2m_eligibility),
         )
         .like(Dialect::C2m)
+        .query(C2M_VERSION)
         .takes::<C2mEligibility>()
         .tells::<compat::C2mTold>(200, "Whether, and by which channels"),
         Op::post(
@@ -299,6 +313,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
             post(compat::c2m_invite),
         )
         .like(Dialect::C2m)
+        .query(C2M_VERSION)
         .takes::<C2mInvite>()
         .tells::<compat::C2mInvited>(200, "It is sent, or may have been"),
         Op::post(
@@ -308,6 +323,7 @@ pub(in crate::http) fn operations() -> Vec<Operation> {
             post(engagement::engagement),
         )
         .like(Dialect::Engagement)
+        .query(&[("v", "Of LivePerson's API: `1.0`, or left out")])
         .takes::<Engagement>()
         .tells::<EngagementTold>(200, "Whether, and the link"),
         Op::post(

@@ -54,7 +54,7 @@ pub(super) async fn call_back_me(
         _ => Notice::NoCallBack,
     };
     let calls_back = matches!(notice, Notice::NoCallBack) && is_offered(&site, &found, page);
-    let path = path(&found.token);
+    let path = path(&site, &found.token);
     html::shown(&Shown { page, path: &path, ask: false, calls_back, notice: Some(notice) })
 }
 

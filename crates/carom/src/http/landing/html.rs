@@ -1,7 +1,7 @@
 //! The pages themselves: small, without script, nothing of others on them, and usable with a
 //! screen reader, a keyboard or a small phone (WCAG 2.2 AA).
 
-use std::{fmt::Write as _, sync::LazyLock};
+use std::{collections::BTreeSet, fmt::Write as _, sync::LazyLock};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -123,8 +123,7 @@ pub(super) fn shown(shown: &Shown<'_>) -> Response {
     let to = shown.page.buttons.iter().flat_map(|button| {
         [Some(button.url.as_str()), button.app_url.as_deref()].into_iter().flatten()
     });
-    let to: Vec<String> = to.filter_map(origin).collect();
-    answer(StatusCode::OK, &shown.page.brand, words, &body, &to)
+    answer(StatusCode::OK, &shown.page.brand, words, &body, &schemes(to))
 }
 
 /// A form that hands the statement over when its button is pressed.
@@ -139,8 +138,7 @@ pub(super) fn hand_over(page: &Page, to: &str, statement: &str) -> Response {
     );
     let mut with_call = body;
     call(&mut with_call, page.phone.as_deref(), words);
-    let origins: Vec<String> = origin(to).into_iter().collect();
-    answer(StatusCode::OK, &page.brand, words, &with_call, &origins)
+    answer(StatusCode::OK, &page.brand, words, &with_call, &schemes([to].into_iter()))
 }
 
 /// Why there is no page, and the way to a person.
@@ -154,7 +152,7 @@ pub(super) fn refused(why: Refused, owner: &Owner) -> Response {
     };
     let mut body = format!("<p>{said}</p>");
     call(&mut body, owner.phone.as_deref(), words);
-    let mut response = answer(status, &owner.brand, words, &body, &[]);
+    let mut response = answer(status, &owner.brand, words, &body, &BTreeSet::new());
     if let Refused::Busy = why {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
     }
@@ -220,7 +218,7 @@ fn answer(
     brand: &str,
     words: &Words,
     body: &str,
-    forms_to: &[String],
+    forms_to: &BTreeSet<String>,
 ) -> Response {
     let (lang, brand) = (words.lang, escaped(brand));
     let title = if brand.is_empty() { words.go.to_owned() } else { brand };
@@ -230,9 +228,9 @@ fn answer(
          <title>{title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1>{body}\
          </main></body></html>"
     );
-    let forms = forms_to.join(" ");
+    let forms: String = forms_to.iter().map(|scheme| format!(" {scheme}:")).collect();
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{}'; form-action 'self' {forms}; base-uri 'none'; \
+        "default-src 'none'; style-src 'sha256-{}'; form-action 'self'{forms}; base-uri 'none'; \
          frame-ancestors 'none'",
         *STYLE_HASH
     );
@@ -256,6 +254,14 @@ pub(super) fn keep_to_itself(mut response: Response) -> Response {
     }
     headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
     response
+}
+
+/// What the forms of a page may lead to. Where a destination leads on to another site, browsers ask
+/// the policy (CSP 3 §6.4.2) about that one too: which that is only the destination knows, so any
+/// of the same scheme, or by https.
+fn schemes<'a>(to: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let schemes = to.filter_map(|url| Some(url.split_once(':')?.0.to_ascii_lowercase()));
+    schemes.chain(["https".to_owned()]).collect()
 }
 
 /// Scheme, host and port of an address.

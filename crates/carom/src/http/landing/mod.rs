@@ -29,7 +29,7 @@ use deflect_actions::{
 use serde::Deserialize;
 
 use self::{
-    guesses::{FREE, Guesses, PAUSE},
+    guesses::{FREE, Guesses},
     html::{Notice, Owner, Refused, Shown},
 };
 use super::{Site, origin::origin, patience::Peer};
@@ -128,7 +128,8 @@ async fn page(
         ask_no_more(&site, link, "asked_on_page").await;
     }
     let calls_back = call_back::is_offered(&site, &found, page);
-    let shown = html::shown(&Shown { page, path: &path(token), ask, calls_back, notice: None });
+    let shown =
+        html::shown(&Shown { page, path: &path(&site, token), ask, calls_back, notice: None });
     bound(shown, &site, &found)
 }
 
@@ -166,7 +167,8 @@ async fn rate(
     }
     let notice = Some(Notice::Thanks);
     let calls_back = call_back::is_offered(&site, &found, page);
-    html::shown(&Shown { page, path: &path(&found.token), ask: false, calls_back, notice })
+    let path = path(&site, &found.token);
+    html::shown(&Shown { page, path: &path, ask: false, calls_back, notice })
 }
 
 /// Whether nobody has asked how it went yet; where that is not known, nobody asks.
@@ -211,7 +213,7 @@ async fn find(
     let (Some(token), Some(link)) = (token, link) else {
         if site.landing.0.guesses.is_too_many(from, FREE, wall_ms()) {
             metrics::counter!("carom_link_guesses_total").increment(1);
-            tokio::time::sleep(PAUSE).await;
+            site.landing.0.guesses.pause().await;
             return Err(html::refused(Refused::Busy, &owner(site)));
         }
         return Err(html::refused(Refused::Unknown, &owner(site)));
@@ -252,7 +254,7 @@ fn bound(mut response: Response, site: &Site, found: &Found) -> Response {
     let cookie = format!(
         "{COOKIE}={}; Path={}; Max-Age={left}; HttpOnly; SameSite=Lax{secure}",
         found.browser.as_str(),
-        path(&found.token)
+        path(site, &found.token)
     );
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -273,8 +275,9 @@ fn owner(site: &Site) -> Owner {
     }
 }
 
-fn path(token: &Token) -> String {
-    format!("/l/{}", token.as_str())
+/// Of a page, as its browser knows it.
+fn path(site: &Site, token: &Token) -> String {
+    format!("{}/l/{}", site.snapshot.load().config.http.base_path(), token.as_str())
 }
 
 fn cookie(headers: &HeaderMap) -> Option<String> {

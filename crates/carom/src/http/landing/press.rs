@@ -125,7 +125,7 @@ async fn lead_on(
                     Notice::NotInvited
                 }
             };
-            let path = path(&found.token);
+            let path = path(site, &found.token);
             let calls_back = call_back::is_offered(site, found, page);
             html::shown(&Shown { page, path: &path, ask: false, calls_back, notice: Some(notice) })
         }
