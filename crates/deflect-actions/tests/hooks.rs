@@ -85,7 +85,8 @@ async fn until_posts(inbox: &Shared, n: usize) -> Vec<(String, Value)> {
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("{n} posts did not come: {:?}", inbox.lock().unwrap().posts);
+    let posts = &inbox.lock().unwrap().posts;
+    panic!("{} of {n} posts came; the last: {:?}", posts.len(), posts.last());
 }
 
 fn booked(n: u32) -> Event {
