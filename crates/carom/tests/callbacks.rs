@@ -1,10 +1,10 @@
 //! Callbacks from the caller's key to the conversation: booked, dialled, tried again, canceled.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use carom_blackbox::{
     Ask, CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, Wire, call, eventually, header,
-    media_of, sound,
+    media_of, respond, sound,
     web::{Crm, Says},
 };
 use rtp_media::codec::Law;
@@ -275,14 +275,90 @@ fn who_was_reached_is_not_rung_again_because_the_store_did_not_take_it() {
     carrier.saw("\nACK ");
     engine.idle();
     assert_eq!(database.texts("SELECT state FROM callback"), ["calling"]);
-    // As when the lease has lapsed: it is anybody's, this node's too.
-    database.execute("UPDATE callback SET lease_until_ms = 0");
+    // As when the lease has lapsed, and another node has it back: it is anybody's, this node's too.
+    database
+        .execute("UPDATE callback SET state = 'booked', claimed_by = NULL, lease_until_ms = NULL");
     eventually("done", || (database.texts("SELECT state FROM callback") == ["done"]).then_some(()));
     engine.idle();
     assert_eq!(database.number("SELECT tries FROM callback"), 1);
     for rung in [pbx.messages(), carrier.messages()] {
         assert_eq!(rung.matches("\nINVITE sip:").count(), 1, "{rung}");
     }
+}
+
+#[test]
+fn a_callback_that_rings_when_the_clock_jumps_past_its_lease_is_not_made_twice() {
+    let place = Place::new();
+    let engine = start(&place);
+    book(&place, "+447700900828");
+    let database = Database::of(&place);
+    let pbx = Scenario::new("pbx-rings", place.pbx()).listen(&place);
+    database.execute("UPDATE callback SET due_ms = 0");
+    pbx.saw("SIP/2.0 180");
+    // As after a step of the clock, or when the machine was suspended.
+    database.execute("UPDATE callback SET lease_until_ms = 0");
+    let again = "SELECT COUNT(*) FROM callback WHERE state = 'booked' AND due_ms > created_ms";
+    eventually("nobody came", || (database.number(again) == 1).then_some(()));
+    assert_eq!(database.number("SELECT tries FROM callback"), 1);
+    let rung = pbx.messages();
+    assert_eq!(rung.matches("\nINVITE sip:").count(), 1, "{rung}");
+    engine.idle();
+}
+
+#[test]
+fn a_callback_that_rings_when_the_node_stops_is_given_up_at_once_and_was_no_try() {
+    let place = Place::new();
+    place.beep();
+    let flow =
+        FLOW.replace("ping_seconds", "next_sip = [\"sip:desk@{carrier}:5060\"]\nping_seconds");
+    let config = CONFIG.replace("trusted    = true", TRUNK);
+    let mut engine = Engine::start_with(BIN, &place, &config, &flow);
+    book(&place, "+447700900829");
+    let database = Database::of(&place);
+    let pbx = Scenario::new("pbx-rings", place.pbx()).listen_once(&place);
+    let next = Wire::at(&place, place.carrier());
+    database.execute("UPDATE callback SET due_ms = 0");
+    pbx.saw("SIP/2.0 180");
+    for part in ["no new calls", "bridging the calls"] {
+        engine.signal("TERM");
+        eventually(part, || engine.log().contains(part).then_some(()));
+    }
+    assert!(engine.runs());
+    engine.signal("TERM");
+    pbx.saw("CANCEL sip:");
+    assert!(engine.ended().success(), "{}", engine.log());
+    assert!(next.is_silent());
+    let kept = "SELECT state || ' ' || tries FROM callback";
+    assert_eq!(database.texts(kept), ["booked 0"]);
+    let ended = "SELECT COUNT(*) FROM call WHERE origin = 'callback' AND end_reason = 'no_route'";
+    assert_eq!(database.number(ended), 1);
+}
+
+#[test]
+fn a_person_who_is_told_of_before_the_desk_answers_is_there_when_it_does() {
+    let place = Place::new();
+    place.beep();
+    let flow = FLOW.replace("\"human\"", "\"queue\"\nhuman_signal = \"header:X-Agent-Took\"");
+    let config = CONFIG.replace("trusted    = true", TRUNK);
+    let engine = Engine::start_with(BIN, &place, &config, &flow);
+    book(&place, "+447700900830");
+    let desk = Wire::at(&place, place.pbx());
+    let carrier = Scenario::new("pbx-rejects", place.carrier()).key("status", "486 Busy Here");
+    let carrier = carrier.listen_once(&place);
+    let database = Database::of(&place);
+    database.execute("UPDATE callback SET due_ms = 0");
+    let invite = desk.receive_until("INVITE");
+    desk.send(&respond(&invite, "180 Ringing"));
+    desk.send(&early_info(place.pbx(), &invite, "X-Agent-Took: 7"));
+    let _ = desk.receive_until("SIP/2.0 200");
+    assert!(!engine.time_line().contains("a person answered"), "nobody answered anything yet");
+    desk.send(&respond(&invite, "200 OK"));
+    let _ = desk.receive_until("ACK");
+    carrier.saw("ACK sip:");
+    let bye = desk.receive_until("BYE");
+    desk.send(&respond(&bye, "200 OK"));
+    carrier.succeeds();
+    engine.idle();
 }
 
 #[test]
@@ -365,6 +441,19 @@ fn who_is_rung_first_hears_of_the_callback_and_nothing_of_emergency_calls() {
     carrier.succeeds();
     pbx.succeeds();
     engine.idle();
+}
+
+/// An INFO with this header line, of the dialog that a 180 by [`respond`] to `invite` has made.
+pub fn early_info(here: Ipv4Addr, invite: &str, line: &str) -> String {
+    let contact = header(invite, "Contact").split(['<', '>']).nth(1).unwrap();
+    format!(
+        "INFO {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {here}:5060;branch=z9hG4bK-early\r\n\
+         Max-Forwards: 70\r\nFrom: {};tag=by-hand\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 INFO\r\n\
+         {line}\r\nContent-Length: 0\r\n\r\n",
+        header(invite, "To"),
+        header(invite, "From"),
+        header(invite, "Call-ID"),
+    )
 }
 
 fn start(place: &Place) -> Engine {

@@ -1,8 +1,8 @@
 //! Callbacks that are due are dialled, whichever node has time; and what the CLI asks of them.
 
 use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -45,19 +45,43 @@ const DAY_MS: i64 = 86_400_000;
 /// A store that does not take that a callback is done is asked again after this.
 const DONE_AGAIN: Duration = Duration::from_secs(2);
 
-/// Callbacks whose caller was reached by this node, which the store has yet to learn: they are not
-/// made again.
+/// Callbacks that this node makes, and whether their caller was reached, which the store may have
+/// yet to learn: they are not made again, whatever the store and the clock say of their lease.
 #[derive(Debug, Clone, Default)]
-struct Reached(Arc<Mutex<HashSet<String>>>);
+struct InHand(Arc<Mutex<HashMap<String, bool>>>);
 
-impl Reached {
-    fn has(&self, id: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+/// One of them, until it is dropped.
+struct Held<'a> {
+    in_hand: &'a InHand,
+    id: &'a str,
+}
+
+impl InHand {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn ids(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Takes one; `Err`: it is in hand, and whether its caller was reached.
+    fn take<'a>(&'a self, id: &'a str) -> Result<Held<'a>, bool> {
+        match self.lock().entry(id.to_owned()) {
+            Entry::Occupied(held) => Err(*held.get()),
+            Entry::Vacant(free) => {
+                free.insert(false);
+                Ok(Held { in_hand: self, id })
+            }
+        }
+    }
+}
+
+impl Held<'_> {
     /// Tells the store until it has taken it, and keeps the lease meanwhile.
-    async fn done(&self, store: &Store, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    async fn done(&self, store: &Store) {
+        let id = self.id;
+        self.in_hand.lock().insert(id.to_owned(), true);
         loop {
             match tokio::time::timeout(RENEW, store.callback_done(id)).await {
                 Ok(Ok(())) => break,
@@ -68,7 +92,12 @@ impl Reached {
             let _ = tokio::time::timeout(RENEW, store.renew_callback(id, LEASE_MS)).await;
             tokio::time::sleep(DONE_AGAIN).await;
         }
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.in_hand.lock().remove(self.id);
     }
 }
 
@@ -80,7 +109,7 @@ pub(super) async fn dial_due(
     ready: watch::Receiver<bool>,
 ) {
     let at_once = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
-    let reached = Reached::default();
+    let in_hand = InHand::default();
     let mut every = tokio::time::interval(LOOK);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -92,7 +121,7 @@ pub(super) async fn dial_due(
         if !*ready.borrow() || free == 0 {
             continue;
         }
-        let due = match look(&services.store, free).await {
+        let due = match look(&services.store, &in_hand, free).await {
             Ok(due) => due,
             Err(error) => {
                 tracing::warn!(%error, "callbacks: the store fails");
@@ -101,11 +130,11 @@ pub(super) async fn dial_due(
         };
         for due in due {
             let Ok(permit) = Arc::clone(&at_once).try_acquire_owned() else { break };
-            let (services, asks, reached) = (services.clone(), asks.clone(), reached.clone());
+            let (services, asks, in_hand) = (services.clone(), asks.clone(), in_hand.clone());
             let snapshot = snapshot.load_full();
             tokio::spawn(async move {
                 let id = due.callback_id.clone();
-                if let Err(error) = dial(&services, &snapshot, &asks, &reached, due).await {
+                if let Err(error) = dial(&services, &snapshot, &asks, &in_hand, due).await {
                     tracing::warn!(%error, callback = id, "callback: the store fails");
                 }
                 drop(permit);
@@ -114,9 +143,9 @@ pub(super) async fn dial_due(
     }
 }
 
-async fn look(store: &Store, free: i64) -> Result<Vec<CallbackDue>, StoreError> {
+async fn look(store: &Store, in_hand: &InHand, free: i64) -> Result<Vec<CallbackDue>, StoreError> {
     store.prepare().await?;
-    store.take_back_callbacks().await?;
+    store.take_back_callbacks(&in_hand.ids()).await?;
     store.claim_callbacks(LEASE_MS, free).await
 }
 
@@ -124,13 +153,18 @@ async fn dial(
     services: &Services,
     snapshot: &Snapshot,
     asks: &mpsc::WeakSender<Ask>,
-    reached: &Reached,
+    in_hand: &InHand,
     due: CallbackDue,
 ) -> Result<(), StoreError> {
     let (store, id) = (&services.store, due.callback_id.clone());
-    if reached.has(&id) {
-        return store.callback_done(&id).await;
-    }
+    let held = match in_hand.take(&id) {
+        Ok(held) => held,
+        // Another node had taken it back. Being claimed has renewed its lease, and who makes it
+        // keeps that.
+        Err(was_reached) => {
+            return if was_reached { store.callback_done(&id).await } else { Ok(()) };
+        }
+    };
     let not_before = |at_ms: i64| {
         let one_offs = one_offs(services.marks().as_deref());
         open_from(hours(snapshot, &due), at_ms, &due.called, &one_offs)
@@ -144,7 +178,7 @@ async fn dial(
         return Ok(()); // another node has it
     }
     if let Some(deliver) = deliver(snapshot, &due) {
-        return tell(store, snapshot, deliver, reached, &due).await;
+        return tell(store, snapshot, deliver, &held, &due).await;
     }
     let (reply, dialled) = oneshot::channel();
     if let Some(asks) = asks.upgrade() {
@@ -154,7 +188,7 @@ async fn dial(
     metrics::counter!("carom_callbacks_total", "outcome" => word(came)).increment(1);
     match came {
         Dialled::Reached => {
-            reached.done(store, &id).await;
+            held.done(store).await;
             Ok(())
         }
         Dialled::Later => store.put_callback_off(&id, wall_ms() + LATER_MS, true).await,
@@ -197,7 +231,7 @@ async fn tell(
     store: &Store,
     snapshot: &Snapshot,
     deliver: &Deliver,
-    reached: &Reached,
+    held: &Held<'_>,
     due: &CallbackDue,
 ) -> Result<(), StoreError> {
     let id = &due.callback_id;
@@ -228,7 +262,7 @@ async fn tell(
     metrics::counter!("carom_callbacks_total", "outcome" => outcome).increment(1);
     match told {
         Ok(()) => {
-            reached.done(store, id).await;
+            held.done(store).await;
             Ok(())
         }
         Err(why) => {

@@ -27,4 +27,6 @@ pub use hours::{HoursView, OneOffView, clock as clock_in};
 pub use links::LinkHealth;
 pub use mailbox::{Mailbox, NotKept};
 pub use run::Node;
+#[cfg(test)]
+pub(crate) use run::services;
 pub use sources::Sources;

@@ -237,7 +237,7 @@ impl Node {
     }
 }
 
-async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
+pub(crate) async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
     let config = &snapshot.config;
     let url = config.store.url.reveal();
     parts::make_store_folder(url).context("[store] url")?;

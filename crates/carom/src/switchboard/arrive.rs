@@ -112,6 +112,7 @@ impl Switchboard {
             taking: None,
             bookings: Vec::new(),
             dial: None,
+            lookups: 0,
             line,
             ledger,
             deadline: None,
@@ -181,7 +182,9 @@ impl Switchboard {
         let session = self.media.allocate(near);
         self.sessions.insert(session, no, side);
         let origin = self.services.number() >> 2; // a 62-bit number every parser takes
-        match Media::new(ports, session, &self.snapshot.config, origin) {
+        // What was offered of a call that runs is what its later legs have.
+        let snapshot = self.calls.get(&no).map_or(&self.snapshot, |call| &call.snapshot);
+        match Media::new(ports, session, &snapshot.config, origin) {
             Ok(media) => Some(media),
             Err(error) => {
                 tracing::error!(%error, "no keys for SRTP");

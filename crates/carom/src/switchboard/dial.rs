@@ -174,6 +174,7 @@ impl Switchboard {
             taking: None,
             bookings: Vec::new(),
             dial: Some(dial),
+            lookups: 0,
             line,
             ledger,
             deadline: None,
@@ -201,16 +202,13 @@ impl Switchboard {
                 self.reschedule(no);
             }
             TargetOutcome::HumanAnswered => self.agent_is_there(no),
+            // Where its signal is lost a person would hear nothing, and nobody would know.
             TargetOutcome::Busy { .. }
             | TargetOutcome::NoAnswer { .. }
             | TargetOutcome::Failed { .. }
             | TargetOutcome::HandedOver { .. }
-            | TargetOutcome::Ended { .. } => self.dial_failed(no),
-            TargetOutcome::SignalLost => {
-                // A person would hear nothing, and nobody would know.
-                dial.tell(Dialled::Later);
-                self.dial_failed(no);
-            }
+            | TargetOutcome::Ended { .. }
+            | TargetOutcome::SignalLost => self.dial_failed(no),
             TargetOutcome::Ringing => {}
         }
     }
@@ -241,9 +239,13 @@ impl Switchboard {
 
     /// Nobody is there; the call is over before it began.
     pub(super) fn dial_failed(&mut self, no: CallNo) {
+        if self.calls.get(&no).is_none_or(|call| call.over) {
+            return;
+        }
         self.stop_forward(no);
         let Some(call) = self.calls.get_mut(&no) else { return };
         if let Some(dial) = &mut call.dial {
+            dial.until = None;
             dial.tell(Dialled::NotReached);
         }
         call.ledger.end = Some(("no_route".to_owned(), "no_human".to_owned()));

@@ -7,6 +7,7 @@ use rtp_media::{session::SessionStats, worker::Command};
 
 use super::{
     Switchboard,
+    dial::Dialled,
     live::{CallNo, CallerState, Side},
 };
 use crate::node::clock::wall_ms;
@@ -41,6 +42,9 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&no) else { return };
         call.caller.state = CallerState::Gone;
         if call.machine.is_none() {
+            if call.dial.is_some() {
+                return self.dial_failed(no);
+            }
             // It left before its flow began.
             if let Some(facts) = call.facts.take() {
                 let flow = Arc::clone(&call.flow);
@@ -154,6 +158,8 @@ impl Switchboard {
     pub(super) fn end_all(&mut self) {
         let calls: Vec<CallNo> = self.calls.keys().copied().collect();
         for no in calls {
+            // A callback that this cuts short is no try.
+            self.tell_dialler(no, Dialled::Later);
             self.end_caller(no, STOPPING);
             self.media.wake();
         }

@@ -75,6 +75,8 @@ pub struct Live {
     pub spare_media: Option<Media>,
     /// A callback that we make: the caller leg is the target's, the target leg the caller's.
     pub dial: Option<Dial>,
+    /// Counts the address look-ups of all its forwards.
+    pub lookups: u32,
     /// What became of the link that was ordered last.
     pub link_order: Option<LinkOrder>,
     /// What the caller says is being recorded.
@@ -134,7 +136,8 @@ pub enum CallerState {
 pub struct TargetLeg {
     pub id: TargetId,
     pub hunt: Hunt,
-    /// Counts the look-ups of this forward, so that late news of an earlier one is known as such.
+    /// The last look-up of this forward, of all of the call, so that late news of an earlier one is
+    /// known as such.
     pub attempt: u32,
     pub leg: Option<LegId>,
     pub media: Media,
@@ -142,7 +145,7 @@ pub struct TargetLeg {
     pub quiet: bool,
     /// A voice bot, which hands the caller back.
     pub agent: Option<AgentRequest>,
-    /// It was told from elsewhere that a person took the call.
+    /// It was told from elsewhere, or before the 200, that a person took the call.
     pub person: bool,
     /// A person may have taken the call unheard of.
     pub unheard: bool,
@@ -328,7 +331,7 @@ impl Live {
     pub fn next_deadline(&self) -> Option<Duration> {
         let machine = self.machine.as_ref().and_then(Call::poll_timeout);
         let hunt = self.target.as_ref().and_then(|target| target.hunt.poll_timeout());
-        let waiting = self.dial.as_ref().and_then(|dial| dial.until);
+        let waiting = self.dial.as_ref().filter(|_| !self.over).and_then(|dial| dial.until);
         let facts = self.facts_due.or(waiting).filter(|_| self.machine.is_none());
         let keys = self.target.as_ref().and_then(|target| target.pressed.poll_timeout());
         let target = self.target.as_ref().and_then(|target| target.media.reoffer_at);
@@ -381,10 +384,12 @@ impl Live {
         let facts = target.and_then(|target| self.flow.targets.get(usize::from(target.id.0)));
         match facts.map(|facts| &facts.human_signal) {
             Some(HumanSignal::Reinvite) => moved,
-            Some(HumanSignal::Header(name)) => headers.first(name.as_str().into()).is_some(),
-            Some(HumanSignal::Ami | HumanSignal::Esl | HumanSignal::Api) => {
-                target.is_some_and(|target| target.person)
+            Some(HumanSignal::Header(name)) if headers.first(name.as_str().into()).is_some() => {
+                true
             }
+            Some(
+                HumanSignal::Header(_) | HumanSignal::Ami | HumanSignal::Esl | HumanSignal::Api,
+            ) => target.is_some_and(|target| target.person),
             Some(HumanSignal::Answer | HumanSignal::None) | None => false,
         }
     }

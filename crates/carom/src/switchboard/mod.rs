@@ -33,6 +33,8 @@ mod reoffer;
 mod sessions;
 mod signal;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod told;
 mod voice;
@@ -179,32 +181,8 @@ impl Switchboard {
         let Drives { wires, mut incoming, media, mut media_events, ports } = drives;
         // Bounded by what is under way: each call has at most a handful of tasks.
         let (done, mut dones) = mpsc::unbounded_channel();
-        let limits = arrive::limits(&snapshot);
-        let mut board = Self {
-            clock,
-            endpoint,
-            wires,
-            media,
-            ports,
-            snapshot,
-            services,
-            admission: Admission::new(clock.now(), limits),
-            backlog: Backlog::default(),
-            shedding: None,
-            calls: HashMap::new(),
-            legs: HashMap::new(),
-            sessions: Sessions::default(),
-            deadlines: BTreeSet::new(),
-            calls_gauge: metrics::gauge!("carom_calls"),
-            health: Health::default(),
-            connections: Connections::default(),
-            pings: HashMap::new(),
-            loop_guard,
-            ended: Ended::default(),
-            next_call: 0,
-            draining: false,
-            done,
-        };
+        let drives = (wires, media, ports);
+        let mut board = Self::new(clock, endpoint, drives, snapshot, services, loop_guard, done);
         board.befriend();
         loop {
             let due = board.due();
@@ -221,6 +199,42 @@ impl Switchboard {
             }
             board.on_time();
             board.flush();
+        }
+    }
+
+    fn new(
+        clock: Clock,
+        endpoint: Endpoint,
+        (wires, media, ports): (Transports, MediaPool, PortPool),
+        snapshot: Arc<Snapshot>,
+        services: Services,
+        loop_guard: Option<LoopGuard>,
+        done: mpsc::UnboundedSender<tasks::Done>,
+    ) -> Self {
+        Self {
+            clock,
+            endpoint,
+            wires,
+            media,
+            ports,
+            admission: Admission::new(clock.now(), arrive::limits(&snapshot)),
+            snapshot,
+            services,
+            backlog: Backlog::default(),
+            shedding: None,
+            calls: HashMap::new(),
+            legs: HashMap::new(),
+            sessions: Sessions::default(),
+            deadlines: BTreeSet::new(),
+            calls_gauge: metrics::gauge!("carom_calls"),
+            health: Health::default(),
+            connections: Connections::default(),
+            pings: HashMap::new(),
+            loop_guard,
+            ended: Ended::default(),
+            next_call: 0,
+            draining: false,
+            done,
         }
     }
 

@@ -152,13 +152,12 @@ impl Switchboard {
 
     /// Looks the host of a SIP URI up; an address needs no look-up.
     pub(super) fn resolve(&mut self, no: CallNo, uri: &str) {
-        let Some(target) = self.calls.get_mut(&no).and_then(|call| call.target.as_mut()) else {
-            return;
-        };
-        target.attempt += 1;
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(target) = call.target.as_mut() else { return };
+        call.lookups += 1;
+        target.attempt = call.lookups;
         let (attempt, id) = (target.attempt, usize::from(target.id.0));
-        let flow = self.calls.get(&no).map(|call| &call.flow);
-        let transport = flow.and_then(|flow| flow.targets.get(id)).map(|t| t.transport.as_str());
+        let transport = call.flow.targets.get(id).map(|target| target.transport.as_str());
         match Place::of(uri, transport.unwrap_or(AUTO)) {
             Place::Nowhere => self.on_resolved(no, attempt, Vec::new()),
             Place::At(addr) => self.on_resolved(no, attempt, vec![addr]),

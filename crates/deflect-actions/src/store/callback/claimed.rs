@@ -219,12 +219,14 @@ impl Store {
         .await
     }
 
-    /// Takes back what dead claimers left: it is tried again at once, or has failed if it was
+    /// Takes back what dead claimers left, but none of `held`, which this one makes however long
+    /// the clock says that it has been silent: it is tried again at once, or has failed if it was
     /// tried often enough.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn take_back_callbacks(&self) -> Result<u64, StoreError> {
+    pub async fn take_back_callbacks(&self, held: &[String]) -> Result<u64, StoreError> {
+        let held = format!(",{},", held.join(","));
         let now = self.now_ms();
         let erase = now + self.raw_number_ms();
         self.write(async |conn| {
@@ -235,12 +237,14 @@ impl Store {
              erase_after_ms = CASE WHEN tries < max_tries THEN NULL ELSE $4 END, \
              claimed_by = NULL, lease_until_ms = NULL \
              WHERE state IN ('claimed','calling') AND (lease_until_ms < $1 \
-               OR (claimed_by <> $2 AND SUBSTR(claimed_by, 1, LENGTH($3)) = $3))",
+               OR (claimed_by <> $2 AND SUBSTR(claimed_by, 1, LENGTH($3)) = $3)) \
+             AND $5 NOT LIKE '%,' || callback_id || ',%'",
             )
             .bind(now)
             .bind(self.claimer())
             .bind(format!("{}/", self.node().node_id))
             .bind(erase)
+            .bind(held)
             .execute(&mut *conn)
             .await?;
             Ok(done.rows_affected())
