@@ -1,6 +1,10 @@
 //! A target's addresses, tried in order: when the next one is tried, and when it is not.
 
-use carom_blackbox::{Ask, CONFIG, Ear, Engine, FORWARD, Place, Run, Scenario, Wire, respond};
+use std::net::UdpSocket;
+
+use carom_blackbox::{
+    Ask, CONFIG, Database, Ear, Engine, FORWARD, Place, Run, Scenario, Wire, eventually, respond,
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -74,6 +78,32 @@ fn a_silent_address_is_given_up_and_a_late_answer_of_it_is_hung_up() {
     carrier.succeeds();
     second.succeeds();
     engine.idle();
+}
+
+#[test]
+fn an_address_that_is_silent_after_one_that_rang_is_given_up_as_soon_as_any() {
+    let place = Place::new();
+    let next = format!("[\"sip:agents@{0}:5070\", \"sip:agents@{0}:5060\"]", place.ip(20));
+    let flow = FORWARD.replace("next_sip       = []", &format!("next_sip = {next}"));
+    let flow = flow.replace("ring_seconds   = 2", "ring_seconds   = 30");
+    let engine = Engine::start_with(BIN, &place, CONFIG, &flow);
+    let first = Scenario::new("pbx-rings-then-rejects", place.pbx()).key("status", "503 Full");
+    let first = first.pause_ms(1_000).listen_once(&place);
+    let silent = UdpSocket::bind((place.ip(20), 5070)).unwrap();
+    let third = second(&place);
+    let carrier = one_call(&place);
+    // After 700 ms, not when the first one would have rung long enough.
+    third.saw("ACK sip:");
+    drop(silent);
+    carrier.succeeds();
+    first.succeeds();
+    third.succeeds();
+    engine.idle();
+    let database = Database::of(&place);
+    let ended = "SELECT COUNT(*) FROM call WHERE ended_ms IS NOT NULL";
+    eventually("written", || (database.number(ended) == 1).then_some(()));
+    let waited_ms = database.number("SELECT ended_ms - started_ms FROM call");
+    assert!(waited_ms < 6_000, "{waited_ms} ms: {}", engine.time_line());
 }
 
 #[test]

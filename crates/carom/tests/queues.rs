@@ -317,6 +317,38 @@ fn ic_04_a_manager_that_is_lost_while_somebody_waits_may_hide_a_person_so_no_off
 }
 
 #[test]
+fn ic_04_a_call_that_comes_into_the_queue_after_a_reload_took_its_manager_away_hears_no_offer() {
+    let place = Place::new();
+    let asterisk = Asterisk::start(place.pbx(), SECRET);
+    asterisk.queue(1, 0, 10);
+    place.beep();
+    place.write("secret", SECRET);
+    let hello = ["\"beep.wav\""; 12].join(", ");
+    let hello = format!("[step.hello]\ndo = \"say\"\nplay = [{hello}]\nthen = \"line\"\n");
+    let flow = HEAD.replace("START", "hello").replace("SIGNAL", "ami");
+    let config = format!("{CONFIG}{AMI}");
+    let engine = Engine::start_with(BIN, &place, &config, &format!("{flow}{hello}{LINE}"));
+    let up = || engine.metric(&place, "carom_source_up{source=\"queue\"}");
+    eventually("it is heard", || (up() == 1.0).then_some(()));
+    let (queue, caller) = (Ear::at(place.pbx()), Ear::at(place.carrier()));
+    let pbx = Scenario::new("pbx-answers", place.pbx()).ear(&queue).listen_once(&place);
+    let carrier = Scenario::new("carrier-hangs-up", place.carrier()).ear(&caller).pause_ms(11_000);
+    let carrier = carrier.call(&place);
+    caller.meets();
+    engine.rewrite(&place, "carom.toml", |config| config.split("[source.").next().unwrap().into());
+    engine.rewrite(&place, "flows/main.toml", |flow| flow.replace("\"ami\"", "\"reinvite\""));
+    let told = engine.cli(&["reload"]);
+    assert!(told.status.success(), "{told:?}");
+    assert!(!pbx.messages().contains("INVITE"), "it was in no queue when the source was lost");
+    carrier.succeeds();
+    pbx.succeeds();
+    engine.idle();
+    let line = engine.time_line();
+    assert!(line.contains("ami is not heard") && line.contains("forwarded, unknown"), "{line}");
+    assert!(!line.contains("queue_offer"), "an agent may be there: {line}");
+}
+
+#[test]
 fn a_call_in_no_queue_is_taken_when_its_channel_is_bridged_to_another() {
     let place = Place::new();
     let asterisk = Asterisk::start(place.pbx(), SECRET);

@@ -1,6 +1,8 @@
 //! What happens while the target rings: early media, ringback, giving up, late answers.
 
-use carom_blackbox::{Ask, CONFIG, Ear, Engine, KEYS, PCMA, Place, Scenario, Wire, media_of};
+use carom_blackbox::{
+    Ask, CONFIG, Ear, Engine, FORWARD, KEYS, PCMA, Place, Scenario, Wire, media_of,
+};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -51,6 +53,43 @@ fn a_caller_who_is_answered_already_hears_our_ringback_and_then_the_agent() {
     pbx.succeeds();
     engine.idle();
     assert_eq!(engine.calls()[0]["end"], "caller_hangup");
+}
+
+#[test]
+fn where_an_address_fails_after_its_early_media_the_caller_hears_the_next_one_ring() {
+    for is_answered in [false, true] {
+        let place = Place::new();
+        let next = format!("next_sip = [\"sip:agents@{}:5060\"]", place.ip(20));
+        let engine = if is_answered {
+            let flow = KEYS.replace("ping_seconds", &format!("{next}\nping_seconds"));
+            Engine::start_with(BIN, &place, CONFIG, &flow)
+        } else {
+            let flow = FORWARD.replace("next_sip       = []", &next);
+            Engine::start_with(BIN, &place, CONFIG, &flow)
+        };
+        let (caller, agent) = (Ear::at(place.carrier()), Ear::at(place.pbx()));
+        let first = Scenario::new("pbx-announces-then-rejects", place.pbx()).ear(&agent);
+        let first = first.key("status", "503 Full").pause_ms(1_500).listen_once(&place);
+        let second = Scenario::new("pbx-rings", place.ip(20)).listen_once(&place);
+        let (name, pause_ms) =
+            if is_answered { ("carrier-hangs-up", 4_500) } else { ("carrier-gives-up", 1_500) };
+        let carrier = Scenario::new(name, place.carrier()).ear(&caller).pause_ms(pause_ms);
+        let carrier = carrier.call(&place);
+        if is_answered {
+            caller.presses(caller.meets(), 0);
+        }
+        first.saw("SIP/2.0 183");
+        let to_first = media_of(&place, &first.messages());
+        agent.is_heard_by(to_first, PCMA, 0x5c, &caller);
+        second.saw("SIP/2.0 180");
+        caller.hears("ringback", |p| p.pt == PCMA && loudness(&p.payload) > 500);
+        // What still comes from the first address is nobody's.
+        assert_ne!(media_of(&place, &second.messages()), to_first);
+        carrier.succeeds();
+        first.succeeds();
+        second.succeeds();
+        engine.idle();
+    }
 }
 
 #[test]

@@ -3,10 +3,12 @@
 use std::thread;
 
 use carom_blackbox::{
-    CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, call, eventually, get,
+    CONFIG, Database, Ear, Engine, PCMA, Place, Scenario, Wire, call, eventually, get, respond,
     web::{self, SAFARI},
 };
 use serde_json::json;
+
+use super::callbacks::early_info;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
 
@@ -196,6 +198,28 @@ fn a_header_of_the_target_s_update_or_info_tells_of_a_person_and_moved_media_doe
         let line = engine.time_line();
         assert_eq!(line.contains("a person answered"), is_person, "{method}: {line}");
     }
+}
+
+#[test]
+fn a_person_whom_an_info_before_the_answer_tells_of_hears_no_offer_and_is_known() {
+    let place = Place::new();
+    place.beep();
+    let flow = FLOW.replace("\"reinvite\"", "\"header:X-Agent-Took\"");
+    let engine = Engine::start_with(BIN, &place, CONFIG, &flow);
+    let pbx = Wire::at(&place, place.pbx());
+    thread::scope(|scope| {
+        scope.spawn(|| ring(&place, "+447700900708", &["--hang-up-after", "7s"]));
+        let invite = pbx.receive_until("INVITE");
+        pbx.send(&respond(&invite, "180 Ringing"));
+        pbx.send(&early_info(place.pbx(), &invite, "X-Agent-Took: 7"));
+        let _ = pbx.receive_until("SIP/2.0 200");
+        pbx.send(&respond(&invite, "200 OK"));
+        let bye = pbx.receive_until("BYE");
+        pbx.send(&respond(&bye, "200 OK"));
+    });
+    engine.idle();
+    let line = engine.time_line();
+    assert!(line.contains("forwarded, human") && !line.contains("queue_offer"), "{line}");
 }
 
 #[test]

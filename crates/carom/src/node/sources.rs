@@ -94,9 +94,17 @@ impl Sources {
         self.0.told.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a person may take a call now whom this signal does not tell of.
+    /// Whether a person may take a call now whom this signal does not tell of: its source is not
+    /// heard, or there is none since a reload.
     pub fn misses(&self, by: &HumanSignal) -> bool {
-        self.deaf().values().any(|deaf| deaf == by)
+        let is_deaf = self.deaf().values().any(|deaf| deaf == by);
+        let is_of_source = matches!(by, HumanSignal::Ami | HumanSignal::Esl);
+        is_deaf || (is_of_source && !self.follows(by))
+    }
+
+    fn follows(&self, by: &HumanSignal) -> bool {
+        let asking = self.0.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.values().any(|(source, _)| signal(source).as_ref() == Some(by))
     }
 
     /// A source was told to us; `false`: there is none of that name that is told.

@@ -139,11 +139,42 @@ impl Switchboard {
     pub(super) fn act_on_hunt(&mut self, no: CallNo, acts: Vec<Act>) {
         for act in acts {
             match act {
-                Act::Resolve(uri) => self.resolve(no, &uri),
-                Act::Invite => self.invite(no),
+                Act::Resolve(uri) => {
+                    self.forget_early_media(no);
+                    self.resolve(no, &uri);
+                }
+                Act::Invite => {
+                    self.forget_early_media(no);
+                    self.invite(no);
+                }
                 Act::Cancel => self.cancel_attempt(no),
                 Act::Over(ending) => self.hunt_over(no, ending),
             }
+        }
+        self.reschedule(no);
+    }
+
+    /// An address that was heard before it failed is heard no more: until the next one is, the caller
+    /// hears it ring, by way of our 183 where the call is not answered.
+    fn forget_early_media(&mut self, no: CallNo) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let near = call.caller.media.session;
+        let Some(target) = call.target.as_mut() else { return };
+        if target.state != TargetState::EarlyMedia {
+            return;
+        }
+        target.state = TargetState::Calling;
+        let is_heard = !target.quiet;
+        // What the old peer still sends, or no longer sends, is nobody's.
+        let fresh = self.reserve(no, Side::Target, Some(near));
+        let target = self.calls.get_mut(&no).and_then(|call| call.target.as_mut());
+        if let (Some(target), Some(fresh)) = (target, fresh) {
+            let old = std::mem::replace(&mut target.media, fresh);
+            self.media_to(old.session, Command::Close);
+        }
+        if is_heard {
+            self.media_to(near, Command::Unbridge);
+            self.ringback(no);
         }
     }
 
@@ -288,6 +319,7 @@ impl Switchboard {
             return;
         };
         target.leg = Some(leg);
+        target.person = false; // whoever was told of took no call of this leg
         self.legs.insert(leg, (no, Side::Target));
     }
 

@@ -60,8 +60,14 @@ impl Switchboard {
     }
 
     pub(super) fn tell_if_human(&mut self, no: CallNo, headers: &Headers, moved: bool) {
-        if self.calls.get(&no).is_some_and(|call| call.hears_human(headers, moved)) {
-            self.tell(no, Input::Target(TargetOutcome::HumanAnswered));
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        if !call.hears_human(headers, moved) {
+            return;
+        }
+        match &mut call.target {
+            // Its 200 will say so (`hears_human`).
+            Some(target) if target.state != TargetState::Answered => target.person = true,
+            _ => self.tell(no, Input::Target(TargetOutcome::HumanAnswered)),
         }
     }
 
