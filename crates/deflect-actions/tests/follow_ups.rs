@@ -123,6 +123,9 @@ async fn ic_06_who_opts_out_meanwhile_gets_none(db: Db) {
     to.sort();
     assert_eq!(to, [mobile(2), mobile(3)].map(|it| it.to_string()));
     worker.abort();
+    // What waited for them in vain says nothing of their other texts.
+    assert_eq!(db.number("SELECT COUNT(*) FROM opt_out").await, Some(4));
+    assert!(!texts.store().is_opted_out("retail", &mobile(5), "").await.unwrap());
 }
 
 async fn ic_06_what_nobody_could_send_in_time_is_taken_back(db: Db) {

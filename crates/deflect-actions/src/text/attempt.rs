@@ -32,7 +32,7 @@ pub(super) enum Tried {
         /// The failure that may pass by then.
         why: Class,
     },
-    /// Definitely not sent, and trying again is pointless.
+    /// Definitely not sent, a provider said so, and trying again is pointless.
     Failed(Failure),
     Ambiguous,
     /// Somebody else has it now.
@@ -190,11 +190,20 @@ impl TextService {
                 }
                 TextOutcome::Queued
             }
-            Tried::Failed(failure) => self.fail(message, failure).await,
+            Tried::Failed(failure) => {
+                if failure.class == Class::OptedOut {
+                    let (store, to) = (&self.0.store, &message.to);
+                    if let Err(error) = store.opt_out(&message.business, to, "", "provider").await {
+                        tracing::warn!(%error, "opt-out not recorded");
+                    }
+                }
+                self.fail(message, failure).await
+            }
         }
     }
 
-    async fn fail(&self, message: &Outgoing, failure: Failure) -> TextOutcome {
+    /// It is not sent, whoever said so.
+    pub(super) async fn fail(&self, message: &Outgoing, failure: Failure) -> TextOutcome {
         let news = News {
             class: Some(failure.class).filter(|class| *class != Class::Expired),
             code: failure.code.as_deref(),
@@ -203,14 +212,7 @@ impl TextService {
         };
         self.insist(&message.message_id, &news).await;
         match failure.class {
-            Class::OptedOut => {
-                let done =
-                    self.0.store.opt_out(&message.business, &message.to, "", "provider").await;
-                if let Err(error) = done {
-                    tracing::warn!(%error, "opt-out not recorded");
-                }
-                TextOutcome::OptedOut
-            }
+            Class::OptedOut => TextOutcome::OptedOut,
             Class::Invalid | Class::NotTextable => {
                 TextOutcome::not_textable(failure.class.as_str())
             }

@@ -130,8 +130,7 @@ impl TextService {
                 store.cancel(id, Class::OptedOut.as_str()).await?;
                 return Ok(());
             }
-            let failure = Failure::of(Class::OptedOut);
-            self.conclude(&message, super::attempt::Tried::Failed(failure)).await;
+            self.fail(&message, Failure::of(Class::OptedOut)).await;
             return Ok(());
         }
         if message.purpose == RATING
