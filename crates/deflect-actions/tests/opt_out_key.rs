@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, time::Duration};
 use common::{Db, config, eventually, info, mobile, order};
 use deflect_actions::{
     Clock,
-    keys::{BusinessKeys, Keys, NumberKey, Seal},
-    store::{OptOutOrder, Store, StoreError},
+    keys::{BusinessKeys, Keys, NumberKey, Seal, StoreKeys},
+    store::{OptOutOrder, Resealed, Store, StoreError},
     text::{NotDone, TextOutcome, TextService},
 };
 use provider_emulator::{Does, Twilio};
@@ -21,10 +21,23 @@ on_both!(
     x_05_what_waits_is_not_sent_while_nobody_knows_who_wants_none,
     x_05_two_businesses_of_one_brand_have_keys_of_their_own,
     x_05_a_key_that_was_given_up_is_no_key_any_more,
+    x_05_a_new_key_of_the_store_seals_anew_who_opted_out_while_the_list_was_lost,
+    x_05_a_list_stays_lost_while_somebody_on_it_cannot_be_read,
 );
 
 /// A store whose businesses have these keys.
 async fn store(db: &Db, businesses: &[(&str, &str)], clock: &Clock) -> Store {
+    let store = Store::connect(&db.url, keys_of(businesses), info("n1", "b1"), clock.clone());
+    let store = store.unwrap();
+    store.prepare().await.unwrap();
+    store
+}
+
+fn keys(key: &str) -> Keys {
+    keys_of(&[("retail", key)])
+}
+
+fn keys_of(businesses: &[(&str, &str)]) -> Keys {
     let of = |(name, key): &(&str, &str)| {
         let keys = BusinessKeys {
             brand: "Example".to_owned(),
@@ -34,10 +47,7 @@ async fn store(db: &Db, businesses: &[(&str, &str)], clock: &Clock) -> Store {
         ((*name).to_owned(), keys)
     };
     let businesses: BTreeMap<_, _> = businesses.iter().map(of).collect();
-    let keys = Keys::new(Seal::from_secret(b"seal"), 90, businesses);
-    let store = Store::connect(&db.url, keys, info("n1", "b1"), clock.clone()).unwrap();
-    store.prepare().await.unwrap();
-    store
+    Keys::new(Seal::from_secret(b"seal"), 90, businesses)
 }
 
 async fn x_05_who_opts_out_while_the_key_is_another_is_found_with_the_right_one(db: Db) {
@@ -149,4 +159,50 @@ async fn x_05_a_key_that_was_given_up_is_no_key_any_more(db: Db) {
     worker.abort();
     let back = store(&db, &[("retail", "a")], &clock).await;
     assert!(back.is_opt_out_list_lost("retail"));
+}
+
+async fn x_05_a_new_key_of_the_store_seals_anew_who_opted_out_while_the_list_was_lost(db: Db) {
+    let clock = Clock::default();
+    store(&db, &[("retail", "a")], &clock).await;
+    let wrong = store(&db, &[("retail", "b")], &clock).await;
+    wrong.opt_out("retail", &mobile(2), "", "text").await.unwrap();
+    let both = StoreKeys::parse(b"seal").unwrap().with_new().unwrap();
+    wrong.keys().seal().take(&both);
+    let done = wrong.reseal().await.unwrap();
+    assert_eq!(done, Resealed { renewed: 1, current: 0, unreadable: 0 });
+    assert_eq!(wrong.reseal().await.unwrap().current, 1);
+    // The old key is gone when the right one of the list is back.
+    let right = Store::connect(&db.url, keys("a"), info("n1", "b1"), clock.clone()).unwrap();
+    right.keys().seal().take(&both.newest());
+    right.prepare().await.unwrap();
+    assert!(!right.is_opt_out_list_lost("retail"));
+    assert!(right.is_opted_out("retail", &mobile(2), "").await.unwrap());
+}
+
+async fn x_05_a_list_stays_lost_while_somebody_on_it_cannot_be_read(db: Db) {
+    let clock = Clock::default();
+    let first = store(&db, &[("retail", "a")], &clock).await;
+    first.opt_out("retail", &mobile(1), "", "call").await.unwrap();
+    let wrong = store(&db, &[("retail", "b")], &clock).await;
+    wrong.opt_out("retail", &mobile(2), "", "text").await.unwrap();
+    let other = async || {
+        let store = Store::connect(&db.url, keys("a"), info("n1", "b2"), clock.clone()).unwrap();
+        store.keys().seal().take(&StoreKeys::parse(b"another").unwrap());
+        store.prepare().await.unwrap();
+        store
+    };
+    let unread = other().await;
+    assert!(unread.is_opt_out_list_lost("retail"), "nobody knows who has said STOP");
+    // Whoever has the key finds it all.
+    let right = store(&db, &[("retail", "a")], &clock).await;
+    assert!(!right.is_opt_out_list_lost("retail"));
+    assert!(right.is_opted_out("retail", &mobile(2), "").await.unwrap());
+    // It is lost for good, and with it only who was sealed under it.
+    wrong.opt_out("retail", &mobile(3), "", "text").await.unwrap();
+    let unread = other().await;
+    unread.accept_opt_out_key("retail", "operator").await.unwrap();
+    assert!(!unread.is_opt_out_list_lost("retail"));
+    assert!(!other().await.is_opt_out_list_lost("retail"));
+    assert!(unread.is_opted_out("retail", &mobile(1), "").await.unwrap());
+    assert_eq!(db.number("SELECT COUNT(*) FROM opt_out WHERE lost_ms > 0").await, Some(1));
 }

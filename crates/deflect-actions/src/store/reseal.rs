@@ -43,6 +43,7 @@ impl Store {
                 after = last;
             }
         }
+        self.reseal_opt_outs(&mut done).await?;
         Ok(done)
     }
 

@@ -2,10 +2,10 @@
 //! all would be texted who want no texts.
 
 use message_text::E164;
-use sqlx::{AnyConnection, Connection as _, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 
 use super::{
-    super::{audit::audit, db::encoded},
+    super::{Resealed, audit::audit, db::encoded},
     OptOutOrder, Store, StoreError, enter,
 };
 
@@ -13,8 +13,20 @@ use super::{
 const LISTED: &str = "SELECT key_check FROM opt_out_key WHERE business = $1";
 /// Before a number that is not hashed yet, sealed, stands this, and the business.
 const SEALED: &str = "sealed:";
+/// Hashes are hexadecimal: after all of them stands what is sealed.
+const IS_SEALED: &str = "opt_key > 'g'";
 /// What PostgreSQL says of a table that is not there.
 const NO_TABLE: &str = "42P01";
+
+/// One who opted out while the key was another.
+struct Sealed {
+    opt_key: String,
+    /// `None`: under no `aead_key` of ours.
+    number: Option<E164>,
+    topic: String,
+    via: String,
+    since_ms: i64,
+}
 
 impl Store {
     /// Notes the keys of this node's lists that have none, and finds those whose key is another. A
@@ -31,15 +43,15 @@ impl Store {
         for business in self.keys().businesses() {
             let check = self.keys().opt_out_check(business);
             let is_another = is_another(&mut *self.conn().await?, business, &check).await?;
-            if !is_another {
-                // Another node may have sealed some just now; what fails is tried with the next look.
-                self.hash_what_is_sealed(business).await?;
+            // Another node may have sealed some just now; what fails is tried with the next look.
+            if !is_another && self.hash_what_is_sealed(business).await? {
                 self.lost_lists().remove(business);
             } else if self.lost_lists().insert(business.to_owned()) {
+                let key = if is_another { "`opt_out_key` or `brand`" } else { "`aead_key`" };
                 tracing::error!(
                     business,
-                    "its opt-out list was written with another `opt_out_key` or `brand`: nobody on \
-                     it would be found, and so nobody is texted. Restore it and start anew; if the \
+                    "its opt-out list, or some of it, was written with another {key}: nobody on it \
+                     would be found, and so nobody is texted. Restore it and start anew; if the \
                      key is lost, `carom opt-outs accept-key`, and import the list anew"
                 );
             }
@@ -53,20 +65,30 @@ impl Store {
         self.lost_lists().contains(business)
     }
 
-    /// Takes the present key for that of the list of a business: what was written with another is
+    /// Takes the present keys for those of the list of a business: what was written with others is
     /// never found again, and is shown so. `who` said so.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn accept_opt_out_key(&self, business: &str, who: &str) -> Result<(), StoreError> {
         let (check, brand) = (self.keys().opt_out_check(business), self.keys().brand(business));
+        let is_another = is_another(&mut *self.conn().await?, business, &check).await?;
+        let sealed = self.sealed(business).await?;
         self.transaction(async |conn| {
+            for unreadable in sealed.into_iter().filter(|row| row.number.is_none()) {
+                sqlx::query("UPDATE opt_out SET lost_ms = $2 WHERE opt_key = $1")
+                    .bind(unreadable.opt_key)
+                    .bind(self.now_ms())
+                    .execute(&mut *conn)
+                    .await?;
+            }
             let query = sqlx::query(
                 "UPDATE opt_out_key SET key_check = $2, since_ms = $3 WHERE business = $1",
             );
             let query = query.bind(business.to_owned()).bind(check.clone()).bind(self.now_ms());
             query.execute(&mut *conn).await?;
-            if self.keys().businesses().filter(|one| self.keys().brand(one) == brand).count() == 1 {
+            let of_brand = self.keys().businesses().filter(|one| self.keys().brand(one) == brand);
+            if is_another && of_brand.count() == 1 {
                 // What is sealed is hashed with the next look; another business of the brand may
                 // have a key of its own.
                 sqlx::query(
@@ -116,38 +138,89 @@ impl Store {
         Ok(format!("{SEALED}{business}:{sealed}"))
     }
 
-    /// Hashes who opted out while the key was another.
-    async fn hash_what_is_sealed(&self, business: &str) -> Result<(), StoreError> {
-        let prefix = format!("{SEALED}{business}:");
-        // Hashes are hexadecimal: after all of them stands what is sealed.
-        let rows = sqlx::query(
-            "SELECT opt_key, topic, via, since_ms FROM opt_out WHERE opt_key > 'g' \
-             AND revoked_ms IS NULL",
-        )
-        .fetch_all(&mut *self.conn().await?)
-        .await?;
-        for row in rows {
-            let key: String = row.try_get("opt_key")?;
-            let Some(sealed) = key.strip_prefix(&prefix) else { continue };
-            let opened = self.keys().seal().open(business, sealed).ok();
-            let Some(number) = opened.and_then(|it| it.parse::<E164>().ok()) else {
-                tracing::warn!(business, "an opt-out can't be read: `aead_key` is another, too");
+    /// Hashes who opted out while the key was another; whether all could be read.
+    async fn hash_what_is_sealed(&self, business: &str) -> Result<bool, StoreError> {
+        let mut all = true;
+        for row in self.sealed(business).await? {
+            let Some(number) = row.number else {
+                all = false;
                 continue;
             };
-            let (topic, via): (String, String) = (row.try_get("topic")?, row.try_get("via")?);
-            let since_ms = row.try_get("since_ms")?;
             let hashed = self.keys().opt_key(business, &number);
             let (brand, shown) = (self.keys().brand(business), number.masked());
             self.transaction(async |conn| {
-                enter(conn, (&hashed, brand, &topic), (&via, &shown), since_ms).await?;
+                enter(conn, (&hashed, brand, &row.topic), (&row.via, &shown), row.since_ms).await?;
                 let query = sqlx::query("DELETE FROM opt_out WHERE opt_key = $1");
-                query.bind(key.clone()).execute(&mut *conn).await?;
+                query.bind(row.opt_key.clone()).execute(&mut *conn).await?;
                 Ok(())
             })
             .await?;
         }
+        Ok(all)
+    }
+
+    /// Who opted out of a business and is not hashed yet.
+    async fn sealed(&self, business: &str) -> Result<Vec<Sealed>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT opt_key, topic, via, since_ms FROM opt_out WHERE {IS_SEALED} \
+             AND revoked_ms IS NULL AND lost_ms IS NULL"
+        )))
+        .fetch_all(&mut *self.conn().await?)
+        .await?;
+        let mut sealed = Vec::new();
+        for row in rows {
+            let opt_key: String = row.try_get("opt_key")?;
+            let Some((_, text)) = parted(&opt_key).filter(|(whose, _)| *whose == business) else {
+                continue;
+            };
+            let opened = self.keys().seal().open(business, text).ok();
+            sealed.push(Sealed {
+                number: opened.and_then(|it| it.parse().ok()),
+                topic: row.try_get("topic")?,
+                via: row.try_get("via")?,
+                since_ms: row.try_get("since_ms")?,
+                opt_key,
+            });
+        }
+        Ok(sealed)
+    }
+
+    /// Writes those that are sealed under an older key anew under the newest.
+    pub(in crate::store) async fn reseal_opt_outs(
+        &self,
+        done: &mut Resealed,
+    ) -> Result<(), StoreError> {
+        let sql = format!("SELECT DISTINCT opt_key FROM opt_out WHERE {IS_SEALED}");
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *self.conn().await?).await?;
+        for row in rows {
+            let old: String = row.try_get("opt_key")?;
+            let Some((business, text)) = parted(&old) else { continue };
+            let new = match self.keys().seal().renew(business, text) {
+                Ok(Some(new)) => format!("{SEALED}{business}:{new}"),
+                Ok(None) => {
+                    done.current += 1;
+                    continue;
+                }
+                Err(_) => {
+                    done.unreadable += 1;
+                    continue;
+                }
+            };
+            done.renewed += self
+                .execute(async |conn| {
+                    let query = sqlx::query("UPDATE opt_out SET opt_key = $2 WHERE opt_key = $1");
+                    let query = query.bind(old.clone()).bind(new.clone());
+                    Ok(query.execute(&mut *conn).await?.rows_affected())
+                })
+                .await?;
+        }
         Ok(())
     }
+}
+
+/// The business and the sealed number of an entry that is not hashed.
+fn parted(opt_key: &str) -> Option<(&str, &str)> {
+    opt_key.strip_prefix(SEALED)?.rsplit_once(':')
 }
 
 /// Those of the businesses, by name and check value, whose key is not that which the list in the
