@@ -11,11 +11,11 @@ use std::{
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use common::{Db, call};
+use common::{Db, call, info, keys};
 use deflect_actions::{
     Clock,
     hooks::{Hook, Hooks},
-    store::{CallEnded, Event, Row, Writer},
+    store::{CallEnded, Event, Row, Store, Writer},
 };
 use hmac::{Hmac, KeyInit, Mac};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -27,6 +27,7 @@ const DAY_MS: i64 = 86_400_000;
 
 on_both! {
     a_call_that_ended_is_told_once_it_is_stored,
+    ic_14_a_call_whose_node_died_is_told_by_the_next_start_or_another_node,
     what_is_refused_is_told_again_with_the_same_id,
     only_what_is_wanted_is_told,
     an_event_outlives_the_node_that_saw_it,
@@ -127,6 +128,26 @@ async fn a_call_that_ended_is_told_once_it_is_stored(db: Db) {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!("what was taken is kept");
+}
+
+async fn ic_14_a_call_whose_node_died_is_told_by_the_next_start_or_another_node(db: Db) {
+    let clock = Clock::default();
+    let (own, others) = (call(clock.now_ms(), None), call(clock.now_ms(), None));
+    for (node, call) in [("n1", &own), ("n2", &others)] {
+        let writer = Writer::start(db.store_with(node, "b1", clock.clone()).await);
+        writer.try_write(Row::CallStarted(call.clone())).unwrap();
+        assert!(writer.flush(Duration::from_secs(5)).await);
+    }
+    let (url, inbox) = webhook(0).await;
+    let next = Store::connect(&db.url, keys(), info("n1", "b2"), clock.clone()).unwrap();
+    Hooks::new(next.clone(), vec![hook(&url, &["call.ended"])]).start();
+    next.prepare().await.unwrap();
+    let told = &until_posts(&inbox, 1).await[0].1;
+    assert_eq!((&told["call_id"], &told["end_reason"]), (&json!(own.call_id), &json!("error")));
+    clock.advance(600_000);
+    assert_eq!(next.close_unfinished().await.unwrap(), 1);
+    let told = &until_posts(&inbox, 2).await[1].1;
+    assert_eq!((&told["call_id"], &told["handled"]), (&json!(others.call_id), &json!("no_human")));
 }
 
 async fn what_is_refused_is_told_again_with_the_same_id(db: Db) {

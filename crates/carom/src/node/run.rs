@@ -250,13 +250,15 @@ pub(crate) async fn services(snapshot: &Snapshot) -> anyhow::Result<Services> {
         step_days: config.privacy.step_days,
         voicemail_days: config.privacy.voicemail_days,
     });
+    // Before the store is prepared, for it tells of calls that an earlier start left open.
+    let hooks = Hooks::new(store.clone(), config.hooks());
     let mailbox =
         Mailbox::new(config.store.voicemail.clone(), config.privacy.voicemail_days, store.clone());
     tokio::spawn(mailbox.clone().keep_clean());
     let writer = Writer::start(store.clone());
     let texts = TextService::new(store.clone(), Arc::clone(&snapshot.texts));
     texts.start();
-    Hooks::new(store.clone(), config.hooks()).start();
+    hooks.start();
     let marks = Arc::new(RwLock::new(None));
     // A first call must not be taken past its flow only because nobody has looked yet.
     let first = refresh_marks(&store, &marks);

@@ -1,6 +1,6 @@
 //! Nodes: who is alive, and closing what the dead left open.
 
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Row as _};
 
 use super::{Store, StoreError};
 
@@ -91,7 +91,7 @@ impl Store {
         now: i64,
     ) -> Result<u64, StoreError> {
         let (node, lease) = (self.node(), self.lease_ms());
-        let done = sqlx::query(
+        let closed = sqlx::query(
             "UPDATE call SET end_reason = 'error', \
              handled = CASE WHEN human_answered_ms IS NOT NULL THEN 'human' \
                WHEN forward_started_ms IS NOT NULL THEN 'unknown' ELSE 'no_human' END, \
@@ -101,15 +101,18 @@ impl Store {
              WHERE ended_ms IS NULL AND ((node_id = $3 AND node_boot <> $4) OR EXISTS ( \
                SELECT 1 FROM node n WHERE n.node_id = call.node_id \
                AND n.node_boot = call.node_boot AND n.lease_until_ms < $5 \
-               AND NOT (n.node_id = $3 AND n.node_boot = $4)))",
+               AND NOT (n.node_id = $3 AND n.node_boot = $4))) RETURNING call_id",
         )
         .bind(lease)
         .bind(now)
         .bind(node.node_id.clone())
         .bind(node.node_boot.clone())
         .bind(now)
-        .execute(conn)
+        .fetch_all(&mut *conn)
         .await?;
-        Ok(done.rows_affected())
+        let closed = closed.iter().map(|row| row.try_get("call_id"));
+        let closed = closed.collect::<Result<Vec<String>, _>>()?;
+        self.tell_ended(conn, &closed).await?;
+        Ok(closed.len() as u64)
     }
 }
