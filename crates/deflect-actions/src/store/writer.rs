@@ -107,8 +107,9 @@ impl Writer {
     /// # Errors
     /// When the queue is full.
     pub fn try_write(&self, row: Row) -> Result<(), QueueFull> {
-        // When room runs out, all else makes room for that a call was and how it ended: what
-        // belongs to a call that is not there is refused by the database.
+        // When room runs out, all else makes room for that a call was and how it ended, for what was
+        // agreed to and for what others are told: what belongs to a call that is not there is
+        // refused by the database.
         let matters = matches!(
             row,
             Row::CallStarted(_)
@@ -117,6 +118,8 @@ impl Writer {
                 | Row::FollowUp(_)
                 | Row::LimitHit(_)
                 | Row::OfferAnswered(_)
+                | Row::Consent(_)
+                | Row::Event(_)
         );
         if !matters && self.rows.capacity() < SPARED {
             return self.lose();
