@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
+use carom::cli::USAGE;
 use clap::Parser as _;
 
-/// Exit status of wrong arguments (sysexits.h); the small ones tell how a command came out.
-const USAGE: u8 = 64;
 /// As a shell tells of a program that SIGPIPE ended.
 const BROKEN_PIPE: i32 = 141;
 

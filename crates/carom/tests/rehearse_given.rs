@@ -265,6 +265,52 @@ fn every_key_of_a_flow_test_is_in_the_docs_and_no_other() {
 }
 
 #[test]
+fn numbers_that_are_typed_are_read_in_the_country_that_was_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let flow = r#"
+version = 1
+[flow]
+name    = "Lines"
+numbers = ["+442079460018", "+33142685300"]
+start   = "phone"
+human   = "desk"
+[target.desk]
+sip            = "sip:desk@pbx.example.net"
+answered_means = "human"
+[step.phone]
+do       = "collect"
+save     = "mobile"
+check    = "mobile"
+play     = "sample-offer.wav"
+min      = 10
+max      = 11
+then     = "desk"
+wrong    = "hangup"
+tries    = 1
+no_input = "desk"
+"#;
+    let tests = r#"
+[[test]]
+name   = "a French number at the French line"
+called = "+33142685300"
+do     = ["0612345678#"]
+[test.expect]
+path    = ["phone next"]
+targets = ["desk"]
+[[test]]
+name   = "a British number at the British line"
+called = "+442079460018"
+do     = ["07400110001#"]
+[test.expect]
+path    = ["phone next"]
+targets = ["desk"]
+"#;
+    let told = tested(folder.path(), flow, tests, &[]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(text.contains("2 tests, 0 failed"), "{text}{}", String::from_utf8_lossy(&told.stderr));
+}
+
+#[test]
 fn the_tests_of_a_flow_that_has_none_are_missed_by_their_file() {
     let folder = tempfile::tempdir().unwrap();
     let told = |args: &[&str]| {

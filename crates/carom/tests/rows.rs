@@ -29,12 +29,19 @@ fn a_call_is_written_with_the_date_and_time_of_its_line() {
     let numbers = format!("{trunk}\nnumbers = {{ \"+442079460018\" = {{ country = \"IN\" }} }}");
     let config = CONFIG.replace(trunk, &numbers);
     let config = config.replace("regions  = [\"GB\"]", "regions  = [\"GB\", \"IN\"]");
-    let engine = Engine::start_with(BIN, &place, &config, FLOW);
+    // Another line's hours stand before those of the flow.
+    let week = "mon-fri = \"00:00-24:00\"\nsat = \"00:00-24:00\"\nsun = \"00:00-24:00\"\n";
+    let config = format!(
+        "{config}\n[hours.first]\nzone = \"America/Los_Angeles\"\n{week}\
+         [hours.ours]\nzone = \"America/Chicago\"\n{week}"
+    );
+    let flow = format!("{FLOW}\n[rule.closed]\noutside_hours = \"ours\"\n");
+    let engine = Engine::start_with(BIN, &place, &config, &flow);
     let lines = [
         ("100", "Europe/London"),
         ("+81312345678", "Asia/Tokyo"),
         ("+442079460018", "Asia/Kolkata"),
-        ("+12125550123", "America/New_York"),
+        ("+12125550123", "America/Chicago"),
     ];
     for (line, _) in lines {
         let uri = format!("sip:{line}@{}", place.engine());

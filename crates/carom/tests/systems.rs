@@ -148,7 +148,11 @@ impl Guarded {
             let token = format!("token-{}", state.granted.len() + 1);
             state.granted.push(token.clone());
             state.good = Some(token.clone());
-            let life = state.expires_in;
+            // Some servers write it as a text.
+            let mut life = state.expires_in.to_string();
+            if state.granted.len() % 2 == 0 {
+                life = format!("\"{life}\"");
+            }
             (
                 200,
                 format!(

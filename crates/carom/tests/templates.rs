@@ -69,6 +69,52 @@ fn lp_06_a_template_takes_every_call_unless_told_and_overwrites_nothing() {
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }
 
+#[test]
+fn lp_06_the_tests_of_templates_pass_on_a_german_line_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = shipped(folder.path());
+    fs::remove_file(folder.path().join("config/flows/main.toml")).unwrap();
+    fs::remove_file(folder.path().join("config/flows/main.flowtest.toml")).unwrap();
+    let text = fs::read_to_string(&config).unwrap();
+    let text = text.replace("country      = \"GB\"", "country      = \"DE\"");
+    let text = text.replace("regions  = [\"GB\"]", "regions  = [\"DE\"]");
+    fs::write(&config, text.replace("countries  ", "# countries")).unwrap();
+    for (n, name) in TEMPLATES.iter().map(|template| template.name).enumerate() {
+        let (good, told) =
+            carom(&config, &["new", "flow", name, "--number", &format!("+49301234560{n}")]);
+        assert!(good, "{told}");
+    }
+    let (good, told) = carom(&config, &["test"]);
+    assert!(good && told.contains(", 0 failed"), "{told}");
+}
+
+#[test]
+fn of_several_businesses_a_template_is_made_for_the_one_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = shipped(folder.path());
+    let text = fs::read_to_string(&config).unwrap();
+    let other = "\n[business.other]\nname = \"Other\"\nbrand = \"Otherwise\"\n";
+    fs::write(&config, format!("{text}{other}")).unwrap();
+    let file = folder.path().join("orders.toml");
+    let made = |more: &[&str]| {
+        carom(
+            &config,
+            &[&["new", "flow", "orders", "--file", file.to_str().unwrap()], more].concat(),
+        )
+    };
+    let (good, told) = made(&[]);
+    assert!(!good && told.contains("`--business`") && told.contains("other"), "{told}");
+    let (good, told) = made(&["--business", "nobody"]);
+    assert!(!good && told.contains("there is no `[business.nobody]`"), "{told}");
+    assert!(!file.exists());
+    let (good, told) = made(&["--business", "other"]);
+    assert!(good, "{told}");
+    let flow = fs::read_to_string(&file).unwrap();
+    assert!(flow.contains("\"Otherwise: "), "{flow}");
+    let (good, told) = carom(&config, &["check", file.to_str().unwrap()]);
+    assert!(good, "{told}");
+}
+
 /// A copy of the shipped configuration.
 fn shipped(folder: &Path) -> std::path::PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");

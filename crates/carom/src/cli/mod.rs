@@ -42,7 +42,7 @@ pub use graph::GraphArgs;
 pub use node::print_time_line;
 pub use prompts::PromptsArgs;
 pub use replay::ReplayArgs;
-pub use root::{Cli, ConfigArg, arguments};
+pub use root::{Cli, ConfigArg, USAGE, arguments};
 pub use run::RunArgs;
 pub use simulate::SimulateArgs;
 pub use test::TestArgs;

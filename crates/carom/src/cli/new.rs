@@ -47,6 +47,9 @@ struct FlowArgs {
     /// The target where a person is; left out, that of [fallback].
     #[arg(long, value_name = "TARGET")]
     human: Option<String>,
+    /// The business whose line it is; left out, the only one.
+    #[arg(long, value_name = "BUSINESS")]
+    business: Option<String>,
     /// Where links and lookups lead.
     #[arg(long, value_name = "URL", default_value = "https://www.example.com")]
     site: String,
@@ -79,15 +82,26 @@ impl FlowArgs {
         if !config.targets.iter().any(|target| target.name.value == human) {
             bail!("there is no `[target.{human}]` in the configuration");
         }
-        let brand = config.businesses.first().map(|business| business.brand.clone());
-        let brand =
-            brand.filter(|brand| plain(brand)).context("the brand can't stand in a text")?;
+        let business = match (self.business.as_deref(), config.businesses.as_slice()) {
+            (Some(key), all) => all
+                .iter()
+                .find(|business| business.key == key)
+                .with_context(|| format!("there is no `[business.{key}]` in the configuration"))?,
+            (None, [only]) => only,
+            (None, all) => {
+                let keys: Vec<_> = all.iter().map(|business| business.key.as_str()).collect();
+                bail!("whose line is it? write `--business` and one of {}", keys.join(", "))
+            }
+        };
+        let brand = Some(business.brand.clone()).filter(|brand| plain(brand));
+        let brand = brand.context("the brand can't stand in a text")?;
         let is_default = self.number.is_empty();
         let is_served = self.file.is_none();
         let choices = Choices {
             name: self.name.unwrap_or_else(|| title(template)),
             numbers: self.number,
             human,
+            business: (config.businesses.len() > 1).then(|| business.key.clone()),
             brand,
             site: self.site.trim_end_matches('/').to_owned(),
         };

@@ -27,6 +27,9 @@ use super::{
     voicemail::VoicemailArgs,
 };
 
+/// Exit status of wrong arguments (sysexits.h); the small ones tell how a command came out.
+pub const USAGE: u8 = 64;
+
 /// A self-hosted call-deflection engine.
 #[derive(Debug, Parser)]
 #[command(name = "carom", version, about, max_term_width = 100, after_help = AFTER)]

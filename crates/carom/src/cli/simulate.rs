@@ -18,7 +18,7 @@ use ivr_runtime::{
 
 use message_text::{E164, NumberProblem};
 
-use super::ConfigArg;
+use super::{ConfigArg, root::USAGE};
 use crate::{
     config::{self, Snapshot},
     node::clock::wall_ms,
@@ -44,21 +44,15 @@ pub struct SimulateArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// The caller's number; `anonymous`: withheld.
-    #[arg(long, default_value = "+447700900123", value_parser = caller)]
-    from: Caller,
+    #[arg(long, default_value = "+447700900123")]
+    from: String,
     /// What a lookup or an action answers, `STEP.FIELD=VALUE`; those of other steps fail.
     #[arg(long, value_name = "ANSWER", value_parser = answer)]
     answer: Vec<(String, String, String)>,
 }
 
-/// Whose call is played; `None`: a number that is withheld.
-#[derive(Debug, Clone)]
-struct Caller(Option<E164>);
-
 /// Every part that can fail.
 const ALL: &str = "all";
-/// Numbers without a country are read in this one.
-const COUNTRY: &str = "GB";
 
 impl SimulateArgs {
     /// Plays; with `--random` the exit status is 1 where a caller was lost.
@@ -163,23 +157,31 @@ fn choose(flows: &[Arc<Flow>]) -> anyhow::Result<&Arc<Flow>> {
     }
 }
 
-/// The number as a trunk of the built-in configuration's country would send it.
-fn caller(text: &str) -> Result<Caller, String> {
-    match E164::parse(text, COUNTRY) {
-        Ok(number) => Ok(Caller(Some(number))),
-        Err(NumberProblem::Withheld) => Ok(Caller(None)),
-        Err(why) => Err(format!("{why}; write it as +447700900123, or `anonymous`")),
+/// The number as a trunk of the line's country would send it; `None`: it is withheld.
+fn caller(text: &str, country: &str) -> Result<Option<E164>, String> {
+    match E164::parse(text, country) {
+        Ok(number) => Ok(Some(number)),
+        Err(NumberProblem::Withheld) => Ok(None),
+        Err(why) => Err(format!("`{text}`: {why}; write it as +447700900123, or `anonymous`")),
     }
 }
 
 fn play(
     snapshot: &Snapshot,
     flow: &Arc<Flow>,
-    from: &Caller,
+    from: &str,
     world: Obedient,
 ) -> anyhow::Result<ExitCode> {
-    let from = from.0.as_ref();
     let called = flow.numbers.first().or(flow.extensions.first()).cloned().unwrap_or_default();
+    let country = snapshot.config.country_of(&called);
+    let from = match caller(from, &country) {
+        Ok(from) => from,
+        Err(why) => {
+            eprintln!("carom: --from {why}");
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    let from = from.as_ref();
     let facts = Facts {
         call_id: "simulated".into(),
         called,
@@ -189,7 +191,7 @@ fn play(
         call_is: from.is_none().then(|| "withheld".to_owned()).into_iter().collect(),
         flags: Some(Vec::new()),
         history: Some(History::default()),
-        country: COUNTRY.into(),
+        country,
         start_ms: wall_ms(),
         ..Facts::default()
     };

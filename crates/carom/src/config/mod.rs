@@ -45,6 +45,7 @@ use std::{
 
 use deflect_actions::{hooks::Hook, text::Sender};
 use ivr_runtime::{diagnose::Asked, flow::tables::TargetDraft, hours::Hours};
+use message_text::E164;
 
 pub use business::Business;
 pub use control::Control;
@@ -136,6 +137,19 @@ impl Config {
     /// A provider by name.
     pub fn provider(&self, name: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// The country in which numbers of a call to `called` are read where no trunk brings it: the one that
+    /// a trunk names for it, else its own, else the first trunk's.
+    pub fn country_of(&self, called: &str) -> String {
+        let first = self.trunks.first().map_or("GB", |trunk| trunk.country.as_str());
+        let told = self.trunks.iter().find_map(|trunk| trunk.number_countries.get(called));
+        // Some numbers are of no country.
+        let own = || {
+            let region = E164::parse(called, first).ok()?.region().to_owned();
+            (region.len() == 2).then_some(region)
+        };
+        told.cloned().or_else(own).unwrap_or_else(|| first.to_owned())
     }
 
     /// The business of a flow: the named one, or the only one.

@@ -18,6 +18,7 @@ pub fn started(
     keys: (String, String),
 ) -> CallStarted {
     let now = wall_ms();
+    let hours: Vec<_> = snapshot.config.hours.iter().collect();
     CallStarted {
         origin,
         call_id: Uuid::now_v7().to_string(),
@@ -28,7 +29,7 @@ pub fn started(
         flow_rev: None,
         sip_call_id_a: None,
         started_ms: now,
-        local: local_time(now, &snapshot.config.hours, "", person.region()),
+        local: local_time(now, &hours, "", person.region()),
         caller_key: Some(keys.0),
         caller_key_prev: Some(keys.1),
         caller_region: Some(person.region().to_owned()),

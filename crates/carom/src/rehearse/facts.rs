@@ -19,6 +19,8 @@ use crate::{
 };
 
 const HOUR_MS: i64 = 3_600_000;
+/// Who calls where the test does not say it.
+const SOMEBODY: &str = "+447700900456";
 /// Of a caller whom the flow takes like any other.
 const SEED: u64 = 0x5eed;
 
@@ -28,16 +30,17 @@ const SEED: u64 = 0x5eed;
 /// What of the test can't be, with its place in `file`.
 pub fn facts(snapshot: &Snapshot, test: &Test, flow: &Flow, file: &Path) -> Result<Facts, String> {
     let told = |key: &str, name: &str, why: String| test.places.told(file, key, name, &why);
-    let country = snapshot.config.trunks.first().map_or("GB", |trunk| &trunk.country).to_owned();
-    let caller = match test.caller.as_str() {
-        "anonymous" => None,
-        number => {
-            let number = E164::parse(number, &country);
-            Some(number.map_err(|why| told("caller", "", format!("`{}`: {why}", test.caller)))?)
-        }
-    };
     let called = test.called.clone().or_else(|| flow.numbers.first().cloned());
     let called = called.or_else(|| flow.extensions.first().cloned()).unwrap_or_default();
+    let country = snapshot.config.country_of(&called);
+    let caller = match test.caller.as_deref() {
+        Some("anonymous") => None,
+        number => {
+            let number = number.unwrap_or(SOMEBODY);
+            let parsed = E164::parse(number, &country);
+            Some(parsed.map_err(|why| told("caller", "", format!("`{number}`: {why}")))?)
+        }
+    };
     let start_ms = match &test.at {
         None => wall_ms(),
         Some(at) => moment(at).ok_or_else(|| {
@@ -56,9 +59,9 @@ pub fn facts(snapshot: &Snapshot, test: &Test, flow: &Flow, file: &Path) -> Resu
     };
     let business = snapshot.config.business(flow.business.as_deref());
     let business = business.map_or("", |business| business.key.as_str());
-    let textable = caller
-        .as_ref()
-        .is_some_and(|caller| snapshot.texts.against(caller, business, &called, &[]).is_none());
+    let textable = caller.as_ref().is_some_and(|caller| {
+        test.caller.is_none() || snapshot.texts.against(caller, business, &called, &[]).is_none()
+    });
     let sources = sources(snapshot, test);
     let first = snapshot.source_of(flow).and_then(|source| sources.get(&source.name));
     let mut fields = known_fields(Some("rehearsed"), first, flow.round_wait, start_ms);

@@ -22,9 +22,8 @@ pub struct Test {
     pub flow: Option<String>,
     /// Called number; left out, the flow's first.
     pub called: Option<String>,
-    /// Caller, or `anonymous`.
-    #[serde(default = "somebody")]
-    pub caller: String,
+    /// Caller, or `anonymous`; left out, somebody whom a text reaches.
+    pub caller: Option<String>,
     /// When the call arrives: `2026-11-25T10:00[Europe/London]`.
     pub at: Option<String>,
     /// `priority`, `psap-callback`, `relay-or-text-phone`.
@@ -303,10 +302,6 @@ pub enum TargetIs {
 struct File {
     #[serde(default)]
     test: Vec<Test>,
-}
-
-fn somebody() -> String {
-    "+447700900456".to_owned()
 }
 
 /// Reads a file of tests.

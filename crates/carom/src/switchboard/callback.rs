@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     Switchboard,
     live::{CallNo, Live},
-    local_time::day_and_time,
+    local_time::{day_and_time, hours_of},
     tasks::{Done, Marks},
 };
 use crate::{config::Snapshot, node::clock::wall_ms};
@@ -222,7 +222,10 @@ impl Calendar {
             match time {
                 Some(time) => (day, time),
                 // Of a target that is always open, as the line's clock has it.
-                None => day_and_time(now, due, &self.flow.hours, &self.called, &self.country),
+                None => {
+                    let hours = hours_of(&self.flow);
+                    day_and_time(now, due, &hours, &self.called, &self.country)
+                }
             }
         });
         Ok(CallbackOutcome::Free(FreeSlot { from_ms: slot.from_ms, until_ms: slot.until_ms, next }))

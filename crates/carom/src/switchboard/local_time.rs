@@ -1,14 +1,35 @@
 //! The date and time of a call as its line has them, for the reports.
 //!
 //! The line's zone is that of the called number's country. Where a country has several it is one
-//! that the flow's hours name, else the one that most of its people live by.
+//! that hours name, those first by which the flow's targets and rules are open, else the one that most
+//! of its people live by.
 
 use deflect_actions::store::LocalTime;
-use ivr_runtime::hours::{Hours, Schedule, zones_of};
+use ivr_runtime::{
+    flow::model::{Fact, Flow},
+    hours::{Hours, Schedule, zones_of},
+};
 use jiff::{Timestamp, tz::TimeZone};
 
-/// The moment `at_ms` on the line `called`, a number of `country`; `hours` are its flow's.
-pub fn local_time(at_ms: i64, hours: &[Hours], called: &str, country: &str) -> LocalTime {
+/// Hours of a flow, those first that it uses: by which its person is there, its other targets, its rules.
+pub fn hours_of(flow: &Flow) -> Vec<&Hours> {
+    let target = |id: usize| flow.targets.get(id).and_then(|target| target.hours);
+    let human = target(usize::from(flow.human.0)).into_iter();
+    let targets = flow.targets.iter().filter_map(|target| target.hours);
+    let rules = flow.rules.iter().filter_map(|rule| match rule.fact {
+        Fact::OutsideHours(hours) => Some(hours),
+        _ => None,
+    });
+    let used = human.chain(targets).chain(rules).map(|id| usize::from(id.0));
+    let mut all: Vec<usize> = used.chain(0..flow.hours.len()).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    all.retain(|id| seen.insert(*id));
+    all.into_iter().filter_map(|id| flow.hours.get(id)).collect()
+}
+
+/// The moment `at_ms` on the line `called`, a number of `country`; `hours` are its flow's, in the order
+/// in which they count.
+pub fn local_time(at_ms: i64, hours: &[&Hours], called: &str, country: &str) -> LocalTime {
     let zone = TimeZone::get(zone_of(hours, called, country)).unwrap_or(TimeZone::UTC);
     let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone);
     LocalTime {
@@ -23,7 +44,7 @@ pub fn local_time(at_ms: i64, hours: &[Hours], called: &str, country: &str) -> L
 pub fn day_and_time(
     now_ms: i64,
     at_ms: i64,
-    hours: &[Hours],
+    hours: &[&Hours],
     called: &str,
     country: &str,
 ) -> (Option<String>, String) {
@@ -37,7 +58,7 @@ pub fn day_and_time(
     (day, format!("{:02}:{:02}", at.hour(), at.minute()))
 }
 
-fn zone_of<'a>(hours: &'a [Hours], called: &str, country: &str) -> &'a str {
+fn zone_of<'a>(hours: &[&'a Hours], called: &str, country: &str) -> &'a str {
     let of_number = hours.iter().find_map(|hours| match &hours.schedule {
         Schedule::ByCalledNumber(weeks) => weeks.get(called),
         Schedule::Week(_) => None,
@@ -84,6 +105,7 @@ mod tests {
                 .into_iter()
                 .map(|schedule| Hours { name: "office".into(), schedule })
                 .collect();
+            let hours: Vec<_> = hours.iter().collect();
             assert_eq!(zone_of(&hours, called, country), zone, "{called} {hours:?}");
         }
     }

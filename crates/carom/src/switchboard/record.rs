@@ -16,7 +16,10 @@ use sip_stack::message::Request;
 use uuid::Uuid;
 
 use super::{
-    arrive::masked, local_time::local_time, numbers::Parties, tasks::Services,
+    arrive::masked,
+    local_time::{hours_of, local_time},
+    numbers::Parties,
+    tasks::Services,
     timeline::CallSummary,
 };
 use crate::{
@@ -157,7 +160,7 @@ impl Ledger {
             sip_final: None,
             sip_call_id_a: String::new(),
             sip_call_id_b: None,
-            local: local_time(started_ms, &flow.hours, begun.called, begun.country),
+            local: local_time(started_ms, &hours_of(flow), begun.called, begun.country),
             steps: HashMap::new(),
             offers: HashMap::new(),
             inputs: 0,

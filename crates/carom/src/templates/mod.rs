@@ -20,6 +20,8 @@ pub struct Choices {
     pub numbers: Vec<String>,
     /// The target where a person is.
     pub human: String,
+    /// Key of the business, where there are several.
+    pub business: Option<String>,
     /// Stands in every text.
     pub brand: String,
     /// Where links and lookups lead, without a slash at the end.
@@ -71,6 +73,9 @@ fn filled(text: &str, choices: &Choices) -> String {
             format!("numbers         = [{}]", numbers.join(", "))
         }
     };
+    let business = choices.business.iter();
+    let business = business.map(|key| format!("\nbusiness        = {}", quoted(key)));
+    let numbers = numbers + &business.collect::<String>();
     text.replace("\"{{name}}\"", &quoted(&choices.name))
         .replace("{{numbers}}", &numbers)
         .replace("{{human}}", &choices.human)

@@ -16,7 +16,7 @@ use reqwest::{
     Response, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderValue},
 };
-use serde_json::Value;
+use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -30,6 +30,8 @@ use crate::http;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of a value; no field is longer.
 const LONGEST: usize = 256;
+/// Whole numbers below are held exactly where a system writes them with decimals or an exponent, 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 /// With less time left nothing is tried again.
 const SHORTEST: Duration = Duration::from_millis(100);
 /// Of a byte in JSON, `\u001f`.
@@ -222,7 +224,7 @@ async fn answer_body(
 fn read(json: &Value, save: &[(String, String)]) -> BTreeMap<String, String> {
     let text = |value: &Value| match value {
         Value::String(text) if (1..=LONGEST).contains(&text.len()) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        Value::Number(number) => written(number),
         Value::Bool(truth) => Some(truth.to_string()),
         _ => None,
     };
@@ -230,6 +232,17 @@ fn read(json: &Value, save: &[(String, String)]) -> BTreeMap<String, String> {
         .iter()
         .filter_map(|(field, pointer)| Some((field.clone(), text(json.pointer(pointer)?)?)));
     found.collect()
+}
+
+/// A number as the system wrote it: a whole one has no decimals, and one that is not held exactly is
+/// none.
+fn written(number: &Number) -> Option<String> {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        None => Some(number.to_string()),
+        Some(float) if float.abs() >= EXACT => None,
+        Some(float) if float.fract() == 0.0 => Some(format!("{:.0}", float + 0.0)),
+        Some(_) => Some(number.to_string()),
+    }
 }
 
 /// Nobody there, too slow or broken; what says 4xx is at work.
@@ -254,4 +267,25 @@ fn key_of(ask: &Ask) -> [u8; 32] {
 
 fn count(result: &'static str) {
     metrics::counter!("carom_lookups_total", "result" => result).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn numbers_are_read_as_they_are_meant_and_none_that_is_another() {
+        for (json, read) in [
+            ("7", Some("7")),
+            ("-3", Some("-3")),
+            ("5.0", Some("5")),
+            ("-0.0", Some("0")),
+            ("12.50", Some("12.5")),
+            ("1e3", Some("1000")),
+            ("18446744073709551615", Some("18446744073709551615")),
+            ("12345678901234567890123", None),
+        ] {
+            let json = serde_json::from_str(&format!("{{\"n\":{json}}}")).unwrap();
+            let found = super::read(&json, &[("n".to_owned(), "/n".to_owned())]);
+            assert_eq!(found.get("n").map(String::as_str), read, "{json}");
+        }
+    }
 }

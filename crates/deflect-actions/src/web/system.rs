@@ -13,6 +13,7 @@ use std::{
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Certificate, Client, Identity, RequestBuilder, Url};
 use serde::Deserialize;
+use serde_json::Value;
 use sha2::Sha256;
 use tokio::{sync::Mutex, time::Instant};
 
@@ -91,7 +92,9 @@ struct Token {
 #[derive(Deserialize)]
 struct Granted {
     access_token: String,
-    expires_in: Option<f64>,
+    /// A number; some servers write it as a text.
+    #[serde(default)]
+    expires_in: Value,
 }
 
 impl System {
@@ -143,7 +146,9 @@ impl System {
             return Ok(Some(token.value.clone()));
         }
         let granted = self.grant(oauth, until).await?;
-        let life = granted.expires_in.filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+        let seconds = granted.expires_in.as_f64();
+        let seconds = seconds.or_else(|| granted.expires_in.as_str()?.parse().ok());
+        let life = seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
         let life = life.map_or(USUAL, |seconds| Duration::from_secs_f64(seconds.min(1e6)));
         let good_until = now + life - BEFORE_END.min(life / 10);
         *kept = Some(Token { value: granted.access_token.clone(), until: good_until });

@@ -42,6 +42,17 @@ pub(crate) fn heard(prompts: &[PromptItem], facts: &Facts) -> Vec<Heard> {
     all
 }
 
+/// Fields that a list would say, but whose values have no words; in a group that is left out none is.
+pub(crate) fn unsaid<'a>(prompts: &'a [PromptItem], facts: &Facts) -> Vec<&'a str> {
+    let items = in_language(prompts, &facts.language).into_iter();
+    let unsaid = items.filter_map(|item| match item {
+        PromptItem::Say { value: Spoken::Field(field), .. } => Some((item, field)),
+        PromptItem::Clip(clip) => Some((item, &clip.field)),
+        _ => None,
+    });
+    unsaid.filter(|(item, _)| one(item, facts).is_none()).map(|(_, field)| field.as_str()).collect()
+}
+
 /// Items one by one, but a number with the noun after it.
 fn phrases<'a, 'i>(items: &'a [&'i PromptItem]) -> Vec<&'a [&'i PromptItem]> {
     items.chunk_by(|item, next| counts(item, next)).collect()

@@ -22,6 +22,7 @@ use spanish::Spanish;
 use value::Value;
 
 pub use needed::needed;
+pub(crate) use value::YEARS;
 
 /// The fragment that is silence, between the groups of a phone number.
 pub const PAUSE: &str = "f-pause";

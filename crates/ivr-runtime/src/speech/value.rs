@@ -13,7 +13,8 @@ const MAX_DIGITS: usize = 40;
 /// Durations are less than a day.
 const MINUTES: std::ops::RangeInclusive<u32> = 0..=1_439;
 const ORDINALS: std::ops::RangeInclusive<u32> = 1..=99;
-const YEARS: std::ops::RangeInclusive<i16> = 1_900..=2_199;
+/// Years that a date can be said of.
+pub(crate) const YEARS: std::ops::RangeInclusive<i16> = 1_900..=2_199;
 
 /// A value that can be spoken.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -191,9 +191,9 @@ fn headers(agent: &Agent, facts: &Facts) -> BTreeMap<String, Hidden> {
 
 fn learn(agent: &Agent, values: &BTreeMap<String, String>, facts: &mut Facts) {
     for save in &agent.save {
-        if let Some(value) = values.get(&save.field).and_then(|value| save.is.read(value)) {
-            facts.learn(&save.field, &value, false);
-        }
+        // Of an earlier conversation nothing is left.
+        let told = values.get(&save.field).and_then(|value| save.is.read(value));
+        facts.learn(&save.field, told.as_deref().unwrap_or_default(), false);
     }
 }
 

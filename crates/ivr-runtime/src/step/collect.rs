@@ -20,6 +20,7 @@ use crate::{
         whole,
     },
     key::Key,
+    speech::YEARS,
 };
 
 /// From the end of what is read back to "no answer".
@@ -305,6 +306,7 @@ fn checked(check: &Check, digits: &str, facts: &Facts) -> Option<String> {
             let american = facts.language == "en-US";
             let (day, month) = if american { (second, first) } else { (first, second) };
             let year = digits.get(4..8)?.parse().ok()?;
+            YEARS.contains(&year).then_some(())?;
             Some(Date::new(year, month, day).ok()?.to_string())
         }
         Check::Pattern(pattern) => whole(pattern).ok()?.is_match(digits).then(|| digits.to_owned()),
@@ -345,6 +347,7 @@ mod tests {
             (&Check::Luhn, "0", &british, None),
             (&Check::Date, "29022024", &british, Some("2024-02-29")),
             (&Check::Date, "29022023", &british, None),
+            (&Check::Date, "01010198", &british, None),
             (&Check::Date, "02292024", &american, Some("2024-02-29")),
             (&Check::Date, "13132024", &british, None),
             (&pattern, "1237", &british, Some("1237")),

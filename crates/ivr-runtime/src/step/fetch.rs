@@ -206,13 +206,23 @@ fn looked_up(lookup: &Lookup, context: &mut Context<'_>, outcome: FetchOutcome) 
         FetchOutcome::Values(values) => {
             learn(&lookup.save, &values, context.facts);
             if let Some(level) = lookup.auth_level
-                && values.get(VERIFIED).is_some_and(|verified| verified == "true")
+                && is_verified(lookup, &values)
             {
                 context.facts.proved = context.facts.proved.max(level);
             }
             Leave::next(lookup.then)
         }
         FetchOutcome::Failed { why } => Leave::failed(lookup.if_fails, why),
+    }
+}
+
+/// As the field's type reads it, where it has one.
+fn is_verified(lookup: &Lookup, values: &BTreeMap<String, String>) -> bool {
+    let is = lookup.save.iter().find(|save| save.field == VERIFIED).and_then(|save| save.is);
+    let Some(told) = values.get(VERIFIED) else { return false };
+    match is {
+        Some(is) => is.read(told).as_deref() == Some("true"),
+        None => told == "true",
     }
 }
 
@@ -227,10 +237,10 @@ fn wanted(lookup: &Lookup) -> Vec<Save> {
 
 fn learn(save: &[Save], values: &BTreeMap<String, String>, facts: &mut Facts) {
     for Save { field, is, .. } in save {
-        let Some(value) = values.get(field) else { continue };
-        // What is not of its type is unknown, whatever it was before.
-        let read = is.map(|is| is.read(value).unwrap_or_default());
-        facts.learn(field, read.as_ref().unwrap_or(value), false);
+        // What the answer lacks, and what is not of its type, is unknown, whatever it was before.
+        let told = values.get(field).map_or("", String::as_str);
+        let read = is.map(|is| is.read(told).unwrap_or_default());
+        facts.learn(field, read.as_deref().unwrap_or(told), false);
     }
 }
 

@@ -171,8 +171,8 @@ pub(crate) fn silent(id: StepId, step: &Step, context: &mut Context<'_>) -> Sile
                 Silent::Stays(Running::Checking(check::Checking::until(until)))
             }
         },
-        Does::Answer { needs, if_missing, .. } => {
-            answer::missing(needs, *if_missing, context).into()
+        Does::Answer { menu, needs, if_missing } => {
+            answer::missing(menu, needs, *if_missing, context).into()
         }
         Does::Text(text) => text::refuse(text, context).into(),
         Does::Lookup(lookup) => match fetch::begin_lookup(id, &step.name, lookup, context) {

@@ -152,19 +152,12 @@ pub(crate) async fn eligibility(
 
 fn question(site: &Site, client: String, asked: Eligible) -> Result<Question, Problem> {
     let snapshot = site.snapshot.load();
-    let trunks = &snapshot.config.trunks;
-    let first = trunks.first().map_or("", |trunk| trunk.country.as_str());
-    let called = E164::parse(&asked.called, first).ok();
     // A number without a country is one of the country that was called.
-    let country = called.as_ref().map_or(first, |called| {
-        let told = trunks.iter().find_map(|trunk| trunk.number_countries.get(called.as_str()));
-        // Some numbers are of no country.
-        let own = Some(called.region()).filter(|region| region.len() == 2);
-        told.map(String::as_str).or(own).unwrap_or(first)
-    });
-    let number = E164::parse(&asked.number, country)
+    let country = snapshot.config.country_of(&asked.called);
+    let number = E164::parse(&asked.number, &country)
         .map_err(|why| Problem::bad("invalid_number", format!("`number`: {why}")))?;
-    let called = called.map_or(asked.called.clone(), |called| called.to_string());
+    let called = E164::parse(&asked.called, &country);
+    let called = called.map_or_else(|_| asked.called.clone(), |called| called.to_string());
     let fields = [("customer_type", asked.customer_type), ("path", asked.path)];
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     let fields: Vec<_> = fields.collect();

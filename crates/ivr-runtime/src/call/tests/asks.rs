@@ -289,6 +289,11 @@ then = "second"
 do   = "action"
 url  = "https://crm.example.net/y"
 save = { due = { pointer = "/due", type = "date" } }
+then = "third"
+[step.third]
+do   = "lookup"
+url  = "https://crm.example.net/z"
+save = ["note"]
 then = "end"
 [step.end]
 do   = "say"
@@ -302,6 +307,7 @@ then = "agents"
     let fetched = BTreeMap::from([
         ("first".to_owned(), said("2026-02-28")),
         ("second".to_owned(), said("31 February")),
+        ("third".to_owned(), FetchOutcome::Values(BTreeMap::new())),
     ]);
     let mut phone = phone(flow, Obedient { fetched, ..Obedient::default() });
     phone.wait_ms(400);
@@ -312,6 +318,9 @@ then = "agents"
     assert_eq!(known(&phone, "note").as_deref(), Some("a\nb"), "no type: whatever it is");
     phone.wait_ms(400);
     assert_eq!(known(&phone, "due"), None, "what the second says is no day");
+    phone.wait_ms(400);
+    assert_eq!(known(&phone, "note"), None, "the third says nothing of it");
+    assert_eq!(known(&phone, "open").as_deref(), Some("true"), "it was not asked");
 }
 
 const REFUND: &str = r#"

@@ -268,6 +268,26 @@ fn ic_03_account_data_goes_with_a_link_only_at_the_level_that_was_proved() {
 }
 
 #[test]
+fn ic_03_what_proves_the_caller_is_read_by_its_type() {
+    let saved = "save       = [\"customer_id\", \"order_ref\"]";
+    let typed = "save       = { customer_id = \"/customer_id\", order_ref = \"/order_ref\", \
+                 verified = { pointer = \"/ok\", type = \"flag\" } }";
+    let flow = FLOW.replace(saved, typed);
+    assert_ne!(flow, FLOW);
+    for (ok, level) in [("yes", Level::L2), ("1", Level::L2), ("no", Level::L0), ("2", Level::L0)] {
+        let values = [("customer_id", "c7"), ("order_ref", "o 9"), ("verified", ok)];
+        let values = values.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let world = Obedient {
+            fetched: BTreeMap::from([("who".to_owned(), FetchOutcome::Values(values))]),
+            ..chat_is(LinkIs::NotAvailable)
+        };
+        let mut phone = phone(&flow, facts(), world);
+        phone.wait(1).press('2').wait(5).press('1').wait(10);
+        assert_eq!(phone.texts()[0].links[0].level, level, "{ok}");
+    }
+}
+
+#[test]
 fn nothing_of_an_account_goes_to_a_number_that_was_typed_whatever_was_proved() {
     let values = [("customer_id", "c7"), ("order_ref", "o 9"), ("verified", "true")];
     let values = values.map(|(k, v)| (k.to_owned(), v.to_owned())).into();

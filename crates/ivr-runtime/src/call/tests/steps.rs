@@ -1,5 +1,8 @@
 use super::*;
-use crate::flow::model::{Bound, Does, Fact, InLast, PromptItem};
+use crate::{
+    flow::model::{Bound, Does, Fact, InLast, Menu, PromptItem, Spoken},
+    speech,
+};
 
 #[test]
 fn kh_09_the_first_call_within_48_hours_is_told_from_a_later_one() {
@@ -130,6 +133,32 @@ fn an_answer_without_its_fields_is_not_given() {
     known.fields.insert("order_state".into(), "sent".into());
     let phone = Phone::call_with(answering(&["order_state"]), known, Obedient::default());
     assert_eq!(phone.heard(), ["status"]);
+}
+
+#[test]
+fn an_answer_whose_value_has_no_words_is_not_given() {
+    let draft = || {
+        Draft::new(&["status", "menu"], &["agents", "pbx"]).step("status", |draft| Does::Answer {
+            menu: Menu {
+                play: vec![PromptItem::Say {
+                    way: speech::Way::Money,
+                    value: Spoken::Field("balance".into()),
+                }],
+                ..draft.menu("status", &[], "hangup")
+            },
+            needs: vec!["balance".into()],
+            if_missing: None,
+        })
+    };
+    let with = |balance: &str| {
+        let mut known = facts();
+        known.fields.insert("balance".into(), balance.into());
+        Phone::call_with(draft(), known, Obedient::default())
+    };
+    let phone = with("12.50");
+    assert_eq!((phone.notes(), phone.forwards()), (vec!["no_words:balance"], vec!["agents"]));
+    let phone = with("12.50 GBP");
+    assert!(phone.has(&Output::Answer) && phone.forwards().is_empty());
 }
 
 #[test]

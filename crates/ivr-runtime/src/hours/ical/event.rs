@@ -38,9 +38,9 @@ struct Repeat {
 enum Length {
     /// Whole days, at least one.
     Days(i32),
-    /// By `DTEND`: the same for each instance (§3.8.5.3).
+    /// By a `DTEND` in another zone: the same for each instance (§3.8.5.3).
     Exact(SignedDuration),
-    /// By `DURATION`, whose days may have 23 or 25 hours.
+    /// By `DURATION`, or by a `DTEND` in the same zone, whose days may have 23 or 25 hours.
     Nominal(Span),
 }
 
@@ -171,9 +171,12 @@ fn length(
                 let days = (end.date - start.date).get_days() + i32::from(within);
                 (days >= 0).then_some(Length::Days(days.max(1)))
             }
-            (Some(start), Some(end)) => {
-                (end >= start).then(|| Length::Exact(end.duration_since(start)))
-            }
+            // In one zone it ends at the same time of day each time, as calendars show it, though a day
+            // between has 23 hours or 25.
+            (Some(from), Some(to)) => (to >= from).then(|| {
+                let exact = || Length::Exact(to.duration_since(from));
+                start.until(&end).map_or_else(exact, Length::Nominal)
+            }),
             (Some(_), None) => None,
         };
         return length.ok_or((line.number, Fault::End));

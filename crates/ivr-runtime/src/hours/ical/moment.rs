@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{
-    Timestamp,
+    Span, Timestamp,
     civil::{Date, DateTime, Time},
     tz::TimeZone,
 };
@@ -72,6 +72,13 @@ impl Moment {
         let (time, zone) = self.time.as_ref()?;
         let local = self.date.to_datetime(*time);
         zone.to_ambiguous_timestamp(local).compatible().ok()
+    }
+
+    /// How long after it `end` is by the clock of their zone; `None`: they have not the same one.
+    pub fn until(&self, end: &Self) -> Option<Span> {
+        let ((time, zone), (end_time, end_zone)) = (self.time.as_ref()?, end.time.as_ref()?);
+        let span = self.date.to_datetime(*time).until(end.date.to_datetime(*end_time)).ok()?;
+        (zone == end_zone && !span.is_negative()).then_some(span)
     }
 
     /// Whether both mean the same instance of an event: a day means all of its times.

@@ -46,6 +46,13 @@ fn kh_07_a_time_closes_the_days_it_lies_on_in_the_zone_of_the_hours() {
             "Europe/London",
             "2026-03-29 2026-03-30",
         ),
+        // From midnight to midnight it is a day, and one of 23 hours where it recurs on such.
+        (
+            "DTSTART;TZID=Europe/Berlin:20260322T000000\n\
+             DTEND;TZID=Europe/Berlin:20260323T000000\nRRULE:FREQ=WEEKLY;COUNT=2",
+            "Europe/Berlin",
+            "2026-03-22 2026-03-29",
+        ),
         (
             "DTSTART;TZID=/example.org/2026/Europe/Paris:20261225T003000",
             "Europe/London",
