@@ -20,7 +20,7 @@ pub(super) async fn ask_what_was_left(store: Store, served: Arc<ArcSwap<Snapshot
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        match store.questions_left().await {
+        match left(&store).await {
             Ok(calls) => {
                 let flows = &served.load_full().flows;
                 for call_id in calls {
@@ -30,6 +30,11 @@ pub(super) async fn ask_what_was_left(store: Store, served: Arc<ArcSwap<Snapshot
             Err(error) => tracing::warn!(%error, "questions how it went: the store fails"),
         }
     }
+}
+
+async fn left(store: &Store) -> Result<Vec<String>, StoreError> {
+    store.prepare().await?;
+    store.questions_left().await
 }
 
 /// Gives the question of a call its moment, as far as that is known by now. A question that the
