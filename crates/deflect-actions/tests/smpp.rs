@@ -10,7 +10,7 @@ use deflect_actions::{
     hooks::Hook,
     provider::{
         Provider,
-        smpp::{Settings, Short, Smpp},
+        smpp::{Alphabet, Settings, Short, Smpp},
     },
     text::{Reply, TextConfig, TextOrder, TextOutcome, TextService},
 };
@@ -347,4 +347,22 @@ async fn a_reload_keeps_the_session_and_a_change_begins_another() {
     eventually("the old one says goodbye", async || centre.unbound() == 1).await;
     drop(texts);
     eventually("and the last one", async || centre.unbound() == 2).await;
+}
+
+#[tokio::test]
+async fn a_text_in_latin_1_counts_as_it_is_sent() {
+    let (db, centre) = (Db::sqlite(), Centre::start());
+    let mut config = config(Settings { alphabet: Alphabet::Latin1, ..centre.settings() });
+    config.senders[0].price_micros = Some(10_000);
+    let texts = common::service(&db, config).await;
+    // One SMS in GSM-7, two in octets.
+    let mut order = order(texts.store(), &mobile(1));
+    order.text = format!("Example: {}", "a".repeat(141));
+    let too_long = TextOrder { max_segments: 1, ..order.clone() };
+    let failed = TextOutcome::Failed { class: "too_long".to_owned() };
+    assert_eq!(texts.send(too_long).await, failed);
+    assert_eq!(texts.send(order).await, accepted());
+    assert_eq!(centre.taken().len(), 2);
+    let counted = "SELECT encoding || ' ' || segments || ' ' || price_micros FROM message";
+    assert_eq!(db.texts(counted).await, [Some("latin1 2 20000".to_owned())]);
 }

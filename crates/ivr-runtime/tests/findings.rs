@@ -18,6 +18,7 @@ use ivr_runtime::{
         way::{Socket, Way},
     },
 };
+use message_text::Alphabet;
 
 const BAD_CALENDAR: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20261225\r\n\
                             RRULE:FREQ=YEARLY;BYEASTER=1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
@@ -155,6 +156,20 @@ fn e11_a_field_that_its_lookup_calls_public_is_no_account_data() {
     assert!(findings.contains(&(Severity::Error, message.into(), help.into())), "{findings:?}");
 }
 
+/// A message centre that takes Latin-1 gets 140 characters in an SMS.
+#[test]
+fn e09_a_message_is_counted_by_what_its_senders_write_it_in() {
+    let long = format!("\"Example: {{link}} {}\"\nmax_segments = 1", "a".repeat(110));
+    let text = bad_flows()["W09_two_sms"].clone();
+    let text = text.replace("\"Example: order {order_number}: {link}\"", &long);
+    let told = |alphabet| {
+        let senders = vec![Sender { alphabet, ..sender("uk") }];
+        let checked = load(&text, "flow.toml", &Shared { senders, ..shared() }, &Prompts);
+        checked.findings.iter().any(|finding| finding.code == Code::E09)
+    };
+    assert_eq!((told(Alphabet::Gsm7), told(Alphabet::Latin1)), (false, true));
+}
+
 fn bad_flows() -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -191,6 +206,7 @@ fn sender(name: &str) -> Sender {
         regions: vec!["GB".into()],
         channel: "sms".into(),
         media: false,
+        alphabet: Default::default(),
         business: None,
     }
 }

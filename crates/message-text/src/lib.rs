@@ -9,7 +9,7 @@ mod segments;
 mod template;
 
 pub use number::{E164, LineType, NumberProblem, is_region};
-pub use segments::{Encoding, MAX_SEGMENTS, Segments, segments};
+pub use segments::{Alphabet, Encoding, MAX_SEGMENTS, Segments, segments, segments_in};
 pub use template::{Template, TemplateProblem};
 
 #[cfg(doctest)]

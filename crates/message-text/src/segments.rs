@@ -11,8 +11,23 @@ use crate::gsm7;
 pub enum Encoding {
     /// Septets of the default alphabet.
     Gsm7,
+    /// Octets of ISO 8859-1: what some message centres take in place of the default alphabet.
+    Latin1,
     /// 16-bit units.
     Ucs2,
+}
+
+/// What a text is written in where all its characters are in it; others make it UCS-2.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alphabet {
+    /// The GSM default alphabet.
+    #[default]
+    Gsm7,
+    /// ISO 8859-1, one octet a character.
+    Latin1,
 }
 
 impl Encoding {
@@ -21,6 +36,7 @@ impl Encoding {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Gsm7 => "gsm7",
+            Self::Latin1 => "latin1",
             Self::Ucs2 => "ucs2",
         }
     }
@@ -33,9 +49,9 @@ pub struct Segments {
     pub encoding: Encoding,
     /// Messages on the bill; an empty text is one.
     pub count: usize,
-    /// Septets or 16-bit units.
+    /// Septets, octets or 16-bit units.
     pub units: usize,
-    /// The first character that GSM-7 lacks, which made it UCS-2.
+    /// The first character that the alphabet lacks, which made it UCS-2.
     pub offending: Option<char>,
 }
 
@@ -47,18 +63,38 @@ pub const MAX_SEGMENTS: u8 = 2;
 /// two parts: so Twilio counts.
 #[must_use]
 pub fn segments(text: &str) -> Segments {
-    let offending = text.chars().find(|&c| gsm7::septets(c).is_none());
-    let (encoding, alone, part) = match offending {
-        None => (Encoding::Gsm7, 160, 153),
-        Some(_) => (Encoding::Ucs2, 70, 67),
+    segments_in(text, Alphabet::Gsm7)
+}
+
+/// As [`segments`], of a text that is written in `alphabet` where it can be; of Latin-1, 140 octets
+/// alone and 134 a part.
+#[must_use]
+pub fn segments_in(text: &str, alphabet: Alphabet) -> Segments {
+    let offending = text.chars().find(|&c| alphabet.width(c).is_none());
+    let (encoding, alone, part) = match (offending, alphabet) {
+        (None, Alphabet::Gsm7) => (Encoding::Gsm7, 160, 153),
+        (None, Alphabet::Latin1) => (Encoding::Latin1, 140, 134),
+        (Some(_), _) => (Encoding::Ucs2, 70, 67),
     };
     let widths: Vec<usize> = match encoding {
-        Encoding::Gsm7 => text.chars().map(|c| gsm7::septets(c).unwrap_or(1)).collect(),
+        Encoding::Gsm7 | Encoding::Latin1 => {
+            text.chars().map(|c| alphabet.width(c).unwrap_or(1)).collect()
+        }
         Encoding::Ucs2 => text.graphemes(true).map(|it| it.encode_utf16().count()).collect(),
     };
     let units = widths.iter().sum();
     let count = if units <= alone { 1 } else { parts(widths.into_iter(), part) };
     Segments { encoding, count, units, offending }
+}
+
+impl Alphabet {
+    /// Septets or octets of a character; `None`: it is not in the alphabet.
+    fn width(self, c: char) -> Option<usize> {
+        match self {
+            Self::Gsm7 => gsm7::septets(c),
+            Self::Latin1 => u8::try_from(c).ok().map(|_| 1),
+        }
+    }
 }
 
 fn parts(widths: impl Iterator<Item = usize>, room: usize) -> usize {
@@ -97,6 +133,22 @@ mod tests {
             (String::new(), Encoding::Gsm7, 1),
         ] {
             let counted = segments(&text);
+            assert_eq!((counted.encoding, counted.count), (encoding, count), "{text:.20}");
+        }
+    }
+
+    #[test]
+    fn a_text_in_latin_1_is_counted_by_octets() {
+        for (text, encoding, count) in [
+            ("ç".repeat(140), Encoding::Latin1, 1),
+            ("a".repeat(141), Encoding::Latin1, 2),
+            ("a".repeat(268), Encoding::Latin1, 2),
+            ("a".repeat(269), Encoding::Latin1, 3),
+            // In GSM-7, and not there.
+            ("€".repeat(70), Encoding::Ucs2, 1),
+            ("€".repeat(71), Encoding::Ucs2, 2),
+        ] {
+            let counted = segments_in(&text, Alphabet::Latin1);
             assert_eq!((counted.encoding, counted.count), (encoding, count), "{text:.20}");
         }
     }

@@ -109,7 +109,9 @@ impl<'a> Own<'a> {
             sources.extend(read.map(|read| Source { flow: Some(flow.clone()), ..read }));
         }
         shared.broken.extend(broken);
-        shared.senders.splice(0..0, senders.iter().map(shared::of_texts));
+        shared
+            .senders
+            .splice(0..0, senders.iter().map(|it| shared::of_texts(it, &config.providers)));
         shared.sources.splice(0..0, sources.iter().map(|source| source.name.clone()));
         shared.signals.extend(sources.iter().filter_map(|source| source.kind.signal()));
         self.senders.extend(senders);

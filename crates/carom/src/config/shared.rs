@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use deflect_actions::text::Sender;
 use ivr_runtime::flow::{self, Shared};
+use message_text::Alphabet;
 
 use super::{CallerId, Config, ProviderKind};
 
 /// What the flows are told of `carom.toml`.
 pub(super) fn shared(config: &Config) -> Shared {
-    let senders = config.senders.iter().map(of_texts);
+    let senders = config.senders.iter().map(|sender| of_texts(sender, &config.providers));
     let businesses = config.businesses.iter().map(|business| flow::Business {
         key: business.key.clone(),
         brand: business.brand.clone(),
@@ -36,8 +37,14 @@ pub(super) fn shared(config: &Config) -> Shared {
 }
 
 /// A sender as texts name it.
-pub(super) fn of_texts(sender: &Sender) -> flow::Sender {
+pub(super) fn of_texts(sender: &Sender, providers: &[super::Provider]) -> flow::Sender {
+    let provider = providers.iter().find(|provider| provider.name == sender.provider);
+    let alphabet = match provider.map(|provider| &provider.kind) {
+        Some(ProviderKind::Smpp(settings)) => settings.alphabet,
+        _ => Alphabet::default(),
+    };
     flow::Sender {
+        alphabet,
         name: sender.name.clone(),
         from: sender.from.clone(),
         regions: sender.regions.clone(),

@@ -22,7 +22,7 @@ pub mod whatsapp;
 
 use std::time::Duration;
 
-use message_text::E164;
+use message_text::{E164, Segments, segments};
 
 pub use answer::{Accepted, Cost, Failure, Found, Receipt, SendError};
 pub use check::{Checked, Reached, reach_webhook};
@@ -227,10 +227,18 @@ impl Provider {
         }
     }
 
+    /// How many SMS a text is as it is sent.
+    pub(crate) fn segments(&self, text: &str) -> Segments {
+        match self {
+            Self::Smpp(smpp) => smpp.segments(text),
+            _ => segments(text),
+        }
+    }
+
     /// How many of a sender's messages a second a text is.
     pub(crate) fn weight(&self, text: &str) -> u32 {
         match self {
-            Self::Smpp(_) => u32::try_from(Smpp::parts(text)).unwrap_or(1),
+            Self::Smpp(smpp) => u32::try_from(smpp.segments(text).count).unwrap_or(1),
             _ => 1,
         }
     }

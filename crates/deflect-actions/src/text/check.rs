@@ -1,6 +1,6 @@
 //! May this text be sent at all? Asked before anything is committed.
 
-use message_text::{E164, LineType, NumberProblem, Segments, segments};
+use message_text::{E164, LineType, NumberProblem, Segments};
 
 use super::{
     TextConfig, TextOrder, TextOutcome, TextService,
@@ -38,8 +38,8 @@ impl TextService {
         now_ms: i64,
     ) -> Result<Cleared, TextOutcome> {
         let to = number(order, config)?;
-        let parts = segments(&order.text);
-        if parts.count > usize::from(order.max_segments) {
+        let (parts, most) = config.segments(order, &to);
+        if most > usize::from(order.max_segments) {
             return Err(TextOutcome::failed("too_long"));
         }
         let store = &self.0.store;

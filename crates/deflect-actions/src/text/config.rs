@@ -5,7 +5,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{OwnWords, RiskCheck};
+use message_text::{E164, Segments, segments};
+
+use super::{OwnWords, RiskCheck, TextOrder};
 use crate::{
     hooks::Hook,
     provider::{Channel, Provider, Template},
@@ -156,17 +158,19 @@ impl TextConfig {
         }
     }
 
-    /// What a text of so many parts will cost by the sender that is tried first, in millionths.
-    pub(super) fn price(
-        &self,
-        business: &str,
-        region: &str,
-        via: &[String],
-        segments: usize,
-    ) -> i64 {
-        let senders = self.senders_for(business, region, via);
-        let first = senders.first().and_then(|(s, _)| s.price_micros);
-        first.unwrap_or(0).saturating_mul(i64::try_from(segments).unwrap_or(1))
+    /// How many SMS a text to `to` is by the sender that is tried first, and how many at most by any.
+    pub(super) fn segments(&self, order: &TextOrder, to: &E164) -> (Segments, usize) {
+        let senders = self.senders_for(&order.call.business, to.region(), &order.via);
+        let mut each = senders.iter().map(|(_, provider)| provider.segments(&order.text));
+        let first = each.next().unwrap_or_else(|| segments(&order.text));
+        (first, each.map(|other| other.count).fold(first.count, usize::max))
+    }
+
+    /// What an order of so many parts will cost by the sender that is tried first, in millionths.
+    pub(super) fn price(&self, order: &TextOrder, to: &E164, parts: i64) -> i64 {
+        let senders = self.senders_for(&order.call.business, to.region(), &order.via);
+        let first = senders.first().and_then(|(sender, _)| sender.price_of(parts));
+        first.unwrap_or(0)
     }
 
     /// What a stored text cost: as its provider says, else by its sender's price.

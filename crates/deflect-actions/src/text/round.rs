@@ -299,7 +299,8 @@ impl TextService {
         let provider = sender.provider.as_str();
         let told = (accepted.price_micros, accepted.currency.as_deref());
         let told = config.price_told(provider, told);
-        let segments = accepted.segments.or_else(|| parts(&message.letter.text));
+        let counted = config.providers.get(provider).map(|by| by.segments(&message.letter.text));
+        let segments = accepted.segments.or_else(|| i64::try_from(counted?.count).ok());
         let price_micros = told.or_else(|| sender.price_of(segments.unwrap_or(1)));
         let this = News { try_no: Some(message.try_no), ..News::of(State::Accepted) };
         let news = News {
@@ -392,11 +393,6 @@ impl Round {
             _ => Tried::Failed(worst),
         }
     }
-}
-
-/// Parts of a text on the bill.
-fn parts(text: &str) -> Option<i64> {
-    i64::try_from(message_text::segments(text).count).ok()
 }
 
 /// Why an attempt has no answer.

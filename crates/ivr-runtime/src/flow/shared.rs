@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use message_text::Alphabet;
 use serde::{Deserialize, Serialize};
 
 use super::{model::HumanSignal, tables::TargetDraft, way::Socket};
@@ -60,6 +61,9 @@ pub struct Sender {
     pub channel: String,
     /// Its channel carries pictures.
     pub media: bool,
+    /// What its texts are written in where they can be, which says how many SMS they are.
+    #[serde(default)]
+    pub alphabet: Alphabet,
     /// `X` of the `[business.X]` whose it is; `None`: any may use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub business: Option<String>,

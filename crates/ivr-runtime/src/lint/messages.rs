@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use message_text::{Encoding, Segments, gsm7::transliterate, segments};
+use message_text::{Encoding, Segments, gsm7::transliterate, segments, segments_in};
 
 use super::{Lint, bounds, graph};
 use crate::{
@@ -112,8 +112,8 @@ fn content(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
 /// Requirements §4.1: one SMS, else the file says how many.
 fn length(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
     let max = message.max_segments;
-    let shortest = segments(&written(lint, message, text, Length::Least));
-    let longest = segments(&written(lint, message, text, Length::Most));
+    let count = |length| counted(lint, message, &written(lint, message, text, length));
+    let (shortest, longest) = (count(Length::Least), count(Length::Most));
     let is_decided = lint.value(message.kind, message.name, "max_segments").is_some();
     let (code, verb, counted) = match (shortest.count, longest.count) {
         (least, _) if least > max => (Code::E09, "is", shortest),
@@ -135,6 +135,13 @@ fn length(lint: &Lint<'_>, message: &Message<'_>, text: &str, place: Span) {
         let why = format!("{why}, and each costs as much as a text");
         lint.note(code, place, why, format!("{help}; or say `max_segments = {}`", longest.count));
     }
+}
+
+/// The SMS of a text by the sender that makes the most of it.
+fn counted(lint: &Lint<'_>, message: &Message<'_>, text: &str) -> Segments {
+    let named = lint.flow.senders.iter().filter(|sender| message.via.contains(&sender.name));
+    let each = named.map(|sender| segments_in(text, sender.alphabet));
+    each.max_by_key(|counted| counted.count).unwrap_or_else(|| segments(text))
 }
 
 /// How long what is not known yet is taken to be.
@@ -209,7 +216,9 @@ fn shorter(counted: &Segments) -> String {
         (Encoding::Ucs2, Some(c)) => {
             let plain = transliterate(&c.to_string());
             let instead = match segments(&plain).encoding {
-                Encoding::Gsm7 if !plain.is_empty() => format!("write `{plain}` for it"),
+                Encoding::Gsm7 if !plain.is_empty() && !plain.contains(c) => {
+                    format!("write `{plain}` for it")
+                }
                 _ => "write it without".to_owned(),
             };
             format!("`{c}` makes each SMS 67 characters instead of 153: {instead}, or shorten it")

@@ -218,6 +218,7 @@ pub(crate) fn sender(name: &str, channel: &str, media: bool) -> Sender {
         regions: vec!["GB".into()],
         channel: channel.into(),
         media,
+        alphabet: Default::default(),
         business: None,
     }
 }

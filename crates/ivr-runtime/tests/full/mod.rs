@@ -34,6 +34,7 @@ pub fn shared() -> Shared {
         regions: words(of, "regions"),
         channel: word(of, "channel"),
         media: word(of, "channel") == "whatsapp",
+        alphabet: Default::default(),
         business: None,
     });
     let businesses = entries(&config, "business")

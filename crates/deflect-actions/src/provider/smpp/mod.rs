@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use message_text::{Segments, segments_in};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, timeout_at},
@@ -105,9 +106,9 @@ impl Smpp {
         Some(heard)
     }
 
-    /// Parts that a text takes of the centre's throughput.
-    pub(crate) fn parts(text: &str) -> usize {
-        message_text::segments(text).count
+    /// How many messages a text is here: as it is sent, or as the centre cuts it up.
+    pub(crate) fn segments(&self, text: &str) -> Segments {
+        segments_in(text, self.settings.alphabet)
     }
 
     /// Binds and says goodbye: whether the credentials are right.
@@ -151,7 +152,7 @@ impl Smpp {
         }
         let id = id.filter(|id| !id.is_empty()).ok_or_else(SendError::unclear)?;
         Ok(Accepted {
-            segments: i64::try_from(Self::parts(message.text)).ok(),
+            segments: i64::try_from(self.segments(message.text).count).ok(),
             ..Accepted::of(settings.receipt_ids.of_answer(&id))
         })
     }

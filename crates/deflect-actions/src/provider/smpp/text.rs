@@ -1,20 +1,11 @@
 //! Texts as SMPP carries them: alphabets, parts, and the text of a receipt.
 
+pub use message_text::Alphabet;
 use message_text::gsm7;
 
 use super::inbox::Reference;
 use super::pdu::{Short, TLV_PAYLOAD, TLV_RECEIPTED_ID, TLV_STATE};
 use crate::provider::{Class, Receipt, State};
-
-/// What `data_coding` 0 means at a centre.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Alphabet {
-    /// The GSM default alphabet, one septet an octet.
-    #[default]
-    Gsm7,
-    /// Latin-1.
-    Latin1,
-}
 
 /// How a long text is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use message_text::E164;
+use message_text::{E164, segments};
 
 use self::{
     opened::Opened,
@@ -89,13 +89,13 @@ impl Window {
             let prefix = texts::prefix(to.as_str(), config.limits.prefix_digits).to_owned();
             return Ok(Some(Rule { rule: "open_rate", scope: "prefix", key: prefix }));
         }
-        let segments = message_text::segments(&order.text).count;
-        let micros = config.price(&order.call.business, to.region(), &order.via, segments);
+        let segments = i64::try_from(config.segments(order, to).0.count).unwrap_or(1);
+        let micros = config.price(order, to, segments);
         let text = SentText {
             charge: Charge {
                 message_id: message_id.to_owned(),
                 sender: None,
-                segments: i64::try_from(segments).unwrap_or(1),
+                segments,
                 price_micros: Some(micros),
             },
             caller_key: order.call.caller_key.clone(),
@@ -131,11 +131,13 @@ impl Window {
         (to, text): (&E164, &str),
     ) -> Result<Option<Rule>, StoreError> {
         let now = store.now_ms();
-        let segments = i64::try_from(message_text::segments(text).count).unwrap_or(1);
+        let provider = config.providers.get(&sender.provider);
+        let counted = provider.map_or_else(|| segments(text), |provider| provider.segments(text));
+        let parts = i64::try_from(counted.count).unwrap_or(1);
         let answer = Answer {
             id: super::attempt::new_id(now),
             region: to.region().to_owned(),
-            cost: sender.price_of(segments).unwrap_or(0),
+            cost: sender.price_of(parts).unwrap_or(0),
         };
         let (bites, told) = self.lock().take_answer(&answer, config, to, now);
         if let Some(percent) = told {

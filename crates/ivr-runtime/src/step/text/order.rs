@@ -130,7 +130,7 @@ pub(crate) fn said(
     }
     let write = match segments(template).encoding {
         Encoding::Gsm7 => gsm7::fit,
-        Encoding::Ucs2 => str::to_owned,
+        Encoding::Latin1 | Encoding::Ucs2 => str::to_owned,
     };
     fill(template, |name| facts.field(name), |value| Some(write(value))).ok_or(MISSING)
 }
