@@ -7,7 +7,7 @@ use common::{Db, config, eventually, mobile, order, service};
 use deflect_actions::{
     keys::StoreKeys,
     store::Resealed,
-    text::{NotDone, Retried, TextOutcome},
+    text::{NotDone, Retried, TextOrder, TextOutcome},
 };
 use provider_emulator::{Does, Twilio};
 
@@ -15,6 +15,7 @@ on_both!(
     a_text_that_failed_is_sent_again_as_a_new_one_by_the_same_consent_and_once,
     x_06_an_ambiguous_text_is_sent_again_only_where_a_duplicate_is_allowed_by_name,
     a_text_that_waits_is_made_due_or_taken_back_and_one_that_is_over_stays_so,
+    ic_06_a_text_that_waits_for_its_moment_is_not_sent_before_it_by_hand_either,
     who_opted_out_is_listed_by_brand_with_country_and_last_digits_only,
     all_that_is_encrypted_moves_to_a_new_key_and_the_old_one_opens_nothing,
 );
@@ -87,6 +88,26 @@ async fn a_text_that_waits_is_made_due_or_taken_back_and_one_that_is_over_stays_
     let told = texts.retry_by_hand(&second, true).await.unwrap_err().to_string();
     assert!(told.contains("too late"), "{told}");
     assert!(texts.retry_by_hand("nobody", true).await.is_err());
+}
+
+async fn ic_06_a_text_that_waits_for_its_moment_is_not_sent_before_it_by_hand_either(db: Db) {
+    let (twilio, base) = Twilio::start(&[]);
+    let by = std::sync::Arc::new(config(&[base]));
+    let texts = deflect_actions::text::TextService::new(db.store().await, by.clone());
+    let now = texts.store().clock().now_ms();
+    for (n, purpose) in (1..).zip(["follow_up", "rating", "alert"]) {
+        let order = TextOrder { purpose: purpose.to_owned(), ..order(texts.store(), &mobile(n)) };
+        let sent = texts.follow_up(by.clone(), order, now + 3_600_000, now + 7_200_000).await;
+        assert_eq!(sent, TextOutcome::Queued);
+        let id = texts.store().messages(1).await.unwrap().remove(0).message_id;
+        let told = texts.retry_by_hand(&id, true).await.unwrap_err().to_string();
+        assert!(told.contains("goes out by itself: 2"), "{told}");
+        // What is due already does no harm.
+        texts.store().clock().advance(3_600_000);
+        assert_eq!(texts.retry_by_hand(&id, false).await.unwrap(), Retried::Due);
+        texts.store().clock().advance(-3_600_000);
+    }
+    assert!(twilio.posted().is_empty());
 }
 
 async fn who_opted_out_is_listed_by_brand_with_country_and_last_digits_only(db: Db) {

@@ -350,6 +350,35 @@ async fn a_reload_keeps_the_session_and_a_change_begins_another() {
 }
 
 #[tokio::test]
+async fn ex_25_who_opted_out_is_texted_no_more_whatever_is_written_after_it() {
+    let (db, centre) = (Db::sqlite(), Centre::start());
+    let mut config = config(centre.settings());
+    config.replies = [("retail".to_owned(), Vec::new())].into();
+    let texts = common::service(&db, config).await;
+    let tells = async |n: u32, words: &str| {
+        let before = centre.delivered().len();
+        centre.delivers(Centre::text(mobile(n).as_str(), words));
+        eventually("it is kept", async || centre.delivered().len() == before + 1).await;
+    };
+    for n in 1..=3 {
+        assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, accepted());
+    }
+    // By text, and by any other way.
+    tells(1, "STOP").await;
+    eventually("it is confirmed", async || centre.taken().len() == 4).await;
+    texts.store().opt_out("retail", &mobile(2), "", "operator").await.unwrap();
+    for n in 1..=3 {
+        tells(n, "ok thanks").await;
+    }
+    eventually("the third is helped", async || centre.taken().len() == 5).await;
+    // All answers are given by now.
+    assert_eq!(texts.send(order(texts.store(), &mobile(4))).await, accepted());
+    let taken = centre.taken();
+    assert_eq!(taken.len(), 6);
+    assert_eq!(taken[4].destination.text, mobile(3).as_str()[1..]);
+}
+
+#[tokio::test]
 async fn a_text_in_latin_1_counts_as_it_is_sent() {
     let (db, centre) = (Db::sqlite(), Centre::start());
     let mut config = config(Settings { alphabet: Alphabet::Latin1, ..centre.settings() });

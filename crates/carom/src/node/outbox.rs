@@ -100,7 +100,7 @@ impl Desk {
 
 fn not_done(why: &NotDone) -> Reply {
     Reply::Error(match why {
-        NotDone::Refused(why) => (*why).to_owned(),
+        NotDone::Refused(why) => why.to_string(),
         NotDone::Store(error) => format!("the store does not answer: {error}"),
     })
 }

@@ -236,7 +236,13 @@ impl TextService {
         let first = store.keys().businesses().next().unwrap_or_default();
         let whose = open.map(|open| open.business.as_str()).or(of).unwrap_or(first);
         event.from_key = Some(store.keys().caller_keys(whose, from, event.at_ms).0);
-        let asked = open.filter(|open| config.replies.contains_key(&open.business));
+        let mut asked = open.filter(|open| config.replies.contains_key(&open.business));
+        if let Some(open) = asked
+            && store.is_opted_out(&open.business, from, "").await?
+        {
+            // Who wants no texts gets no such help either: only STOP, START and HELP are answered.
+            asked = None;
+        }
         let helped = asked.map(|open| format!("help|{}", open.message_id));
         let helps = store
             .transaction(async |conn| {

@@ -78,6 +78,10 @@ pub(crate) struct Standing {
     pub state: State,
     pub class: Option<Class>,
     pub valid_until_ms: i64,
+    /// How often it was claimed.
+    pub attempt: i64,
+    /// When it is tried next, where that is known.
+    pub next_try_ms: Option<i64>,
 }
 
 impl Store {
@@ -85,7 +89,8 @@ impl Store {
     pub(crate) async fn standing(&self, message_id: &str) -> Result<Option<Standing>, StoreError> {
         let mut conn = self.conn().await?;
         let row = sqlx::query(
-            "SELECT state, error_class, valid_until_ms FROM message WHERE message_id = $1",
+            "SELECT state, error_class, valid_until_ms, CAST(attempt AS BIGINT) AS attempt, \
+             next_try_ms FROM message WHERE message_id = $1",
         )
         .bind(message_id.to_owned())
         .fetch_optional(&mut *conn)
@@ -96,7 +101,13 @@ impl Store {
         };
         let class: Option<String> = row.try_get("error_class")?;
         let class = class.as_deref().and_then(Class::parse);
-        Ok(Some(Standing { state, class, valid_until_ms: row.try_get("valid_until_ms")? }))
+        Ok(Some(Standing {
+            state,
+            class,
+            valid_until_ms: row.try_get("valid_until_ms")?,
+            attempt: row.try_get("attempt")?,
+            next_try_ms: row.try_get("next_try_ms")?,
+        }))
     }
 
     /// Reads a message; `None` when it is gone, or what is personal in it has been erased.
