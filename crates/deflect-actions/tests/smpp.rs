@@ -10,7 +10,7 @@ use deflect_actions::{
     hooks::Hook,
     provider::{
         Provider,
-        smpp::{Alphabet, Settings, Short, Smpp},
+        smpp::{Address, Alphabet, Settings, Short, Smpp},
     },
     text::{Reply, TextConfig, TextOrder, TextOutcome, TextService},
 };
@@ -347,6 +347,64 @@ async fn a_reload_keeps_the_session_and_a_change_begins_another() {
     eventually("the old one says goodbye", async || centre.unbound() == 1).await;
     drop(texts);
     eventually("and the last one", async || centre.unbound() == 2).await;
+}
+
+#[tokio::test]
+async fn kh_19_what_a_centre_tells_in_one_breath_with_the_bind_is_heard() {
+    let (db, centre) = (Db::sqlite(), Centre::start());
+    let from = mobile(1);
+    centre.delivers_at_bind(&[Centre::text(from.as_str(), "STOP")]);
+    let texts = service(&db, centre.settings()).await;
+    eventually("it is kept", async || centre.delivered() == [0]).await;
+    assert_eq!(texts.send(order(texts.store(), &from)).await, TextOutcome::OptedOut);
+}
+
+#[tokio::test]
+async fn kh_19_a_delivery_that_ends_too_early_is_refused_and_the_session_goes_on() {
+    let (db, centre) = (Db::sqlite(), Centre::start());
+    let texts = service(&db, centre.settings()).await;
+    let from = mobile(1);
+    assert_eq!(texts.send(order(texts.store(), &mobile(2))).await, accepted());
+    centre.delivers_broken(Centre::text(from.as_str(), "STOP"));
+    centre.delivers(Centre::text(from.as_str(), "STOP"));
+    eventually("both are answered", async || centre.delivered().len() == 2).await;
+    assert_eq!((centre.delivered(), centre.binds().len()), (vec![0x65, 0], 1));
+    assert_eq!(texts.send(order(texts.store(), &from)).await, TextOutcome::OptedOut);
+}
+
+#[tokio::test]
+async fn kh_19_a_centre_to_which_we_are_bound_already_is_tried_again() {
+    for status in [0x04, 0x05] {
+        let (db, centre) = (Db::sqlite(), Centre::start());
+        centre.refuses_binds(status);
+        let texts = service(&db, centre.settings()).await;
+        assert_eq!(texts.send(quick(&texts, 1)).await, TextOutcome::Queued, "{status:#x}");
+        centre.refuses_binds(0);
+        let after = TextOrder { accept_within_ms: 6_000, ..order(texts.store(), &mobile(2)) };
+        assert_eq!(texts.send(after).await, accepted(), "{status:#x}");
+    }
+}
+
+#[tokio::test]
+async fn x_05_a_stop_from_a_number_in_the_form_of_its_country_is_heeded() {
+    let (db, centre) = (Db::sqlite(), Centre::start());
+    let texts = service(&db, centre.settings()).await;
+    assert_eq!(texts.send(order(texts.store(), &mobile(9))).await, accepted());
+    // The type of number as a centre may tell it: national, unknown, international.
+    for (n, ton, trunk) in [(1, 2, ""), (2, 2, "0"), (3, 0, "0"), (4, 0, "44"), (5, 1, "44")] {
+        let from = mobile(n);
+        let national = from.as_str().trim_start_matches("+44");
+        let source = Address { ton, npi: 1, text: format!("{trunk}{national}") };
+        centre.delivers(Short { source, ..Centre::text(from.as_str(), "STOP") });
+        let answered = usize::try_from(n).unwrap();
+        eventually("it is kept", async || centre.delivered().len() == answered).await;
+        let sent = texts.send(order(texts.store(), &from)).await;
+        assert_eq!(sent, TextOutcome::OptedOut, "{ton} {trunk}");
+    }
+    // A name wants nothing that could be heeded.
+    let source = Address { ton: 5, npi: 0, text: "Parcels".to_owned() };
+    centre.delivers(Short { source, ..Centre::text("", "STOP") });
+    eventually("it is not told again", async || centre.delivered() == [0; 6]).await;
 }
 
 #[tokio::test]

@@ -28,6 +28,9 @@ pub struct Centre {
     inner: Arc<Mutex<Inner>>,
 }
 
+/// Octets to be written, each piece at once.
+type Out = mpsc::Sender<Vec<u8>>;
+
 #[derive(Default)]
 struct Inner {
     does: VecDeque<Does>,
@@ -47,7 +50,9 @@ struct Inner {
     /// Unanswered at once, at most.
     most: usize,
     open: usize,
-    out: Option<mpsc::Sender<Pdu>>,
+    out: Option<Out>,
+    /// What is said in one breath with the answer to a bind.
+    at_bind: Vec<Short>,
     /// What is told of each message; `None`: nothing.
     usually: Option<Vec<Tell>>,
 }
@@ -169,10 +174,27 @@ impl Centre {
     #[must_use]
     pub fn tries(&self, short: Short) -> Option<u32> {
         let mut inner = self.lock();
-        inner.tried += 1;
-        let sequence = 10_000 + inner.tried;
-        inner.out.as_ref()?.send(Pdu { sequence, body: Body::DeliverSm(short) }).ok()?;
+        let (sequence, octets) = inner.delivery(short);
+        inner.out.as_ref()?.send(octets).ok()?;
         Some(sequence)
+    }
+
+    /// Delivers something by the newest session, of which all but the first octets are missing.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn delivers_broken(&self, short: Short) {
+        let mut inner = self.lock();
+        let (_, mut octets) = inner.delivery(short);
+        octets.truncate(20);
+        octets[3] = 20;
+        octets[2] = 0;
+        inner.out.as_ref().expect("somebody is bound").send(octets).unwrap();
+    }
+
+    /// Delivers these in one breath with the answer to each bind.
+    pub fn delivers_at_bind(&self, shorts: &[Short]) {
+        self.lock().at_bind = shorts.to_vec();
     }
 
     /// Whether that was taken.
@@ -213,11 +235,11 @@ impl Centre {
     }
 
     fn serve(&self, stream: &TcpStream) -> Option<()> {
-        let (out, queue) = mpsc::channel::<Pdu>();
+        let (out, queue) = mpsc::channel::<Vec<u8>>();
         let mut write = stream.try_clone().ok()?;
         thread::spawn(move || {
-            for pdu in queue {
-                if write.write_all(&pdu.encode()).is_err() {
+            for octets in queue {
+                if write.write_all(&octets).is_err() {
                     return;
                 }
             }
@@ -241,7 +263,7 @@ impl Centre {
     }
 
     /// `None` where the connection is to be closed.
-    fn hears(&self, pdu: Pdu, session: usize, out: &mpsc::Sender<Pdu>) -> Option<()> {
+    fn hears(&self, pdu: Pdu, session: usize, out: &Out) -> Option<()> {
         let mut inner = self.lock();
         if session <= inner.deaf {
             return Some(());
@@ -252,7 +274,12 @@ impl Centre {
                 let right = bind.system_id == "carom" && bind.password == PASSWORD;
                 inner.binds.push(bind);
                 inner.out = Some(out.clone());
-                Body::BindTransceiverResp(if right { inner.refuses_binds } else { 0x0e })
+                let status = if right { inner.refuses_binds } else { 0x0e };
+                let mut octets = Pdu { sequence, body: Body::BindTransceiverResp(status) }.encode();
+                for short in inner.at_bind.clone() {
+                    octets.extend(inner.delivery(short).1);
+                }
+                return out.send(octets).ok();
             }
             Body::EnquireLink => {
                 inner.enquired += 1;
@@ -275,15 +302,15 @@ impl Centre {
             }
             _ => return Some(()),
         };
-        out.send(Pdu { sequence, body }).ok()
+        out.send(Pdu { sequence, body }.encode()).ok()
     }
 
-    fn submitted(&self, sequence: u32, short: Short, out: &mpsc::Sender<Pdu>) -> Option<()> {
+    fn submitted(&self, sequence: u32, short: Short, out: &Out) -> Option<()> {
         let is = Personality::Smpp;
         let told = self.lock().does.pop_front();
         let magic = Magic::of(&short.destination.text).filter(|_| told.is_none());
         let does = told.or_else(|| Some(magic?.does(is, usize::MAX))).unwrap_or(Does::Accept);
-        let answers = |body| out.send(Pdu { sequence, body }).ok();
+        let answers = |body| out.send(Pdu { sequence, body }.encode()).ok();
         let status = |code: i64| u32::try_from(code).unwrap_or(0x08);
         match does {
             Does::Refuse(_, code, _) => answers(Body::SubmitSmResp(status(code), String::new())),
@@ -291,7 +318,7 @@ impl Centre {
                 answers(Body::SubmitSmResp(status(is.code(magic).1), String::new()))
             }
             Does::Garbage => answers(Body::GenericNack(0x03)),
-            Does::Unbind => out.send(Pdu { sequence: 9_000, body: Body::Unbind }).ok(),
+            Does::Unbind => out.send(Pdu { sequence: 9_000, body: Body::Unbind }.encode()).ok(),
             Does::Reset => None,
             Does::Hang => self.takes(short, magic, out, None),
             Does::TakeAndReset => {
@@ -310,7 +337,7 @@ impl Centre {
         &self,
         short: Short,
         magic: Option<Magic>,
-        out: &mpsc::Sender<Pdu>,
+        out: &Out,
         answer: Option<(u32, Duration)>,
     ) -> Option<()> {
         let (n, usually) = {
@@ -331,14 +358,14 @@ impl Centre {
                 thread::sleep(wait);
                 centre.lock().open -= 1;
                 let id = Personality::Smpp.id(n);
-                let _ = out.send(Pdu { sequence, body: Body::SubmitSmResp(0, id) });
+                let _ = out.send(Pdu { sequence, body: Body::SubmitSmResp(0, id) }.encode());
             });
         }
         Some(())
     }
 
     /// Tells what became of the `n`th message, 1 the first.
-    fn plan(&self, n: usize, short: &Short, tells: Vec<Tell>, out: &mpsc::Sender<Pdu>) {
+    fn plan(&self, n: usize, short: &Short, tells: Vec<Tell>, out: &Out) {
         for tell in tells {
             let (out, sender, to) = (out.clone(), short.source.clone(), short.destination.clone());
             let told = move |tell: &Tell| {
@@ -355,7 +382,7 @@ impl Centre {
                     let (source, destination) = (to.clone(), sender.clone());
                     let body = Body::DeliverSm(Short { source, destination, ..receipt });
                     for _ in 0..1 + u8::from(tell.how == How::Twice) {
-                        let _ = out.send(Pdu { sequence: 1_000, body: body.clone() });
+                        let _ = out.send(Pdu { sequence: 1_000, body: body.clone() }.encode());
                     }
                 }
             };
@@ -368,5 +395,14 @@ impl Centre {
                 });
             }
         }
+    }
+}
+
+impl Inner {
+    /// A delivery, and by what its answer is known.
+    fn delivery(&mut self, short: Short) -> (u32, Vec<u8>) {
+        self.tried += 1;
+        let sequence = 10_000 + self.tried;
+        (sequence, Pdu { sequence, body: Body::DeliverSm(short) }.encode())
     }
 }

@@ -58,6 +58,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
         Counter,
         "Texts that did not arrive and went to the next sender, by the first",
     ),
+    (
+        "carom_texts_unread_total",
+        Counter,
+        "Texts from phones, and receipts of message centres, that nobody could read",
+    ),
     ("carom_limit_hits_total", Counter, "Texts that a limit kept from being sent, by rule"),
     ("carom_risk_lookups_total", Counter, "Numbers whose risk a provider was asked for, by result"),
     (

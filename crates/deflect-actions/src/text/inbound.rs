@@ -33,7 +33,11 @@ impl TextService {
         provider: &Provider,
         text: &Inbound,
     ) -> Result<Option<String>, StoreError> {
-        let Ok(from) = text.from.parse::<E164>() else { return Ok(None) };
+        let Some(from) = writer(config, name, text) else {
+            metrics::counter!("carom_texts_unread_total").increment(1);
+            tracing::warn!(provider = name, "a text is not read: it is from no number");
+            return Ok(None);
+        };
         let answer = self.heed(config, name, provider, text, &from).await?;
         let Some(answer) = answer else { return Ok(None) };
         let sender = sender(config, name, text);
@@ -134,8 +138,8 @@ impl TextService {
         reply: &str,
     ) {
         let sender = sender(config, name, text);
-        let (Some(provider), Some(sender), Ok(to)) =
-            (config.providers.get(name), sender, text.from.parse::<E164>())
+        let (Some(provider), Some(sender), Some(to)) =
+            (config.providers.get(name), sender, writer(config, name, text))
         else {
             return;
         };
@@ -305,6 +309,23 @@ fn key(provider: &str, text: &Inbound, message_id: &str) -> String {
         Some(id) => format!("{provider}|in|{id}"),
         None => format!("{provider}|in|{message_id}|{}", uuid::Uuid::now_v7()),
     }
+}
+
+/// Whom a text is from. A number in the form of its country is read by the number it came to, else by
+/// where the provider's sender serves.
+fn writer(config: &TextConfig, provider: &str, text: &Inbound) -> Option<E164> {
+    if let Ok(from) = text.from.parse() {
+        return Some(from);
+    }
+    let national = Some(text.from.as_str()).filter(|from| !from.starts_with('+'))?;
+    let of_provider = || config.senders.iter().find(|sender| sender.provider == provider);
+    let sender = sender(config, provider, text).or_else(of_provider);
+    let to: Result<E164, _> = format!("+{}", text.to.trim_start_matches('+')).parse();
+    let region = match &to {
+        Ok(to) => to.region(),
+        Err(_) => sender?.regions.first()?.as_str(),
+    };
+    E164::parse(national, region).ok()
 }
 
 /// The sender of a provider that a text came to: the number itself, else the service that it

@@ -6,6 +6,10 @@ use crate::provider::Class;
 pub(super) const OK: u32 = 0;
 /// Try the delivery again later.
 pub(super) const TEMPORARY: u32 = 0x64;
+/// Do not try the delivery again: we can't read it.
+pub(super) const PERMANENT: u32 = 0x65;
+/// The length of a message is not that of its fields.
+pub(super) const INVALID_LENGTH: u32 = 0x01;
 /// We do not know that command.
 pub(super) const UNKNOWN_COMMAND: u32 = 0x03;
 
@@ -16,8 +20,9 @@ pub(super) fn class(status: u32) -> Class {
         0x01 => Class::TooLong,
         0x0a | 0x48..=0x51 | 0x61 | 0x62 => Class::Config,
         0x14 | 0x58 => Class::RateLimited,
-        0x04 | 0x05 | 0x0d..=0x0f => Class::Auth,
-        0x08 => Class::ProviderDown,
+        0x0d..=0x0f => Class::Auth,
+        // Bound already, or not yet: a session before this one is not over for the centre.
+        0x04 | 0x05 | 0x08 => Class::ProviderDown,
         0x45 => Class::Funds,
         _ => Class::Unknown,
     }
@@ -35,6 +40,8 @@ mod tests {
             (0x58, Class::RateLimited),
             (0x14, Class::RateLimited),
             (0x0e, Class::Auth),
+            (0x04, Class::ProviderDown),
+            (0x05, Class::ProviderDown),
             (0x08, Class::ProviderDown),
             (0x45, Class::Funds),
             (0xff, Class::Unknown),

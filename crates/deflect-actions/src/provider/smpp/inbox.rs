@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use hmac::Hmac;
+use message_text::E164;
 use sha2::Sha256;
 
 use super::{
     Settings,
-    pdu::{Short, TLV_SAR_COUNT, TLV_SAR_NUMBER, TLV_SAR_REFERENCE},
+    pdu::{Address, Short, TLV_SAR_COUNT, TLV_SAR_NUMBER, TLV_SAR_REFERENCE},
     text,
 };
 use crate::provider::{Inbound, mac::hmac};
@@ -25,6 +26,9 @@ const READ_MS: i64 = 60_000;
 const TEXTS: usize = 256;
 /// Texts that are known again.
 const KNOWN: usize = 4_096;
+/// Types of a number (SMPP 3.4 §5.2.5).
+const UNKNOWN: u8 = 0;
+const INTERNATIONAL: u8 = 1;
 /// Octets of a part; one that is longer is a text of its own.
 const PART: usize = 254;
 
@@ -208,7 +212,6 @@ impl Inbox {
         settings: &Settings,
         now_ms: i64,
     ) -> Inbound {
-        let (source, destination) = (&short.source.text, &short.destination.text);
         let mark = mark_of(short, reference, &text, settings);
         let told = (self.session, sequence);
         let again = self.is_told_again(&mark, sequence, now_ms);
@@ -233,8 +236,8 @@ impl Inbox {
         Inbound {
             id: Some(id),
             service: None,
-            from: format!("+{}", source.trim_start_matches('+')),
-            to: destination.clone(),
+            from: from(&short.source),
+            to: short.destination.text.clone(),
             text,
             at_ms: None,
         }
@@ -250,6 +253,17 @@ impl Inbox {
         }
         self.known.insert(mark, text);
     }
+}
+
+/// Whom a text is from: `+` and digits, where they begin with a country; else as it stands.
+fn from(source: &Address) -> String {
+    let number = format!("+{}", source.text.trim_start_matches('+'));
+    let is_global = match source.ton {
+        INTERNATIONAL => true,
+        UNKNOWN => number.parse::<E164>().is_ok(),
+        _ => source.text.starts_with('+'),
+    };
+    if is_global { number } else { source.text.clone() }
 }
 
 /// What a text is known by, told again.

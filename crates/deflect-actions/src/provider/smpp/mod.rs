@@ -1,5 +1,6 @@
 //! SMPP 3.4: a session with a message centre that stays up, over TCP or TLS.
 
+mod bind;
 mod codes;
 mod held;
 mod inbox;
@@ -116,7 +117,7 @@ impl Smpp {
     /// # Errors
     /// Why not.
     pub(super) async fn check(&self, limit: Duration) -> Result<(), SendError> {
-        session::check(&self.settings, limit).await
+        bind::check(&self.settings, limit).await
     }
 
     pub(super) async fn send(

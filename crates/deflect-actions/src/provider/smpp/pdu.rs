@@ -36,6 +36,8 @@ pub enum Body {
     GenericNack(u32),
     /// A command that we have no use for.
     Other(u32),
+    /// A command whose body ends too early: where the next one begins is known all the same.
+    Broken(u32),
 }
 
 /// Credentials (§4.1.5).
@@ -112,15 +114,17 @@ const ANSWER: u32 = 0x8000_0000;
 
 const GENERIC_NACK: u32 = 0x8000_0000;
 const SUBMIT_SM: u32 = 0x04;
-const DELIVER_SM: u32 = 0x05;
+/// A text from a phone, or a receipt.
+pub(super) const DELIVER_SM: u32 = 0x05;
 const UNBIND: u32 = 0x06;
 const BIND_TRANSCEIVER: u32 = 0x09;
 const ENQUIRE_LINK: u32 = 0x15;
 
-/// Takes the first message off a stream; `None` when it is not whole yet.
+/// Takes the first message off a stream; `None` when it is not whole yet. One that ends too early is
+/// [`Body::Broken`].
 ///
 /// # Errors
-/// What stands there is no message; the stream is lost.
+/// What stands there has no length of a message; the stream is lost.
 pub fn take(stream: &mut Vec<u8>) -> Result<Option<Pdu>, PduError> {
     let Some(length) = stream.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes)) else {
         return Ok(None);
@@ -132,7 +136,14 @@ pub fn take(stream: &mut Vec<u8>) -> Result<Option<Pdu>, PduError> {
     if stream.len() < length {
         return Ok(None);
     }
-    let pdu = Pdu::decode(&stream[..length]);
+    let bytes = &stream[..length];
+    let pdu = Pdu::decode(bytes).or_else(|error| match bytes {
+        [_, _, _, _, a, b, c, d, _, _, _, _, e, f, g, h, ..] => Ok(Pdu {
+            sequence: u32::from_be_bytes([*e, *f, *g, *h]),
+            body: Body::Broken(u32::from_be_bytes([*a, *b, *c, *d])),
+        }),
+        _ => Err(error),
+    });
     stream.drain(..length);
     pdu.map(Some)
 }
@@ -185,7 +196,7 @@ impl Pdu {
             Body::Unbind => (UNBIND, 0),
             Body::UnbindResp => (UNBIND | ANSWER, 0),
             Body::GenericNack(status) => (GENERIC_NACK, *status),
-            Body::Other(command) => (*command, 0),
+            Body::Other(command) | Body::Broken(command) => (*command, 0),
         };
         let mut bytes = vec![0; 4];
         for word in [command, status, self.sequence] {
@@ -203,7 +214,8 @@ impl Pdu {
             | Body::Unbind
             | Body::UnbindResp
             | Body::GenericNack(_)
-            | Body::Other(_) => {}
+            | Body::Other(_)
+            | Body::Broken(_) => {}
         }
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         bytes[..4].copy_from_slice(&length.to_be_bytes());
@@ -373,6 +385,18 @@ mod tests {
         assert_eq!(taken, [one, two]);
         assert_eq!(take(&mut vec![0, 0, 0, 15, 0]), Err(PduError::Length(15)));
         assert_eq!(take(&mut vec![0xff; 4]), Err(PduError::Length(u32::MAX)));
+    }
+
+    #[test]
+    fn the_message_after_one_that_ends_too_early_is_taken() {
+        let mut broken = Pdu { sequence: 7, body: Body::DeliverSm(Short::default()) }.encode();
+        broken.truncate(20);
+        broken[..4].copy_from_slice(&20_u32.to_be_bytes());
+        let next = Pdu { sequence: 8, body: Body::EnquireLink };
+        let mut stream = [broken, next.encode()].concat();
+        let told = Pdu { sequence: 7, body: Body::Broken(DELIVER_SM) };
+        assert_eq!(take(&mut stream), Ok(Some(told)));
+        assert_eq!(take(&mut stream), Ok(Some(next)));
     }
 
     #[test]

@@ -13,13 +13,14 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
-    Settings, codes,
+    Settings,
+    bind::{Bound, bind},
+    codes,
     held::Held,
     inbox::{self, Inbox},
     pdu::{self, Body, Pdu, Short},
@@ -28,11 +29,9 @@ use super::{
 use crate::{
     clock::Clock,
     provider::{Class, Event, Receipt, SendError, State as MessageState},
-    tls::{Trust, Wire},
+    tls::Wire,
 };
 
-/// A centre that is not reached, or does not answer the bind, within this time is down.
-const REACH: Duration = Duration::from_secs(10);
 /// An answer to "are you there?" comes within this time, or within that between two such questions.
 const THERE: Duration = Duration::from_secs(10);
 /// A message without an answer for so long no longer holds its place in the window.
@@ -101,10 +100,10 @@ pub(super) async fn run(
     loop {
         let began = Instant::now();
         match bind(&settings).await {
-            Ok(wire) => {
+            Ok(bound) => {
                 tracing::info!(host = settings.host, "SMPP: bound");
                 state.send_replace(State::Bound);
-                let session = Session::new(&settings, wire, tells.clone(), &mut inbox);
+                let session = Session::new(&settings, bound, tells.clone(), &mut inbox);
                 let ended = session.serve(&mut submits).await;
                 state.send_replace(State::Connecting);
                 match ended {
@@ -139,52 +138,6 @@ async fn nobody(submits: &mut mpsc::Receiver<Submit>) {
     }
 }
 
-/// Binds and says goodbye.
-pub(super) async fn check(settings: &Settings, limit: Duration) -> Result<(), SendError> {
-    let down = || SendError::definite(Class::ProviderDown);
-    let mut wire = timeout(limit, bind(settings)).await.map_err(|_| down())??;
-    let goodbye = Pdu { sequence: 2, body: Body::Unbind }.encode();
-    let _ = timeout(Duration::from_secs(1), wire.write_all(&goodbye)).await;
-    Ok(())
-}
-
-/// Connects and binds.
-async fn bind(settings: &Settings) -> Result<Box<dyn Wire>, SendError> {
-    let down = |_| SendError::definite(Class::ProviderDown);
-    let asking = async {
-        let mut wire = connect(settings).await.map_err(down)?;
-        let question = Body::BindTransceiver(settings.bind.clone());
-        let question = Pdu { sequence: 1, body: question }.encode();
-        wire.write_all(&question).await.map_err(down)?;
-        let mut stream = Vec::new();
-        loop {
-            if wire.read_buf(&mut stream).await.map_err(down)? == 0 {
-                return Err(SendError::definite(Class::ProviderDown));
-            }
-            let Some(pdu) = pdu::take(&mut stream).map_err(|_| SendError::unclear())? else {
-                continue;
-            };
-            return match pdu.body {
-                Body::BindTransceiverResp(codes::OK) => Ok(wire),
-                Body::BindTransceiverResp(status) | Body::GenericNack(status) => {
-                    Err(SendError::definite(codes::class(status)))
-                }
-                _ => Err(SendError::definite(Class::Unknown)),
-            };
-        }
-    };
-    timeout(REACH, asking).await.unwrap_or_else(|_| Err(SendError::definite(Class::ProviderDown)))
-}
-
-async fn connect(settings: &Settings) -> io::Result<Box<dyn Wire>> {
-    let stream = TcpStream::connect((settings.host.as_str(), settings.port)).await?;
-    stream.set_nodelay(true)?;
-    if !settings.tls {
-        return Ok(Box::new(stream));
-    }
-    Trust::Machine.connect(&settings.host, stream).await
-}
-
 /// A message on its way.
 struct Pending {
     reference: Option<String>,
@@ -205,6 +158,8 @@ struct Kept {
 struct Session<'a> {
     settings: &'a Settings,
     wire: Box<dyn Wire>,
+    /// What the centre said and is not looked at yet.
+    stream: Vec<u8>,
     tells: mpsc::Sender<Heard>,
     /// Texts of phones; they outlive the session.
     inbox: &'a mut Inbox,
@@ -224,7 +179,7 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn new(
         settings: &'a Settings,
-        wire: Box<dyn Wire>,
+        Bound { wire, stream }: Bound,
         tells: mpsc::Sender<Heard>,
         inbox: &'a mut Inbox,
     ) -> Self {
@@ -232,6 +187,7 @@ impl<'a> Session<'a> {
         Self {
             settings,
             wire,
+            stream,
             tells,
             inbox,
             sequence: 1,
@@ -255,8 +211,10 @@ impl<'a> Session<'a> {
     }
 
     async fn work(&mut self, submits: &mut mpsc::Receiver<Submit>) -> io::Result<()> {
-        let mut stream = Vec::new();
         loop {
+            while let Some(pdu) = pdu::take(&mut self.stream).map_err(io::Error::other)? {
+                self.hear(pdu).await?;
+            }
             self.forget();
             self.tell_overdue();
             let overdue = self.held.overdue();
@@ -265,15 +223,12 @@ impl<'a> Session<'a> {
             let room = self.pending.len() < self.settings.window;
             let alarm = self.alarm();
             tokio::select! {
-                read = self.wire.read_buf(&mut stream) => {
+                read = self.wire.read_buf(&mut self.stream) => {
                     if read? == 0 {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                     self.heard = Instant::now();
                     self.asked = None;
-                    while let Some(pdu) = pdu::take(&mut stream).map_err(io::Error::other)? {
-                        self.hear(pdu).await?;
-                    }
                 }
                 submit = submits.recv(), if room => match submit {
                     Some(submit) => self.submit(submit).await?,
@@ -335,12 +290,26 @@ impl<'a> Session<'a> {
             | Body::UnbindResp
             | Body::BindTransceiverResp(_)
             | Body::DeliverSmResp(_) => {}
+            Body::Broken(pdu::DELIVER_SM) => {
+                self.unread("it ends too early");
+                return self.answer(pdu.sequence, Body::DeliverSmResp(codes::PERMANENT)).await;
+            }
+            Body::Broken(_) => {
+                let nack = Body::GenericNack(codes::INVALID_LENGTH);
+                return self.answer(pdu.sequence, nack).await;
+            }
             Body::BindTransceiver(_) | Body::SubmitSm(_) | Body::Other(_) => {
                 let nack = Body::GenericNack(codes::UNKNOWN_COMMAND);
                 return self.answer(pdu.sequence, nack).await;
             }
         }
         Ok(())
+    }
+
+    /// Something came that nobody can read.
+    fn unread(&self, why: &str) {
+        metrics::counter!("carom_texts_unread_total").increment(1);
+        tracing::warn!(host = self.settings.host, why, "SMPP: a text or receipt is not read");
     }
 
     /// An answer. Whoever waited may be gone: then it is evidence about an ambiguous message.
