@@ -6,15 +6,29 @@ use reqwest::{Client, ClientBuilder, Response, redirect::Policy};
 
 /// Bytes of an answer that are read.
 const MAX_ANSWER: usize = 256 * 1024;
-/// Not reached within this time, the other side is taken for unreachable.
-const CONNECT: Duration = Duration::from_millis(1_500);
+/// Not reached within the first of these times, ms, the other side is taken for unreachable; within
+/// one of the others where there is less time for the whole request.
+const CONNECT_MS: [u64; 13] =
+    [1_500, 1_200, 1_000, 800, 650, 500, 400, 320, 260, 200, 150, 100, 50];
+/// The whole request may take this much longer at least, ms.
+const SPARE_MS: u64 = 30;
 
 /// One client for all; `None` when the system has no certificates to trust.
 pub(crate) fn client() -> Option<&'static Client> {
-    static CLIENT: OnceLock<Option<Client>> = OnceLock::new();
-    CLIENT
+    client_within(Duration::MAX)
+}
+
+/// One for requests that take no longer than `limit`: its time to connect is over before, and so it
+/// is known of a request that nothing of it was written.
+pub(crate) fn client_within(limit: Duration) -> Option<&'static Client> {
+    static CLIENTS: [OnceLock<Option<Client>>; CONNECT_MS.len()] =
+        [const { OnceLock::new() }; CONNECT_MS.len()];
+    let fits = |connect: &u64| Duration::from_millis(connect + SPARE_MS) <= limit;
+    let at = CONNECT_MS.iter().position(fits).unwrap_or(CONNECT_MS.len() - 1);
+    CLIENTS[at]
         .get_or_init(|| {
             builder()
+                .connect_timeout(Duration::from_millis(CONNECT_MS[at]))
                 .build()
                 .inspect_err(|error| tracing::error!(%error, "HTTP client cannot be built"))
                 .ok()
@@ -28,7 +42,7 @@ pub(crate) fn builder() -> ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .redirect(Policy::none())
-        .connect_timeout(CONNECT)
+        .connect_timeout(Duration::from_millis(CONNECT_MS[0]))
         .retry(reqwest::retry::never())
         .no_proxy()
 }

@@ -253,7 +253,7 @@ async fn a_provider_that_hangs_is_left_alone_after_five_texts_and_tried_by_one(d
     let (texts, emulators) = set_up(&db, &[one, two]).await;
     let hangs = |n: u32| {
         let mut order = order(texts.store(), &number(&format!("+44740012{n}911")));
-        (order.attempt_ms, order.accept_within_ms) = (300, 600);
+        (order.attempt_ms, order.accept_within_ms) = (500, 800);
         order
     };
     let all_ambiguous = async |numbers: std::ops::Range<u32>| {

@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 use super::{Class, Failure, SendError};
 use crate::{
     clock::Clock,
-    http::{body, client},
+    http::{body, client_within},
 };
 
 /// A request within `limit`.
 pub(super) fn to(method: Method, url: &str, limit: Duration) -> Result<RequestBuilder, SendError> {
-    let client = client().ok_or_else(|| SendError::definite(Class::Config))?;
+    let client = client_within(limit).ok_or_else(|| SendError::definite(Class::Config))?;
     Ok(client.request(method, url).timeout(limit))
 }
 

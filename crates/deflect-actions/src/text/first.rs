@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Sender, TextConfig, TextOutcome, TextService};
+use super::{Sender, TextConfig, TextOutcome, TextService, attempt};
 use crate::{
     provider::Provider,
     store::message::{Outgoing, Writes},
@@ -13,6 +13,8 @@ use crate::{
 
 /// A turn within this time is now: a commit that is shared takes as long.
 const NOW: Duration = Duration::from_millis(40);
+/// Who waits for a turn has so much time left for the request, or an attempt's where that is less.
+const USEFUL: Duration = Duration::from_secs(1);
 /// A commit of which nobody knows whether it took place is looked for so often, after so long.
 const LOOKS: [Duration; 4] =
     [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(10)];
@@ -42,12 +44,11 @@ impl TextService {
     ) -> Option<(Turned, Writes<'a>)> {
         let (sender, provider) = first?;
         let begun = Instant::now();
-        let limit = super::attempt::ms(message.letter.attempt_ms).min(until - begun);
         let now = self.0.store.now_ms();
         if now >= message.valid_until_ms {
             return None;
         }
-        let wait = self.wait(sender, provider, message, limit)?;
+        let wait = self.wait(sender, provider, message, until)?;
         // Asked last: of one that rests, the text that finds its rest over is its trial.
         if self.0.health.rests(&sender.name, now).is_some() {
             return None;
@@ -57,14 +58,18 @@ impl TextService {
         Some((Turned { at: begun + wait, written }, Writes::by(sender)))
     }
 
-    /// How long until the sender's next turn, which is taken; `None`: it is beyond `limit`.
+    /// How long until the sender's next turn, which is taken; `None`: it is later than an attempt
+    /// takes, or leaves no useful one before `until`.
     pub(super) fn wait(
         &self,
         sender: &Sender,
         provider: &Provider,
         message: &Outgoing,
-        limit: Duration,
+        until: Instant,
     ) -> Option<Duration> {
+        let attempt = attempt::ms(message.letter.attempt_ms);
+        let left = until.saturating_duration_since(Instant::now());
+        let limit = left.saturating_sub(attempt.min(USEFUL)).min(attempt);
         let weight = provider.weight(&message.letter.text);
         let now = self.0.store.now_ms();
         self.0.throttle.turn(&sender.name, sender.per_second, weight, now, limit)
@@ -94,6 +99,14 @@ impl TextService {
             Ok(Ok(true)) => TextOutcome::Queued,
             _ => TextOutcome::Ambiguous,
         }
+    }
+}
+
+impl Outgoing {
+    /// How long an attempt that begins now may take.
+    pub(super) fn limit(&self, until: Instant) -> Duration {
+        let left = until.saturating_duration_since(Instant::now());
+        attempt::ms(self.letter.attempt_ms).min(left)
     }
 }
 

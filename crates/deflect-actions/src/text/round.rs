@@ -127,10 +127,8 @@ impl TextService {
         until: Instant,
         taken: Option<Turned>,
     ) -> Turn {
-        let left = until.saturating_duration_since(Instant::now());
-        let limit = super::attempt::ms(message.letter.attempt_ms).min(left);
         let written = taken.is_some_and(|turn| turn.written);
-        if limit < SHORTEST {
+        if message.limit(until) < SHORTEST {
             return match written {
                 true => self.unwrite(message).await.into(),
                 false => Turn::NoMore,
@@ -146,7 +144,7 @@ impl TextService {
                 if let Some((why, left)) = self.0.health.rests(&sender.name, now) {
                     return Turn::Rests(why, left);
                 }
-                let Some(wait) = self.wait(sender, provider, message, limit) else {
+                let Some(wait) = self.wait(sender, provider, message, until) else {
                     return Turn::Passes;
                 };
                 wait
@@ -156,7 +154,9 @@ impl TextService {
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
-        let limit = limit.saturating_sub(wait);
+        // What was waited is not of the attempt.
+        let limit = message.limit(until);
+        let doubtful = message.write_ms.is_some();
         match self.write(message, sender, provider, limit, written).await {
             Ok(accepted) => {
                 self.note_health(&sender.name, &message.message_id, None).await;
@@ -181,7 +181,9 @@ impl TextService {
                     None => Turn::Doubles,
                     Some(Tried::Failed(failure)) => {
                         self.note_definite(message, &sender.name, &failure).await;
-                        Turn::Failed(failure)
+                        // One before it, which a duplicate was allowed after, may still arrive.
+                        let tried = Tried::Failed(failure);
+                        Turn::Over(if doubtful { Tried::Ambiguous } else { tried })
                     }
                     Some(tried) => Turn::Over(tried),
                 }

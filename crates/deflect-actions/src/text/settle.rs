@@ -6,10 +6,10 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::{Sender, TextService, attempt::Tried, round::outbound};
 use crate::{
-    provider::{Class, Found, Provider, Receipt, State},
+    provider::{Class, Failure, Found, Provider, Receipt, State},
     store::{
         StoreError,
-        message::{News, Outgoing},
+        message::{News, Outgoing, Standing},
     },
 };
 
@@ -36,12 +36,15 @@ impl TextService {
         let written = message.write_ms.unwrap_or(message.created_ms);
         loop {
             let news = self.0.news.notified();
-            let found = match self.0.store.state_of(&message.message_id).await {
-                Ok(Some(State::Ambiguous | State::Claimed | State::Queued) | None) | Err(_) => None,
-                Ok(Some(State::Failed | State::Canceled)) => {
-                    Some(Tried::Failed(crate::provider::Failure::of(Class::Unknown)))
-                }
-                Ok(Some(_)) => Some(Tried::Accepted { sender: sender.name.clone() }),
+            let found = match self.0.store.standing(&message.message_id).await {
+                Ok(Some(Standing { state, class, .. })) => match state {
+                    State::Ambiguous | State::Claimed | State::Queued => None,
+                    State::Failed | State::Undelivered | State::Canceled => {
+                        Some(Tried::Failed(Failure::of(class.unwrap_or(Class::Unknown))))
+                    }
+                    _ => Some(Tried::Accepted { sender: sender.name.clone() }),
+                },
+                Ok(None) | Err(_) => None,
             };
             if found.is_some() {
                 return found;

@@ -233,17 +233,6 @@ impl Store {
         Ok(last)
     }
 
-    /// Where a message is.
-    pub(crate) async fn state_of(&self, message_id: &str) -> Result<Option<State>, StoreError> {
-        let mut conn = self.conn().await?;
-        let row = sqlx::query("SELECT state FROM message WHERE message_id = $1")
-            .bind(message_id.to_owned())
-            .fetch_optional(&mut *conn)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(State::parse(&row.try_get::<String, _>("state")?))
-    }
-
     /// Whether another message has this provider's id.
     pub(crate) async fn knows_provider_id(
         &self,
