@@ -24,6 +24,8 @@ on_both!(
     what_a_text_of_our_own_cost_is_learnt_within_seconds,
     what_a_text_cost_that_another_node_asked_for_counts_here_too,
     e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders,
+    e11_a_price_that_only_a_receipt_tells_is_spent_on_all_nodes,
+    e11_the_price_of_one_part_is_not_that_of_the_whole,
 );
 
 async fn the_alarm_of_the_days_money_is_told_for_callers_of_a_shared_number_too(db: Db) {
@@ -184,5 +186,68 @@ async fn e11_a_price_of_another_currency_than_the_caps_counts_as_the_senders(db:
         };
         assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200);
         assert_eq!(price().await, Some(told), "{currency}");
+    }
+}
+
+async fn e11_a_price_that_only_a_receipt_tells_is_spent_on_all_nodes(db: Db) {
+    let (is, clock) = (Personality::Telnyx, Clock::default());
+    let emulator = account(is);
+    // A receipt tells 5,100.
+    let limits = TextLimits { spend_day: Some(5_000), ..wide() };
+    let mut config = TextConfig { limits, ..TextConfig::default() };
+    config.public_url = Some(PUBLIC_URL.to_owned());
+    config.providers.insert(is.name().to_owned(), is.provider(&emulator.base));
+    config.senders.push(is.sender());
+    let node = async |node| {
+        let store = db.store_with(node, "b1", clock.clone()).await;
+        TextService::new(store, config.clone())
+    };
+    let nodes = [node("n1").await, node("n2").await];
+    for n in 0..3 {
+        for (n, texts) in (2 * n + 1..).zip(&nodes) {
+            assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, ours::accepted(is));
+        }
+        clock.advance(10 * 60_000);
+    }
+    let number = mobile(1);
+    let delivered = Event {
+        id: &is.id(1),
+        reference: None,
+        number: number.as_str(),
+        says: Says::Delivered,
+        at_ms: clock.now_ms(),
+    };
+    assert_eq!(hears(&nodes[0], is, &is.hook(&[delivered])).await, 200);
+    clock.advance(30_000);
+    let limited = TextOutcome::Limited { rule: "spend_per_day".to_owned() };
+    for (n, texts) in (7..).zip(&nodes) {
+        assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, limited);
+    }
+}
+
+/// Each part is answered and receipted by itself: the answer tells 0.0333 of each, the receipt 0.04.
+async fn e11_the_price_of_one_part_is_not_that_of_the_whole(db: Db) {
+    let is = Personality::Vonage;
+    let (texts, _emulators) = ours::set_up(&db, &[is]).await;
+    let price = async |n: usize| {
+        let id = is.id(n);
+        let sql = format!("SELECT price_micros FROM message WHERE provider_id = '{id}'");
+        db.number(&sql).await
+    };
+    for (n, words, sent, told) in [(1, 1, 33_300, 40_000), (2, 40, 66_600, 66_600)] {
+        let mut order = order(texts.store(), &mobile(n));
+        order.text = format!("Example: {}https://example.net/chat", "word ".repeat(words));
+        assert_eq!(texts.send(order).await, ours::accepted(is));
+        let n = n as usize;
+        assert_eq!(price(n).await, Some(sent));
+        let delivered = Event {
+            id: &is.id(n),
+            reference: None,
+            number: "+447400110001",
+            says: Says::Delivered,
+            at_ms: texts.store().clock().now_ms(),
+        };
+        assert_eq!(hears(&texts, is, &is.hook(&[delivered])).await, 200);
+        assert_eq!(price(n).await, Some(told));
     }
 }

@@ -21,6 +21,7 @@ use serde_json::json;
 on_both!(
     what_somebody_wrote_and_no_webhook_has_taken_yet_is_erased_with_them,
     receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only,
+    a_receipt_of_long_ago_says_nothing_of_a_newer_text_with_the_same_id,
 );
 
 async fn what_somebody_wrote_and_no_webhook_has_taken_yet_is_erased_with_them(db: Db) {
@@ -85,6 +86,44 @@ async fn receipts_late_repeated_reordered_early_and_unknown_move_states_forward_
             db.execute(&format!("DELETE FROM {table}")).await.unwrap();
         }
     }
+}
+
+/// Requirements §4.9; a gateway or a centre may begin its ids anew.
+async fn a_receipt_of_long_ago_says_nothing_of_a_newer_text_with_the_same_id(db: Db) {
+    let is = Personality::Gateway;
+    let (texts, _emulators) = set_up(&db, &[is]).await;
+    let clock = texts.store().clock().clone();
+    let tells = async |n: usize, says| {
+        let (id, at_ms) = (is.id(n), clock.now_ms());
+        let event = Event { id: &id, reference: None, number: "+447400110001", says, at_ms };
+        assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200);
+    };
+    let states = async || {
+        let states = db.texts("SELECT state FROM message ORDER BY message_id").await;
+        states.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    };
+    let sends = async |n| {
+        assert_eq!(texts.send(order(texts.store(), &mobile(n))).await, accepted(is));
+    };
+    // Nobody knows whose it is, and a receipt overtakes an answer by minutes at most.
+    tells(1, Says::Failed(Magic::Blocked)).await;
+    clock.advance(11 * 60_000);
+    sends(1).await;
+    assert_eq!(states().await, "accepted");
+    // The ids begin anew.
+    clock.advance(7 * 86_400_000);
+    sends(2).await;
+    let anew = format!("UPDATE message SET provider_id = '{}'", is.id(1));
+    db.execute(&anew).await.unwrap();
+    tells(1, Says::Delivered).await;
+    assert_eq!(states().await, "accepted delivered", "the newest");
+    sends(3).await;
+    db.execute(&anew).await.unwrap();
+    tells(1, Says::Failed(Magic::Blocked)).await;
+    assert_eq!(states().await, "accepted delivered undelivered", "the newest");
+    clock.advance(9 * 86_400_000);
+    tells(1, Says::Read).await;
+    assert_eq!(states().await, "accepted delivered undelivered", "they are too old");
 }
 
 #[tokio::test]

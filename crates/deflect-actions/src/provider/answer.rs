@@ -108,6 +108,8 @@ pub struct Receipt {
     pub price_micros: Option<i64>,
     /// That currency (ISO 4217), where told.
     pub currency: Option<String>,
+    /// That is what one part of the text cost, and each part has a receipt of its own.
+    pub price_is_of_part: bool,
 }
 
 impl Receipt {
@@ -123,6 +125,7 @@ impl Receipt {
             segments: None,
             price_micros: None,
             currency: None,
+            price_is_of_part: false,
         }
     }
 }

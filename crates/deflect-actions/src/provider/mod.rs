@@ -153,6 +153,12 @@ impl Provider {
         matches!(self, Self::Twilio(_))
     }
 
+    /// Whether a receipt tells the price of one part of a text, and each part has a receipt of its
+    /// own.
+    pub(crate) fn prices_parts(&self) -> bool {
+        matches!(self, Self::Vonage(_))
+    }
+
     /// What a message cost, by its id; `None`: it does not say, or not yet.
     pub(crate) async fn cost(&self, provider_id: &str, limit: Duration) -> Option<Cost> {
         match self {

@@ -12,13 +12,26 @@ use super::{
 };
 use crate::provider::{Class, Receipt, Reference, State};
 
-/// The message of a provider's id; or that of an id, where `attempt` is its last and the provider's
-/// id of that is not known yet.
-pub(super) fn message_of(id: &str, [provider, message, attempt]: [&str; 3]) -> String {
+/// A receipt that overtakes the answer is matched with it within this time (requirements §4.9), ms.
+const EARLY_MS: i64 = 10 * 60_000;
+/// No receipt is of an older message, ms: a centre may begin its ids anew, and no provider waits for
+/// longer than a week before it gives up.
+const OLDEST_MS: i64 = 8 * 86_400_000;
+
+/// The newest message of a provider's id; or that of an id, where `attempt` is its last and the
+/// provider's id of that is not known yet. `now`: when it is asked, ms.
+pub(super) fn message_of(id: &str, [provider, message, attempt]: [&str; 3], now: &str) -> String {
+    let found = found(id, [provider, message, attempt], now);
+    format!("(SELECT message_id FROM ({found}) AS found ORDER BY message_id DESC LIMIT 1)")
+}
+
+/// Two questions, each with an index: one with OR looks at all messages of the provider.
+fn found(id: &str, [provider, message, attempt]: [&str; 3], now: &str) -> String {
     format!(
-        "(SELECT message_id FROM message WHERE provider = {provider} AND provider_id = {id} \
-         UNION ALL SELECT message_id FROM message WHERE message_id = {message} \
-         AND provider = {provider} AND try_no = {attempt} AND provider_id IS NULL LIMIT 1)"
+        "SELECT message_id, try_no FROM message WHERE provider = {provider} \
+         AND provider_id = {id} AND created_ms + {OLDEST_MS} >= {now} \
+         UNION ALL SELECT message_id, try_no FROM message WHERE message_id = {message} \
+         AND provider = {provider} AND try_no = {attempt} AND provider_id IS NULL"
     )
 }
 
@@ -90,8 +103,8 @@ impl Store {
         .await
     }
 
-    /// The message, and the number of its last attempt, of a provider's id, or the one whose last attempt `reference` names, where the
-    /// provider's id of that is not known yet.
+    /// The newest message, and the number of its last attempt, of a provider's id, or the one whose
+    /// last attempt `reference` names, where the provider's id of that is not known yet.
     pub(crate) async fn message_of(
         &self,
         provider: &str,
@@ -99,18 +112,18 @@ impl Store {
         reference: Option<Reference<'_>>,
     ) -> Result<Option<(String, i64)>, StoreError> {
         let mut conn = self.conn().await?;
-        // Two questions, each with an index: one with OR looks at all messages of the provider.
-        let row = sqlx::query(
-            "SELECT message_id, try_no FROM message WHERE provider = $1 AND provider_id = $2 \
-             UNION ALL SELECT message_id, try_no FROM message WHERE message_id = $3 \
-             AND provider = $1 AND try_no = $4 AND provider_id IS NULL LIMIT 1",
-        )
-        .bind(provider.to_owned())
-        .bind(provider_id.to_owned())
-        .bind(reference.map(|reference| reference.message_id.to_owned()))
-        .bind(reference.map(|reference| reference.attempt))
-        .fetch_optional(&mut *conn)
-        .await?;
+        let found = found("$2", ["$1", "$3", "$4"], "$5");
+        let sql = format!(
+            "SELECT message_id, try_no FROM ({found}) AS found ORDER BY message_id DESC LIMIT 1"
+        );
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .bind(provider.to_owned())
+            .bind(provider_id.to_owned())
+            .bind(reference.map(|reference| reference.message_id.to_owned()))
+            .bind(reference.map(|reference| reference.attempt))
+            .bind(self.now_ms())
+            .fetch_optional(&mut *conn)
+            .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some((row.try_get("message_id")?, row.try_get("try_no")?)))
     }
@@ -130,10 +143,11 @@ impl Store {
         let rows = sqlx::query(
             "SELECT state, error_class, error_code, CAST(segments AS BIGINT) AS segments, \
              price_micros FROM receipt WHERE provider = $1 AND provider_id = $2 \
-             AND message_id IS NULL ORDER BY received_ms",
+             AND message_id IS NULL AND received_ms >= $3 ORDER BY received_ms",
         )
         .bind(provider.to_owned())
         .bind(provider_id.to_owned())
+        .bind(self.now_ms() - EARLY_MS)
         .fetch_all(&mut *conn)
         .await?;
         let mut receipts = Vec::new();

@@ -149,10 +149,13 @@ impl TextService {
         }
     }
 
-    /// The receipt without a price that is of another currency than ours.
+    /// The receipt without a price that is of another currency than ours, and of how much its price
+    /// is.
     pub(super) fn priced(&self, provider: &str, receipt: Receipt) -> Receipt {
-        let told = (receipt.price_micros, receipt.currency.as_deref());
-        Receipt { price_micros: self.config().price_told(provider, told), ..receipt }
+        let (config, told) = (self.config(), (receipt.price_micros, receipt.currency.as_deref()));
+        let price_micros = config.price_told(provider, told);
+        let is_of_part = config.providers.get(provider).is_some_and(Provider::prices_parts);
+        Receipt { price_micros, price_is_of_part: is_of_part, ..receipt }
     }
 
     /// Takes in what came of a provider's id before it was known whose it is.
@@ -169,6 +172,7 @@ impl TextService {
             }
         };
         for receipt in early {
+            let receipt = self.priced(provider, receipt);
             if let Err(error) = self.take_receipt((message_id, try_no), &receipt).await {
                 tracing::warn!(%error, message_id, "receipt not recorded");
             }

@@ -37,6 +37,10 @@ pub(super) fn event(event: &Event<'_>, forged: bool) -> Value {
             (told["status"], told["err-code"]) = (word.into(), "0".into());
         }
     }
+    if !matches!(event.says, Says::Text(_)) {
+        // Of one part, by the network that it went to.
+        told["price"] = "0.0400".into();
+    }
     if let Some(reference) = event.reference {
         told["client-ref"] = reference.into();
     }

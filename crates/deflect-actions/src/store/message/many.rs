@@ -105,6 +105,7 @@ impl Settle {
             Value::Text(reference.map(|reference| reference.message_id.to_owned())),
             Value::Number(reference.map(|reference| reference.attempt)),
             number(erase_ms),
+            number(receipt.price_is_of_part),
         ]);
         let provider_id = receipt.provider_id.clone();
         Self { provider_id, state: receipt.state, values }
@@ -112,7 +113,7 @@ impl Settle {
 }
 
 /// What a receipt's columns are in [`update`].
-const VALUES: [&str; 10] = [
+const VALUES: [&str; 11] = [
     "u.of_message",
     "u.c6",
     "u.c7",
@@ -123,6 +124,7 @@ const VALUES: [&str; 10] = [
     "u.c9",
     "u.c14",
     "CAST(NULL AS BIGINT)",
+    "u.c15",
 ];
 
 impl Work for Settle {
@@ -140,7 +142,7 @@ impl Work for Settle {
         let rows: Vec<&[Value]> = all.iter().map(|one| one.values.as_slice()).collect();
         let mut arrays = Arrays::default();
         let table = arrays.table(&rows);
-        let which = message_of("u.c3", ["u.c2", "u.c12", "u.c13"]);
+        let which = message_of("u.c3", ["u.c2", "u.c12", "u.c13"], "u.c9");
         let mut sql = format!(
             "WITH found AS (SELECT u.*, {which} AS of_message FROM {table} ORDER BY of_message), \
              kept AS (INSERT INTO receipt ({COLUMNS}) \

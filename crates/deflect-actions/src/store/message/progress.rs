@@ -25,6 +25,8 @@ pub(crate) struct News<'a> {
     pub provider_id: Option<&'a str>,
     pub segments: Option<i64>,
     pub price_micros: Option<i64>,
+    /// That price is of one part of the text.
+    pub price_is_of_part: bool,
     /// News of this attempt only; `None`: of whichever is the last.
     pub try_no: Option<i64>,
 }
@@ -52,6 +54,7 @@ impl<'a> News<'a> {
             provider_id: None,
             segments: None,
             price_micros: None,
+            price_is_of_part: false,
             try_no: None,
         }
     }
@@ -66,6 +69,7 @@ impl<'a> From<&'a Receipt> for News<'a> {
             provider_id: known.map(String::as_str),
             segments: receipt.segments,
             price_micros: receipt.price_micros,
+            price_is_of_part: receipt.price_is_of_part,
             ..News::of(receipt.state)
         }
     }
@@ -218,12 +222,13 @@ impl Store {
         ];
         let mut together = Together::default();
         let (sql, mut values) = receipt::row(self.now_ms(), provider, None, receipt);
-        // Its message comes of the same question; the id is `$3`, of the provider `$12`.
+        // Its message comes of the same question; the id is `$3`, of the provider `$12`, now `$9`.
         values.extend(which.clone());
-        together.and(&sql.replace("$4", &message_of("$3", ["$12", "$13", "$14"])), values);
+        let of = message_of("$3", ["$12", "$13", "$14"], "$9");
+        together.and(&sql.replace("$4", &of), values);
         let mut values = self.values(&News::from(receipt), &receipt.provider_id);
         values.extend(which);
-        let sql = update(receipt.state, &message_of("$1", ["$11", "$12", "$13"]));
+        let sql = update(receipt.state, &message_of("$1", ["$12", "$13", "$14"], "$8"));
         together.and(&sql, values);
         self.write_together(group, together).await
     }
@@ -242,6 +247,7 @@ impl Store {
             number(now),
             number(now + self.raw_number_ms()),
             Value::Number(news.try_no),
+            number(news.price_is_of_part),
         ]
     }
 
@@ -349,8 +355,19 @@ impl Store {
 pub(super) fn update(state: State, which: &str) -> String {
     let mut sql = "UPDATE message SET state = $2, error_class = COALESCE($3, error_class), \
          error_code = COALESCE($4, error_code), provider_id = COALESCE($5, provider_id), \
-         segments = COALESCE($6, segments), price_micros = COALESCE($7, price_micros)"
+         segments = COALESCE($6, segments)"
         .to_owned();
+    // What the answer told of all parts stands; a price that is news counts on all nodes.
+    let parts = "COALESCE($6, segments, 1)";
+    let price = format!(
+        "CASE WHEN $11 = 1 AND {parts} > 1 THEN COALESCE(price_micros, $7 * {parts}) \
+         ELSE COALESCE($7, price_micros) END"
+    );
+    let _ = write!(
+        sql,
+        ", price_micros = {price}, \
+         priced_ms = CASE WHEN {price} <> COALESCE(price_micros, -1) THEN $8 ELSE priced_ms END"
+    );
     if state.proves_acceptance() {
         sql.push_str(", accepted_ms = COALESCE(accepted_ms, $8)");
     }
