@@ -150,7 +150,7 @@ impl Guarded {
             state.good = Some(token.clone());
             // Some servers write it as a text.
             let mut life = state.expires_in.to_string();
-            if state.granted.len() % 2 == 0 {
+            if state.granted.len().is_multiple_of(2) {
                 life = format!("\"{life}\"");
             }
             (
