@@ -93,14 +93,8 @@ impl PromptIndex for Seconds {
 #[test]
 fn the_longest_time_counts_the_prompts_of_each_try() {
     let waited = |step: &str, again: &str| {
-        let text = format!(
-            "version = 1\n[flow]\nname = \"Test\"\nnumbers = [\"+442079460018\"]\n\
-             start = \"ask\"\nhuman = \"agents\"\n[target.agents]\n\
-             sip = \"sip:queue@192.0.2.7\"\nanswered_means = \"human\"\n\
-             [step.ask]\nplay = \"sound-5\"\nno_input = \"agents\"\n{step}\n{again}\n"
-        );
-        let checked = load(&text, "flow.toml", &Shared::default(), &Seconds);
-        let flow = checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings));
+        let step = format!("play = \"sound-5\"\nno_input = \"agents\"\n{step}\n{again}");
+        let flow = seconds(&step, HUMAN);
         prove(&flow, &Seconds).unwrap().rows[0].silent_ms
     };
     // Three tries of eight seconds each.
@@ -117,6 +111,90 @@ fn the_longest_time_counts_the_prompts_of_each_try() {
             assert_eq!(waited(step, again), (3 * 8 + prompts) * 1_000, "{step} {again}");
         }
     }
+}
+
+/// Reached by a key only: no failure was there before.
+#[test]
+fn ex_27_who_waited_in_vain_and_is_hung_up_on_is_trapped() {
+    let traps = |line: &str, hangs_up: bool| {
+        let ask = "do = \"menu\"\nplay = \"a\"\npress = { 1 = \"line\" }\nno_input = \"agents\"";
+        let line = format!("{QUEUE}[step.line]\ndo = \"wait\"\ntarget = \"agents\"\n{line}");
+        let mut flow = seconds(ask, &line);
+        let Does::Wait(wait) = &mut flow.steps[1].does else { panic!("{flow:?}") };
+        wait.then = hangs_up.then_some(Go::HangUp);
+        let traps = prove(&flow, &Seconds).unwrap().traps.into_iter();
+        traps.map(|trap| trap.path).collect::<Vec<_>>()
+    };
+    assert_eq!(traps("", true), ["ask, key 1 → line, nobody in time → hangup"]);
+    assert!(traps("", false).is_empty());
+    assert!(traps("fallback = false", true).is_empty());
+}
+
+#[test]
+fn ex_27_a_line_that_fails_or_is_closed_leads_to_somebody_else() {
+    let proof = |target: &str, rest: &str| {
+        let line = format!("do = \"wait\"\ntarget = \"{target}\"");
+        let flow = seconds(&line, &format!("{QUEUE}{rest}"));
+        prove(&flow, &Seconds).unwrap()
+    };
+    // Nobody else is there.
+    let alone = proof("agents", "");
+    assert_eq!(alone.rows[0].reach, Some(Reach::Apology), "{alone}");
+    let closed = proof(
+        "others",
+        "[hours.office]\nzone = \"Europe/London\"\nmon-fri = \"08:00-18:00\"\n\
+         [target.others]\nsip = \"sip:others@192.0.2.7\"\nhuman_signal = \"reinvite\"\n\
+         hours = \"office\"\nwhen_closed = \"late\"\n\
+         [step.late]\ndo = \"say\"\nplay = \"a\"\nthen = \"agents\"\n",
+    );
+    assert_eq!(closed.rows[1].reach, Some(Reach::Person), "{closed}");
+}
+
+#[test]
+fn kh_16_who_says_nothing_to_a_voicemail_may_be_listened_to_for_as_long_as_anybody() {
+    let ask = "do = \"voicemail\"\nplay = \"sound-5\"\nmax_seconds = 20\nthen = \"bye\"";
+    let bye = "[step.bye]\ndo = \"say\"\nplay = \"sound-4\"\nthen = \"hangup\"";
+    let proof = prove(&seconds(ask, &format!("{HUMAN}{bye}")), &Seconds).unwrap();
+    // The prompt, the tone, the longest message, two seconds more, ten to keep it, and goodbye.
+    let longest = (5 + 1 + 20 + 2 + 10 + 4) * 1_000;
+    assert_eq!(proof.rows[0].silent_ms, longest, "{proof}");
+    assert_eq!(proof.rows[0].best_ms, Some(longest), "{proof}");
+}
+
+#[test]
+fn kh_16_the_notice_of_emergencies_counts_for_what_is_heard_first() {
+    let rows = |notice: bool| {
+        let ask = "do = \"set\"\nintent = \"any\"\nthen = \"main\"";
+        let main = "[step.main]\ndo = \"menu\"\nplay = \"sound-5\"\npress = { 1 = \"more\" }\n\
+                    tries = 1\nno_input = \"agents\"\n";
+        let more =
+            main.replace("[step.main]", "[step.more]").replace("1 = \"more\"", "1 = \"main\"");
+        let mut flow = seconds(ask, &format!("{HUMAN}{main}{more}"));
+        flow.emergency_notice = notice;
+        let rows = prove(&flow, &Seconds).unwrap().rows.into_iter();
+        rows.map(|row| (row.best_ms, row.silent_ms)).collect::<Vec<_>>()
+    };
+    // Five seconds, and one for the operator's key or eight of silence.
+    let without = (Some(6_000), 13_000);
+    assert_eq!(rows(false), [without; 3]);
+    // A sound of a second, and ten at most for a number.
+    let with = (Some(17_000), 24_000);
+    assert_eq!(rows(true), [with, with, without]);
+}
+
+const HUMAN: &str = "answered_means = \"human\"\n";
+const QUEUE: &str = "human_signal = \"reinvite\"\n";
+
+/// A flow that begins with the step `ask`; `target` says more of the human target, and what comes
+/// after it.
+fn seconds(ask: &str, target: &str) -> Flow {
+    let text = format!(
+        "version = 1\n[flow]\nname = \"Test\"\nnumbers = [\"+442079460018\"]\n\
+         start = \"ask\"\nhuman = \"agents\"\n[step.ask]\n{ask}\n\
+         [target.agents]\nsip = \"sip:queue@192.0.2.7\"\n{target}\n"
+    );
+    let checked = load(&text, "flow.toml", &Shared::default(), &Seconds);
+    checked.flow.unwrap_or_else(|| panic!("{:#?}\n{text}", checked.findings))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test of how long something takes")]

@@ -13,10 +13,11 @@ use std::{
 };
 
 use ivr_runtime::{
-    call::{Call, Facts, History, Input, Output, Record, TextOutcome},
+    call::{Call, Facts, History, Input, Output, Record, TextOutcome, VoiceOutcome},
     flow::{PromptFacts, PromptIndex, Shared, load, model::Flow},
     key::Key,
     proof::{Reach, prove},
+    sim::{Obedient, Player},
 };
 
 /// Every prompt is there, and lasts so long.
@@ -137,6 +138,56 @@ fn kh_16_the_figures_of_the_proof_are_those_of_every_call_that_there_can_be() {
     }
 }
 
+/// What is read back is counted at its longest: the figures are bounds there.
+#[test]
+fn kh_16_no_call_in_which_digits_are_read_back_takes_longer_or_more_keys_than_the_proof_says() {
+    let flow = flow(&format!(
+        "{HEAD}[step.first]\ndo = \"collect\"\nsave = \"account\"\nplay = \"a\"\nmin = 2\nmax = 3\n\
+         tries = 1\nconfirm = true\nthen = \"agents\"\nno_input = \"robot\"\nwrong = \"robot\"\n"
+    ));
+    let (searched, points) = searched(&flow);
+    let proof = prove(&flow, &Sounds).unwrap();
+    let (seen, row) = (searched["first"], &proof.rows[0]);
+    let ms = |of: Duration| u64::try_from(of.as_millis()).unwrap();
+    assert_eq!(
+        (Some(seen.reach), seen.reach),
+        (row.reach, Reach::Person),
+        "{points} points\n{proof}"
+    );
+    // Two digits, `#`, and the yes.
+    assert_eq!((seen.keys, row.keys), (4, 4), "{proof}");
+    assert!(Some(ms(seen.best)) <= row.best_ms, "{seen:?}\n{proof}");
+    assert!(ms(seen.silent) <= row.silent_ms, "{seen:?}\n{proof}");
+}
+
+#[test]
+fn kh_16_a_silent_caller_of_a_voicemail_waits_no_longer_than_the_proof_says() {
+    let flow = flow(&format!(
+        "{HEAD}[step.first]\ndo = \"voicemail\"\nplay = \"a\"\nmax_seconds = 30\nthen = \"agents\"\n"
+    ));
+    let proof = prove(&flow, &Sounds).unwrap();
+    let never = Duration::from_secs(86_400);
+    for (speaks, voice) in [
+        (Duration::from_secs(5), Some(VoiceOutcome::Nothing)),
+        (Duration::from_secs(5), None),
+        (never, Some(VoiceOutcome::Nothing)),
+        (never, None),
+    ] {
+        let world = Obedient { speaks, voice: voice.clone(), ..Obedient::default() };
+        let mut player = Player::new(Arc::clone(&flow), Facts::default(), world);
+        player.listen();
+        while player.call().forwarding().is_none() {
+            player.silence();
+        }
+        let waited = u64::try_from(player.elapsed().as_millis()).unwrap();
+        // Its targets answer after two seconds.
+        assert!(
+            waited <= proof.rows[0].silent_ms + 2_000,
+            "{speaks:?} {voice:?}: {waited}\n{proof}"
+        );
+    }
+}
+
 /// Of calls in all that they can begin with.
 fn searched(flow: &Arc<Flow>) -> (BTreeMap<String, Value>, usize) {
     let mut search = Search { flow, steps: BTreeMap::new(), points: 0 };
@@ -233,11 +284,12 @@ impl Search<'_> {
             return silence;
         }
         // `*` only plays it again, and no letter leads anywhere that another wrong key does not. Of
-        // digits one is like another, but those of operators; more of them only take longer.
+        // digits one is like another, but those of operators and the yes to what is read back; more of
+        // them only take longer.
         let labels = match (point.call.collects(), point.typed) {
             (false, _) => "0123456789#",
             // What ends nothing does nothing.
-            (true, 0) => "05",
+            (true, 0) => "015",
             (true, ..LONGEST) => "05#",
             (true, LONGEST) => "#",
             (true, _) => "",

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aloud, Call, Phase, Way, desk::Playback};
+use super::{
+    Aloud, Call, Phase, Way,
+    desk::Playback,
+    typed_ahead::{self, Takes},
+};
 use crate::{
-    flow::model::{Go, PromptItem, Spoken},
+    flow::model::{Does, Go, PromptItem, Spoken},
     key::Key,
     speech::Way as Speech,
 };
@@ -32,6 +36,8 @@ const ELSEWHERE: &[&str] = &["112"];
 const APART: Duration = Duration::from_secs(2);
 /// No emergency number is longer.
 const LONGEST: usize = 5;
+/// In place of the digits of a longer one.
+const LONGER: &str = "-";
 
 /// What is said, and what comes then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,15 +60,21 @@ pub(super) struct Dialled {
 }
 
 impl Dialled {
-    fn press(&mut self, now: Duration, key: Key) -> &str {
-        if now > self.last + APART || !key.is_digit() || self.digits.len() >= LONGEST {
+    fn press(&mut self, now: Duration, key: Key) {
+        if now > self.last + APART || !key.is_digit() {
             self.digits.clear();
         }
-        if key.is_digit() {
+        if self.digits.len() == LONGEST {
+            self.digits = LONGER.to_owned();
+        } else if key.is_digit() && self.digits != LONGER {
             self.digits.push(key.label());
         }
         self.last = now;
-        &self.digits
+    }
+
+    /// The emergency number that they are.
+    fn number(&self, country: &str) -> Option<&str> {
+        is_emergency(country, &self.digits).then_some(&self.digits)
     }
 }
 
@@ -78,6 +90,11 @@ impl Saying {
     pub fn input(&self, input: &super::Input) -> bool {
         self.playback.input(input).is_some()
     }
+}
+
+/// What a line in health, supply or safety says first.
+pub(crate) fn notice(country: &str) -> [PromptItem; 2] {
+    [sound("emergency-notice"), digits(numbers(country)[0])]
 }
 
 /// The emergency numbers of a country.
@@ -96,25 +113,58 @@ impl Call {
         if !self.flow.emergency_notice || *then == Aloud::Apology {
             return false;
         }
-        let number = numbers(&self.state.facts.country)[0];
-        let said = [sound("emergency-notice"), digits(number)];
+        let said = notice(&self.state.facts.country);
         let Some(playback) = self.context(now).play(&said, false) else { return false };
         let then = Then::Begin(then.clone());
         self.state.phase = Phase::Saying(Saying { playback, then });
         true
     }
 
-    /// A key of a menu may be the last of an emergency number; true where it was.
+    /// A key may be the last of an emergency number; true where it was.
     pub(super) fn dials_emergency(&mut self, now: Duration, key: Key) -> bool {
         if self.collects() {
+            // The field judges it.
+            self.state.dialled = Dialled::default();
             return false;
         }
-        let digits = self.state.dialled.press(now, key).to_owned();
-        let is = is_emergency(&self.state.facts.country, &digits);
-        if is {
-            self.emergency_typed(now, &digits);
+        self.state.dialled.press(now, key);
+        let Some(number) = self.dialled() else { return false };
+        let Phase::InStep { visit, running } = &self.state.phase else { return false };
+        // Digits of a field that comes next may begin like one.
+        if !running.awaits_key() && typed_ahead::is_for_field(&self.flow, visit.step) {
+            return false;
         }
-        is
+        self.emergency_typed(now, &number);
+        true
+    }
+
+    /// When an emergency number that was typed ahead is one, unless more digits follow.
+    pub(super) fn dialled_alone_at(&self) -> Option<Duration> {
+        let Phase::InStep { running, .. } = &self.state.phase else { return None };
+        let dialled = &self.state.dialled;
+        let is = dialled.number(&self.state.facts.country).is_some() && !running.awaits_key();
+        is.then(|| dialled.last + APART)
+    }
+
+    /// No more digits have followed it.
+    pub(super) fn dialled_alone(&self, now: Duration) -> Option<String> {
+        self.dialled().filter(|_| self.dialled_alone_at().is_some_and(|at| at <= now))
+    }
+
+    /// What was typed ahead of a step that hears keys: a field judges it itself.
+    pub(super) fn dialled_before(&mut self, now: Duration, does: &Does) -> Option<String> {
+        match typed_ahead::takes(does) {
+            Takes::Digits => self.state.dialled = Dialled::default(),
+            Takes::Choice => {
+                return self.dialled().filter(|_| now <= self.state.dialled.last + APART);
+            }
+            Takes::Nothing => {}
+        }
+        None
+    }
+
+    fn dialled(&self) -> Option<String> {
+        self.state.dialled.number(&self.state.facts.country).map(str::to_owned)
     }
 
     /// "Hang up and dial", then a person.
@@ -127,6 +177,7 @@ impl Call {
         );
         self.record(super::Record::Bypassed { why: "emergency_number".into() });
         self.state.keys.flush();
+        self.state.dialled = Dialled::default();
         let said = [sound("emergency-typed"), digits(number), sound("emergency-stay")];
         match self.context(now).play(&said, false) {
             Some(playback) => {

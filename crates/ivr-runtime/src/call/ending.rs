@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    ANSWER_WITHIN, Aloud, Call, EndReason, Handled, OfferResponse, Output, Phase, Record, Route,
-    VoiceOutcome, Way, targets::Stage, wait::Waiting,
+    ANSWER_WITHIN, Aloud, Call, CallbackOutcome, EndReason, Handled, Leaves, OfferResponse, Output,
+    Phase, Record, Route, Visit, VoiceOutcome, Way, targets::Stage, wait::Waiting,
 };
 use crate::{
     flow::model::PromptItem,
@@ -93,7 +93,7 @@ impl Call {
 
     /// The caller is gone.
     pub(super) fn hung_up(&mut self, now: Duration) {
-        if self.leaves_a_message(now) {
+        if self.leaves_something(now) {
             return;
         }
         self.close_step(now, Exit::Hangup, OfferResponse::Hangup, None);
@@ -122,20 +122,27 @@ impl Call {
         self.end(now, reason);
     }
 
-    /// A caller who hangs up has said all; the call is over once that is kept, or is not.
-    fn leaves_a_message(&mut self, now: Duration) -> bool {
-        let Phase::InStep { visit, running: Running::Voicemail(taking) } = &self.state.phase else {
-            return false;
+    /// A caller who hangs up has said all, and has said yes to a callback that is being booked; the
+    /// call is over once that is kept, or is not.
+    fn leaves_something(&mut self, now: Duration) -> bool {
+        let Phase::InStep { visit, running } = &self.state.phase else { return false };
+        let (leaves, until) = match running {
+            Running::Voicemail(taking) if taking.is_open() => {
+                (Leaves::Message, now + voicemail::KEEP_WITHIN)
+            }
+            Running::Callback(booking) => match booking.is_booking() {
+                Some(number) => (Leaves::Booking(number), booking.poll_timeout()),
+                None => return false,
+            },
+            _ => return false,
         };
-        if !taking.is_open() {
-            return false;
-        }
-        let (visit, speaking) = (visit.clone(), taking.is_speaking());
-        if speaking {
+        let visit = visit.clone();
+        if matches!(running, Running::Voicemail(taking) if taking.is_speaking()) {
             self.state.desk.push(Output::StopVoice);
         }
-        let until = now + voicemail::KEEP_WITHIN;
-        self.state.phase = Phase::Parting { visit, until };
+        // Nobody is there any more for whom a person would answer.
+        self.leave_line();
+        self.state.phase = Phase::Parting { visit, until, leaves };
         true
     }
 
@@ -152,7 +159,35 @@ impl Call {
             Some(VoiceOutcome::Failed { why }) => why.clone(),
             None => "not_kept".to_owned(),
         };
-        self.record_left(now, &visit, 1, Exit::Hangup, Some(note));
+        self.end_parting(now, &visit, note);
+    }
+
+    /// The callback that the caller had said yes to is booked, or is not; `None`: nobody told.
+    pub(super) fn parted_booking(&mut self, now: Duration, outcome: Option<&CallbackOutcome>) {
+        let Phase::Parting { visit, leaves: Leaves::Booking(number), .. } = &self.state.phase
+        else {
+            return;
+        };
+        let (visit, number) = (visit.clone(), *number);
+        let note = match outcome {
+            Some(CallbackOutcome::Booked { .. }) => "booked",
+            Some(CallbackOutcome::Free(_) | CallbackOutcome::Full) => "full",
+            Some(CallbackOutcome::NotCallable { why } | CallbackOutcome::Failed { why }) => why,
+            None => "not_booked",
+        };
+        match outcome {
+            Some(CallbackOutcome::Booked { .. }) => self.state.progress.callback_booked = true,
+            _ => self.state.progress.callbacks_due.retain(|due| *due != number),
+        }
+        if outcome.is_none() {
+            // The record says that there is none.
+            self.state.desk.push(Output::CancelCallback { booking: number });
+        }
+        self.end_parting(now, &visit, note.to_owned());
+    }
+
+    fn end_parting(&mut self, now: Duration, visit: &Visit, note: String) {
+        self.record_left(now, visit, 1, Exit::Hangup, Some(note));
         let reason = self.done_in_flow().unwrap_or(EndReason::CallerHangup);
         self.end(now, reason);
     }

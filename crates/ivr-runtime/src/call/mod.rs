@@ -24,6 +24,7 @@ mod state;
 pub(crate) mod targets;
 #[cfg(test)]
 mod tests;
+mod typed_ahead;
 mod wait;
 
 pub(crate) use targets::never_tells;
@@ -46,7 +47,7 @@ use self::{
     desk::{Context, Desk, Progress},
     keys::KeyBuffer,
     route::{Route, Way},
-    state::{Aloud, Phase, Visit},
+    state::{Aloud, Leaves, Phase, Visit},
     targets::{Failure, Forwarding, Stage},
 };
 use crate::{
@@ -132,6 +133,7 @@ impl Call {
             Phase::Answering { until, .. } => Some(*until),
             Phase::InStep { running, .. } => {
                 let until = earlier(running.poll_timeout());
+                let until = self.dialled_alone_at().map_or(until, |at| at.min(until));
                 Some(self.comfort_due().map_or(until, |due| due.min(until)))
             }
             Phase::Waiting(_) => self.wait_due().map(earlier),
@@ -186,15 +188,14 @@ impl Call {
             (Phase::Answering { .. } | Phase::Saying(_), Input::Key(key)) => {
                 self.state.keys.push(*key);
             }
+            (
+                Phase::InStep { .. } | Phase::Waiting(_) | Phase::Saying(_),
+                Input::Target(outcome),
+            ) if self.state.place.is_some() => self.line_outcome(now, *outcome),
             (Phase::Saying(saying), _) => {
                 if saying.input(&input) {
                     self.said(now);
                 }
-            }
-            (Phase::InStep { .. } | Phase::Waiting(_), Input::Target(outcome))
-                if self.state.place.is_some() =>
-            {
-                self.line_outcome(now, *outcome);
             }
             (
                 Phase::InStep { running: Running::Agent(_), .. },
@@ -214,7 +215,12 @@ impl Call {
                     self.apologised(now);
                 }
             }
-            (Phase::Parting { .. }, Input::Voice(outcome)) => self.parted(now, Some(outcome)),
+            (Phase::Parting { leaves: Leaves::Message, .. }, Input::Voice(outcome)) => {
+                self.parted(now, Some(outcome));
+            }
+            (Phase::Parting { leaves: Leaves::Booking(_), .. }, Input::Callback(outcome)) => {
+                self.parted_booking(now, Some(outcome));
+            }
             // Reports of what is no longer going on; keys nobody listens to.
             (Phase::Answering { .. } | Phase::Forwarding(_) | Phase::Parting { .. }, _) => {}
         }
@@ -235,7 +241,10 @@ impl Call {
                 let way = self.state.route.exhausted(now, &self.flow);
                 self.leave_flow(now, "max_minutes", way);
             }
-            Phase::InStep { .. } => self.step_timeout(now),
+            Phase::InStep { .. } => match self.dialled_alone(now) {
+                Some(number) => self.emergency_typed(now, &number),
+                None => self.step_timeout(now),
+            },
             Phase::Waiting(_) if self.state.route.is_over_time(now) => self.wait_over_time(now),
             Phase::Waiting(_) => self.wait_on(now),
             Phase::Answering { .. } => self.answer_failed(now),
@@ -250,7 +259,8 @@ impl Call {
                 self.target_failed(now, id, Failure::NoAnswer { status: None });
             }
             Phase::Apologising(_) => self.apologised(now),
-            Phase::Parting { .. } => self.parted(now, None),
+            Phase::Parting { leaves: Leaves::Message, .. } => self.parted(now, None),
+            Phase::Parting { leaves: Leaves::Booking(_), .. } => self.parted_booking(now, None),
             Phase::Over => {}
         }
     }
@@ -301,6 +311,11 @@ impl Call {
     fn begin_aloud(&mut self, now: Duration, visit: Visit) -> Option<Way> {
         let flow = Arc::clone(&self.flow);
         let step = flow.steps.get(usize::from(visit.step.0))?;
+        if let Some(number) = self.dialled_before(now, &step.does) {
+            self.state.phase = Phase::Answering { then: Aloud::Step(visit), until: now };
+            self.emergency_typed(now, &number);
+            return None;
+        }
         if let Does::Wait(wait) = &step.does {
             return self.begin_wait(now, visit, wait);
         }

@@ -145,6 +145,11 @@ impl Route {
         }
     }
 
+    /// It failed once, and has taken the call since.
+    pub fn target_answered(&mut self, id: TargetId) {
+        self.failed.retain(|failed| *failed != id);
+    }
+
     pub fn target_closed(&mut self, flow: &Flow, id: TargetId) {
         self.human_closed |= id == flow.human;
     }

@@ -62,10 +62,19 @@ pub(super) enum Phase {
     Saying(emergency::Saying),
     /// Nobody can be reached; the caller is told so.
     Apologising(Playback),
-    /// The caller left in the middle of a message, which is being kept.
-    Parting { visit: Visit, until: Duration },
+    /// The caller left, and what they have said or asked for is being kept.
+    Parting { visit: Visit, until: Duration, leaves: Leaves },
     /// Nothing follows.
     Over,
+}
+
+/// What a caller leaves behind who hangs up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Leaves {
+    /// A message.
+    Message,
+    /// A callback, by its number.
+    Booking(u32),
 }
 
 /// What the answered call begins with.

@@ -71,7 +71,7 @@ impl Call {
             self.leave_line();
             if targets::is_closed(&flow, target, self.state.desk.at_ms(now), &self.state.facts) {
                 self.state.route.target_closed(&flow, wait.target);
-                let leave = Leave::failed(wait.if_fails, "closed");
+                let leave = Leave::failed(wait.when_closed(target), "closed");
                 return Some(self.left(now, &visit, 1, leave));
             }
             let name = target.name.clone();
@@ -192,6 +192,7 @@ impl Call {
             (_, Ringing) => {}
             (Leg::Calling { .. }, Answered { human }) => {
                 place.leg = Leg::Up;
+                self.state.route.target_answered(wait.target);
                 let first = !std::mem::replace(&mut place.told, true);
                 self.line_answered(now, target, first);
                 if human || targets::is_person(target) {

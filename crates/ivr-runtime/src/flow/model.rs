@@ -17,6 +17,7 @@ pub use self::{
     round_wait::{Direction, RoundWait},
     rule::{Bound, Fact, FieldTest, InLast, Rule},
     share::Share,
+    wait::Wait,
 };
 pub use super::Sender;
 pub use super::play::{Clip, PromptItem, PromptList, Spoken};
@@ -31,6 +32,7 @@ mod menu;
 mod round_wait;
 mod rule;
 mod share;
+mod wait;
 
 /// Index into [`Flow::steps`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -322,27 +324,6 @@ pub struct Text {
     pub if_opted_out: Option<Go>,
     /// `None`: as `if_fails`.
     pub if_limited: Option<Go>,
-}
-
-/// `do = "wait"`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Wait {
-    /// Whose line.
-    pub target: TargetId,
-    /// What is heard while the target has not taken the call.
-    pub music: PromptList,
-    /// From one try to the next, seconds.
-    pub retry_every_seconds: u32,
-    /// So long in line at most, minutes.
-    pub give_up_minutes: u32,
-    /// The offer step made once meanwhile.
-    pub offer: Option<StepId>,
-    /// So long in line until then, seconds.
-    pub offer_after_seconds: u32,
-    /// On giving up; `None`: human.
-    pub then: Option<Go>,
-    /// The target can't be reached at all; `None`: the way out.
-    pub if_fails: Option<Go>,
 }
 
 /// The question for the number of a text.

@@ -9,6 +9,7 @@ mod ways;
 pub use dot::dot;
 pub use mermaid::mermaid;
 pub use svg::svg;
+pub(crate) use ways::exits;
 
 use std::collections::BTreeMap;
 

@@ -35,6 +35,11 @@ pub(super) fn ways(flow: &Flow) -> Vec<Way> {
     ways
 }
 
+/// Where a step may lead as its flow writes it.
+pub(crate) fn exits(flow: &Flow, step: &Step) -> impl Iterator<Item = Go> {
+    of_step(flow, step).into_iter().map(|(_, to, _)| to)
+}
+
 type Labelled = (String, Go, bool);
 
 fn of_step(flow: &Flow, step: &Step) -> Vec<Labelled> {

@@ -199,6 +199,10 @@ fn of_step(flow: &Flow, id: StepId) -> Vec<Way> {
             let mut ways = vec![in_time(Go::Target(wait.target)), in_time(then)];
             ways.extend(wait.offer.map(|id| in_time(Go::Step(id))));
             ways.extend(of_failure(flow, Failed::Step(id), wait.if_fails));
+            let target = flow.targets.get(usize::from(wait.target.0));
+            if let Some(target) = target.filter(|target| target.hours.is_some()) {
+                ways.extend(of_failure(flow, Failed::Step(id), wait.when_closed(target)));
+            }
             ways
         }
         Does::Agent(agent) => {

@@ -51,9 +51,10 @@ fn exits_of_step(does: &Does) -> Vec<(&'static str, Go)> {
             ("if_timeout", agent.if_timeout),
             ("if_fails", agent.if_fails),
         ],
+        // Who waited in vain has not asked to go.
+        Does::Wait(Wait { then, if_fails, .. }) => vec![("then", *then), ("if_fails", *if_fails)],
         Does::OptOut { if_fails, .. }
         | Does::Lookup(Lookup { if_fails, .. })
-        | Does::Wait(Wait { if_fails, .. })
         | Does::Voicemail(Voicemail { if_fails, .. })
         | Does::Callback(Callback { if_fails, .. })
         | Does::Action(Action { if_fails, .. }) => vec![("if_fails", *if_fails)],

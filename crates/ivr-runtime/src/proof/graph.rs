@@ -248,8 +248,9 @@ fn starts(flow: &Flow) -> impl Iterator<Item = State> {
     let mut waited = route.clone();
     waited.target_failed(flow.human, None);
     let fallback = flow.fallback.filter(|id| *id != flow.human);
+    let first = State::at(Go::Step(flow.start), route.clone());
     [
-        Some(State::at(Go::Step(flow.start), route.clone())),
+        Some(State { noticed: !flow.emergency_notice, ..first }),
         Some(State::at(Go::Target(flow.human), route)),
         fallback.map(|id| State::at(Go::Target(id), waited)),
     ]

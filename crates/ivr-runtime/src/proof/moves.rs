@@ -3,23 +3,23 @@
 //! Every failure of every step and target is one of the moves; a rule may hold or not, whatever
 //! it tests.
 
+mod digits;
 mod text;
+mod voicemail;
+mod wait;
 
 use super::{
     lengths::Lengths,
     state::{Asked, Cause, End, Move, Place, State},
 };
 use crate::{
-    call::{route::Way, targets::Failure},
+    call::{emergency, route::Way, targets::Failure},
     flow::{
-        model::{
-            Action, Agent, Callback, Check, Collect, Does, Flow, Go, Menu, Step, StepId, TargetId,
-            Wait,
-        },
+        model::{Action, Agent, Callback, Does, Flow, Go, Menu, Step, StepId, TargetId},
         way_out::Failed,
     },
     key::Key,
-    step::{agent, callback, fetch, opt_out, voicemail},
+    step::{agent, callback, fetch, opt_out},
 };
 
 /// A caller takes so long for a key.
@@ -38,7 +38,31 @@ pub(super) fn moves(flow: &Flow, lengths: Lengths<'_>, state: &State) -> Vec<Mov
             }
         }
     }
+    if !state.noticed && is_aloud(flow, state.place) {
+        // The notice comes before the first sound of a call.
+        let notice = lengths.of(&emergency::notice(""));
+        for next in &mut from.moves {
+            next.ms += notice;
+            next.to.noticed = true;
+        }
+    }
     from.moves
+}
+
+/// Something is heard there: a call that is not answered yet is answered for it.
+fn is_aloud(flow: &Flow, place: Place) -> bool {
+    match place {
+        Place::Playing(..) => true,
+        Place::Step(id) => flow.steps.get(usize::from(id.0)).is_some_and(|step| {
+            matches!(step.does, Does::Say { .. } | Does::Wait(_) | Does::Agent(_))
+        }),
+        Place::Asking(..)
+        | Place::Doing(..)
+        | Place::Target(_)
+        | Place::Ringing(_)
+        | Place::Line(_)
+        | Place::End(_) => false,
+    }
 }
 
 struct From<'a> {
@@ -69,19 +93,9 @@ impl From<'_> {
                 self.asking_to_be_called(id, step, callback, n);
             }
             (Place::Doing(_, n), Does::Callback(callback)) => self.booking(id, callback, n),
-            (Place::Asking(..), Does::Voicemail(voicemail)) => {
-                self.to(
-                    Cause::Speech,
-                    u64::from(voicemail.max_seconds) * 1_000,
-                    Place::Doing(id, 1),
-                );
-                self.go(Cause::Silence, ms(voicemail::SILENCE), step, voicemail.then);
-            }
-            (Place::Doing(..), Does::Voicemail(voicemail)) => {
-                let within = ms(voicemail::KEEP_WITHIN);
-                self.kept(Cause::So("message left"), within, voicemail.then);
-                let fails = Cause::Failure("not kept");
-                self.way_out(fails, within, Failed::Step(id), voicemail.if_fails);
+            (Place::Asking(..), Does::Voicemail(voicemail)) => self.asking_to_speak(id, voicemail),
+            (Place::Doing(_, n), Does::Voicemail(voicemail)) => {
+                self.keeping(id, step, voicemail, n)
             }
             (Place::Asking(_, n), does) => {
                 if let Some(menu) = does.menu() {
@@ -172,23 +186,6 @@ impl From<'_> {
         }
     }
 
-    /// In line: a person answers, the offer is made, time runs out, or nobody can be reached.
-    fn wait(&mut self, id: StepId, step: &Step, wait: &Wait) {
-        self.to(Cause::So("in line"), 0, Place::Line(wait.target));
-        if let Some(offer) = wait.offer.filter(|_| !self.state.offered) {
-            let after = u64::from(wait.offer_after_seconds) * 1_000;
-            self.to(Cause::So("offer in line"), after, Place::Step(offer));
-            if let Some(made) = self.moves.last_mut() {
-                made.to.offered = true;
-            }
-        }
-        let gives_up = u64::from(wait.give_up_minutes) * 60_000;
-        let then = wait.then.unwrap_or(Go::Target(self.flow.human));
-        self.go(Cause::So("nobody in time"), gives_up, step, then);
-        let fails = Cause::Failure("line fails");
-        self.way_out(fails, 0, Failed::Step(id), wait.if_fails);
-    }
-
     fn playing(&mut self, id: StepId, does: &Does, n: u8) {
         let (play, own) = match does {
             Does::Offer(offer) => (offer.menu.prompt(n), Some(offer.if_not_offered)),
@@ -244,45 +241,6 @@ impl From<'_> {
                 self.go(cause, ms, step, to);
                 self.forget_what_a_menu_asked();
             }
-        }
-    }
-
-    fn asking_digits(&mut self, id: StepId, collect: &Collect, n: u8) {
-        let ended = collect.end_key.is_some() && collect.min < collect.max;
-        self.push(Move {
-            keys: u32::from(collect.min) + u32::from(ended),
-            ms: KEY_MS * (u64::from(collect.min) + u64::from(ended)),
-            ..self.plain(Cause::Digits, Place::Doing(id, n))
-        });
-        let can_be_wrong =
-            collect.end_key.is_some() || collect.min > 1 || collect.check != Check::Digits;
-        let waited = u64::from(collect.timeout_ms);
-        // Too few digits, and then nothing more.
-        let too_few = KEY_MS + u64::from(collect.gap_ms);
-        let step = self.flow.steps.get(usize::from(id.0));
-        for (cause, ms, to, may) in [
-            (Cause::Wrong, too_few, collect.wrong, can_be_wrong),
-            (Cause::Silence, waited, collect.no_input, true),
-        ] {
-            match step.filter(|_| may) {
-                Some(_) if n < collect.tries => self.to(cause, ms, Place::Playing(id, n + 1)),
-                Some(step) => self.go(cause, ms, step, to),
-                None => {}
-            }
-        }
-    }
-
-    /// Whether the caller has the right digits is not the caller's choice.
-    fn checked(&mut self, id: StepId, step: &Step, collect: &Collect, n: u8) {
-        self.go(Cause::So("digits taken"), 0, step, collect.then);
-        if collect.check == Check::Digits {
-            return;
-        }
-        let refused = Cause::So("digits refused");
-        if n < collect.tries {
-            self.to(refused, 0, Place::Playing(id, n + 1));
-        } else {
-            self.go(refused, 0, step, collect.wrong);
         }
     }
 

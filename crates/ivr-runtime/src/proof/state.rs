@@ -20,6 +20,8 @@ pub(super) struct State {
     pub kept: bool,
     /// The one offer in line was made.
     pub offered: bool,
+    /// The notice of `emergency_notice` was heard, or there is none.
+    pub noticed: bool,
     /// The targets that failed; the call machine's own, so that the way out is the same.
     pub route: Route,
 }
@@ -104,6 +106,7 @@ impl State {
             failing: false,
             kept: false,
             offered: false,
+            noticed: true,
             route,
         }
     }

@@ -168,12 +168,12 @@ impl Collecting {
         context: &mut Context<'_>,
         gathered: Gathered,
     ) -> Turn {
-        let keys = match gathered {
-            Gathered::Keys(keys) => Zeroizing::new(keys),
+        let (keys, enough) = match gathered {
+            Gathered::Keys(keys) => (Zeroizing::new(keys), true),
+            Gathered::TooFew(keys) => (Zeroizing::new(keys), false),
             Gathered::Silence => return self.missed(collect, context, Exit::Timeout),
-            Gathered::TooFew(_) => return self.missed(collect, context, Exit::Wrong),
         };
-        if let ([key], true) = (keys.as_slice(), collect.operator)
+        if let ([key], true) = (keys.as_slice(), collect.operator && enough)
             && context.flow.operator_keys.contains(key)
         {
             return Turn::Leave(Leave::by(Exit::Key(*key), Next::Human));
@@ -183,6 +183,9 @@ impl Collecting {
         if emergency::is_emergency(&context.facts.country, &digits) {
             context.progress.emergency = Some(digits.to_string());
             return Turn::Stay;
+        }
+        if !enough {
+            return self.missed(collect, context, Exit::Wrong);
         }
         let value = checked(&collect.check, &digits, context.facts).map(Zeroizing::new);
         let Some(value) = value else {

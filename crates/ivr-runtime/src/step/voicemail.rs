@@ -17,11 +17,11 @@ use crate::{
 };
 
 /// A caller who says nothing for so long has said all.
-pub(crate) const SILENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(5);
 /// Who takes the message may take so long to keep it …
 pub(crate) const KEEP_WITHIN: Duration = Duration::from_secs(10);
 /// … and keeps the longest time itself; this much later it is taken for dead.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 /// Played when the caller may speak.
 pub(crate) const TONE: &str = "beep";
 

@@ -1,7 +1,7 @@
 //! `wait`, by requirements §6 and the table of the flow language: the target is rung, and again
 //! while it is busy; one offer is made meanwhile, and whoever comes back has the same place.
 
-use toml::Table;
+use toml::{Table, Value};
 
 use super::{At, Call, Judge, NOWHERE, word};
 
@@ -47,15 +47,21 @@ impl Judge<'_> {
         after
     }
 
-    /// The target can't be reached, or is closed.
+    /// The target can't be reached, or is closed: then the target says what the step does not.
     fn line_fails(&self, call: &Call, step: &Table) -> Vec<Call> {
         let target = word(step, "target").unwrap_or(NOWHERE);
         let is_human = target == self.human();
-        let lost = Call { line: None, human_failed: call.human_failed || is_human, ..call.clone() };
+        let call = Call { line: None, ..call.clone() };
+        let lost = Call { human_failed: call.human_failed || is_human, ..call.clone() };
         let mut after = vec![self.fails(&lost, step, "if_fails")];
         if self.word("target", Some(target), "hours").is_some() {
-            let closed = Call { human_closed: lost.human_closed || is_human, ..lost };
-            after.push(self.fails(&closed, step, "if_fails"));
+            let closed = Call { human_closed: call.human_closed || is_human, ..call };
+            let mut step = step.clone();
+            let own = word(&step, "if_fails").or(self.word("target", Some(target), "when_closed"));
+            if let Some(own) = own.map(Value::from) {
+                step.insert("chosen".to_owned(), own);
+            }
+            after.push(self.fails(&closed, &step, "chosen"));
         }
         after
     }

@@ -168,6 +168,30 @@ fn ex_09_of_two_bookings_each_is_taken_back_for_itself() {
 }
 
 #[test]
+fn ex_09_who_said_yes_and_hangs_up_while_it_is_booked_is_called_back_and_the_record_says_so() {
+    let said_yes = |outcome: Option<CallbackOutcome>| {
+        let draft = booking(|callback| callback.confirm_number = ConfirmNumber::Never);
+        let mut phone = Phone::call_with(draft, british(), world(outcome));
+        phone.press('1').hang_up();
+        assert_eq!((booked(&phone).len(), phone.end()), (1, None), "it is being booked");
+        phone
+    };
+    let mut phone = said_yes(Some(CallbackOutcome::Booked { day: None, time: None }));
+    phone.wait(1);
+    assert_eq!(phone.end(), BOOKED);
+    assert_eq!(phone.path(), ["callback hangup"]);
+    assert!(!phone.has(&Output::CancelCallback { booking: 1 }));
+    // Nobody says that it is booked, or it is not: the record says so, and nobody is rung.
+    for (outcome, seconds) in [(None, 6), (Some(CallbackOutcome::Full), 1)] {
+        let mut phone = said_yes(outcome.clone());
+        phone.wait(seconds);
+        assert_eq!(phone.end(), Some((EndReason::CallerHangup, Handled::NoHuman)), "{outcome:?}");
+        let canceled = phone.has(&Output::CancelCallback { booking: 1 });
+        assert_eq!(canceled, outcome.is_none(), "{outcome:?}");
+    }
+}
+
+#[test]
 fn dp_06_the_day_and_the_time_that_are_booked_are_spoken() {
     for (day, time, spoken) in [
         (None, "15:30", "3 30 afternoon"),

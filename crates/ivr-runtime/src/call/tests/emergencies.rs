@@ -1,7 +1,7 @@
 //! Requirements §7.6: emergencies that this line can do nothing about.
 
 use super::*;
-use crate::flow::model::{Check, Collect, Does};
+use crate::flow::model::{Check, Collect, Does, Fact};
 
 #[test]
 fn a_line_may_say_first_what_to_do_in_an_emergency() {
@@ -67,34 +67,121 @@ fn keys_pressed_one_after_the_other_are_no_number() {
 
 #[test]
 fn an_emergency_number_typed_into_a_field_is_one_and_as_part_of_a_number_is_none() {
-    for (typed, warned) in [("999#", true), ("9991#", false)] {
-        let draft = Draft::new(&["order", "goodbye"], &["agents"]).step("order", |draft| {
-            Does::Collect(Collect {
-                save: "order".into(),
-                play: sound("type-it"),
-                play_again: Vec::new(),
-                min: 3,
-                max: 12,
-                end_key: Some(key('#')),
-                timeout_ms: 8_000,
-                gap_ms: 4_000,
-                tries: 3,
-                check: Check::Digits,
-                confirm: None,
-                secret: true,
-                operator: false,
-                then: draft.go("goodbye"),
-                no_input: draft.go("agents"),
-                wrong: draft.go("agents"),
-            })
-        });
+    for (typed, min, warned) in
+        [("999#", 3, true), ("999#", 8, true), ("9991#", 3, false), ("9991#", 8, false)]
+    {
+        let draft = Draft::new(&["order", "goodbye"], &["agents"])
+            .step("order", |draft| Does::Collect(Collect { min, ..order(draft) }));
         let mut phone = Phone::call_with(draft, of("GB"), Obedient::default());
         for key in typed.chars() {
             phone.wait_ms(300).press_now(key);
         }
         phone.wait(30);
-        assert_eq!(phone.heard().contains(&"emergency-typed"), warned, "{typed}");
-        assert_eq!(phone.forwards().contains(&"agents"), warned, "{typed}");
+        assert_eq!(phone.heard().contains(&"emergency-typed"), warned, "{typed} {min}");
+        assert!(!warned || phone.forwards().contains(&"agents"), "{typed} {min}");
+    }
+}
+
+/// Of three sounds, of three seconds each, before the field.
+fn said_before_a_field() -> Draft {
+    Draft::new(&["hello", "order", "goodbye"], &["agents"])
+        .step("hello", |draft| Does::Say {
+            play: ["a", "b", "c"].into_iter().flat_map(sound).collect(),
+            then: draft.go("order"),
+        })
+        .step("order", |draft| Does::Collect(order(draft)))
+}
+
+#[test]
+fn a_field_s_digits_that_are_typed_ahead_and_begin_like_an_emergency_number_are_the_field_s() {
+    // While it is said, and on both sides of its end.
+    for pause_ms in [100, 700, 900] {
+        let mut phone = Phone::call_with(said_before_a_field(), of("GB"), Obedient::default());
+        for key in "112045678#".chars() {
+            phone.wait_ms(pause_ms).press_now(key);
+        }
+        phone.wait(20);
+        assert!(!phone.heard().contains(&"emergency-typed"), "{pause_ms}: {:?}", phone.heard());
+        assert_eq!(phone.heard().last(), Some(&"goodbye"), "{pause_ms}: {:?}", phone.path());
+    }
+}
+
+#[test]
+fn an_emergency_number_alone_is_one_where_a_field_comes_next() {
+    // Long before the field is asked for, right before it, and with what ends a number.
+    for (seconds, typed, at_ms) in [(1, "112", 2_000), (8, "112", 6_500), (7, "112#", 2_000)] {
+        let mut phone = Phone::call_with(said_before_a_field(), of("GB"), Obedient::default());
+        phone.wait(seconds);
+        for key in typed.chars() {
+            phone.wait_ms(150).press_now(key);
+        }
+        assert!(!phone.heard().contains(&"emergency-typed"), "more may follow: {typed}");
+        phone.wait_ms(at_ms);
+        assert!(phone.heard().contains(&"emergency-typed"), "{typed}: {:?}", phone.heard());
+        phone.wait(20);
+        assert_eq!(phone.forwards(), ["agents"], "{typed}");
+    }
+    // Where a menu comes after all.
+    let menu_or_field = Draft::new(&["hello", "sort", "main", "order", "goodbye"], &["agents"])
+        .rule("outage", Fact::Flag("outage".into()))
+        .step("hello", |draft| Does::Say {
+            play: ["a", "b", "c"].into_iter().flat_map(sound).collect(),
+            then: draft.go("sort"),
+        })
+        .step("sort", |draft| Does::Decide {
+            case: vec![(draft.rule_id("outage"), draft.go("main"))],
+            otherwise: draft.go("order"),
+        })
+        .step("main", |draft| Does::Menu(draft.menu("main", &[('1', "order")], "agents")))
+        .step("order", |draft| Does::Collect(order(draft)));
+    let facts = Facts { flags: Some(vec!["outage".into()]), ..of("GB") };
+    let mut phone = Phone::call_with(menu_or_field, facts, Obedient::default());
+    phone.wait(8);
+    for key in "112".chars() {
+        phone.wait_ms(150).press_now(key);
+    }
+    phone.wait(1);
+    assert!(phone.heard().contains(&"emergency-typed"), "{:?}", phone.heard());
+    assert!(!phone.heard().contains(&"main"), "{:?}", phone.heard());
+}
+
+#[test]
+fn digits_that_go_on_are_no_number_however_they_end() {
+    for typed in ["2112", "22222112", "2222222222112"] {
+        let mut phone = Phone::call_with(three_menus(), of("GB"), Obedient::default());
+        for key in typed.chars() {
+            phone.wait_ms(250).press_now(key);
+        }
+        phone.wait(1);
+        assert!(!phone.heard().contains(&"emergency-typed"), "{typed}: {:?}", phone.heard());
+        // After a pause they begin anew.
+        phone.wait(2);
+        for key in "112".chars() {
+            phone.wait_ms(250).press_now(key);
+        }
+        assert!(phone.heard().contains(&"emergency-typed"), "{typed}: {:?}", phone.heard());
+    }
+}
+
+/// Asks for digits, and goes on to `goodbye`.
+fn order(draft: &Draft) -> Collect {
+    Collect {
+        save: "order".into(),
+        play: sound("type-it"),
+        play_again: Vec::new(),
+        min: 3,
+        max: 12,
+        end_key: Some(key('#')),
+        timeout_ms: 8_000,
+        gap_ms: 4_000,
+        tries: 3,
+        check: Check::Digits,
+        confirm: None,
+        secret: true,
+        operator: false,
+        then: draft.go("goodbye"),
+        no_input: draft.go("agents"),
+        wrong: draft.go("agents"),
     }
 }
 

@@ -162,3 +162,54 @@ fn ic_04_a_person_who_comes_after_the_caller_gave_up_is_heard_all_the_same() {
     phone.wait(120).wait(5);
     assert_eq!(phone.line()[3..], ["off", "prompt", "drop", "forward"]);
 }
+
+/// In the queue, and told to hang up and dial 112: the text that key 1 asks for says nothing.
+fn told_where_to_dial(flow: &str) -> Phone {
+    let checked = load(flow, "flow.toml", &Shared::default(), &AnyPrompt);
+    let flow = checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings));
+    let facts = Facts { country: "GB".into(), ..facts() };
+    let call = Call::new(Duration::ZERO, Arc::new(flow), facts);
+    // What becomes of the queue is told below.
+    let targets = [("agents".into(), None)].into();
+    let world = Obedient { targets, text: None, ..Obedient::default() };
+    let mut phone = Phone(Stage::new(call, world, Duration::ZERO));
+    phone.wait(1);
+    phone.0.input(Input::Target(TargetOutcome::Answered { human: false }));
+    phone.wait(5).press('1').press_now('1').press_now('2');
+    assert!(phone.heard().contains(&"emergency-typed"), "{:?}", phone.heard());
+    assert!(!phone.has(&Output::StopForward), "the place is kept");
+    phone
+}
+
+#[test]
+fn ic_04_a_queue_that_drops_the_caller_while_they_are_told_to_dial_112_is_called_again() {
+    let mut phone = told_where_to_dial(FLOW);
+    phone.0.input(Input::Target(TargetOutcome::Ended { by_caller: false }));
+    phone.wait(20);
+    assert_eq!(phone.line().last(), Some(&"forward"), "{:?}", phone.line());
+    phone.0.input(Input::Target(TargetOutcome::Answered { human: true }));
+    assert!(phone.0.call.is_bridged());
+}
+
+#[test]
+fn ic_04_a_person_who_answers_while_the_caller_is_told_to_dial_112_is_heard() {
+    let mut phone = told_where_to_dial(FLOW);
+    phone.wait(1);
+    phone.0.input(Input::Target(TargetOutcome::HumanAnswered));
+    assert_eq!(phone.line().last(), Some(&"queue"), "{:?}", phone.line());
+    let so_far = phone.line();
+    phone.wait(3_600);
+    assert_eq!(phone.line(), so_far, "nothing ends it");
+    phone.hang_up();
+    assert_eq!(phone.end(), Some((EndReason::Forwarded, Handled::Human)));
+}
+
+#[test]
+fn ic_04_who_hangs_up_while_the_callback_is_booked_has_given_up_the_place_and_is_called_back() {
+    let mut phone = in_line_for_a_callback(Obedient::default());
+    phone.hang_up();
+    assert!(phone.has(&Output::StopForward), "{:?}", phone.line());
+    assert_eq!(phone.end(), None, "it is not yet booked");
+    phone.wait_ms(100);
+    assert_eq!(phone.end(), Some((EndReason::CallbackBooked, Handled::NoHuman)));
+}

@@ -204,6 +204,46 @@ fn a_target_that_cannot_be_reached_and_one_that_is_closed_take_the_way_out() {
 }
 
 #[test]
+fn a_target_that_is_closed_leads_where_it_says_unless_the_step_says_otherwise() {
+    let hours = "hours = \"office\"\nwhen_closed = \"callback\"\nanswered_means = \"queue\"";
+    let office = "[hours.office]\nzone = \"Europe/London\"\nmon-fri = \"09:00-17:00\"\n";
+    let other = "sip:other@pbx.example.net\"";
+    let last = format!("{other}\nfallback = false\nif_fails = \"hangup\"");
+    let closed = FLOW.replace("answered_means = \"queue\"", hours).replace(other, &last) + office;
+    let own = "if_fails            = \"other\"\n";
+    for (flow, path, forwards) in [
+        (closed.replace(own, ""), vec!["line error", "callback next"], vec!["other"]),
+        (closed, vec!["line error"], vec!["other"]),
+    ] {
+        // It is midnight.
+        let mut phone = phone(&flow, facts(), Obedient::default());
+        phone.wait(5);
+        assert_eq!(phone.path(), path);
+        assert_eq!(phone.forwards(), forwards);
+        assert!(phone.notes().contains(&"closed"));
+    }
+}
+
+#[test]
+fn ic_04_a_target_that_failed_once_and_then_took_the_call_is_there_for_whoever_leaves_the_line() {
+    let missing_prompts = vec!["callback".to_owned()];
+    let targets = [("agents".into(), None)].into();
+    let world = Obedient { targets, missing_prompts, ..Obedient::default() };
+    let mut phone = phone(FLOW, facts(), world);
+    phone.wait(6);
+    phone.0.input(Input::Target(TargetOutcome::Failed { status: Some(503) }));
+    phone.wait(21);
+    assert_eq!(phone.path(), ["line next", "queue_offer timeout", "line …"]);
+    phone.0.input(Input::Target(TargetOutcome::Answered { human: false }));
+    assert_eq!(phone.line().last(), Some(&"queue"), "{:?}", phone.line());
+    // Nobody comes, and what is said then can't be played: back to the person that was waited for.
+    phone.wait(94);
+    assert_eq!(phone.path().last().map(String::as_str), Some("callback error"));
+    assert_eq!(phone.line().last(), Some(&"queue"), "{:?}", phone.line());
+    assert!(!phone.has(&Output::StopForward), "the place is kept");
+}
+
+#[test]
 fn a_queue_that_drops_the_caller_is_called_again() {
     let mut phone = phone(FLOW, facts(), Obedient::default());
     phone.wait(3);
