@@ -13,7 +13,7 @@ use std::{
 };
 
 use ivr_runtime::{
-    call::{Call, Facts, History, Input, Output, Record, TextOutcome, VoiceOutcome},
+    call::{Call, Facts, History, Input, Output, Record, Report, TextOutcome, VoiceOutcome},
     flow::{PromptFacts, PromptIndex, Shared, load, model::Flow},
     key::Key,
     proof::{Reach, prove},
@@ -264,7 +264,7 @@ impl Search<'_> {
         let patience = point.call.poll_timeout().unwrap().saturating_sub(point.now);
         if point.texting {
             let sent = Point { texting: false, ..point.clone() };
-            let text = |outcome| Some(Input::Text(outcome));
+            let text = |outcome| Some(Input::Text(Report { of: None, outcome }));
             let outcomes = [
                 None,
                 text(TextOutcome::Accepted { sender: "sandbox".into() }),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deflect_actions::store::{CallbackBooked, CallbackOrder, Room, Slot, Store, StoreError};
 use ivr_runtime::{
-    call::{CallbackOutcome, CallbackRequest, FreeSlot, Input},
+    call::{CallbackOutcome, CallbackRequest, FreeSlot, Input, Report},
     flow::model::{Flow, Target, TargetId},
     hours::{Hours, openings, told},
 };
@@ -37,9 +37,10 @@ impl Switchboard {
     /// Whether this caller may have one and there is room for it, before it is spoken of.
     pub(super) fn find_slot(&mut self, no: CallNo, request: &CallbackRequest) {
         let Some(call) = self.calls.get(&no) else { return };
+        let number = request.booking;
         let (order, calendar) = match order(call, request) {
             Ok(order) => order,
-            Err(outcome) => return self.tell(no, Input::Callback(outcome)),
+            Err(outcome) => return self.tell(no, Input::Callback(Report::new(number, outcome))),
         };
         let (store, done) = (self.services.store.clone(), self.done.clone());
         let marks = self.services.marks();
@@ -50,7 +51,8 @@ impl Switchboard {
                 Err(error) => Err(error),
             };
             let outcome = outcome.unwrap_or_else(|error| not_in_store(&order.call_id, &error));
-            let _ = done.send(Done::Input(no, Input::Callback(outcome)));
+            let told = Input::Callback(Report::new(number, outcome));
+            let _ = done.send(Done::Input(no, told));
         });
     }
 
@@ -58,7 +60,9 @@ impl Switchboard {
         let Some(call) = self.calls.get(&no) else { return };
         let (mut order, calendar) = match order(call, &request) {
             Ok(order) => order,
-            Err(outcome) => return self.tell(no, Input::Callback(outcome)),
+            Err(outcome) => {
+                return self.tell(no, Input::Callback(Report::new(request.booking, outcome)));
+            }
         };
         let (store, done) = (self.services.store.clone(), self.done.clone());
         let marks = self.services.marks();
@@ -93,7 +97,7 @@ impl Switchboard {
             .get(&no)
             .is_some_and(|call| call.bookings.iter().any(|booking| booking.number == number));
         if is_awaited {
-            self.tell(no, Input::Callback(outcome));
+            self.tell(no, Input::Callback(Report::new(number, outcome)));
         }
     }
 

@@ -18,7 +18,7 @@ use deflect_actions::{
     web::Web,
 };
 use ivr_runtime::{
-    call::{CallbackOutcome, Facts, Input, TextOutcome, TextRequest, VoiceOutcome},
+    call::{CallbackOutcome, Facts, Input, Report, TextOutcome, TextRequest, VoiceOutcome},
     flow::way::{AUTO, Way},
 };
 use message_text::{E164, NumberProblem};
@@ -202,15 +202,17 @@ impl Switchboard {
 
     pub(super) fn send_text(&mut self, no: CallNo, request: TextRequest) {
         let Some(call) = self.calls.get(&no) else { return };
+        let number = request.offer;
         let order = match order(&Frame::of(call), request) {
             Ok(order) => order,
-            Err(failed) => return self.tell(no, Input::Text(failed)),
+            Err(failed) => return self.tell(no, Input::Text(Report::new(number, failed))),
         };
         let (texts, done) = (self.services.texts.clone(), self.done.clone());
         let by = Arc::clone(&call.snapshot.texts);
         tokio::spawn(async move {
             let outcome = texts.send_by(by, order).await;
-            let _ = done.send(Done::Input(no, Input::Text(outcome_told(outcome))));
+            let told = Report::new(number, outcome_told(outcome));
+            let _ = done.send(Done::Input(no, Input::Text(told)));
         });
     }
 

@@ -34,8 +34,10 @@ const NUMBERS: [(&str, &[&str]); 12] = [
 const ELSEWHERE: &[&str] = &["112"];
 /// Keys further apart are not one number.
 const APART: Duration = Duration::from_secs(2);
-/// No emergency number is longer.
+/// No emergency number is longer …
 const LONGEST: usize = 5;
+/// … and none shorter.
+const SHORTEST: usize = 3;
 /// In place of the digits of a longer one.
 const LONGER: &str = "-";
 
@@ -74,7 +76,8 @@ impl Dialled {
 
     /// The emergency number that they are.
     fn number(&self, country: &str) -> Option<&str> {
-        is_emergency(country, &self.digits).then_some(&self.digits)
+        let is = self.digits.len() >= SHORTEST && is_emergency(country, &self.digits);
+        is.then_some(&self.digits)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::records::Record;
+use super::{records::Record, report::Report};
 use crate::{
     flow::model::{Level, Method, Save, SaveHeader, TargetId},
     key::Key,
@@ -34,10 +34,10 @@ pub enum Input {
     Answered,
     /// After [`Output::Answer`]: the leg is gone (no ACK, no media port).
     AnswerFailed,
-    /// What became of [`Output::SendText`].
-    Text(TextOutcome),
-    /// What became of [`Output::BookCallback`].
-    Callback(CallbackOutcome),
+    /// What became of [`Output::SendText`], by the number of its offer.
+    Text(Report<TextOutcome>),
+    /// What became of [`Output::FindSlot`] or [`Output::BookCallback`], by its number.
+    Callback(Report<CallbackOutcome>),
     /// Whether [`Output::RecordOptOut`] was recorded.
     OptOut(bool),
     /// After [`Output::TakeVoice`]: it is over by itself, and is being kept.
@@ -393,7 +393,8 @@ pub struct AgentRequest {
 pub struct CallbackRequest {
     /// Name of the step.
     pub step: String,
-    /// Which of the call's bookings it is, from 1 on; 0: none, a slot is looked for.
+    /// Its number among the call's questions for slots and bookings, from 1 on: named in the report
+    /// about it.
     pub booking: u32,
     /// The target that is rung first.
     pub target: TargetId,

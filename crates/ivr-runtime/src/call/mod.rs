@@ -17,6 +17,7 @@ mod io;
 pub mod keys;
 pub(crate) mod offers;
 mod records;
+mod report;
 pub(crate) mod route;
 mod send_link;
 pub(crate) mod speak;
@@ -37,6 +38,7 @@ pub use io::{
     Input, Output, ResolvedLink, TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,
 };
 pub use records::{EndReason, Handled, OfferResponse, Record};
+pub use report::Report;
 pub use send_link::AGENT_INITIATED;
 pub use state::{CallState, OtherRevision};
 
@@ -218,8 +220,10 @@ impl Call {
             (Phase::Parting { leaves: Leaves::Message, .. }, Input::Voice(outcome)) => {
                 self.parted(now, Some(outcome));
             }
-            (Phase::Parting { leaves: Leaves::Booking(_), .. }, Input::Callback(outcome)) => {
-                self.parted_booking(now, Some(outcome));
+            (Phase::Parting { leaves: Leaves::Booking(number), .. }, Input::Callback(told))
+                if told.is_of(*number) =>
+            {
+                self.parted_booking(now, Some(&told.outcome));
             }
             // Reports of what is no longer going on; keys nobody listens to.
             (Phase::Answering { .. } | Phase::Forwarding(_) | Phase::Parting { .. }, _) => {}
@@ -340,7 +344,7 @@ impl Call {
         let at_ms = self.state.desk.at_ms(now);
         let turn = self
             .with_step(now, |running, step, context| running.handle_input(step, context, input));
-        if matches!(input, Input::Callback(CallbackOutcome::Booked { .. }))
+        if let Input::Callback(Report { outcome: CallbackOutcome::Booked { .. }, .. }) = input
             && self.state.progress.callback_booked
         {
             // The place was kept until then; from now on the caller is waited for.

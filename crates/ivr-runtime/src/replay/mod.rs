@@ -206,9 +206,10 @@ struct Memory {
     loose: bool,
     seen: usize,
     visits: Vec<Visit>,
-    /// What became of texts and requests, in order, and when that was told.
+    /// What became of texts, in the order in which they were asked for, and when that was told.
     texts: VecDeque<(Duration, TextOutcome)>,
-    fetched: VecDeque<(Duration, FetchOutcome)>,
+    /// Likewise of requests, by their numbers.
+    fetched: BTreeMap<u32, (Duration, FetchOutcome)>,
     targets: VecDeque<TargetOutcome>,
     /// What bots said, in order.
     said: VecDeque<BTreeMap<String, String>>,
@@ -224,27 +225,30 @@ impl Memory {
             seen: 0,
             visits: recorded.visits.clone(),
             texts: VecDeque::new(),
-            fetched: VecDeque::new(),
+            fetched: BTreeMap::new(),
             targets: VecDeque::new(),
             said: VecDeque::new(),
             targets_until: None,
             obedient: Obedient::default(),
         };
+        let mut texts = Vec::new();
         for (at, input) in &recorded.inputs {
             let at = *at + AFTER_DEADLINES;
             if matches!(input, Input::Target(_)) {
                 memory.targets_until = Some(at);
             }
             match input {
-                Input::Text(outcome) => memory.texts.push_back((at, outcome.clone())),
+                Input::Text(told) => texts.push((told.of, (at, told.outcome.clone()))),
                 Input::AgentSaid(values) => memory.said.push_back(values.clone()),
-                Input::Fetched { outcome, .. } => {
-                    memory.fetched.push_back((at, outcome.clone()));
+                Input::Fetched { id, outcome } => {
+                    memory.fetched.insert(*id, (at, outcome.clone()));
                 }
                 Input::Target(outcome) if begins(*outcome) => memory.targets.push_back(*outcome),
                 _ => {}
             }
         }
+        texts.sort_by_key(|(of, _)| *of);
+        memory.texts = texts.into_iter().map(|(_, told)| told).collect();
         memory
     }
 
@@ -277,9 +281,12 @@ impl Memory {
                 }
             }
             Output::Fetch(request) => {
-                let known = self.fetched.pop_front().map(|(_, outcome)| outcome);
+                let known = self.fetched.remove(&request.id).map(|(_, outcome)| outcome);
                 if let Some(known) = known.filter(|_| self.loose) {
-                    self.obedient.fetched.insert(request.step.clone(), known);
+                    match &request.link {
+                        Some(link) => self.obedient.links_say.insert(link.clone(), known),
+                        None => self.obedient.fetched.insert(request.step.clone(), known),
+                    };
                 }
             }
             Output::CallAgent(request) => {
@@ -312,7 +319,9 @@ impl World for Memory {
                 self.targets_until.is_some_and(|until| now <= until)
             }
             // Asked for later than it was told then: the same step took longer.
-            Output::Fetch(_) => self.fetched.front().is_none_or(|(told, _)| now <= *told),
+            Output::Fetch(request) => {
+                self.fetched.get(&request.id).is_none_or(|(told, _)| now <= *told)
+            }
             Output::SendText(_) => self.texts.front().is_none_or(|(told, _)| now <= *told),
             _ => true,
         };

@@ -1,6 +1,10 @@
 use super::*;
 use crate::{
-    flow::model::{Fact, FieldTest},
+    call::{CallbackOutcome, Report},
+    flow::{
+        AnyPrompt, Shared, load,
+        model::{Fact, FieldTest},
+    },
     sim::{Faults, draft::*, record_one, tests::everything},
 };
 
@@ -124,6 +128,137 @@ fn ex_18_a_call_that_goes_its_way_and_hears_or_gets_something_else_is_told_so() 
     assert!(sent > 50 && heard > 200, "{sent} {heard}");
 }
 
+/// Rows of an older program hold the outcome alone.
+#[test]
+fn a_call_that_was_recorded_without_the_numbers_of_its_texts_and_callbacks_is_replayed_too() {
+    let bare = |input: &Input| -> Input {
+        let mut row = serde_json::to_value(input).unwrap();
+        for kind in ["Text", "Callback"] {
+            row.get_mut(kind).into_iter().for_each(|told| *told = told["outcome"].take());
+        }
+        serde_json::from_value(row).unwrap()
+    };
+    let booked = CallbackOutcome::Booked { day: None, time: Some("09:10".into()) };
+    let told = bare(&Input::Callback(Report::new(7, booked.clone())));
+    assert_eq!(told, Input::Callback(Report { of: None, outcome: booked }));
+    let (flow, mut texts) = (minimal().done(), 0);
+    for n in 0..200 {
+        let (mut call, end) = recorded(&flow, SEED + n, Faults::NONE);
+        for (_, input) in &mut call.inputs {
+            *input = bare(input);
+            texts += usize::from(matches!(input, Input::Text(Report { of: None, .. })));
+        }
+        let again = replay(&flow, &call);
+        assert_eq!((again.differs_at, again.end), (None, end), "seed {}: {call:?}", SEED + n);
+    }
+    assert!(texts > 50, "{texts}");
+}
+
+const ASKING: &str = r#"
+version = 1
+[flow]
+name    = "Test"
+numbers = ["+442079460019"]
+start   = "START"
+human   = "agents"
+holdout_percent = 1
+[target.agents]
+sip            = "sip:queue@pbx.example.net"
+answered_means = "human"
+[link.chat]
+kind    = "http"
+url     = "https://help.example.com/free"
+intents = ["any"]
+[step.offer]
+do             = "offer"
+link           = "chat"
+play           = "offer.wav"
+press          = { 1 = "text_me", 2 = "tier" }
+accept         = ["1"]
+no_input       = "tier"
+if_not_offered = "tier"
+[step.text_me]
+do       = "text"
+link     = "chat"
+message  = "Example: {link}"
+then     = "hangup"
+confirm_number = "never"
+[step.tier]
+do       = "lookup"
+url      = "https://crm.example.net/{caller_key}"
+save     = ["tier"]
+then     = "agents"
+if_fails = "balance"
+[step.balance]
+do       = "lookup"
+url      = "https://crm.example.net/balance/{caller_key}"
+save     = ["balance"]
+then     = "bye"
+[step.bye]
+do   = "say"
+play = "bye.wav"
+then = "agents"
+"#;
+
+/// `hello`: a step comes before the offer.
+fn asking(hello: bool) -> Arc<Flow> {
+    let text = match hello {
+        true => ASKING.replace("START", "hello") + "[step.hello]\ndo = \"set\"\nthen = \"offer\"\n",
+        false => ASKING.replace("START", "offer"),
+    };
+    let public_url = Some("https://c.example.com".to_owned());
+    let shared = Shared { public_url, ..Shared::default() };
+    let checked = load(&text, "flow.toml", &shared, &AnyPrompt);
+    Arc::new(checked.flow.unwrap_or_else(|| panic!("{:#?}", checked.findings)))
+}
+
+#[test]
+fn what_destinations_and_systems_answered_is_answered_again_to_the_same_question() {
+    let answer = |id, said: &[(&str, &str)]| {
+        let said = said.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Input::Fetched { id, outcome: FetchOutcome::Values(said.collect()) }
+    };
+    let failed = Input::Fetched { id: 2, outcome: FetchOutcome::Failed { why: "down".into() } };
+    let facts = Facts {
+        caller: Some("+447700900001".into()),
+        can_receive_text: Some(true),
+        flags: Some(Vec::new()),
+        history: Some(Default::default()),
+        fields: [("caller_key".to_owned(), "key".to_owned())].into(),
+        ..Facts::default()
+    };
+    let ms = Duration::from_millis;
+    // The first question was answered after the second, and both after the third.
+    let inputs = vec![
+        (ms(100), answer(3, &[("balance", "12")])),
+        (ms(200), failed),
+        (ms(300), answer(1, &[("available", "false")])),
+    ];
+    let recorded = Recorded { facts, inputs, visits: Vec::new(), target: None };
+    // It parts from the record at once.
+    let again = replay(&asking(true), &recorded);
+    let way: Vec<_> = again
+        .visits
+        .iter()
+        .map(|visit| format!("{} {}", visit.step, visit.exit.as_deref().unwrap_or("…")))
+        .collect();
+    assert_eq!(way, ["hello next", "offer next", "tier error", "balance next", "bye next"]);
+}
+
+#[test]
+fn lp_01_a_call_whose_destination_was_asked_goes_the_way_it_went() {
+    let (flow, mut offered) = (asking(false), 0);
+    for (n, faults) in (0..300).flat_map(|n| [(n, Faults::NONE), (n, Faults::SOME)]) {
+        let (call, end) = recorded(&flow, SEED + n, faults);
+        let made = |visit: &Visit| visit.step == "offer" && visit.exit.as_deref() != Some("next");
+        offered += usize::from(call.visits.iter().any(made));
+        let again = replay(&flow, &call);
+        assert_eq!(again.differs_at, None, "seed {}: {call:?} {again:?}", SEED + n);
+        assert_eq!(again.end, end, "seed {}", SEED + n);
+    }
+    assert!(offered > 20, "{offered}");
+}
+
 #[test]
 fn what_is_kept_of_a_value_decides_as_the_value_did_and_is_another() {
     let field = |name: &str, test| Fact::Field { field: name.to_owned(), test };
@@ -152,6 +287,9 @@ fn what_is_kept_of_a_value_decides_as_the_value_did_and_is_another() {
         assert_eq!((kept >= 1000.0, kept <= -0.5), (rich, poor), "{real} became {kept}");
         assert_ne!(kept.to_string(), real);
     }
+    // What a destination says of itself tells nothing of the caller, and is judged again.
+    assert_eq!(value("url", "https://there.example/4711"), "https://xxxxx.xxxxxxx/1111");
+    assert_eq!(value("valid", "600"), "600");
     let facts =
         |number: &str| veil.facts(&Facts { caller: Some(number.into()), ..Facts::default() });
     assert_eq!(facts("+441612345678").caller.as_deref(), Some("+441610000000"));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    call::{Facts, FetchOutcome, Input, offers},
+    call::{Facts, FetchOutcome, FetchRequest, Input, offers},
     flow::{
         model::{Fact, FieldTest, Flow, PromptItem},
         play,
@@ -72,6 +72,14 @@ impl<'a> Veil<'a> {
 
     /// A value that all rules and sounds of the flow answer alike.
     fn value(self, field: &str, value: &str) -> String {
+        // What the destination of a link says of itself: an address stays one.
+        if !self.flow.is_account_data(field) {
+            match (field, value.strip_prefix("https://")) {
+                (FetchRequest::VALID, _) => return value.to_owned(),
+                (FetchRequest::URL, Some(rest)) => return format!("https://{}", shape(rest)),
+                _ => {}
+            }
+        }
         // A flag tells nobody who it is about.
         if self.has_sound(field, value) || matches!(value, "true" | "false") {
             return value.to_owned();

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     call::{
         AgentRequest, Call, CallbackOutcome, FetchOutcome, FetchRequest, FreeSlot, Input, Output,
-        TargetOutcome, TextOutcome, VoiceOutcome,
+        Report, TargetOutcome, TextOutcome, VoiceOutcome,
     },
     flow::model::{Fact, FieldTest, Flow, HumanSignal},
     key::Key,
@@ -222,7 +222,7 @@ impl Random {
     }
 
     /// There is room, if only later, or none; or nothing is heard of it.
-    fn find_slot(&mut self, now: Duration, plan: &mut Plan) {
+    fn find_slot(&mut self, now: Duration, number: u32, plan: &mut Plan) {
         let failed = self.rng.percent(self.faults.store);
         if failed && self.rng.percent(30) {
             return;
@@ -233,7 +233,8 @@ impl Random {
             (false, 1) => CallbackOutcome::NotCallable { why: "limited".into() },
             (false, _) => self.free(),
         };
-        plan.at(now + self.rng.ms(1..1_400), Topic::Callback, Input::Callback(outcome));
+        let told = Input::Callback(Report::new(number, outcome));
+        plan.at(now + self.rng.ms(1..1_800), Topic::Callback, told);
     }
 
     fn free(&mut self) -> CallbackOutcome {
@@ -243,7 +244,7 @@ impl Random {
     }
 
     /// It is booked, full, taken, refused, fails, or nothing is heard of it.
-    fn book(&mut self, now: Duration, plan: &mut Plan) {
+    fn book(&mut self, now: Duration, number: u32, plan: &mut Plan) {
         let failed = self.rng.percent(self.faults.store);
         if failed && self.rng.percent(30) {
             return;
@@ -260,7 +261,7 @@ impl Random {
                 CallbackOutcome::Booked { day, time: Some("09:10".into()) }
             }
         };
-        plan.at(at, Topic::Callback, Input::Callback(outcome));
+        plan.at(at, Topic::Callback, Input::Callback(Report::new(number, outcome)));
     }
 
     /// It is kept, fails, or nothing is heard of it.
@@ -328,12 +329,13 @@ impl World for Random {
             // The report of a stopped play may still come, or come first.
             Output::StopPlay if self.rng.percent(70) => plan.cancel(Topic::Play),
             Output::StopPlay => {}
-            Output::SendText(_) => {
-                plan.cancel(Topic::Text);
+            Output::SendText(request) => {
+                self.told = None;
                 if let Some(outcome) = self.text_outcome() {
-                    let at = now + self.rng.ms(20..8_000);
+                    // Now and then when nobody waits for it any more.
+                    let at = now + self.rng.ms(20..10_000);
                     self.told = Some((at, outcome.clone()));
-                    plan.at(at, Topic::Text, Input::Text(outcome));
+                    plan.at(at, Topic::Text, Input::Text(Report::new(request.offer, outcome)));
                 }
             }
             Output::Fetch(request) => self.fetch(now, call.flow(), request, plan),
@@ -360,14 +362,8 @@ impl World for Random {
                 self.ring(now, false, plan);
                 self.converse(now, call.flow(), request, plan);
             }
-            Output::FindSlot(_) => {
-                plan.cancel(Topic::Callback);
-                self.find_slot(now, plan);
-            }
-            Output::BookCallback(_) => {
-                plan.cancel(Topic::Callback);
-                self.book(now, plan);
-            }
+            Output::FindSlot(request) => self.find_slot(now, request.booking, plan),
+            Output::BookCallback(request) => self.book(now, request.booking, plan),
             Output::CancelCallback { .. } => {
                 plan.cancel(Topic::Callback);
                 self.booked = None;

@@ -10,7 +10,7 @@ use super::stage::{Plan, Topic, World};
 use crate::{
     call::{
         AgentRequest, Call, CallbackOutcome, FetchOutcome, FetchRequest, FreeSlot, Input, Output,
-        TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,
+        Report, TargetOutcome, TextOutcome, TextRequest, VoiceOutcome,
     },
     flow::model::{HumanSignal, Target},
 };
@@ -54,6 +54,8 @@ pub struct Obedient {
     /// What destinations of links say of themselves by the name of the link, after 300 ms; others
     /// are there.
     pub links: BTreeMap<String, LinkIs>,
+    /// What they answer word for word, before that.
+    pub links_say: BTreeMap<String, FetchOutcome>,
     /// Whether opt-outs are recorded, after 50 ms.
     pub opt_out: Option<bool>,
     /// What becomes of texts of a step, one after the other, the last of every later one; before
@@ -91,6 +93,7 @@ impl Default for Obedient {
             text: Some(TextOutcome::Accepted { sender: "sandbox".into() }),
             fetched: BTreeMap::new(),
             links: BTreeMap::new(),
+            links_say: BTreeMap::new(),
             opt_out: Some(true),
             texts: BTreeMap::new(),
             texts_first: VecDeque::new(),
@@ -129,7 +132,8 @@ impl World for Obedient {
             Output::StopPlay => plan.cancel(Topic::Play),
             Output::SendText(request) => {
                 if let Some(outcome) = self.sent(request) {
-                    plan.at(now + Duration::from_secs(1), Topic::Text, Input::Text(outcome));
+                    let told = Input::Text(Report::new(request.offer, outcome));
+                    plan.at(now + Duration::from_secs(1), Topic::Text, told);
                 }
             }
             Output::Fetch(request) if self.unanswered.contains(&request.step) => {}
@@ -144,16 +148,18 @@ impl World for Obedient {
                     plan.at(soon, Topic::Store, Input::OptOut(recorded));
                 }
             }
-            Output::FindSlot(_) => {
+            Output::FindSlot(request) => {
                 if let Some(outcome) = self.slot.clone() {
                     let soon = now + Duration::from_millis(50);
-                    plan.at(soon, Topic::Callback, Input::Callback(outcome));
+                    let told = Input::Callback(Report::new(request.booking, outcome));
+                    plan.at(soon, Topic::Callback, told);
                 }
             }
-            Output::BookCallback(_) => {
+            Output::BookCallback(request) => {
                 if let Some(outcome) = self.callback.clone() {
                     let soon = now + Duration::from_millis(100);
-                    plan.at(soon, Topic::Callback, Input::Callback(outcome));
+                    let told = Input::Callback(Report::new(request.booking, outcome));
+                    plan.at(soon, Topic::Callback, told);
                 }
             }
             Output::CancelCallback { .. } => plan.cancel(Topic::Callback),
@@ -189,6 +195,9 @@ impl Obedient {
         let Some(link) = &request.link else {
             return self.fetched.get(&request.step).cloned().unwrap_or_else(failed);
         };
+        if let Some(said) = self.links_say.get(link) {
+            return said.clone();
+        }
         let values = |said: &[(&str, String)]| {
             let said = said.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
             FetchOutcome::Values(said.collect())

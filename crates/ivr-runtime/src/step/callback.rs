@@ -38,7 +38,7 @@ pub(crate) const TIME: &str = "callback_time";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Booking {
     tries: u8,
-    /// Which booking of the call it is; 0: none yet.
+    /// The number of what the store was asked last; 0: nothing since the offer.
     booking: u32,
     /// The beginning of the slot that is offered, where it was told, ms UTC.
     from_ms: Option<i64>,
@@ -114,7 +114,8 @@ impl Booking {
             return Err(failed(callback, why));
         }
         let stage = Stage::Finding { until: context.now + FIND_WITHIN };
-        let finding = Self { tries: 1, booking: 0, from_ms: None, before_ms: None, stage };
+        let booking = context.desk.next_booking();
+        let finding = Self { tries: 1, booking, from_ms: None, before_ms: None, stage };
         let request = finding.request(step, callback, context);
         context.desk.push(Output::FindSlot(request));
         Ok(finding)
@@ -169,22 +170,23 @@ impl Booking {
                     Err(()) => Turn::Leave(failed(callback, "prompt_failed")),
                 }
             }
-            (Stage::Finding { .. }, Input::Callback(outcome)) => match outcome {
-                CallbackOutcome::Free(free) => {
-                    context.progress.slot = Some(free.clone());
-                    Turn::Aloud
+            (Stage::Finding { .. }, Input::Callback(told)) if told.is_of(self.booking) => {
+                match &told.outcome {
+                    CallbackOutcome::Free(free) => {
+                        context.progress.slot = Some(free.clone());
+                        Turn::Aloud
+                    }
+                    CallbackOutcome::Booked { .. } | CallbackOutcome::Full => {
+                        Turn::Leave(failed(callback, "full"))
+                    }
+                    CallbackOutcome::NotCallable { why } | CallbackOutcome::Failed { why } => {
+                        Turn::Leave(failed(callback, why))
+                    }
                 }
-                CallbackOutcome::Booked { .. } | CallbackOutcome::Full => {
-                    Turn::Leave(failed(callback, "full"))
-                }
-                CallbackOutcome::NotCallable { why } | CallbackOutcome::Failed { why } => {
-                    Turn::Leave(failed(callback, why))
-                }
-            },
+            }
             (Stage::Finding { .. }, _) => Turn::Stay,
-            (Stage::Booking { .. }, Input::Callback(outcome)) => {
-                let outcome = outcome.clone();
-                self.settled(callback, context, outcome)
+            (Stage::Booking { .. }, Input::Callback(told)) if told.is_of(self.booking) => {
+                self.settled(callback, context, told.outcome.clone())
             }
             (Stage::Booking { .. } | Stage::Telling(_), Input::Key(key)) => {
                 context.keys.push(*key);

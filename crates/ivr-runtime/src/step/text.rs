@@ -203,12 +203,15 @@ impl Sending {
                     _ => Turn::Stay,
                 }
             }
-            Self::Waiting { prompt, outcome, .. } => {
+            Self::Waiting { prompt, outcome, order, .. } => {
                 if prompt.as_ref().is_some_and(|prompt| prompt.input(input).is_some()) {
                     *prompt = None;
                 }
-                if let (Input::Text(came), None) = (input, &outcome) {
-                    *outcome = Some(came.clone());
+                // What became of a text before comes late.
+                if let (Input::Text(told), None) = (input, &outcome)
+                    && told.is_of(order.offer)
+                {
+                    *outcome = Some(told.outcome.clone());
                 }
                 self.tell_when_known(text, context)
             }

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use ivr_runtime::{
-    call::{Call, Input, OfferResponse, Output, Record, TextOutcome, TextRequest},
+    call::{Call, Input, OfferResponse, Output, Record, Report, TextOutcome, TextRequest},
     key::Key,
 };
 
@@ -80,12 +80,14 @@ impl RemoteCall {
                         inputs.push_back(Input::Fetched { id, outcome });
                     }
                     Output::SendText(request) if texts == Texts::AreTheirs => {
+                        let number = request.offer;
                         let link = self.link_of(request, services).await;
                         let outcome = match &link {
                             Some(_) => TextOutcome::Accepted { sender: self.ledger.trunk.clone() },
                             None => TextOutcome::Failed { class: "no_link".to_owned() },
                         };
-                        self.machine.handle_input(self.now, Input::Text(outcome));
+                        let told = Input::Text(Report::new(number, outcome));
+                        self.machine.handle_input(self.now, told);
                         return Stop::Linked(link);
                     }
                     Output::SendText(mut request) => {
@@ -96,7 +98,7 @@ impl RemoteCall {
                             Some(_) => return Stop::Over,
                             None => {}
                         }
-                        let id = services.texts.message_id();
+                        let (id, number) = (services.texts.message_id(), request.offer);
                         let outcome = match tasks::order(&self.frame(), request) {
                             Ok(order) => {
                                 let by = Arc::clone(&self.snapshot.texts);
@@ -105,7 +107,8 @@ impl RemoteCall {
                             }
                             Err(_) => TextOutcome::Failed { class: "no_token".to_owned() },
                         };
-                        self.machine.handle_input(self.now, Input::Text(outcome.clone()));
+                        let told = Input::Text(Report::new(number, outcome.clone()));
+                        self.machine.handle_input(self.now, told);
                         let accepted = matches!(outcome, TextOutcome::Accepted { .. });
                         return Stop::Texted(outcome, accepted.then_some(id));
                     }

@@ -51,7 +51,7 @@ fn ex_09_a_booked_callback_is_no_deflection() {
     assert!(phone.heard().contains(&"callback-right"), "{:?}", phone.heard());
     phone.press('1').wait(1);
     let request = booked(&phone)[0];
-    assert_eq!((request.booking, request.per_hour, request.tries), (1, Some(30), 3));
+    assert_eq!((request.booking, request.per_hour, request.tries), (2, Some(30), 3));
     assert_eq!(request.from_ms, None, "no time was told: the sooner the better");
     assert!(phone.heard().contains(&"callback-booked"));
     phone.wait(60);
@@ -140,7 +140,7 @@ fn ex_09_of_two_bookings_each_is_taken_back_for_itself() {
     };
     let first = CallbackOutcome::Booked { day: None, time: Some("15:30".into()) };
     let is_told = |phone: &mut Phone| {
-        phone.0.input(Input::Callback(first.clone()));
+        phone.0.input(Input::Callback(Report::new(2, first.clone())));
         while phone.heard().iter().filter(|name| **name == "callback").count() < 2 {
             phone.wait(1);
         }
@@ -152,19 +152,19 @@ fn ex_09_of_two_bookings_each_is_taken_back_for_itself() {
     phone.press('1').wait(1);
     is_told(&mut phone);
     phone.press('1').wait(1);
-    phone.0.input(Input::Callback(CallbackOutcome::Full));
+    phone.0.input(Input::Callback(Report::new(4, CallbackOutcome::Full)));
     assert!(canceled(&phone).is_empty(), "nobody is there yet: {:?}", phone.heard());
     while phone.forwards().is_empty() {
         phone.wait(1);
     }
     phone.wait(3);
-    assert_eq!(canceled(&phone), [1], "{:?} {:?}", phone.heard(), phone.forwards());
+    assert_eq!(canceled(&phone), [2], "{:?} {:?}", phone.heard(), phone.forwards());
     // Nothing is heard of the second: that one is taken back, and the first is made.
     let mut phone = Phone::call_with(draft(), british(), world(None));
     phone.press('1').wait(1);
     is_told(&mut phone);
     phone.press('1').wait(7);
-    assert_eq!(canceled(&phone), [2]);
+    assert_eq!(canceled(&phone), [4]);
 }
 
 #[test]
@@ -180,13 +180,13 @@ fn ex_09_who_said_yes_and_hangs_up_while_it_is_booked_is_called_back_and_the_rec
     phone.wait(1);
     assert_eq!(phone.end(), BOOKED);
     assert_eq!(phone.path(), ["callback hangup"]);
-    assert!(!phone.has(&Output::CancelCallback { booking: 1 }));
+    assert!(!phone.has(&Output::CancelCallback { booking: 2 }));
     // Nobody says that it is booked, or it is not: the record says so, and nobody is rung.
     for (outcome, seconds) in [(None, 6), (Some(CallbackOutcome::Full), 1)] {
         let mut phone = said_yes(outcome.clone());
         phone.wait(seconds);
         assert_eq!(phone.end(), Some((EndReason::CallerHangup, Handled::NoHuman)), "{outcome:?}");
-        let canceled = phone.has(&Output::CancelCallback { booking: 1 });
+        let canceled = phone.has(&Output::CancelCallback { booking: 2 });
         assert_eq!(canceled, outcome.is_none(), "{outcome:?}");
     }
 }
@@ -271,7 +271,7 @@ fn dp_06_full_hours_and_failures_lead_where_the_step_says() {
         assert!(phone.heard().ends_with(&["box"]), "{outcome:?}: {:?}", phone.heard());
         assert!(!phone.heard().contains(&"callback-booked"), "{outcome:?}");
         // Nobody said that it is booked: it must not be.
-        let canceled = phone.has(&Output::CancelCallback { booking: 1 });
+        let canceled = phone.has(&Output::CancelCallback { booking: 2 });
         assert_eq!(canceled, outcome.is_none(), "{outcome:?}");
     }
 }
@@ -305,4 +305,29 @@ fn a_number_is_confirmed_only_where_the_step_wants_it() {
         phone.press('1').wait(1);
         assert_eq!(booked(&phone).is_empty(), asked, "{confirm:?} {textable:?}");
     }
+}
+
+/// Whoever asked the store before has given up; the next step asks anew.
+#[test]
+fn dp_06_what_the_store_says_of_a_callback_before_is_not_heard_as_of_this_one() {
+    let draft =
+        booking(|_| {}).step("box", |draft| match booking(|_| {}).flow.steps.remove(0).does {
+            Does::Callback(mut second) => {
+                (second.no_input, second.if_fails) = (Some(draft.go("bye")), Some(draft.go("bye")));
+                Does::Callback(second)
+            }
+            _ => unreachable!("it is a callback"),
+        });
+    let world = Obedient { slot: None, ..Obedient::default() };
+    let mut phone = Phone::call_with(draft, british(), world);
+    phone.wait_ms(1_600);
+    assert_eq!(phone.path(), ["callback error", "box …"]);
+    let free = FreeSlot { from_ms: 0, until_ms: i64::MAX, next: None };
+    phone.0.input(Input::Callback(Report::new(1, CallbackOutcome::Free(free))));
+    phone.wait_ms(100);
+    assert!(phone.heard().is_empty(), "{:?}", phone.heard());
+    phone.0.input(Input::Callback(Report::new(2, CallbackOutcome::Full)));
+    phone.wait(1);
+    assert_eq!(phone.heard(), ["bye"]);
+    assert!(phone.notes().contains(&"full"), "{:?}", phone.notes());
 }

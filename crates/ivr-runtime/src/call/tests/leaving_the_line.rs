@@ -50,7 +50,7 @@ fn ic_04_who_leaves_the_line_for_a_callback_gives_the_place_up_once_it_is_booked
     phone.wait(30);
     assert!(!phone.0.call.is_bridged());
     assert_eq!(phone.end(), Some((EndReason::CallbackBooked, Handled::NoHuman)));
-    assert!(!phone.has(&Output::CancelCallback { booking: 1 }));
+    assert!(!phone.has(&Output::CancelCallback { booking: 2 }));
 }
 
 #[test]
@@ -61,10 +61,10 @@ fn ic_04_a_person_who_answers_before_the_callback_is_booked_takes_its_place() {
         phone.0.input(Input::Target(answer));
         // What is heard of the booking comes too late.
         let booked = CallbackOutcome::Booked { day: None, time: Some("15:30".into()) };
-        phone.0.input(Input::Callback(booked));
+        phone.0.input(Input::Callback(Report::new(2, booked)));
         phone.wait(10);
         assert!(
-            phone.has(&Output::CancelCallback { booking: 1 }),
+            phone.has(&Output::CancelCallback { booking: 2 }),
             "the caller would be rung as well"
         );
         assert!(phone.0.call.is_bridged() && !phone.has(&Output::StopForward));
@@ -83,7 +83,7 @@ fn ic_04_a_callback_that_was_booked_before_is_made_though_the_signal_is_lost() {
     let flow = Arc::clone(phone.0.call.flow());
     phone.0.call = Call::resume(flow, state).expect("resumed");
     phone.0.input(Input::Target(TargetOutcome::SignalLost));
-    assert!(phone.has(&Output::CancelCallback { booking: 1 }), "of this one nobody is told");
+    assert!(phone.has(&Output::CancelCallback { booking: 2 }), "of this one nobody is told");
     assert!(!phone.has(&Output::CancelCallback { booking: 9 }));
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::flow::model::{ConfirmNumber, Does, Link, LinkId};
+use crate::flow::model::{ConfirmNumber, Does, Link, LinkId, Text};
 
 #[test]
 fn kh_03_an_accepted_text_is_confirmed_and_then_the_call_is_ended() {
@@ -303,4 +303,31 @@ fn a_caller_who_hangs_up_before_the_outcome_is_no_deflection_yet() {
     let mut phone = Phone::call(minimal());
     phone.press('1').wait(4).hang_up();
     assert_eq!(phone.end(), Some((EndReason::Deflected, Handled::NoHuman)));
+}
+
+/// Nothing was heard of the first text in time; the caller asks for another.
+#[test]
+fn x_03_what_becomes_of_a_text_before_decides_nothing_of_this_one() {
+    let draft = Draft::new(&["main", "first", "more", "second"], &["agents"])
+        .step("main", |draft| Does::Menu(draft.menu("main", &[('1', "first")], "agents")))
+        .step("first", |draft| {
+            Does::Text(Text { if_ambiguous: Some(draft.go("more")), ..draft.text("more") })
+        })
+        .step("more", |draft| Does::Menu(draft.menu("more", &[('1', "second")], "agents")))
+        .step("second", |draft| Does::Text(draft.text("hangup")));
+    let mut phone =
+        Phone::call_with(draft, facts(), Obedient { text: None, ..Obedient::default() });
+    phone.press('1').wait(15);
+    assert_eq!(phone.heard().last(), Some(&"more"), "{:?}", phone.path());
+    phone.press('1').wait(4);
+    let numbers: Vec<u32> = phone.texts().iter().map(|text| text.offer).collect();
+    assert_eq!(numbers, [1, 2]);
+    let accepted = TextOutcome::Accepted { sender: "sandbox".into() };
+    phone.0.input(Input::Text(Report::new(1, accepted)));
+    phone.wait(1);
+    assert!(!phone.heard().contains(&"sent"), "{:?}", phone.heard());
+    let failed = TextOutcome::Failed { class: "ProviderDown".into() };
+    phone.0.input(Input::Text(Report::new(2, failed)));
+    phone.wait(1);
+    assert_eq!(phone.heard().last(), Some(&"not-sent"), "{:?}", phone.heard());
 }
