@@ -29,6 +29,7 @@ on_both!(
     a_number_that_a_provider_calls_risky_gets_no_text,
     whatsapp_writes_freely_to_who_wrote_within_a_day_and_else_by_its_template,
     texts_of_another_node_and_of_an_earlier_start_count,
+    texts_of_a_node_whose_clock_is_behind_count_within_a_minute,
     a_rush_of_texts_to_one_number_passes_no_limit,
     a_prefix_whose_texts_nobody_opens_is_paused,
     ex_28_what_leads_to_a_pause_is_counted_over_starts_and_nodes_for_an_hour,
@@ -326,6 +327,17 @@ async fn texts_of_another_node_and_of_an_earlier_start_count(db: Db) {
         let desk = Desk::of(&db, node, boot, limits).await;
         desk.is_limited(&mobile(1), "texts_per_caller").await;
     }
+}
+
+async fn texts_of_a_node_whose_clock_is_behind_count_within_a_minute(db: Db) {
+    let limits = TextLimits { caller_hour: 1, ..wide() };
+    let [behind, ahead] = ["n1", "n2"].map(|node| Desk::of(&db, node, "b1", limits));
+    let (behind, ahead) = (behind.await, ahead.await);
+    ahead.clock.advance(45_000);
+    ahead.sends(&mobile(1)).await;
+    behind.sends(&mobile(2)).await;
+    ahead.clock.advance(MINUTE_MS);
+    ahead.is_limited(&mobile(2), "texts_per_caller").await;
 }
 
 async fn a_rush_of_texts_to_one_number_passes_no_limit(db: Db) {

@@ -141,8 +141,11 @@ pub(super) fn pool(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
         .after_connect(move |conn, _| {
             Box::pin(async move {
                 let set_up = match dialect {
+                    // What is erased is overwritten, in pages that are free after it, too: only what
+                    // is deleted costs anything.
                     Dialect::Sqlite => "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                         PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;"
+                         PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; \
+                         PRAGMA secure_delete = ON;"
                         .to_owned(),
                     // Statements are prepared while tables are small, and would read them whole
                     // for ever after.

@@ -159,7 +159,7 @@ fn charge(row: &AnyRow) -> Result<Charge, StoreError> {
 }
 
 /// The places of so many values.
-fn places(count: usize) -> String {
+pub(super) fn places(count: usize) -> String {
     let places: Vec<String> = (1..=count).map(|n| format!("${n}")).collect();
     places.join(",")
 }

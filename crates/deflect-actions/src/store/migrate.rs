@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Connection, Row};
 use super::{StoreError, db::Dialect};
 
 /// The steps, oldest first; their number is the version after them.
-const STEPS: [&str; 24] = [
+const STEPS: [&str; 25] = [
     include_str!("../../migrations/0001_schema.sql"),
     include_str!("../../migrations/0002_event.sql"),
     include_str!("../../migrations/0003_attempts.sql"),
@@ -30,6 +30,7 @@ const STEPS: [&str; 24] = [
     include_str!("../../migrations/0022_link_invited.sql"),
     include_str!("../../migrations/0023_opt_out_lost.sql"),
     include_str!("../../migrations/0024_price_asked.sql"),
+    include_str!("../../migrations/0025_indexes.sql"),
 ];
 /// Any number that nobody else locks.
 const LOCK: i64 = 0x63_6172_6f6d;
@@ -44,6 +45,8 @@ pub(super) async fn run(
         Dialect::Sqlite => conn.begin_with("BEGIN IMMEDIATE").await?,
         Dialect::Postgres => {
             let mut tx = conn.begin().await?;
+            // A step over large tables, and the wait for it, takes as long as it takes.
+            sqlx::raw_sql("SET LOCAL statement_timeout = 0").execute(&mut *tx).await?;
             // Nodes that start together wait here for the first.
             sqlx::query("SELECT COUNT(*) FROM (SELECT pg_advisory_xact_lock($1)) AS l")
                 .bind(LOCK)

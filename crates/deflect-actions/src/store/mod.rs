@@ -8,6 +8,7 @@ mod bulk;
 mod callback;
 mod calls;
 mod checks;
+mod clocks;
 mod contact;
 mod db;
 mod erase;
@@ -46,7 +47,10 @@ mod writer;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -122,7 +126,10 @@ struct Inner {
     keys: Keys,
     node: NodeInfo,
     clock: Clock,
-    ready: tokio::sync::Mutex<bool>,
+    /// Its tables are up to date, and the node is registered.
+    ready: AtomicBool,
+    /// Held by who sees to that.
+    preparing: Arc<tokio::sync::Mutex<()>>,
     retention: std::sync::RwLock<Retention>,
     subscriptions: std::sync::RwLock<Arc<Vec<Subscription>>>,
     /// This start has kept a receipt of which nobody knew whose it is.
@@ -168,11 +175,11 @@ impl Store {
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let (pool, dialect) = db::pool(url)?;
-        let ready = tokio::sync::Mutex::new(false);
         let sharing = match dialect {
             db::Dialect::Sqlite => Sharing::Turns(Group::default()),
             db::Dialect::Postgres => Sharing::Lanes(Box::default()),
         };
+        let (ready, preparing) = Default::default();
         let (retention, subscriptions, strays, spool, lost_lists) = Default::default();
         let inner = Inner {
             pool,
@@ -182,6 +189,7 @@ impl Store {
             node,
             clock,
             ready,
+            preparing,
             retention,
             subscriptions,
             strays,
@@ -192,23 +200,41 @@ impl Store {
     }
 
     /// Brings the tables up to date, registers the node and closes what its earlier starts left
-    /// open. Once is enough; later calls return at once.
+    /// open. Once is enough; later calls return at once. Dropping the future stops only the waiting:
+    /// large tables may take longer than anybody waits.
     ///
     /// # Errors
     /// When the database is down, or newer than this program.
     pub async fn prepare(&self) -> Result<(), StoreError> {
-        let mut ready = self.0.ready.lock().await;
-        if *ready {
+        if self.is_ready() {
             return Ok(());
         }
+        let turn = Arc::clone(&self.0.preparing).lock_owned().await;
+        if self.is_ready() {
+            return Ok(());
+        }
+        let store = self.clone();
+        let preparing = tokio::spawn(async move {
+            let prepared = store.prepare_now().await;
+            store.0.ready.store(prepared.is_ok(), Ordering::Release);
+            drop(turn);
+            prepared
+        });
+        preparing.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+    }
+
+    async fn prepare_now(&self) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
         migrate::run(&mut conn, self.0.dialect, self.now_ms()).await?;
         drop(conn);
+        self.compare_clocks().await?;
         self.register().await?;
         self.finish_imports().await?;
-        self.note_opt_out_keys().await?;
-        *ready = true;
-        Ok(())
+        self.note_opt_out_keys().await
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.ready.load(Ordering::Acquire)
     }
 
     /// Whether the database answers.
@@ -219,7 +245,7 @@ impl Store {
             Ok::<_, StoreError>(())
         };
         matches!(tokio::time::timeout(Duration::from_secs(1), ask).await, Ok(Ok(())))
-            && *self.0.ready.lock().await
+            && self.is_ready()
     }
 
     /// The keys its rows are written with.

@@ -92,19 +92,19 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let (node, lease) = (self.node(), self.lease_ms());
         let closed = sqlx::query(
+            // By node: the index of open calls is asked for each that is not alive.
             "UPDATE call SET end_reason = 'error', \
              handled = CASE WHEN human_answered_ms IS NOT NULL THEN 'human' \
                WHEN forward_started_ms IS NOT NULL THEN 'unknown' ELSE 'no_human' END, \
-             ended_ms = COALESCE((SELECT CASE WHEN n.lease_until_ms - $1 > call.started_ms \
-               THEN n.lease_until_ms - $1 ELSE call.started_ms END FROM node n \
-               WHERE n.node_id = call.node_id AND n.node_boot = call.node_boot), $2) \
-             WHERE ended_ms IS NULL AND ((node_id = $3 AND node_boot <> $4) OR EXISTS ( \
-               SELECT 1 FROM node n WHERE n.node_id = call.node_id \
-               AND n.node_boot = call.node_boot AND n.lease_until_ms < $5 \
-               AND NOT (n.node_id = $3 AND n.node_boot = $4))) RETURNING call_id",
+             ended_ms = CASE WHEN gone.lease_until_ms - $1 > call.started_ms \
+               THEN gone.lease_until_ms - $1 ELSE call.started_ms END \
+             FROM (SELECT node_id, node_boot, lease_until_ms FROM node \
+               WHERE (node_id = $2 AND node_boot <> $3) OR (node_id <> $2 AND lease_until_ms < $4)) \
+               AS gone \
+             WHERE call.ended_ms IS NULL AND call.node_id = gone.node_id \
+             AND call.node_boot = gone.node_boot RETURNING call_id",
         )
         .bind(lease)
-        .bind(now)
         .bind(node.node_id.clone())
         .bind(node.node_boot.clone())
         .bind(now)

@@ -109,8 +109,10 @@ impl Store {
             Dialect::Sqlite => query.fetch_all(&mut *conn).await?,
             Dialect::Postgres => {
                 let mut tx = conn.begin().await?;
+                // Nobody waits for a report by the second.
                 let plan = "SET LOCAL enable_seqscan = on; \
-                            SET LOCAL plan_cache_mode = force_custom_plan";
+                            SET LOCAL plan_cache_mode = force_custom_plan; \
+                            SET LOCAL statement_timeout = '5min'";
                 sqlx::raw_sql(plan).execute(&mut *tx).await?;
                 query.fetch_all(&mut *tx).await?
             }

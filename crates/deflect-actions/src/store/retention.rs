@@ -3,11 +3,20 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::{Store, StoreError};
+use super::{
+    Store, StoreError,
+    limits::{first_id_of, places},
+};
 
 const DAY_MS: i64 = 86_400_000;
+/// Rows of one commit: some milliseconds.
+const PIECE: i64 = 500;
+/// Calls of one commit, with all that refers to them.
+const CALLS: usize = 64;
+/// Between two pieces others have their turns.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How long what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,33 +73,15 @@ impl Store {
     /// When the database fails.
     pub async fn erase_due(&self) -> Result<u64, StoreError> {
         self.expire_offers().await?;
-        self.write(async |conn| {
-            sqlx::query(
-                "UPDATE callback SET number_enc = NULL WHERE erase_after_ms <= $1 \
-             AND number_enc IS NOT NULL",
-            )
-            .bind(self.now_ms())
-            .execute(&mut *conn)
-            .await?;
-            let done = sqlx::query(
-                "UPDATE message SET dest_enc = NULL, body_enc = NULL WHERE erase_after_ms <= $1 \
-             AND (dest_enc IS NOT NULL OR body_enc IS NOT NULL)",
-            )
-            .bind(self.now_ms())
-            .execute(&mut *conn)
-            .await?;
-            sqlx::query(
-            "UPDATE link SET context_ref = NULL WHERE expires_ms <= $1 AND context_ref IS NOT NULL",
-        )
-        .bind(self.now_ms() - self.raw_number_ms())
-        .execute(&mut *conn)
-        .await?;
-            Ok(done.rows_affected())
-        })
-        .await
+        let now = self.now_ms();
+        self.in_pieces(&CALLBACK_NUMBERS, now).await?;
+        let erased = self.in_pieces(&TEXTS, now).await?;
+        self.in_pieces(&PAGES, now - self.raw_number_ms()).await?;
+        Ok(erased)
     }
 
-    /// Erases, deletes what is past its time, and destroys old keys.
+    /// Erases, deletes what is past its time, and destroys old keys. What it did stays done, however
+    /// it ends.
     ///
     /// # Errors
     /// When the database fails.
@@ -103,26 +94,87 @@ impl Store {
         self.discard_imports().await?;
         let steps_before = now - i64::from(keep.step_days) * DAY_MS;
         let calls_before = now - i64::from(keep.call_months) * 31 * DAY_MS;
-        let (steps, calls) = self
-            .long_transaction(async |conn| {
-                if !self.sweeps_alone(conn).await? {
-                    return Ok((0, 0));
+        let mut swept = Swept { erased, ..Swept::default() };
+        while let Some(steps @ 1..) = self.delete_steps(steps_before).await? {
+            swept.steps += steps;
+            tokio::time::sleep(PAUSE).await;
+        }
+        for old in &OF_STEPS {
+            self.in_pieces(old, steps_before).await?;
+        }
+        while let Some(calls @ 1..) = self.delete_calls(calls_before).await? {
+            swept.calls += calls;
+            tokio::time::sleep(PAUSE).await;
+        }
+        for old in &OF_CALLS {
+            self.in_pieces(old, calls_before).await?;
+        }
+        self.write(async |conn| delete_counts(conn, calls_before).await).await?;
+        Ok(swept)
+    }
+
+    /// Counts some old steps and deletes them; `None`: another node does.
+    async fn delete_steps(&self, before_ms: i64) -> Result<Option<u64>, StoreError> {
+        self.long_transaction(async |conn| {
+            if !self.sweeps_alone(conn).await? {
+                return Ok(None);
+            }
+            let last = sqlx::query(LAST_STEP).bind(before_ms).bind(PIECE);
+            let last = last.fetch_one(&mut *conn).await?.try_get::<Option<i64>, _>("last")?;
+            let Some(last) = last else { return Ok(Some(0)) };
+            sqlx::query(COUNTED).bind(last).execute(&mut *conn).await?;
+            let steps = sqlx::query("DELETE FROM step WHERE entered_ms <= $1").bind(last);
+            Ok(Some(steps.execute(&mut *conn).await?.rows_affected()))
+        })
+        .await
+    }
+
+    /// Deletes some old calls, and before them what refers to them; `None`: another node does.
+    async fn delete_calls(&self, before_ms: i64) -> Result<Option<u64>, StoreError> {
+        self.long_transaction(async |conn| {
+            if !self.sweeps_alone(conn).await? {
+                return Ok(None);
+            }
+            let old = sqlx::query(OLD_CALLS).bind(before_ms).bind(CALLS as i64);
+            let old = old.fetch_all(&mut *conn).await?;
+            let old = old.iter().map(|row| row.try_get("call_id"));
+            let old = old.collect::<Result<Vec<String>, _>>()?;
+            let Some(last) = old.last() else { return Ok(Some(0)) };
+            let mut calls = 0;
+            for table in WITH_CALLS {
+                // One statement, whatever their number: the last one fills it up.
+                let sql = format!("DELETE FROM {table} WHERE call_id IN ({})", places(CALLS));
+                let mut query = sqlx::query(AssertSqlSafe(sql));
+                for id in old.iter().chain(std::iter::repeat(last)).take(CALLS) {
+                    query = query.bind(id.clone());
                 }
-                delete(conn, COUNTED, steps_before).await?;
-                let steps = delete(conn, STEPS, steps_before).await?;
-                delete(conn, INPUTS, steps_before).await?;
-                delete(conn, CHECKS, steps_before).await?;
-                sqlx::query("DELETE FROM step_count WHERE local_date < $1")
-                    .bind(date(calls_before))
-                    .execute(&mut *conn)
-                    .await?;
-                for sql in OF_CALLS {
-                    delete(conn, sql, calls_before).await?;
-                }
-                Ok((steps, delete(conn, CALLS, calls_before).await?))
-            })
-            .await?;
-        Ok(Swept { erased, steps, calls })
+                calls = query.execute(&mut *conn).await?.rows_affected();
+            }
+            Ok(Some(calls))
+        })
+        .await
+    }
+
+    /// Does what is to be done with all that is old, in pieces; returns how many rows that were.
+    async fn in_pieces(&self, old: &Old, before_ms: i64) -> Result<u64, StoreError> {
+        let sql = old.sql();
+        let mut all = 0;
+        loop {
+            let done = self
+                .write(async |conn| {
+                    let mut query = sqlx::query(AssertSqlSafe(sql.clone())).bind(before_ms);
+                    if sql.contains("$2") {
+                        query = query.bind(first_id_of(before_ms));
+                    }
+                    Ok(query.execute(&mut *conn).await?.rows_affected())
+                })
+                .await?;
+            all += done;
+            if done < PIECE.unsigned_abs() {
+                return Ok(all);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Of nodes that sweep at once one does it, for each would count the same steps.
@@ -131,38 +183,110 @@ impl Store {
         if self.has_one_writer() {
             return Ok(true);
         }
+        // Planned by how few rows a piece has.
+        sqlx::raw_sql("SET LOCAL plan_cache_mode = force_custom_plan").execute(&mut *conn).await?;
         let lock = sqlx::query("SELECT pg_try_advisory_xact_lock($1) AS got").bind(LOCK);
         Ok(lock.fetch_one(conn).await?.try_get("got")?)
+    }
+}
+
+/// Rows whose time has come.
+struct Old {
+    /// What is done with them.
+    does: &'static str,
+    table: &'static str,
+    /// Pieces are cut by this column.
+    by: &'static str,
+    /// Which; `$1`: what is older, `$2`: ids made before that.
+    which: &'static str,
+}
+
+impl Old {
+    /// The statement for one piece: an index finds it.
+    fn sql(&self) -> String {
+        let Self { does, table, by, which } = self;
+        format!(
+            "{does} WHERE {which} AND {by} <= (SELECT MAX({by}) FROM (SELECT {by} FROM {table} \
+             WHERE {which} ORDER BY {by} LIMIT {PIECE}) AS piece)"
+        )
     }
 }
 
 /// Any number that nobody else locks.
 const LOCK: i64 = 0x63_6172_6f6e;
 
+const LAST_STEP: &str = "SELECT MAX(entered_ms) AS last FROM (SELECT entered_ms FROM step \
+    WHERE entered_ms < $1 ORDER BY entered_ms LIMIT $2) AS piece";
 /// What goes is counted before.
 const COUNTED: &str = "INSERT INTO step_count (flow, flow_rev, step, exit, local_date, n) \
     SELECT c.flow, COALESCE(c.flow_rev, ''), s.step, s.exit, c.local_date, COUNT(*) \
     FROM step s JOIN call c ON c.call_id = s.call_id \
-    WHERE s.entered_ms < $1 AND s.exit IS NOT NULL AND c.flow IS NOT NULL AND c.local_date IS NOT NULL \
+    WHERE s.entered_ms <= $1 AND s.exit IS NOT NULL AND c.flow IS NOT NULL AND c.local_date IS NOT NULL \
     GROUP BY c.flow, COALESCE(c.flow_rev, ''), s.step, s.exit, c.local_date \
     ON CONFLICT (flow, flow_rev, step, exit, local_date) DO UPDATE SET n = step_count.n + excluded.n";
-const STEPS: &str = "DELETE FROM step WHERE entered_ms < $1";
-const CHECKS: &str = "DELETE FROM destination_check WHERE at_ms < $1";
-const INPUTS: &str = "DELETE FROM call_input WHERE at_ms < $1";
-const CALLS: &str = "DELETE FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL";
+const OLD_CALLS: &str = "SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL \
+    ORDER BY started_ms LIMIT $2";
 /// What refers to calls goes before them.
-const OF_CALLS: [&str; 10] = [
-    "DELETE FROM link WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
-    "DELETE FROM message WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
-    "DELETE FROM consent WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
-    "DELETE FROM offer WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
-    "DELETE FROM outcome WHERE call_id IN (SELECT call_id FROM call WHERE started_ms < $1 AND ended_ms IS NOT NULL)",
+const WITH_CALLS: [&str; 7] =
+    ["link", "message", "consent", "offer", "outcome", "call_input", "call"];
+
+const CALLBACK_NUMBERS: Old = Old {
+    does: "UPDATE callback SET number_enc = NULL",
+    table: "callback",
+    by: "erase_after_ms",
+    which: "erase_after_ms <= $1 AND number_enc IS NOT NULL",
+};
+const TEXTS: Old = Old {
+    does: "UPDATE message SET dest_enc = NULL, body_enc = NULL",
+    table: "message",
+    by: "erase_after_ms",
+    which: "erase_after_ms <= $1 AND (dest_enc IS NOT NULL OR body_enc IS NOT NULL)",
+};
+const PAGES: Old = Old {
+    does: "UPDATE link SET context_ref = NULL",
+    table: "link",
+    by: "expires_ms",
+    which: "expires_ms <= $1 AND context_ref IS NOT NULL",
+};
+/// What goes with steps.
+const OF_STEPS: [Old; 2] = [
+    Old { does: "DELETE FROM call_input", table: "call_input", by: "at_ms", which: "at_ms < $1" },
+    Old {
+        does: "DELETE FROM destination_check",
+        table: "destination_check",
+        by: "at_ms",
+        which: "at_ms < $1",
+    },
+];
+/// What goes when calls go.
+const OF_CALLS: [Old; 5] = [
     // The sound is erased first.
-    "DELETE FROM voicemail WHERE file IS NULL AND created_ms < $1",
-    "DELETE FROM callback WHERE done_ms IS NOT NULL AND created_ms < $1",
-    "DELETE FROM receipt WHERE received_ms < $1",
-    "DELETE FROM limit_hit WHERE at_ms < $1",
-    "DELETE FROM precall_contact WHERE at_ms < $1",
+    Old {
+        does: "DELETE FROM voicemail",
+        table: "voicemail",
+        by: "created_ms",
+        which: "created_ms < $1 AND file IS NULL",
+    },
+    Old {
+        does: "DELETE FROM callback",
+        table: "callback",
+        by: "created_ms",
+        which: "created_ms < $1 AND done_ms IS NOT NULL",
+    },
+    // Its ids are in order of time, which saves each an index.
+    Old {
+        does: "DELETE FROM receipt",
+        table: "receipt",
+        by: "receipt_id",
+        which: "receipt_id < $2 AND received_ms < $1",
+    },
+    Old { does: "DELETE FROM limit_hit", table: "limit_hit", by: "at_ms", which: "at_ms < $1" },
+    Old {
+        does: "DELETE FROM precall_contact",
+        table: "precall_contact",
+        by: "at_ms",
+        which: "at_ms < $1",
+    },
 ];
 
 /// A day, as it is called in UTC.
@@ -171,10 +295,8 @@ fn date(at_ms: i64) -> String {
     at.to_zoned(TimeZone::UTC).date().to_string()
 }
 
-async fn delete(
-    conn: &mut AnyConnection,
-    sql: &'static str,
-    before_ms: i64,
-) -> Result<u64, StoreError> {
-    Ok(sqlx::query(sql).bind(before_ms).execute(conn).await?.rows_affected())
+async fn delete_counts(conn: &mut AnyConnection, before_ms: i64) -> Result<(), StoreError> {
+    let query = sqlx::query("DELETE FROM step_count WHERE local_date < $1");
+    query.bind(date(before_ms)).execute(conn).await?;
+    Ok(())
 }

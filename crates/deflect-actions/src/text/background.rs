@@ -49,11 +49,16 @@ impl TextService {
             }
             let attempts = Arc::new(Semaphore::new(ATTEMPTS));
             let questions = Arc::new(Semaphore::new(QUESTIONS));
-            let asking = Arc::new(Semaphore::new(1));
+            let (asking, sweeping) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(1)));
             let mut looks: u64 = 0;
             loop {
                 let pause = match service.look(&attempts, &questions, &asking, looks).await {
-                    Ok(()) => LOOK,
+                    Ok(()) => {
+                        if looks % SWEEP_EVERY == SWEEP_EVERY - 1 {
+                            service.sweep(&sweeping);
+                        }
+                        LOOK
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "outbox: the store fails");
                         DOWN
@@ -92,9 +97,7 @@ impl TextService {
         if looks % ERASE_EVERY == ERASE_EVERY - 1 {
             store.erase_due().await?;
             store.close_unfinished().await?;
-        }
-        if looks % SWEEP_EVERY == SWEEP_EVERY - 1 {
-            store.sweep().await?;
+            store.compare_clocks().await?;
         }
         let free = i64::try_from(attempts.available_permits()).unwrap_or(0);
         if free == 0 {
@@ -112,6 +115,18 @@ impl TextService {
             });
         }
         Ok(())
+    }
+
+    /// Starts what each hour deletes, unless the last hour's still goes on: nothing waits for it.
+    fn sweep(&self, sweeping: &Arc<Semaphore>) {
+        let Ok(permit) = Arc::clone(sweeping).try_acquire_owned() else { return };
+        let store = self.0.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.sweep().await {
+                tracing::warn!(%error, "what is old is not deleted, the store fails");
+            }
+            drop(permit);
+        });
     }
 
     /// One attempt at a claimed message.

@@ -75,6 +75,9 @@ impl Person {
         } else if (table.name, name) == ("remote_offer", "offer_id") {
             // An offer is that of its call.
             format!("{}-call_id", self.name)
+        } else if (table.name, name) == ("receipt", "receipt_id") {
+            // They are in order of time.
+            format!("00-{}-{name}", self.name)
         } else {
             format!("{}-{name}", self.name)
         };

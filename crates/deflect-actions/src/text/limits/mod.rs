@@ -28,8 +28,12 @@ const FRESH_MS: i64 = 1_000;
 const STALE_MS: i64 = 2_500;
 /// Their rows nearly always appear within this time, ms …
 const SOON_MS: i64 = 400;
-/// … and always within this one.
+/// … and always within this one, where clocks agree.
 const LATE_MS: i64 = 10_000;
+/// Clocks of nodes may differ by so much and no text is missed, ms …
+const SKEW_MS: i64 = 120_000;
+/// … but one counts so much later.
+const DEEP_EVERY_MS: i64 = 60_000;
 
 /// Kind of the rows of answers: id and country of each, and what it cost.
 const ANSWERED: &str = "answered";
@@ -61,6 +65,8 @@ struct Read {
     at_ms: i64,
     /// … with all that may have appeared late.
     whole_ms: i64,
+    /// … with all of nodes whose clock is behind.
+    deep_ms: i64,
 }
 
 /// A limit that bit.
@@ -187,7 +193,10 @@ impl Window {
             Some(Read { at_ms, .. }) if !doubts && (0..FRESH_MS).contains(&(now - at_ms)) => {
                 return Ok(());
             }
-            Some(Read { at_ms, whole_ms }) if doubts || now - whole_ms >= LATE_MS => {
+            Some(Read { deep_ms, .. }) if now - deep_ms >= DEEP_EVERY_MS => {
+                (deep_ms - SKEW_MS, true)
+            }
+            Some(Read { at_ms, whole_ms, .. }) if doubts || now - whole_ms >= LATE_MS => {
                 (at_ms.min(whole_ms) - LATE_MS, true)
             }
             Some(Read { at_ms, .. }) => (at_ms - SOON_MS, false),
@@ -219,7 +228,9 @@ impl Window {
         }
         self.lock().take_in(&news, store, config, now);
         let whole_ms = if whole { now } else { read.map_or(now, |read| read.whole_ms) };
-        *read = Some(Read { at_ms: now, whole_ms });
+        let is_deep = read.is_none_or(|read| now - read.deep_ms >= DEEP_EVERY_MS);
+        let deep_ms = if is_deep { now } else { read.map_or(now, |read| read.deep_ms) };
+        *read = Some(Read { at_ms: now, whole_ms, deep_ms });
         self.read_ms.store(now, Ordering::Relaxed);
         Ok(())
     }
