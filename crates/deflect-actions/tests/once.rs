@@ -15,7 +15,7 @@ use common::{Db, PUBLIC_URL, TOKEN, config, eventually, info, keys, mobile, orde
 use deflect_actions::{
     Clock,
     provider::twilio::signature,
-    store::Store,
+    store::{Store, Subscription},
     text::{TextConfig, TextOutcome, TextService},
 };
 use provider_emulator::{Does, Twilio};
@@ -147,6 +147,8 @@ async fn x_06_a_kill_after_the_first_byte_sends_nothing_twice(db: Db) {
     let (twilio, base) = Twilio::start(&[]);
     twilio.hides_its_list(true);
     let texts = killed(&db, &base, true).await;
+    let hook = Subscription::of("https://crm.example/hook", &["message.state".to_owned()]);
+    texts.store().subscribe(vec![hook]);
     let worker = texts.start();
     eventually("known to be ambiguous", async || {
         texts.store().messages(1).await.unwrap()[0].state == "ambiguous"
@@ -156,6 +158,8 @@ async fn x_06_a_kill_after_the_first_byte_sends_nothing_twice(db: Db) {
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert!(twilio.posted().is_empty());
     worker.abort();
+    let told = "SELECT COUNT(*) FROM event WHERE body LIKE '%\"state\":\"ambiguous\"%'";
+    assert_eq!(db.number(told).await, Some(1), "and is told");
 }
 
 async fn x_06_claims_of_other_nodes_are_taken_back_only_after_their_lease(db: Db) {

@@ -15,11 +15,14 @@ use deflect_actions::{
     store::Subscription,
     text::{TextOrder, TextOutcome, WebhookAnswer},
 };
-use provider_emulator::{Event, Hook, Magic, Personality, Says, VERIFY_TOKEN};
+use provider_emulator::{
+    Does as Emulated, Event, Hook, Magic, Personality, Says, Twilio, VERIFY_TOKEN,
+};
 use serde_json::json;
 
 on_both!(
     what_somebody_wrote_and_no_webhook_has_taken_yet_is_erased_with_them,
+    ic_14_a_text_that_is_taken_back_or_erased_is_told,
     receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only,
     a_receipt_of_long_ago_says_nothing_of_a_newer_text_with_the_same_id,
 );
@@ -45,6 +48,27 @@ async fn what_somebody_wrote_and_no_webhook_has_taken_yet_is_erased_with_them(db
         let erased = texts.store().erase_number("retail", &mobile(n)).await.unwrap();
         assert_eq!((erased.events, db.number(words).await), (1, Some(left)));
     }
+}
+
+async fn ic_14_a_text_that_is_taken_back_or_erased_is_told(db: Db) {
+    let (twilio, base) = Twilio::start(&[]);
+    twilio.always(Emulated::Refuse(503, 20_503, None));
+    let texts = common::service(&db, common::config(&[base])).await;
+    let store = texts.store();
+    store.subscribe(vec![Subscription::of("https://crm.example/hook", &["*".to_owned()])]);
+    for n in 1..=2 {
+        let mut waits = order(store, &mobile(n));
+        waits.accept_within_ms = 300;
+        assert_eq!(texts.send(waits).await, TextOutcome::Queued);
+    }
+    let told = "SELECT COUNT(*) FROM event WHERE type = 'message.state' \
+                AND body LIKE '%\"state\":\"canceled\"%'";
+    store.erase_number("retail", &mobile(1)).await.unwrap();
+    assert_eq!(db.number(told).await, Some(1), "erased");
+    let waiting = store.messages(9).await.unwrap();
+    let waiting = waiting.into_iter().find(|one| one.state == "queued").unwrap();
+    texts.cancel_by_hand(&waiting.message_id).await.unwrap();
+    assert_eq!(db.number(told).await, Some(2), "taken back");
 }
 
 async fn receipts_late_repeated_reordered_early_and_unknown_move_states_forward_only(db: Db) {

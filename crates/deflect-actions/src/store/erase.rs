@@ -1,8 +1,10 @@
 //! A person is forgotten.
 
 use message_text::E164;
+use sqlx::{AnyConnection, Row as _};
 
 use super::{Store, StoreError, callback, voicemail};
+use crate::provider::State;
 
 /// What a number was found in, and was taken out of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,13 +37,13 @@ impl Store {
         let keys = (key.as_str(), previous.as_str());
         let opt_key = self.keys().opt_key(business, number);
         self.transaction(async |conn| {
+            self.cancel_queued(conn, keys, now).await?;
             let mut done = async |sql: &'static str| {
                 let query = sqlx::query(sql).bind(keys.0.to_owned()).bind(keys.1.to_owned());
                 let query = if sql.contains("$3") { query.bind(now) } else { query };
                 Ok::<_, StoreError>(query.execute(&mut *conn).await?.rows_affected())
             };
             let links = done(LINKS).await?;
-            done(QUEUED).await?;
             done(FOLLOW_UPS).await?;
             done(OFFERS).await?;
             done(PROTECTIONS).await?;
@@ -72,13 +74,33 @@ impl Store {
         })
         .await
     }
+
+    /// What waits to be sent never will be.
+    async fn cancel_queued(
+        &self,
+        conn: &mut AnyConnection,
+        keys: (&str, &str),
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let canceled = sqlx::query(QUEUED)
+            .bind(keys.0.to_owned())
+            .bind(keys.1.to_owned())
+            .bind(now_ms)
+            .fetch_all(&mut *conn)
+            .await?;
+        for row in &canceled {
+            let id: String = row.try_get("message_id")?;
+            self.tell_state(conn, &id, State::Canceled).await?;
+        }
+        Ok(())
+    }
 }
 
 const LINKS: &str = "UPDATE link SET context_ref = NULL WHERE context_ref IS NOT NULL \
      AND (message_id IN (SELECT message_id FROM message WHERE dest_key IN ($1, $2)) \
      OR (message_id IS NULL AND call_id IN (SELECT call_id FROM call WHERE caller_key IN ($1, $2))))";
 const QUEUED: &str = "UPDATE message SET state = 'canceled', error_class = 'erased', \
-     final_ms = $3 WHERE dest_key IN ($1, $2) AND state = 'queued'";
+     final_ms = $3 WHERE dest_key IN ($1, $2) AND state = 'queued' RETURNING message_id";
 const FOLLOW_UPS: &str = "DELETE FROM follow_up WHERE dest_key IN ($1, $2)";
 const OFFERS: &str = "UPDATE remote_offer SET question_enc = NULL WHERE offer_id IN \
      (SELECT call_id FROM call WHERE caller_key IN ($1, $2))";

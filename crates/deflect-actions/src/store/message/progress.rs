@@ -195,6 +195,19 @@ impl Store {
         }
     }
 
+    /// Runs `work`, which changes a message by one statement and tells its state: both are one
+    /// commit where somebody is told.
+    pub(super) async fn write_told<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.is_wanted(MESSAGE_STATE) {
+            self.transaction(work).await
+        } else {
+            self.write(work).await
+        }
+    }
+
     /// Keeps a receipt and takes what it says in, both at once; `false`: it says nothing new, or its
     /// message is not known, or somebody is to be told of it.
     pub(crate) async fn settle(
@@ -258,19 +271,22 @@ impl Store {
         try_no: i64,
         next_ms: i64,
     ) -> Result<(), StoreError> {
-        self.write(async |conn| {
-            sqlx::query(
+        let work = async |conn: &mut AnyConnection| {
+            let done = sqlx::query(
                 "UPDATE message SET state = 'ambiguous', next_try_ms = $2 \
-             WHERE message_id = $1 AND try_no = $3 AND state IN ('claimed','ambiguous')",
+                 WHERE message_id = $1 AND try_no = $3 AND state IN ('claimed','ambiguous')",
             )
             .bind(message_id.to_owned())
             .bind(next_ms)
             .bind(try_no)
             .execute(&mut *conn)
             .await?;
+            if done.rows_affected() > 0 {
+                self.tell_state(conn, message_id, State::Ambiguous).await?;
+            }
             Ok(())
-        })
-        .await
+        };
+        self.write_told(work).await
     }
 
     /// Back into the queue after a definite failure, or when evidence says that it never

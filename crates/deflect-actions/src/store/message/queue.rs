@@ -50,19 +50,26 @@ impl Store {
         let node = self.node().node_id.clone();
         let done = self
             .transaction(async |conn| {
-                let done = sqlx::query(
+                let taken = sqlx::query(
                     "UPDATE message SET \
                      state = CASE WHEN write_ms IS NULL THEN 'queued' ELSE 'ambiguous' END, \
                      next_try_ms = $1, claimed_by = NULL, lease_until_ms = NULL \
                      WHERE state = 'claimed' AND (lease_until_ms < $1 \
-                       OR (claimed_by <> $2 AND SUBSTR(claimed_by, 1, LENGTH($3)) = $3))",
+                       OR (claimed_by <> $2 AND SUBSTR(claimed_by, 1, LENGTH($3)) = $3)) \
+                     RETURNING message_id, state",
                 )
                 .bind(now)
                 .bind(self.claimer())
                 .bind(format!("{node}/"))
-                .execute(&mut *conn)
+                .fetch_all(&mut *conn)
                 .await?;
-                Ok(done.rows_affected())
+                for row in &taken {
+                    if row.try_get::<String, _>("state")? == State::Ambiguous.as_str() {
+                        let id: String = row.try_get("message_id")?;
+                        self.tell_state(conn, &id, State::Ambiguous).await?;
+                    }
+                }
+                Ok(taken.len() as u64)
             })
             .await?;
         Ok(done)
@@ -115,7 +122,7 @@ impl Store {
     /// over.
     pub(crate) async fn cancel(&self, message_id: &str, why: &str) -> Result<bool, StoreError> {
         let now = self.now_ms();
-        self.write(async |conn| {
+        self.write_told(async |conn| {
             let done = sqlx::query(
                 "UPDATE message SET state = 'canceled', error_class = $2, final_ms = $3, \
              erase_after_ms = $4, claimed_by = NULL, lease_until_ms = NULL \
@@ -127,7 +134,11 @@ impl Store {
             .bind(now + self.raw_number_ms())
             .execute(&mut *conn)
             .await?;
-            Ok(done.rows_affected() == 1)
+            let canceled = done.rows_affected() == 1;
+            if canceled {
+                self.tell_state(conn, message_id, State::Canceled).await?;
+            }
+            Ok(canceled)
         })
         .await
     }
