@@ -101,6 +101,7 @@ fn shared() -> anyhow::Result<Shared> {
         regions: regions.iter().map(|&region| region.into()).collect(),
         channel: channel.into(),
         media: channel == "whatsapp",
+        alphabet: Default::default(),
         business: None,
     };
     let countries = ["GB", "IE", "US"];
