@@ -205,4 +205,6 @@ async fn x_05_a_list_stays_lost_while_somebody_on_it_cannot_be_read(db: Db) {
     assert!(!other().await.is_opt_out_list_lost("retail"));
     assert!(unread.is_opted_out("retail", &mobile(1), "").await.unwrap());
     assert_eq!(db.number("SELECT COUNT(*) FROM opt_out WHERE lost_ms > 0").await, Some(1));
+    // What was given up keeps no key from being retired.
+    assert_eq!(unread.reseal().await.unwrap().unreadable, 0);
 }

@@ -148,6 +148,13 @@ async fn a_receipt_of_long_ago_says_nothing_of_a_newer_text_with_the_same_id(db:
     clock.advance(9 * 86_400_000);
     tells(1, Says::Read).await;
     assert_eq!(states().await, "accepted delivered undelivered", "they are too old");
+    // One that waited for its moment is as old as its sending.
+    sends(4).await;
+    let ordered = "UPDATE message SET created_ms = created_ms - 864000000 WHERE state = 'accepted' \
+                   AND message_id = (SELECT MAX(message_id) FROM message)";
+    db.execute(ordered).await.unwrap();
+    tells(4, Says::Delivered).await;
+    assert_eq!(states().await, "accepted delivered undelivered delivered");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::provider::{Class, Receipt, Reference, State};
 
 /// A receipt that overtakes the answer is matched with it within this time (requirements §4.9), ms.
 const EARLY_MS: i64 = 10 * 60_000;
-/// No receipt is of an older message, ms: a centre may begin its ids anew, and no provider waits for
+/// No receipt is of a message that was sent longer ago, ms: a centre may begin its ids anew, and no provider waits for
 /// longer than a week before it gives up.
 const OLDEST_MS: i64 = 8 * 86_400_000;
 
@@ -29,7 +29,8 @@ pub(super) fn message_of(id: &str, [provider, message, attempt]: [&str; 3], now:
 fn found(id: &str, [provider, message, attempt]: [&str; 3], now: &str) -> String {
     format!(
         "SELECT message_id, try_no FROM message WHERE provider = {provider} \
-         AND provider_id = {id} AND created_ms + {OLDEST_MS} >= {now} \
+         AND provider_id = {id} \
+         AND COALESCE(write_ms, accepted_ms, created_ms) + {OLDEST_MS} >= {now} \
          UNION ALL SELECT message_id, try_no FROM message WHERE message_id = {message} \
          AND provider = {provider} AND try_no = {attempt} AND provider_id IS NULL"
     )

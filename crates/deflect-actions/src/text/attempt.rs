@@ -34,6 +34,8 @@ pub(super) enum Tried {
     },
     /// Definitely not sent, a provider said so, and trying again is pointless.
     Failed(Failure),
+    /// It has failed by a later try, which somebody else made and recorded.
+    Ended(Failure),
     Ambiguous,
     /// Somebody else has it now.
     Lost,
@@ -190,6 +192,7 @@ impl TextService {
                 }
                 TextOutcome::Queued
             }
+            Tried::Ended(failure) => self.fail(message, failure).await,
             Tried::Failed(failure) => {
                 if failure.class == Class::OptedOut {
                     let (store, to) = (&self.0.store, &message.to);

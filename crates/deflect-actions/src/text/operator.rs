@@ -162,6 +162,7 @@ mod tests {
             class,
             valid_until_ms: 10,
             attempt: 1,
+            try_no: 1,
             next_try_ms: Some(8),
         };
         let how = |state, class, allow| may_retry(Some(&at(state, class)), 5, allow).ok();

@@ -185,6 +185,7 @@ impl TextService {
                         let tried = Tried::Failed(failure);
                         Turn::Over(if doubtful { Tried::Ambiguous } else { tried })
                     }
+                    Some(Tried::Ended(_)) if doubtful => Turn::Over(Tried::Ambiguous),
                     Some(tried) => Turn::Over(tried),
                 }
             }

@@ -37,10 +37,12 @@ impl TextService {
         loop {
             let news = self.0.news.notified();
             let found = match self.0.store.standing(&message.message_id).await {
-                Ok(Some(Standing { state, class, .. })) => match state {
+                Ok(Some(Standing { state, class, try_no, .. })) => match state {
                     State::Ambiguous | State::Claimed | State::Queued => None,
                     State::Failed | State::Undelivered | State::Canceled => {
-                        Some(Tried::Failed(Failure::of(class.unwrap_or(Class::Unknown))))
+                        let failure = Failure::of(class.unwrap_or(Class::Unknown));
+                        let own = try_no == message.try_no;
+                        Some(if own { Tried::Failed(failure) } else { Tried::Ended(failure) })
                     }
                     _ => Some(Tried::Accepted { sender: sender.name.clone() }),
                 },

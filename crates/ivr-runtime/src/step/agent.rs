@@ -56,6 +56,10 @@ impl Talking {
             headers: headers(agent, context.facts),
             save: agent.save.clone(),
         }));
+        // Of an earlier conversation nothing is left.
+        for save in &agent.save {
+            context.facts.learn(&save.field, "", false);
+        }
         Ok(Self::Calling { until: context.now + targets::rings_at_most(target) })
     }
 
@@ -191,9 +195,9 @@ fn headers(agent: &Agent, facts: &Facts) -> BTreeMap<String, Hidden> {
 
 fn learn(agent: &Agent, values: &BTreeMap<String, String>, facts: &mut Facts) {
     for save in &agent.save {
-        // Of an earlier conversation nothing is left.
-        let told = values.get(&save.field).and_then(|value| save.is.read(value));
-        facts.learn(&save.field, told.as_deref().unwrap_or_default(), false);
+        // Each of its messages may tell another one.
+        let Some(told) = values.get(&save.field) else { continue };
+        facts.learn(&save.field, &save.is.read(told).unwrap_or_default(), false);
     }
 }
 

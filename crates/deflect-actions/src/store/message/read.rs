@@ -80,6 +80,8 @@ pub(crate) struct Standing {
     pub valid_until_ms: i64,
     /// How often it was claimed.
     pub attempt: i64,
+    /// Its last try.
+    pub try_no: i64,
     /// When it is tried next, where that is known.
     pub next_try_ms: Option<i64>,
 }
@@ -90,7 +92,7 @@ impl Store {
         let mut conn = self.conn().await?;
         let row = sqlx::query(
             "SELECT state, error_class, valid_until_ms, CAST(attempt AS BIGINT) AS attempt, \
-             next_try_ms FROM message WHERE message_id = $1",
+             CAST(try_no AS BIGINT) AS try_no, next_try_ms FROM message WHERE message_id = $1",
         )
         .bind(message_id.to_owned())
         .fetch_optional(&mut *conn)
@@ -106,6 +108,7 @@ impl Store {
             class,
             valid_until_ms: row.try_get("valid_until_ms")?,
             attempt: row.try_get("attempt")?,
+            try_no: row.try_get("try_no")?,
             next_try_ms: row.try_get("next_try_ms")?,
         }))
     }

@@ -190,7 +190,10 @@ impl Store {
         &self,
         done: &mut Resealed,
     ) -> Result<(), StoreError> {
-        let sql = format!("SELECT DISTINCT opt_key FROM opt_out WHERE {IS_SEALED}");
+        let sql = format!(
+            "SELECT DISTINCT opt_key FROM opt_out WHERE {IS_SEALED} \
+             AND revoked_ms IS NULL AND lost_ms IS NULL"
+        );
         let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *self.conn().await?).await?;
         for row in rows {
             let old: String = row.try_get("opt_key")?;

@@ -99,6 +99,21 @@ fn what_is_not_of_its_type_stays_unknown() {
 }
 
 #[test]
+fn each_message_of_a_bot_may_tell_another_value_and_of_an_earlier_talk_none_is_left() {
+    let mut known = facts();
+    known.fields.insert("outcome".into(), "order placed".into());
+    let mut phone = Phone::call_with(assisted(), known, bot(AgentIs::Stays));
+    phone.wait(6);
+    let field = |phone: &Phone, name: &str| phone.0.call.facts().field(name).map(str::to_owned);
+    assert_eq!(field(&phone, "outcome"), None);
+    for (name, value) in [("amount", "3"), ("outcome", "transferred")] {
+        phone.0.input(Input::AgentSaid(BTreeMap::from([(name.to_owned(), value.to_owned())])));
+    }
+    assert_eq!(field(&phone, "amount").as_deref(), Some("3"));
+    assert_eq!(field(&phone, "outcome").as_deref(), Some("transferred"));
+}
+
+#[test]
 fn a_bot_that_is_not_reached_takes_the_way_out() {
     use TargetOutcome::{Busy, Ended, Failed, NoAnswer};
     let own = |world: Obedient| {
