@@ -98,6 +98,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
         "Callers in the queue that the source told last; by source",
     ),
     ("carom_store_up", Gauge, "1: the database answers"),
+    (
+        "carom_store_clock_seconds",
+        Gauge,
+        "By how much this node's clock is ahead of PostgreSQL's; negative: behind",
+    ),
     ("carom_store_retries_total", Counter, "Commits that failed and were tried again"),
     ("carom_store_rows_waiting", Gauge, "Rows that wait to be written"),
     ("carom_store_rows_lost_total", Counter, "Rows that found the store's queue full"),
