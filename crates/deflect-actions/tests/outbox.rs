@@ -25,6 +25,8 @@ on_both!(
     kh_03_a_provider_that_takes_texts_and_answers_too_late_is_not_down,
     x_03_a_failure_for_good_is_told_within_the_budget,
     x_03_a_provider_that_is_down_leaves_the_text_queued,
+    x_03_a_text_is_tried_again_after_half_a_minute_two_and_ten_and_never_after_a_quarter_of_an_hour,
+    x_03_a_text_that_nobody_could_try_within_a_quarter_of_an_hour_is_never_written,
     x_03_a_refused_connection_is_definite_and_falls_over_to_the_next_sender,
     x_05_an_opted_out_number_gets_nothing,
     ex_29_a_message_without_consent_cannot_be_stored,
@@ -112,7 +114,9 @@ async fn kh_19_only_senders_that_serve_its_country_get_a_text(db: Db) {
 async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {
     let (twilio, base) = Twilio::start(&[Does::Refuse(400, 21635, None)]);
     let mut config = config(&[base]);
-    config.countries = vec!["GB".to_owned(), "US".to_owned(), "IE".to_owned()];
+    // The last belongs to no country: an operator may write it.
+    config.countries = ["GB", "US", "IE", "001"].map(str::to_owned).to_vec();
+    config.senders[0].regions.push("001".to_owned());
     let texts = service(&db, config).await;
     for (to, reason) in [
         (Err(NumberProblem::Withheld), "withheld"),
@@ -124,6 +128,8 @@ async fn kh_19_a_number_that_takes_no_texts_is_refused_with_its_reason(db: Db) {
         (Ok(number("+442079460019")), "landline"),
         (Ok(number("+449098790000")), "premium"),
         (Ok(number("+18002345678")), "toll_free"),
+        (Ok(number("+881631412345")), "other_line"), // satellites
+        (Ok(number("+870773111632")), "other_line"),
         (Ok(number("+4915123456789")), "country_not_allowed"),
         (Ok(number("+353850123456")), "no_sender"),
     ] {
@@ -229,6 +235,70 @@ async fn x_03_a_provider_that_is_down_leaves_the_text_queued(db: Db) {
     }
     eventually("given up", async || texts.store().messages(1).await.unwrap()[0].state == "failed")
         .await;
+    worker.abort();
+}
+
+/// A text of a quarter of an hour that is in the queue, for its provider is down.
+async fn queued(db: &Db) -> (TextService, Twilio, Clock) {
+    let (twilio, base) = Twilio::start(&[]);
+    twilio.always(Does::Refuse(503, 20_503, None));
+    let clock = Clock::default();
+    let texts = TextService::new(db.store_with("n1", "b1", clock.clone()).await, config(&[base]));
+    let mut order = order(texts.store(), &mobile(1));
+    order.accept_within_ms = 600;
+    assert_eq!(order.valid_minutes, 15, "as documented");
+    assert_eq!(texts.send(order).await, TextOutcome::Queued);
+    (texts, twilio, clock)
+}
+
+async fn x_03_a_text_is_tried_again_after_half_a_minute_two_and_ten_and_never_after_a_quarter_of_an_hour(
+    db: Db,
+) {
+    const MINUTE_MS: i64 = 60_000;
+    let (texts, twilio, clock) = queued(&db).await;
+    let asked_ms = db.number("SELECT created_ms FROM message").await.unwrap();
+    let mut before_ms = asked_ms;
+    let next = "SELECT next_try_ms FROM message WHERE state = 'queued'";
+    let worker = texts.start();
+    let mut waited_ms = 0;
+    for (n, pause_ms) in (1..).zip([MINUTE_MS / 2, 2 * MINUTE_MS, 10 * MINUTE_MS]) {
+        let next_ms = db.number(next).await.unwrap();
+        // The moment that the pause began at lies between the two.
+        let (longest, shortest) = (next_ms - before_ms, next_ms - clock.now_ms());
+        assert!(longest * 10 >= pause_ms * 8 && shortest * 10 <= pause_ms * 12, "{n}: {longest}");
+        let tries = twilio.posted().len();
+        clock.advance(shortest - 5_000);
+        tokio::time::sleep(Duration::from_millis(1_300)).await;
+        assert_eq!(twilio.posted().len(), tries, "{n}: not before its time");
+        clock.advance(5_000);
+        (before_ms, waited_ms) = (next_ms, next_ms - asked_ms);
+        eventually("it is tried", async || twilio.posted().len() > tries).await;
+        let state = "SELECT COUNT(*) FROM message WHERE state IN ('queued', 'failed')";
+        eventually("and that is known", async || db.number(state).await == Some(1)).await;
+    }
+    // The next one would come after its time, which the provider is told of, too.
+    assert_eq!(texts.store().messages(1).await.unwrap()[0].state, "failed");
+    let told: i64 = twilio.posted().pop().unwrap()["ValidityPeriod"].parse().unwrap();
+    assert!((1..=900 - waited_ms / 1_000).contains(&told), "{told} after {waited_ms}");
+    let tries = twilio.posted().len();
+    twilio.always(Does::Accept);
+    clock.advance(30 * MINUTE_MS);
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    assert_eq!(twilio.posted().len(), tries);
+    worker.abort();
+}
+
+async fn x_03_a_text_that_nobody_could_try_within_a_quarter_of_an_hour_is_never_written(db: Db) {
+    let (texts, twilio, clock) = queued(&db).await;
+    let tries = twilio.posted().len();
+    twilio.always(Does::Accept);
+    // No node works meanwhile.
+    clock.advance(15 * 60_000);
+    let worker = texts.start();
+    let failed = "SELECT COUNT(*) FROM message WHERE state = 'failed'";
+    eventually("it is given up", async || db.number(failed).await == Some(1)).await;
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    assert_eq!((twilio.posted().len(), twilio.taken().len()), (tries, 0));
     worker.abort();
 }
 

@@ -12,7 +12,7 @@ use common::{
 };
 use deflect_actions::{
     provider::Checked,
-    text::{TextConfig, TextOutcome, TextService},
+    text::{TextConfig, TextOrder, TextOutcome, TextService},
 };
 use message_text::E164;
 use provider_emulator::{Does, Event, Magic, Personality, Says};
@@ -21,6 +21,7 @@ use serde_json::json;
 on_both!(
     kh_19_a_whatsapp_template_is_sent_and_the_row_tells_the_channel,
     kh_19_the_other_channel_is_the_fallback_where_it_is_listed,
+    kh_19_a_whatsapp_that_is_refused_at_once_goes_by_sms_at_once,
     ic_10_a_whatsapp_that_fails_later_goes_by_sms_exactly_once,
     ic_10_what_fails_later_without_another_sender_or_in_time_has_failed,
     ic_10_a_failure_that_overtakes_the_answer_falls_over_too,
@@ -61,7 +62,7 @@ async fn kh_19_the_other_channel_is_the_fallback_where_it_is_listed(db: Db) {
     let (texts, emulators) = set_up(&db, &personalities).await;
     let picked = |via: &[&str], to: &E164| {
         let via = via.iter().map(|name| (*name).to_owned()).collect();
-        deflect_actions::text::TextOrder { via, ..order(texts.store(), to) }
+        TextOrder { via, ..order(texts.store(), to) }
     };
     let wa = Personality::WhatsApp;
     let outcome = texts.send(picked(&["whatsapp-cloud", "telnyx"], &mobile(1))).await;
@@ -86,6 +87,38 @@ async fn kh_19_the_other_channel_is_the_fallback_where_it_is_listed(db: Db) {
     assert_eq!(texts.send(again).await, accepted(Personality::Telnyx));
     emulators[0].asked().iter().for_each(|asked| assert_eq!(asked.path(), "/v2/messages"));
     assert_eq!(emulators[0].asked().len(), 1);
+}
+
+async fn kh_19_a_whatsapp_that_is_refused_at_once_goes_by_sms_at_once(db: Db) {
+    let (wa, sms) = (Personality::WhatsApp, Personality::Telnyx);
+    let (texts, emulators) = set_up(&db, &[wa, sms]).await;
+    let send = async |n: u32, via: &[&str]| {
+        let via = via.iter().map(|name| (*name).to_owned()).collect();
+        texts.send(TextOrder { via, ..order(texts.store(), &mobile(n)) }).await
+    };
+    let cases = [
+        (Does::Fail(Magic::Landline), "not on WhatsApp"),
+        (Does::Refuse(400, 131_047, None), "its window is closed"),
+        (Does::Refuse(400, 132_015, None), "its template is paused"),
+    ];
+    for (n, (does, why)) in (1..).zip(cases) {
+        emulators[0].once(mobile(n).as_str(), &[does]);
+        assert_eq!(send(n, &["whatsapp-cloud", "telnyx"]).await, accepted(sms), "{why}");
+        let asked: Vec<_> = emulators.iter().map(|one| one.asked().len()).collect();
+        let expected = usize::try_from(n).unwrap();
+        assert_eq!(asked, [expected; 2], "{why}: each is asked once");
+        assert!(emulators[0].taken().is_empty(), "{why}");
+        assert_eq!(emulators[1].taken()[expected - 1].to, mobile(n).as_str(), "{why}");
+        // A sender that the operator must see to rests for a minute.
+        texts.store().clock().advance(61_000);
+    }
+    let by = "SELECT DISTINCT state || ' ' || channel || ' ' || sender FROM message";
+    assert_eq!(db.texts(by).await, [Some("accepted sms telnyx".to_owned())]);
+    // Where no SMS is listed, there is none.
+    emulators[0].once(mobile(9).as_str(), &[Does::Refuse(400, 131_047, None)]);
+    let failed = TextOutcome::Failed { class: "config".to_owned() };
+    assert_eq!(send(9, &["whatsapp-cloud"]).await, failed);
+    assert_eq!(emulators[1].taken().len(), cases.len());
 }
 
 async fn ic_10_a_whatsapp_that_fails_later_goes_by_sms_exactly_once(db: Db) {
@@ -338,6 +371,38 @@ async fn what_a_gateway_charges_and_in_how_many_parts_is_stored_as_it_tells_it()
     };
     assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200);
     assert_eq!(row().await.as_deref(), Some("2 10200"), "with its receipt");
+}
+
+/// Vonage tells the price of each part with its answer, and that of one part with its receipt, which
+/// is not the price of the text; Bandwidth tells only how many parts there are, and its receipt has
+/// the last word.
+#[tokio::test]
+async fn what_vonage_charges_and_the_parts_that_both_it_and_bandwidth_count_are_stored() {
+    for (is, with_answer, with_receipt) in
+        [(Personality::Vonage, "2 66600", "2 66600"), (Personality::Bandwidth, "2 -", "1 -")]
+    {
+        let db = Db::sqlite();
+        let (texts, emulators) = set_up(&db, &[is]).await;
+        let mut long = order(texts.store(), &mobile(1));
+        long.text = format!("Example: {} https://example.net/chat", "word ".repeat(40));
+        assert_eq!(texts.send(long).await, accepted(is));
+        let row = async || {
+            let sql =
+                "SELECT segments || ' ' || COALESCE(CAST(price_micros AS TEXT), '-') FROM message";
+            db.texts(sql).await.pop().flatten()
+        };
+        assert_eq!(row().await.as_deref(), Some(with_answer), "{is:?}: with its answer");
+        let to = mobile(1);
+        let event = Event {
+            id: &emulators[0].is.id(1),
+            reference: None,
+            number: to.as_str(),
+            says: Says::Delivered,
+            at_ms: texts.store().clock().now_ms(),
+        };
+        assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200);
+        assert_eq!(row().await.as_deref(), Some(with_receipt), "{is:?}: with its receipt");
+    }
 }
 
 /// The status says nothing, and a code that nobody described is no evidence for either.

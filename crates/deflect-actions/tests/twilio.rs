@@ -8,16 +8,17 @@ use std::{sync::Arc, time::Duration};
 use axum::{Json, Router, http::StatusCode, routing::post};
 use common::{Db, PUBLIC_URL, TOKEN, config, mobile, number, order};
 use deflect_actions::{
-    provider::{Posted, twilio::signature},
-    text::{TextOutcome, TextService, WebhookAnswer},
+    provider::{Channel, Posted, Template, twilio::signature},
+    text::{TextOrder, TextOutcome, TextService, WebhookAnswer},
 };
 use message_text::E164;
 use provider_emulator::Twilio;
-use serde_json::json;
+use serde_json::{Value, json};
 
 on_both!(
     x_02_a_number_that_a_provider_knows_as_a_landline_gets_no_text_and_is_asked_of_once_a_month,
     kh_19_a_text_to_a_number_of_a_messaging_service_is_one_to_its_sender,
+    kh_19_a_whatsapp_goes_as_the_template_of_its_language_with_its_variables_by_number,
     a_text_that_the_provider_s_own_answer_calls_failed_goes_by_the_next_sender,
     questions_that_a_provider_leaves_hanging_hold_up_no_other_text,
 );
@@ -165,4 +166,40 @@ async fn kh_19_a_text_to_a_number_of_a_messaging_service_is_one_to_its_sender(db
     assert!(!hears(other, "Help").await.contains("<Message>"), "of another service");
     hears(service, "Stop").await;
     assert_eq!(db.number("SELECT COUNT(*) FROM opt_out").await, Some(1));
+}
+
+async fn kh_19_a_whatsapp_goes_as_the_template_of_its_language_with_its_variables_by_number(
+    db: Db,
+) {
+    const ENGLISH: &str = "HX00000000000000000000000000000001";
+    const SPANISH: &str = "HX00000000000000000000000000000002";
+    let (twilio, base) = Twilio::start(&[]);
+    let mut config = config(&[base]);
+    config.senders[0].channel = Channel::WhatsApp;
+    config.senders[0].template = Some(Template {
+        name: ENGLISH.to_owned(),
+        languages: [("es-ES".to_owned(), SPANISH.to_owned())].into(),
+        variables: ["{brand}", "{link_token}", "{link}"].map(str::to_owned).to_vec(),
+    });
+    let texts = common::service(&db, config).await;
+    for (n, language, template) in
+        [(1, "en-GB", ENGLISH), (2, "es-ES", SPANISH), (3, "fr-FR", ENGLISH)]
+    {
+        let to = mobile(n);
+        let language = language.to_owned();
+        let order = TextOrder { language, ..order(texts.store(), &to) };
+        assert_eq!(texts.send(order).await, accepted());
+        let posted = twilio.posted().pop().unwrap();
+        assert_eq!(posted["To"], format!("whatsapp:{to}"));
+        assert_eq!(posted["From"], "whatsapp:+447400123451");
+        assert_eq!(posted["ContentSid"], template, "{n}");
+        let variables: Value = serde_json::from_str(&posted["ContentVariables"]).unwrap();
+        let expected = json!({ "1": "Example", "2": "chat", "3": "https://example.net/chat" });
+        assert_eq!(variables, expected);
+        // What Twilio would send in place of the template, or by a service.
+        let none = ["Body", "MessagingServiceSid"].map(|field| posted.contains_key(field));
+        assert_eq!(none, [false; 2], "{posted:?}");
+    }
+    let by = "SELECT DISTINCT state || ' ' || channel FROM message";
+    assert_eq!(db.texts(by).await, [Some("accepted whatsapp".to_owned())]);
 }

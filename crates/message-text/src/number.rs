@@ -13,6 +13,9 @@ const ANONYMOUS_KEYS: &str = "+266696687";
 /// Ofcom's mobile range for drama: never assigned, so the plan calls it invalid; every example and
 /// test of a British mobile uses it, and a text to it harms nobody.
 const DRAMA_MOBILE: &str = "+447700900";
+/// Country codes of networks that belong to no country, most of them satellites' (ITU-T E.164, Annex A):
+/// the plan calls their phones mobile, and a text to one costs as much as to a premium number.
+const SATELLITE: [&str; 4] = ["+870", "+881", "+882", "+883"];
 /// Fewer digits than this are a short number, not a subscriber.
 const MIN_DIGITS: usize = 7;
 
@@ -51,7 +54,7 @@ pub enum LineType {
     SharedCost,
     /// VoIP ranges.
     Voip,
-    /// Anything else.
+    /// Anything else: satellite phones, pagers, numbers of companies.
     Other,
 }
 
@@ -99,11 +102,14 @@ impl E164 {
         if !number.is_valid() {
             return Err(NumberProblem::Invalid);
         }
-        let region = number.get_region_code();
+        let region = number.get_region_code().filter(|region| *region != Region::World);
+        let of_no_country = SATELLITE.iter().any(|code| e164.starts_with(code));
+        let line_type =
+            if of_no_country { LineType::Other } else { LineType::from(number.get_type()) };
         Ok(Self {
             number: e164,
             region: region.map_or_else(|| "001".to_owned(), |region| format!("{region:?}")),
-            line_type: LineType::from(number.get_type()),
+            line_type,
         })
     }
 
@@ -304,6 +310,26 @@ mod tests {
         ] {
             let number = E164::parse(raw, "GB").unwrap_or_else(|why| panic!("{raw}: {why}"));
             assert_eq!((number.line_type(), number.textable()), (kind, textable), "{raw}");
+        }
+    }
+
+    #[test]
+    fn satellites_and_networks_of_no_country_take_no_texts() {
+        for raw in
+            ["+881631412345", "+870773111632", "+88216211234567", "+8823421234", "+883510012345"]
+        {
+            // What the plan does not know is refused, too.
+            if let Ok(number) = E164::parse(raw, "GB") {
+                let told = (number.region(), number.line_type(), number.textable());
+                assert_eq!(told, ("001", LineType::Other, false), "{raw}");
+            }
+        }
+        // The examples of the plan itself.
+        for code in [800, 808, 870, 878, 881, 882, 883, 979] {
+            let example = PHONE_NUMBER_UTIL.get_example_number_for_non_geo_entity(code);
+            let raw = example.expect("one").format_as(PhoneNumberFormat::E164).into_owned();
+            let number = E164::parse(&raw, "GB").unwrap_or_else(|why| panic!("{raw}: {why}"));
+            assert!(!number.textable(), "{raw}: {:?}", number.line_type());
         }
     }
 

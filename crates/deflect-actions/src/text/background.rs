@@ -36,6 +36,11 @@ impl TextService {
     /// Starts the background task: takes back what earlier starts left, retries, settles,
     /// erases. Abort the handle to end it; claims it leaves are taken back later.
     pub fn start(&self) -> JoinHandle<()> {
+        self.watch(0)
+    }
+
+    /// The task, after so many looks.
+    fn watch(&self, mut looks: u64) -> JoinHandle<()> {
         let service = self.clone();
         tokio::spawn(async move {
             // A whole day's texts may take longer to read than an order waits.
@@ -50,7 +55,6 @@ impl TextService {
             let attempts = Arc::new(Semaphore::new(ATTEMPTS));
             let questions = Arc::new(Semaphore::new(QUESTIONS));
             let (asking, sweeping) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(1)));
-            let mut looks: u64 = 0;
             loop {
                 let pause = match service.look(&attempts, &questions, &asking, looks).await {
                     Ok(()) => {
@@ -164,3 +168,6 @@ impl TextService {
 fn lease() -> Duration {
     LEASE_SLACK + Duration::from_secs(15)
 }
+
+#[cfg(test)]
+mod tests;

@@ -273,6 +273,82 @@ mod tests {
         assert_eq!(of(""), None);
     }
 
+    /// Requirements §4.4, and the words of each language.
+    #[test]
+    fn x_05_each_word_means_stop_in_any_case_and_with_any_punctuation_and_no_word_around_it_does() {
+        let words = [
+            "stop",
+            "stopall",
+            "stop all",
+            "quit",
+            "end",
+            "revoke",
+            "opt out",
+            "cancel",
+            "unsubscribe", // English
+            "baja",
+            "alto",
+            "parar",
+            "cancelar", // Spanish
+            "arrêt",
+            "arrêter",
+            "désabonner", // French
+            "stopp",
+            "abmelden",
+            "abbestellen",
+            "ende", // German
+        ];
+        for word in words {
+            let mut letters = word.chars();
+            let titled: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+            for cased in [word.to_owned(), word.to_uppercase(), titled + letters.as_str()] {
+                for (before, after) in [
+                    ("", ""),
+                    ("", "."),
+                    ("", "!"),
+                    ("", " ?!"),
+                    ("  ", "…\n"),
+                    ("\"", "\""),
+                    ("(", ")."),
+                ] {
+                    let text = format!("{before}{cased}{after}");
+                    assert_eq!(of(&text), Some(Word::Stop), "{text:?}");
+                }
+            }
+            // Not the word, but one that begins or ends with it.
+            for longer in [format!("{word}xs"), format!("non{word}"), format!("{word} 7")] {
+                assert_eq!(of(&longer), None, "{longer:?}");
+            }
+        }
+        for text in [
+            "nonstop",
+            "stopped",
+            "stopover",
+            "weekend",
+            "friend",
+            "the end",
+            "quite",
+            "cancelled",
+            "cancellation",
+            "unsubscribed?",
+            "in the end",
+            "cancel my order",
+            "opt outside",
+            "trabaja",
+            "baja california",
+            "altos",
+            "comparar",
+            "arrêtons",
+            "stoppen",
+            "legende",
+            "am wochenende",
+        ] {
+            assert_eq!(of(text), None, "{text}");
+            assert!(!means_stop(text, &usual_words()), "{text}");
+            assert!(!asks_to_stop(text, &usual_words()), "{text}");
+        }
+    }
+
     #[test]
     fn an_operator_s_own_words_mean_stop_and_help_besides_the_usual_ones() {
         let own = OwnWords { stop: vec!["klaar".to_owned()], help: vec!["hjalp".to_owned()] };

@@ -232,4 +232,80 @@ mod tests {
             assert_eq!(is_proven(&signing, &over, moment), fresh, "{moment}");
         }
     }
+
+    /// Tags by `openssl dgst -ALGORITHM -hmac s3cret`, in hex and in base64.
+    #[test]
+    fn each_algorithm_proves_what_openssl_signed_by_it_and_nothing_else() {
+        const BODY: &str = r#"{"id":"m1","state":"DELIVRD"}"#;
+        let of = [
+            (
+                Algorithm::HmacSha1,
+                "sha1",
+                "f09fa43e474a1d2282fc3d69b93154a63b7bab04",
+                "8J+kPkdKHSKC/D1puTFUpjt7qwQ=",
+            ),
+            (
+                Algorithm::HmacSha256,
+                "sha256",
+                "f25be87565d655e1ead756dcedf71163bff5077b7e8ece37c1e852ea153d74e0",
+                "8lvodWXWVeHq11bc7fcRY7/1B3t+js43wehS6hU9dOA=",
+            ),
+            (
+                Algorithm::HmacSha512,
+                "sha512",
+                "cdc98ef2bff4e25e349a83c5ab8a0e4faa763ad3bb9844ad7fabfa17d771fe55\
+                 367079bb5d02f6c04086482a8c51e7590509960cfcfc513d78cadd8b0ec07ec4",
+                "zcmO8r/04l40moPFq4oOT6p2OtO7mEStf6v6F9dx/lU2cHm7XQL2wECGSCqMUedZBQmWDPz8UT14yt2L\
+                 DsB+xA==",
+            ),
+        ];
+        let is_proven = |algorithm, claimed: &str, body: &str, secret: &str| {
+            let (header, secret) = ("X-Signature".to_owned(), secret.to_owned());
+            let bare =
+                Signing { timestamp_header: None, nonce_header: None, ..signing(None, false) };
+            let signing = Signing { algorithm, header, secret, ..bare };
+            let claimed = HeaderValue::from_str(claimed).unwrap();
+            let headers = [(HeaderName::from_static("x-signature"), claimed)].into_iter().collect();
+            signing.verify(&posted_with(&headers, body)).is_ok()
+        };
+        for (algorithm, name, hex, base64) in of {
+            for claimed in [hex, base64, &hex.to_uppercase(), &format!("{name}={hex}")] {
+                assert!(is_proven(algorithm, claimed, BODY, "s3cret"), "{name}: {claimed}");
+                assert!(!is_proven(algorithm, claimed, &BODY.replace('1', "2"), "s3cret"));
+                assert!(!is_proven(algorithm, claimed, BODY, "s3cret2"), "{name}: another's");
+            }
+            for forged in ["", "00", name, "s3cret", &hex[2..], &format!("{hex}00")] {
+                assert!(!is_proven(algorithm, forged, BODY, "s3cret"), "{name}: {forged}");
+            }
+            let others = of.iter().filter(|other| other.0 != algorithm);
+            for (other, _, _, _) in others {
+                assert!(!is_proven(*other, hex, BODY, "s3cret"), "{name} as {other:?}");
+            }
+        }
+        for (claimed, known) in [
+            ("s3cret", true),
+            ("Bearer s3cret", true),
+            ("", false),
+            ("Bearer ", false),
+            ("s3cre", false),
+            ("s3cret2", false),
+            ("S3CRET", false),
+            ("Basic s3cret", false),
+            (of[0].2, false),
+        ] {
+            assert_eq!(is_proven(Algorithm::Token, claimed, BODY, "s3cret"), known, "{claimed}");
+        }
+    }
+
+    fn posted_with<'a>(headers: &'a HeaderMap, body: &'a str) -> Posted<'a> {
+        Posted {
+            asks: false,
+            what: "",
+            path: "/webhooks/http/x",
+            headers,
+            body: body.as_bytes(),
+            public_url: None,
+            now_ms: NOW_MS,
+        }
+    }
 }

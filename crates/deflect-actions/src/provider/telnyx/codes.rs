@@ -28,7 +28,8 @@ pub(super) fn class(status: u16, code: Option<i64>) -> Class {
         Some(10011 | 40011 | 40014 | 40018) => Class::RateLimited,
         Some(10009) => Class::Auth,
         Some(20100 | 20013) => Class::Funds,
-        Some(40305 | 40013 | 40010 | 40310 | 40311 | 40312 | 40329) => Class::Config,
+        // The first: a parameter is missing.
+        Some(10004 | 40305 | 40013 | 40010 | 40310 | 40311 | 40312 | 40329) => Class::Config,
         Some(40302) => Class::TooLong,
         Some(40005) => Class::Expired,
         _ => request::class(status),
@@ -70,6 +71,7 @@ mod tests {
             (401, Some(10009), Class::Auth),
             (402, None, Class::Funds),
             (400, Some(40305), Class::Config),
+            (400, Some(10004), Class::Config),
             (503, None, Class::ProviderDown),
             (422, None, Class::Unknown),
         ] {
