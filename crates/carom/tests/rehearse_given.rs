@@ -81,6 +81,38 @@ play     = "goodbye.wav"
 then     = "hangup"
 "#;
 
+/// Asks for digits; WHAT tells which.
+const ASKED: &str = r#"
+version = 1
+[flow]
+name      = "Asked"
+default   = true
+languages = ["en-GB"]
+start     = "asked"
+human     = "desk"
+[target.desk]
+sip            = "sip:desk@pbx.example.net"
+answered_means = "human"
+[target.spare]
+sip = "sip:spare@pbx.example.net"
+[rule.expected]
+field  = "typed_in"
+equals = ["2024-02-29"]
+[step.asked]
+do       = "collect"
+save     = "typed_in"
+play     = "sample-offer.wav"
+tries    = 2
+WHAT
+then     = "known"
+no_input = "desk"
+wrong    = "spare"
+[step.known]
+do        = "decide"
+case      = [{ if = "expected", go = "desk" }]
+otherwise = "spare"
+"#;
+
 #[test]
 fn ex_18_what_is_known_of_a_call_is_given_and_what_fails_fails() {
     let given = r#"
@@ -308,6 +340,120 @@ targets = ["desk"]
     let told = tested(folder.path(), flow, tests, &[]);
     let text = String::from_utf8(told.stdout).unwrap();
     assert!(text.contains("2 tests, 0 failed"), "{text}{}", String::from_utf8_lossy(&told.stderr));
+}
+
+#[test]
+fn a_date_is_typed_as_the_language_has_it_read_back_and_kept_if_there_is_such_a_day() {
+    let british = ASKED.replace("WHAT", "check    = \"date\"\nconfirm  = true");
+    let american = british.replace("en-GB", "en-US");
+    let told = |flow: &str, tests: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let told = tested(folder.path(), flow, tests, &[]);
+        let errors = String::from_utf8_lossy(&told.stderr).into_owned();
+        String::from_utf8(told.stdout).unwrap() + &errors
+    };
+    let tests = r#"
+[[test]]
+name = "a leap day, read back and right"
+do   = ["29022024", "1"]
+[test.expect]
+path    = ["asked next", "known next"]
+prompts = ["sample-offer", "f-the", "f-ord-29", "f-month-2", "f-20", "f-24", "right-or-again"]
+targets = ["desk"]
+[[test]]
+name = "there is no 31 February: asked once more"
+do   = ["31022024", "29022024", "1"]
+[test.expect]
+path    = ["asked next", "known next"]
+prompts = ["sample-offer", "sample-offer", "f-ord-29", "right-or-again"]
+targets = ["desk"]
+[[test]]
+name = "nor the second time, and nobody can say the year 198"
+do   = ["31022024", "01010198"]
+[test.expect]
+path    = ["asked wrong"]
+targets = ["spare"]
+[[test]]
+name = "the month comes second"
+do   = ["02292024", "02292024"]
+expect = { path = ["asked wrong"], targets = ["spare"] }
+[[test]]
+name = "too few digits are no date"
+do   = ["290224#", "290224#"]
+expect = { path = ["asked wrong"] }
+[[test]]
+name = "what is read back is another day than was meant"
+do   = ["28022024", "2", "29022024", "1"]
+[test.expect]
+path    = ["asked next", "known next"]
+prompts = ["f-ord-28", "right-or-again", "sample-offer", "f-ord-29", "right-or-again"]
+targets = ["desk"]
+[[test]]
+name   = "twice told that it is not right"
+do     = ["28022024", "2", "27022024", "2"]
+expect = { path = ["asked wrong"], targets = ["spare"] }
+[[test]]
+name   = "another day is another value"
+do     = ["28022024", "1"]
+expect = { path = ["asked next", "known next"], targets = ["spare"] }
+"#;
+    let text = told(&british, tests);
+    assert!(text.contains("8 tests, 0 failed"), "{text}");
+    let tests = r#"
+[[test]]
+name = "Americans say the month first"
+do   = ["02292024", "1"]
+[test.expect]
+path    = ["asked next", "known next"]
+prompts = ["f-month-2", "f-ord-29", "f-20", "f-24", "right-or-again"]
+targets = ["desk"]
+[[test]]
+name   = "and have no 29th month, nor 31 February"
+do     = ["29022024", "02312024"]
+expect = { path = ["asked wrong"], targets = ["spare"] }
+"#;
+    let text = told(&american, tests);
+    assert!(text.contains("2 tests, 0 failed"), "{text}");
+    // What was wrong is not read back.
+    let heard = "[[test]]\nname = \"a\"\ndo = [\"31022024\", \"01010198\"]\n\
+                 expect = { prompts = [\"right-or-again\"] }\n";
+    let text = told(&british, heard);
+    assert!(text.contains("`right-or-again` was not heard"), "{text}");
+}
+
+#[test]
+fn digits_are_taken_that_match_a_pattern_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let flow = ASKED.replace("WHAT", "pattern  = \"17|4[0-9]{3}\"\nconfirm  = true\nmax = 6");
+    let flow = flow.replace("2024-02-29", "4123");
+    let tests = r#"
+[[test]]
+name = "the long form, read back digit by digit"
+do   = ["4123#", "1"]
+[test.expect]
+path    = ["asked next", "known next"]
+prompts = ["sample-offer", "f-4", "f-1", "f-2", "f-3", "right-or-again"]
+targets = ["desk"]
+[[test]]
+name   = "the short one"
+do     = ["17#", "1"]
+expect = { path = ["asked next", "known next"], targets = ["spare"] }
+[[test]]
+name   = "more before or behind it does not match"
+do     = ["54123#", "179#"]
+expect = { path = ["asked wrong"], targets = ["spare"] }
+[[test]]
+name   = "nor does less, but the second try may"
+do     = ["412#", "4123#", "1"]
+expect = { path = ["asked next", "known next"], targets = ["desk"] }
+"#;
+    let told = tested(folder.path(), &flow, tests, &[]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(text.contains("4 tests, 0 failed"), "{text}{}", String::from_utf8_lossy(&told.stderr));
+    // What is no pattern is told where it stands.
+    let told = tested(folder.path(), &flow.replace("{3}", "{3"), tests, &[]);
+    let text = String::from_utf8(told.stderr).unwrap();
+    assert!(text.contains("flow.toml:22") && text.contains("is no pattern"), "{text}");
 }
 
 #[test]
