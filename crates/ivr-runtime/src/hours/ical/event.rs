@@ -40,8 +40,10 @@ enum Length {
     Days(i32),
     /// By a `DTEND` in another zone: the same for each instance (§3.8.5.3).
     Exact(SignedDuration),
-    /// By `DURATION`, or by a `DTEND` in the same zone, whose days may have 23 or 25 hours.
+    /// By `DURATION`, whose days may have 23 or 25 hours.
     Nominal(Span),
+    /// By a `DTEND` in the same zone: so long by the clock there, though that is changed between.
+    ByClock(Span),
 }
 
 /// A fault and the number of its line.
@@ -118,6 +120,7 @@ impl Event {
         let end = match self.length {
             Length::Exact(length) => begin.checked_add(length).ok()?,
             Length::Nominal(length) => after(begin, length, at)?,
+            Length::ByClock(length) => at.later_by_clock(length)?,
             // One of RDATE has a time, and the event has none.
             Length::Days(_) => begin,
         };
@@ -171,11 +174,11 @@ fn length(
                 let days = (end.date - start.date).get_days() + i32::from(within);
                 (days >= 0).then_some(Length::Days(days.max(1)))
             }
-            // In one zone it ends at the same time of day each time, as calendars show it, though a day
-            // between has 23 hours or 25.
+            // In one zone it ends at the same time of day each time, as calendars show it, though a night
+            // between is an hour shorter or longer.
             (Some(from), Some(to)) => (to >= from).then(|| {
                 let exact = || Length::Exact(to.duration_since(from));
-                start.until(&end).map_or_else(exact, Length::Nominal)
+                start.until(&end).map_or_else(exact, Length::ByClock)
             }),
             (Some(_), None) => None,
         };

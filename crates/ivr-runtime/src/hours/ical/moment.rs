@@ -81,6 +81,13 @@ impl Moment {
         (zone == end_zone && !span.is_negative()).then_some(span)
     }
 
+    /// The instant so much later by the clock of its zone; `None`: it is a day, or there is none.
+    pub fn later_by_clock(&self, length: Span) -> Option<Timestamp> {
+        let (time, zone) = self.time.as_ref()?;
+        let local = self.date.to_datetime(*time).checked_add(length).ok()?;
+        zone.to_ambiguous_timestamp(local).compatible().ok()
+    }
+
     /// Whether both mean the same instance of an event: a day means all of its times.
     pub fn means(&self, other: &Self) -> bool {
         match (self.at(), other.at()) {
