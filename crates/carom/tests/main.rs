@@ -17,6 +17,7 @@ mod callbacks;
 mod callbacks_in_hours;
 mod calls;
 mod carrier;
+mod centres;
 mod chaos;
 mod check;
 mod check_once;

@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
-use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, call, eventually};
+use carom_blackbox::{
+    CONFIG, Database, Engine, FLOW, Place, call, eventually,
+    twilio::{Does, Twilio},
+};
 use serde_json::Value;
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -184,6 +187,39 @@ fn a_message_is_shown_and_one_that_has_arrived_is_not_sent_again_nor_taken_back(
     });
     let audit = database.texts("SELECT who || ' ' || what || ' ' || detail FROM audit");
     assert_eq!(audit, [format!("{} message retry {id}", me())]);
+}
+
+#[test]
+fn a_message_that_waits_is_taken_back_by_the_command_and_never_sent() {
+    let place = Place::new();
+    let twilio = Twilio::start(&place);
+    twilio.always(Does::Refuse(429, 20_429, Some(60)));
+    let engine = Engine::start_with(BIN, &place, &twilio.engine_config(&place), FLOW);
+    let told = engine.cli(&["text", CALLER, "Example: only a test", "--yes"]);
+    let database = Database::of(&place);
+    assert_eq!(database.texts("SELECT state FROM message"), ["queued"], "{told:?}");
+    let id = &database.texts("SELECT message_id FROM message")[0];
+    let canceled = engine.cli(&["messages", "cancel", &id[..20]]);
+    assert!(canceled.status.success(), "{canceled:?}");
+    assert!(canceled.out.contains(&format!("{id} is taken back")), "{canceled:?}");
+    let tries = twilio.posted().len();
+    twilio.always(Does::Accept);
+    // Its next try would be due.
+    database.execute("UPDATE message SET next_try_ms = 0 WHERE next_try_ms IS NOT NULL");
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    let row = "SELECT state || ' ' || error_class FROM message";
+    assert_eq!(database.texts(row), ["canceled operator"]);
+    assert_eq!((twilio.posted().len(), twilio.taken().len()), (tries, 0));
+    let shown = engine.cli(&["messages", "show", id]).out;
+    assert!(shown.contains("canceled"), "{shown}");
+    let audit =
+        database.texts("SELECT who || ' ' || what || ' ' || detail FROM audit ORDER BY at_ms");
+    assert_eq!(audit.last(), Some(&format!("{} message cancel {id}", me())), "{audit:?}");
+    // It is taken back once, and not sent again.
+    for (command, why) in [("cancel", "only what waits"), ("retry", "it was taken back")] {
+        let refused = engine.cli(&["messages", command, id]);
+        assert!(!refused.status.success() && refused.err.contains(why), "{refused:?}");
+    }
 }
 
 #[test]

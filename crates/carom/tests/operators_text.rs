@@ -1,8 +1,10 @@
 //! What an operator asks of providers by hand: whether they know us, and a text to a phone of their own.
 
 use std::{
-    io::Write as _,
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener},
     process::{Command, Output, Stdio},
+    thread,
 };
 
 use carom_blackbox::{Database, Engine, FLOW, Place};
@@ -49,6 +51,61 @@ fn a_provider_that_our_secret_is_wrong_for_says_so_and_nobody_is_texted() {
     assert_eq!(told.status.code(), Some(1), "{told:?}");
     let database = Database::of(&place);
     assert_eq!(database.number("SELECT COUNT(*) FROM message"), 0);
+}
+
+/// Whoever stands at the public address: a node, somebody else or nobody.
+#[test]
+fn a_webhook_that_no_node_of_ours_answers_at_is_told_and_the_check_fails() {
+    let place = Place::new();
+    let emulator = Emulator::start(place.ip(20)).unwrap();
+    let config = emulated(&place, &emulator);
+    let engine = Engine::start_with(BIN, &place, &config, FLOW);
+    let url = format!("public_url = \"http://{}:8080\"", place.engine());
+    let (page, forbidden) = ("HTTP/1.1 200 OK", "HTTP/1.1 403 Forbidden");
+    for (address, answer, code) in [
+        (
+            format!("{}:8080", place.engine()),
+            "a node answers there and refuses what is not signed",
+            0,
+        ),
+        (emulator.at().to_string(), "something answers there, but knows no such webhook (404)", 1),
+        (answers(place.ip(22), page), "something else answers there (200)", 1),
+        // A refusal, but none of ours.
+        (answers(place.ip(23), forbidden), "something else answers there (403)", 1),
+        (format!("{}:9", place.ip(21)), "nobody answers there, seen from this machine", 1),
+    ] {
+        let here = format!("public_url = \"http://{address}\"");
+        let file = place.folder().join("carom.toml");
+        let before = std::fs::read_to_string(&file).unwrap();
+        assert!(before.contains(&url), "{before}");
+        place.write("carom.toml", &before.replace(&url, &here));
+        let told = engine.cli(&["providers", "check", "twilio"]);
+        place.write("carom.toml", &before);
+        assert!(told.out.contains("twilio: the credentials are right"), "{told:?}");
+        let webhook = format!("http://{address}/webhooks/twilio/twilio/status: {answer}\n");
+        assert!(told.out.contains(&webhook), "{webhook}: {told:?}");
+        assert_eq!(told.status.code(), Some(code), "{answer}: {told:?}");
+    }
+    assert_eq!(Database::of(&place).number("SELECT COUNT(*) FROM message"), 0);
+}
+
+/// Where somebody answers each request by this line and a page.
+fn answers(ip: Ipv4Addr, line: &'static str) -> String {
+    let listener = TcpListener::bind((ip, 0)).unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut read = [0; 4_096];
+            let _ = stream.read(&mut read);
+            let page = "<html>Sign in</html>";
+            let length = page.len();
+            let _ = write!(
+                stream,
+                "{line}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{page}"
+            );
+        }
+    });
+    at
 }
 
 /// A line whose `=` may stand elsewhere.

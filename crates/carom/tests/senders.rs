@@ -1,16 +1,9 @@
 //! Senders and providers: what the configuration takes, and webhooks over HTTP.
 
-use std::{
-    fs,
-    io::{BufRead as _, BufReader},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs, process::Command, time::Duration};
 
 use carom::config::check;
-use carom_blackbox::{
-    CONFIG, Database, Engine, FLOW, Place, eventually, judges::Judges, twilio::Twilio, web::ask,
-};
+use carom_blackbox::{CONFIG, Database, Engine, FLOW, Place, eventually, twilio::Twilio, web::ask};
 use provider_emulator::{Emulator, Personality, Says, Tell, config};
 
 const BIN: &str = env!("CARGO_BIN_EXE_carom");
@@ -332,58 +325,6 @@ fn webhooks_of_each_kind_are_served_by_http() {
     let other_kind = ask(&place, "POST", "/webhooks/telnyx/whatsapp", "", body);
     assert!(other_kind.starts_with("HTTP/1.1 404"), "{other_kind}");
     assert_eq!(engine.metric(&place, "carom_webhooks_untrusted_total") as i64, 5);
-}
-
-#[test]
-fn smpp_binds_by_tls_to_a_centre_of_others_and_to_none_that_the_system_does_not_trust() {
-    let place = Place::new();
-    let folder = place.folder();
-    place.write("leaf.cnf", "subjectAltName=DNS:localhost\n");
-    for command in [
-        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=judge -keyout ca.key -out ca.pem",
-        "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout leaf.key -out leaf.csr",
-        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile leaf.cnf \
-         -out leaf.pem",
-    ] {
-        let args = command.split_whitespace();
-        let done = Command::new("openssl").args(args).current_dir(folder).output().unwrap();
-        assert!(done.status.success(), "{done:?}");
-    }
-    let mut centre = Judges::below(env!("CARGO_TARGET_TMPDIR"))
-        .node("centre.js")
-        .envs([("TLS_KEY", folder.join("leaf.key")), ("TLS_CERT", folder.join("leaf.pem"))])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut port = String::new();
-    BufReader::new(centre.stdout.take().unwrap()).read_line(&mut port).unwrap();
-    place.write("password", "s3cret");
-    let config = format!(
-        "{}\n[provider.centre]\nkind = \"smpp\"\nurl = \"smpps://localhost:{}\"\n\
-         account = \"carom\"\nsecret = \"file:password\"\n",
-        include_str!("../src/config/builtin.toml"),
-        port.trim()
-    );
-    let file = place.write("centre.toml", &config);
-    place.write("flows/main.toml", include_str!("../../../config/flows/main.toml"));
-    let check = |trusted: &str| {
-        let mut command = Command::new(BIN);
-        command.args(["providers", "check", "centre", "-c"]).arg(&file);
-        let told = command.env("SSL_CERT_FILE", folder.join(trusted)).output().unwrap();
-        (
-            told.status.success(),
-            String::from_utf8(told.stdout).unwrap() + &String::from_utf8_lossy(&told.stderr),
-        )
-    };
-    let (well, told) = check("ca.pem");
-    assert!(well && told.contains("the credentials are right"), "{told}");
-    let (well, told) = check("leaf.cnf");
-    assert!(!well && told.contains("is not reached"), "{told}");
-    place.write("password", "wrong");
-    let (well, told) = check("ca.pem");
-    assert!(!well && told.contains("auth"), "{told}");
-    centre.kill().unwrap();
-    centre.wait().unwrap();
 }
 
 #[test]
