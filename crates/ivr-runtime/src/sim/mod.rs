@@ -13,6 +13,7 @@ mod world;
 
 pub use faults::Faults;
 pub use player::{Heard, Player};
+pub use random::Random;
 pub use rng::Rng;
 pub use stage::{Plan, Stage, Topic, World};
 pub use tally::{Lost, Tally};
@@ -25,7 +26,7 @@ pub use crate::{
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use self::{oracle::Oracle, random::Random};
+use self::oracle::Oracle;
 use crate::{
     call::{Call, Input},
     flow::model::Flow,

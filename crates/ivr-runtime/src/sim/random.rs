@@ -22,35 +22,36 @@ const DAY_MS: i64 = 86_400_000;
 /// 2026-01-01T00:00:00Z; calls arrive in the two years after it.
 const FIRST_DAY_MS: i64 = 1_767_225_600_000;
 
-/// One caller and the parts around the call.
+/// One caller and the parts around the call, as the seed has them.
 #[derive(Debug)]
-pub(super) struct Random {
+pub struct Random {
     rng: Rng,
     faults: Faults,
     /// What becomes of the last text, and when the machine is told.
-    pub told: Option<(Duration, TextOutcome)>,
+    pub(super) told: Option<(Duration, TextOutcome)>,
     /// A callback is booked, and when the machine is told.
-    pub booked: Option<Duration>,
+    pub(super) booked: Option<Duration>,
     /// What was said is kept, and when the machine is told.
-    pub kept: Option<Duration>,
+    pub(super) kept: Option<Duration>,
     /// When each target leg, in order, is over by itself, and the machine is told.
     over: Vec<Option<Duration>>,
 }
 
 impl Random {
+    /// Nothing has happened yet; all that does is drawn from `rng`.
     pub fn new(rng: Rng, faults: Faults) -> Self {
         Self { rng, faults, told: None, booked: None, kept: None, over: Vec::new() }
     }
 
     /// When the caller hangs up, if they do so unprovoked; when the node drains, if it does.
-    pub fn moments(&mut self) -> (Option<Duration>, Option<Duration>) {
+    pub(super) fn moments(&mut self) -> (Option<Duration>, Option<Duration>) {
         let (hangs_up, drains) =
             (self.rng.percent(self.faults.hang_up), self.rng.percent(self.faults.drain));
         let mut moment = || self.rng.ms(0..90_000);
         (hangs_up.then(&mut moment), drains.then(&mut moment))
     }
 
-    pub fn save_now(&mut self) -> bool {
+    pub(super) fn save_now(&mut self) -> bool {
         self.rng.percent(10)
     }
 
@@ -310,7 +311,7 @@ impl Random {
     }
 
     /// Whether the last of so many target legs is over by itself.
-    pub fn is_over(&self, legs: usize, now: Duration) -> bool {
+    pub(super) fn is_over(&self, legs: usize, now: Duration) -> bool {
         let last = legs.checked_sub(1).and_then(|at| *self.over.get(at)?);
         last.is_some_and(|at| at <= now)
     }
