@@ -78,7 +78,7 @@ expect = {}
 }
 
 #[test]
-fn ex_18_every_case_and_every_exit_is_counted_whether_a_test_took_it_or_not() {
+fn every_case_and_every_exit_is_counted_whether_a_test_took_it_or_not() {
     let folder = tempfile::tempdir().unwrap();
     let junit = folder.path().join("results.xml");
     let flow = r#"

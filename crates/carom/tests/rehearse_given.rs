@@ -114,7 +114,7 @@ otherwise = "spare"
 "#;
 
 #[test]
-fn ex_18_what_is_known_of_a_call_is_given_and_what_fails_fails() {
+fn what_is_known_of_a_call_is_given_and_what_fails_fails() {
     let given = r#"
 [[test]]
 name      = "a target answers our OPTIONS"
@@ -199,7 +199,7 @@ expect = { targets = ["spare"] }
 }
 
 #[test]
-fn ex_18_a_name_that_is_not_there_is_told_with_file_line_and_key() {
+fn a_name_that_is_not_there_is_told_with_file_line_and_key() {
     let folder = tempfile::tempdir().unwrap();
     for (line, told) in [
         (

@@ -118,7 +118,7 @@ fn flow(text: &str) -> Flow {
 
 /// What the drawing says of the full flow, against all ways that stand in the flow itself.
 #[test]
-fn kh_16_the_full_flow_is_drawn_with_every_step_and_every_way_in_each_form() {
+fn the_full_flow_is_drawn_with_every_step_and_every_way_in_each_form() {
     let checked = load(full::FLOW, "full.toml", &full::shared(), &Sounds);
     let flow = checked.flow.unwrap();
     let expected = ways_of(&flow);

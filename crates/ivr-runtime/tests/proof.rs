@@ -151,7 +151,7 @@ fn ex_27_a_line_that_fails_or_is_closed_leads_to_somebody_else() {
 }
 
 #[test]
-fn kh_16_who_says_nothing_to_a_voicemail_may_be_listened_to_for_as_long_as_anybody() {
+fn ex_27_who_says_nothing_to_a_voicemail_may_be_listened_to_for_as_long_as_anybody() {
     let ask = "do = \"voicemail\"\nplay = \"sound-5\"\nmax_seconds = 20\nthen = \"bye\"";
     let bye = "[step.bye]\ndo = \"say\"\nplay = \"sound-4\"\nthen = \"hangup\"";
     let proof = prove(&seconds(ask, &format!("{HUMAN}{bye}")), &Seconds).unwrap();
@@ -162,7 +162,7 @@ fn kh_16_who_says_nothing_to_a_voicemail_may_be_listened_to_for_as_long_as_anybo
 }
 
 #[test]
-fn kh_16_the_notice_of_emergencies_counts_for_what_is_heard_first() {
+fn ex_27_the_notice_of_emergencies_counts_for_what_is_heard_first() {
     let rows = |notice: bool| {
         let ask = "do = \"set\"\nintent = \"any\"\nthen = \"main\"";
         let main = "[step.main]\ndo = \"menu\"\nplay = \"sound-5\"\npress = { 1 = \"more\" }\n\

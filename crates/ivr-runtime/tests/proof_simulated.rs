@@ -68,7 +68,7 @@ struct Search<'a> {
 }
 
 #[test]
-fn kh_16_the_figures_of_the_proof_are_those_of_every_call_that_there_can_be() {
+fn ex_27_the_figures_of_the_proof_are_those_of_every_call_that_there_can_be() {
     let text = "do = \"text\"\nlink = \"chat\"\nmessage = \"Example: {link}\"\n\
                 confirm_number = \"never\"\nsent_prompt = \"sent\"\nthen = \"hangup\"\n";
     let menu = "do = \"menu\"\nplay = \"a\"\n";
@@ -140,7 +140,7 @@ fn kh_16_the_figures_of_the_proof_are_those_of_every_call_that_there_can_be() {
 
 /// What is read back is counted at its longest: the figures are bounds there.
 #[test]
-fn kh_16_no_call_in_which_digits_are_read_back_takes_longer_or_more_keys_than_the_proof_says() {
+fn ex_27_no_call_in_which_digits_are_read_back_takes_longer_or_more_keys_than_the_proof_says() {
     let flow = flow(&format!(
         "{HEAD}[step.first]\ndo = \"collect\"\nsave = \"account\"\nplay = \"a\"\nmin = 2\nmax = 3\n\
          tries = 1\nconfirm = true\nthen = \"agents\"\nno_input = \"robot\"\nwrong = \"robot\"\n"
@@ -161,7 +161,7 @@ fn kh_16_no_call_in_which_digits_are_read_back_takes_longer_or_more_keys_than_th
 }
 
 #[test]
-fn kh_16_a_silent_caller_of_a_voicemail_waits_no_longer_than_the_proof_says() {
+fn ex_27_a_silent_caller_of_a_voicemail_waits_no_longer_than_the_proof_says() {
     let flow = flow(&format!(
         "{HEAD}[step.first]\ndo = \"voicemail\"\nplay = \"a\"\nmax_seconds = 30\nthen = \"agents\"\n"
     ));

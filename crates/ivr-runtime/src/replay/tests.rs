@@ -85,7 +85,7 @@ fn a_call_that_is_replayed_through_another_flow_says_where_it_differs_and_comes_
 }
 
 #[test]
-fn ex_18_a_call_that_goes_its_way_and_hears_or_gets_something_else_is_told_so() {
+fn a_call_that_goes_its_way_and_hears_or_gets_something_else_is_told_so() {
     let flow = minimal().done();
     let words = |message: &str| {
         minimal().step("text_me", |draft| {

@@ -135,7 +135,7 @@ fn every_random_caller_reaches_an_end_or_a_person() {
 }
 
 #[test]
-fn ex_18_random_callers_take_every_exit_that_the_steps_have_and_no_other() {
+fn random_callers_take_every_exit_that_the_steps_have_and_no_other() {
     for (name, draft) in [("minimal", minimal()), ("everything", everything())] {
         let flow = draft.done();
         let tally = run_random(&flow, 6_000, 20_261_124, Faults::SOME);
