@@ -89,6 +89,17 @@ fn lp_06_the_tests_of_templates_pass_on_a_german_line_too() {
 }
 
 #[test]
+fn a_number_that_another_flow_has_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = shipped(folder.path());
+    let new = |name| carom(&config, &["new", "flow", name, "--number", "+442079460015"]);
+    assert!(new("orders").0);
+    let (good, told) = new("balance");
+    assert!(!good && told.contains("+442079460015 is the number of the flow `Orders`"), "{told}");
+    assert!(!folder.path().join("config/flows/balance.toml").exists());
+}
+
+#[test]
 fn of_several_businesses_a_template_is_made_for_the_one_that_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let config = shipped(folder.path());

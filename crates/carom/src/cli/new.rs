@@ -118,8 +118,8 @@ impl FlowArgs {
         let tests = file.with_extension("flowtest.toml");
         ensure!(!tests.exists(), "{} is there already", tests.display());
         ensure!(!file.exists(), "{} is there already", file.display());
-        if is_default && is_served {
-            refuse_second_default(self.config.config.as_deref())?;
+        if is_served {
+            refuse_taken(self.config.config.as_deref(), is_default, &choices.numbers)?;
         }
         write(&file, &template.flow(&choices))?;
         write(&tests, &template.tests(&choices))?;
@@ -152,15 +152,20 @@ fn called(text: &str) -> Result<String, String> {
     }
 }
 
-/// Two flows that take every call that no other does would keep each other from being served.
-fn refuse_second_default(config: Option<&Path>) -> anyhow::Result<()> {
+/// Two flows for the same calls would keep each other from being served.
+fn refuse_taken(config: Option<&Path>, is_default: bool, numbers: &[String]) -> anyhow::Result<()> {
     let (Some(snapshot), _) = config::check(config, &[]) else { return Ok(()) };
-    if let Some(flow) = snapshot.flows.iter().find(|flow| flow.default) {
+    if let Some(flow) = snapshot.flows.iter().find(|flow| flow.default && is_default) {
         bail!(
             "the flow `{}` takes every call that no other does: give this one the number that is \
              called, as `--number +442079460018`",
             flow.name
         );
+    }
+    for flow in &snapshot.flows {
+        if let Some(number) = numbers.iter().find(|number| flow.numbers.contains(number)) {
+            bail!("{number} is the number of the flow `{}` already", flow.name);
+        }
     }
     Ok(())
 }

@@ -266,12 +266,14 @@ fn bound(mut response: Response, site: &Site, found: &Found) -> Response {
 fn owner(site: &Site) -> Owner {
     let snapshot = site.landing.0.snapshot.load();
     let [business] = snapshot.config.businesses.as_slice() else { return Owner::default() };
-    let numbers = snapshot.flows.iter().flat_map(|flow| &flow.numbers);
+    let mut numbers = snapshot.flows.iter().flat_map(|flow| &flow.numbers);
+    // Of several lines nobody knows which.
+    let only = numbers.next().filter(|first| numbers.all(|other| other == *first));
     let language = snapshot.flows.first().and_then(|flow| flow.languages.first());
     Owner {
         brand: business.brand.clone(),
         language: language.cloned().unwrap_or_default(),
-        phone: numbers.min().cloned(),
+        phone: only.cloned(),
     }
 }
 
