@@ -138,6 +138,9 @@ fn a_number_is_forgotten_at_once_and_its_opt_out_is_not() {
     assert!(erased.out.contains("erased from 1 call(s), 1 message(s)"), "{erased:?}");
     assert!(engine.cli(&["erase", CALLER, "--yes"]).out.contains("0 call(s), 0 message(s)"));
     assert!(engine.cli(&["erase", "7", "--yes"]).err.contains("not a number"));
+    let calls = engine.cli(&["calls"]).out;
+    let digits = format!("…{}", &CALLER[CALLER.len() - 2..]);
+    assert!(calls.contains("deflected") && !calls.contains(&digits), "{calls}");
     for gone in [
         "SELECT COUNT(*) FROM message WHERE dest_enc IS NOT NULL OR body_enc IS NOT NULL",
         "SELECT COUNT(*) FROM message WHERE dest_key <> ''",

@@ -14,6 +14,7 @@ use super::desk::{Desk, data};
 use crate::{
     config::{Config, SecretRef},
     control::{OptOutEntry, Reply},
+    switchboard::Ask,
 };
 
 impl Desk {
@@ -116,6 +117,8 @@ impl Desk {
             (Ok(number), Ok(businesses)) => (number, businesses),
             (Err(why), _) | (_, Err(why)) => return Reply::Error(why),
         };
+        // Nothing of it is shown from memory; calls are found in the store.
+        let _ = self.ask(Ask::ForgetEnded).await;
         let (store, mut all) = (&self.services.store, Erased::default());
         let detail = format!("{} {}", business.unwrap_or("*"), number.region());
         for business in businesses {

@@ -91,6 +91,8 @@ pub enum Ask {
     EndAll,
     /// Running calls and the last ended ones, newest first.
     Calls(usize, oneshot::Sender<Vec<CallSummary>>),
+    /// Forget the ended ones: the store has them, and blanks what is to be erased.
+    ForgetEnded(oneshot::Sender<()>),
     /// The time line of the call whose id begins so.
     TimeLine(String, oneshot::Sender<Option<(CallSummary, TimeLine)>>),
     /// What a running call's flow has learnt, by field; `None`: no such call runs.
@@ -380,6 +382,10 @@ impl Switchboard {
                 list.extend(self.ended.newest().take(more).map(|(summary, _)| summary));
                 list.truncate(limit);
                 let _ = reply.send(list);
+            }
+            Ask::ForgetEnded(reply) => {
+                self.ended = Ended::default();
+                let _ = reply.send(());
             }
             Ask::TimeLine(id, reply) => {
                 let _ = reply.send(self.time_line(&id));
