@@ -420,7 +420,7 @@ async fn no_text_goes_to_premium_satellite_toll_free_or_short_numbers(db: Db) {
     let desk = Desk::new(&db, wide()).await;
     for (to, why) in [
         ("+449011234567", "premium"),
-        ("+88216123456", "voip"),
+        ("+88216123456", "other_line"),
         ("+448001234567", "toll_free"),
         ("+442079460321", "landline"),
     ] {
