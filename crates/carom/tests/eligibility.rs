@@ -58,17 +58,22 @@ then     = "hangup"
 if_fails = "agents"
 "#;
 
-/// Callers are spared the wait for it, and it is spared their questions; how it is tried again stands
-/// with the circuit.
-#[test]
-fn lp_02_a_destination_that_fails_five_times_is_asked_no_more_and_nothing_is_offered() {
-    let crm = Crm::start(Says::Status(503));
+/// Where the offer's destination is asked whether somebody is there.
+fn asking(crm: &Crm) -> Site {
     let link = format!("kind = \"http\"\nurl = \"{}/free\"", crm.url());
     let flow = OFFERS
         .replace("only_if  = [\"long_wait\"]\n", "")
         .replace("url      = \"https://help.example.com/orders\"", &link);
     let config = format!("{CONFIG}public_url = \"https://carom.example\"\n");
-    let site = Site::configured(&flow, &config);
+    Site::configured(&flow, &config)
+}
+
+/// Callers are spared the wait for it, and it is spared their questions; how it is tried again stands
+/// with the circuit.
+#[test]
+fn lp_02_a_destination_that_fails_five_times_is_asked_no_more_and_nothing_is_offered() {
+    let crm = Crm::start(Says::Status(503));
+    let site = asking(&crm);
     for n in 1..=7 {
         let asked = json!({
             "number": format!("+44770090048{n}"), "called": "+442079460018", "intent": "orders",
@@ -87,12 +92,7 @@ fn lp_02_a_destination_that_fails_five_times_is_asked_no_more_and_nothing_is_off
 #[test]
 fn kh_13_an_ivr_that_gives_up_waiting_leaves_no_call_that_never_ends() {
     let crm = Crm::start(Says::Late(700, "{\"available\":false}".into()));
-    let link = format!("kind = \"http\"\nurl = \"{}/free\"", crm.url());
-    let flow = OFFERS
-        .replace("only_if  = [\"long_wait\"]\n", "")
-        .replace("url      = \"https://help.example.com/orders\"", &link);
-    let config = format!("{CONFIG}public_url = \"https://carom.example\"\n");
-    let site = Site::configured(&flow, &config);
+    let site = asking(&crm);
     let asked = r#"{"number":"+447700900489","called":"+442079460018","intent":"orders"}"#;
     let headers = format!("{}Authorization: Bearer deflect-token\r\n", web::JSON);
     let ivr = web::begin(&site.place, "POST", "/v1/eligibility", &headers, asked).unwrap();

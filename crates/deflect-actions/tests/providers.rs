@@ -15,7 +15,7 @@ use deflect_actions::{
     text::{TextConfig, TextOrder, TextOutcome, TextService},
 };
 use message_text::E164;
-use provider_emulator::{Does, Event, Magic, Personality, Says};
+use provider_emulator::{Account, Does, Event, Magic, Personality, Says};
 use serde_json::json;
 
 on_both!(
@@ -353,24 +353,38 @@ async fn credentials_are_checked_without_a_text() {
 
 #[tokio::test]
 async fn what_a_gateway_charges_and_in_how_many_parts_is_stored_as_it_tells_it() {
-    let (db, is) = (Db::sqlite(), Personality::Gateway);
-    let (texts, emulators) = set_up(&db, &[is]).await;
-    assert_eq!(texts.send(order(texts.store(), &mobile(1))).await, accepted(is));
+    let db = Db::sqlite();
+    let (texts, emulators) = set_up(&db, &[Personality::Gateway]).await;
+    let order = order(texts.store(), &mobile(1));
+    let told = charged(&db, &texts, &emulators[0], order).await;
+    assert_eq!(told, ["1 7500", "2 10200"], "with its answer, and with its receipt");
+}
+
+/// Parts and price of a text (`-`: none) as they are stored after its provider's answer, and after
+/// its receipt.
+async fn charged(
+    db: &Db,
+    texts: &TextService,
+    emulator: &Account,
+    order: TextOrder,
+) -> [String; 2] {
+    let (is, to) = (emulator.is, mobile(1));
+    assert_eq!(texts.send(order).await, accepted(is));
     let row = async || {
-        let sql = "SELECT segments || ' ' || price_micros FROM message";
-        db.texts(sql).await.pop().flatten()
+        let sql =
+            "SELECT segments || ' ' || COALESCE(CAST(price_micros AS TEXT), '-') FROM message";
+        db.texts(sql).await.pop().flatten().unwrap()
     };
-    assert_eq!(row().await.as_deref(), Some("1 7500"), "with its answer");
-    let to = mobile(1);
+    let with_answer = row().await;
     let event = Event {
-        id: &emulators[0].is.id(1),
+        id: &is.id(1),
         reference: None,
         number: to.as_str(),
         says: Says::Delivered,
         at_ms: texts.store().clock().now_ms(),
     };
-    assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200);
-    assert_eq!(row().await.as_deref(), Some("2 10200"), "with its receipt");
+    assert_eq!(hears(texts, is, &is.hook(&[event])).await, 200);
+    [with_answer, row().await]
 }
 
 /// Vonage tells the price of each part with its answer, and that of one part with its receipt, which
@@ -385,23 +399,8 @@ async fn what_vonage_charges_and_the_parts_that_both_it_and_bandwidth_count_are_
         let (texts, emulators) = set_up(&db, &[is]).await;
         let mut long = order(texts.store(), &mobile(1));
         long.text = format!("Example: {} https://example.net/chat", "word ".repeat(40));
-        assert_eq!(texts.send(long).await, accepted(is));
-        let row = async || {
-            let sql =
-                "SELECT segments || ' ' || COALESCE(CAST(price_micros AS TEXT), '-') FROM message";
-            db.texts(sql).await.pop().flatten()
-        };
-        assert_eq!(row().await.as_deref(), Some(with_answer), "{is:?}: with its answer");
-        let to = mobile(1);
-        let event = Event {
-            id: &emulators[0].is.id(1),
-            reference: None,
-            number: to.as_str(),
-            says: Says::Delivered,
-            at_ms: texts.store().clock().now_ms(),
-        };
-        assert_eq!(hears(&texts, is, &is.hook(&[event])).await, 200);
-        assert_eq!(row().await.as_deref(), Some(with_receipt), "{is:?}: with its receipt");
+        let told = charged(&db, &texts, &emulators[0], long).await;
+        assert_eq!(told, [with_answer, with_receipt], "{is:?}: with its answer, with its receipt");
     }
 }
 
